@@ -1,0 +1,182 @@
+"""Aggregate ``Credential``: one award to one learner, and what became of it.
+
+Two times are kept apart: ``recorded_at`` is when the ledger learned it, ``effective_at`` when it held. Nothing here says
+who the learner is; the document is in the vault, and the event holds a salted commitment to it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, Literal
+from uuid import UUID
+
+import msgspec
+
+from ledger.aggregate import Aggregate
+from ledger.error import RuleError
+from ledger.event import Digest, DomainEvent, Event, Instant
+from ledger.reason import Reason
+
+CredentialState = Literal["active", "suspended", "revoked", "replaced"]
+
+
+class Credential(Aggregate, frozen=True, kw_only=True):
+    """State of an award."""
+
+    institution: UUID
+    achievement: UUID
+    edition: int
+    valid_from: Instant
+    valid_until: Instant | None
+    status_block: int
+    status_index: int
+    state: CredentialState
+    since: Instant
+
+    class Issued(Event, frozen=True, kw_only=True):
+        """An award was made. ``commitments`` maps each form of the document to its commitment."""
+
+        TOPIC: ClassVar[str] = "credential.issued.v1"
+        institution: UUID
+        achievement: UUID
+        edition: int
+        key_id: str
+        commitments: dict[str, Digest]
+        status_block: int
+        status_index: int
+        valid_from: Instant
+        valid_until: Instant | None
+        recorded_at: Instant
+
+    class Suspended(Event, frozen=True, kw_only=True):
+        """The award does not hold for now."""
+
+        TOPIC: ClassVar[str] = "credential.suspended.v1"
+        reason: Reason
+        effective_at: Instant
+        note: Digest | None
+        recorded_at: Instant
+
+    class Reinstated(Event, frozen=True, kw_only=True):
+        """A suspension ended."""
+
+        TOPIC: ClassVar[str] = "credential.reinstated.v1"
+        effective_at: Instant
+        recorded_at: Instant
+
+    class Revoked(Event, frozen=True, kw_only=True):
+        """The award was taken back for good. ``note`` commits to a remark in the vault."""
+
+        TOPIC: ClassVar[str] = "credential.revoked.v1"
+        reason: Reason
+        effective_at: Instant
+        note: Digest | None
+        recorded_at: Instant
+
+    class Replaced(Event, frozen=True, kw_only=True):
+        """A corrected award took its place. ``successor`` commits to the new one's id, which the vault holds."""
+
+        TOPIC: ClassVar[str] = "credential.replaced.v1"
+        reason: Reason
+        effective_at: Instant
+        successor: Digest
+        recorded_at: Instant
+
+    def suspend(self, *, reason: Reason, effective_at: datetime, note: str | None, at: datetime) -> list[DomainEvent]:
+        """Suspend an active award.
+
+        Raises:
+            RuleError: It is not active, or the date does not fit.
+        """
+        self._require("active", "suspended")
+        self._check_date(effective_at, at)
+        return self.follow(self.Suspended(reason=reason, effective_at=effective_at, note=note, recorded_at=at))
+
+    def reinstate(self, *, effective_at: datetime, at: datetime) -> list[DomainEvent]:
+        """End a suspension.
+
+        Raises:
+            RuleError: It is not suspended, or the date does not fit.
+        """
+        if self.state != "suspended":
+            message = f"this award is {self.state}, and only a suspended one can be reinstated"
+            raise RuleError(message)
+        self._check_date(effective_at, at)
+        return self.follow(self.Reinstated(effective_at=effective_at, recorded_at=at))
+
+    def revoke(self, *, reason: Reason, effective_at: datetime, note: str | None, at: datetime) -> list[DomainEvent]:
+        """Revoke an award that is active or suspended.
+
+        Raises:
+            RuleError: It was revoked or replaced before, or the date does not fit.
+        """
+        self._require("active", "revoked", or_suspended=True)
+        self._check_date(effective_at, at, after_change=False)
+        return self.follow(self.Revoked(reason=reason, effective_at=effective_at, note=note, recorded_at=at))
+
+    def replace(self, *, reason: Reason, successor: str, at: datetime) -> list[DomainEvent]:
+        """Put a corrected award in the place of this one, from now on.
+
+        Raises:
+            RuleError: It was revoked or replaced before.
+        """
+        self._require("active", "replaced", or_suspended=True)
+        return self.follow(self.Replaced(reason=reason, effective_at=at, successor=successor, recorded_at=at))
+
+    def _require(self, state: str, becoming: str, *, or_suspended: bool = False) -> None:
+        if self.state == state or (or_suspended and self.state == "suspended"):
+            return
+        message = f"this award has been {self.state} since {self.since.date()} and cannot be {becoming}"
+        raise RuleError(message)
+
+    def _check_date(self, effective_at: datetime, now: datetime, *, after_change: bool = True) -> None:
+        if effective_at > now:
+            message = "the effective date lies in the future; enter it when it has come"
+            raise RuleError(message)
+        earliest = max(self.valid_from, self.since) if after_change else self.valid_from
+        if effective_at < earliest:
+            message = f"the effective date lies before {earliest.isoformat()}, when the award came to be as it is"
+            raise RuleError(message)
+
+    @classmethod
+    def begin(cls, originator_id: UUID, body: Event) -> Credential:
+        """State after issuance."""
+        assert isinstance(body, cls.Issued)  # noqa: S101  the mapper has checked the topic
+        return cls(
+            id=originator_id,
+            version=1,
+            institution=body.institution,
+            achievement=body.achievement,
+            edition=body.edition,
+            valid_from=body.valid_from,
+            valid_until=body.valid_until,
+            status_block=body.status_block,
+            status_index=body.status_index,
+            state="active",
+            since=body.valid_from,
+        )
+
+    def evolve(self, body: Event) -> Credential:
+        """State after one more event."""
+        replace = msgspec.structs.replace
+        match body:
+            case Credential.Suspended():
+                return replace(self, state="suspended", since=body.effective_at)
+            case Credential.Reinstated():
+                return replace(self, state="active", since=body.effective_at)
+            case Credential.Revoked():
+                return replace(self, state="revoked", since=body.effective_at)
+            case Credential.Replaced():
+                return replace(self, state="replaced", since=body.effective_at)
+            case _:
+                return self
+
+
+EVENTS: tuple[type[Event], ...] = (
+    Credential.Issued,
+    Credential.Suspended,
+    Credential.Reinstated,
+    Credential.Revoked,
+    Credential.Replaced,
+)
+"""Every event of this aggregate."""

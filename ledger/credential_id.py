@@ -1,0 +1,76 @@
+"""Identity of a credential: a public id that is a working link, and an aggregate id that is not.
+
+The public id is 22 bytes, a 48-bit Unix time in milliseconds and 128 random bits, written as 36 characters of lower-case
+base32hex. Whoever has it can ask for the credential's status. The log shows only the aggregate id: the same time, so that
+rows are inserted in order, and 74 bits of a hash of the public id, so that the log hands out no working links.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from datetime import datetime
+from uuid import UUID
+
+from ledger.error import InvalidInputError
+
+RANDOM_BYTES = 16
+PUBLIC_ID_BYTES = 6 + RANDOM_BYTES
+PUBLIC_ID_CHARS = 36
+_TAG = b"cairn/credential-id/v1\n"
+_ALPHABET = re.compile(r"[0-9a-v]{36}")
+
+
+def make_public_id(issued_at: datetime, randomness: bytes) -> str:
+    """Make a public id.
+
+    Args:
+        issued_at: Aware instant; milliseconds are kept.
+        randomness: 16 fresh random bytes.
+
+    Returns:
+        36 characters, lower-case base32hex without padding; ids of later instants sort later.
+
+    Raises:
+        ValueError: *randomness* is not 16 bytes long.
+    """
+    if len(randomness) != RANDOM_BYTES:
+        message = f"a public id takes {RANDOM_BYTES} random bytes, not {len(randomness)}"
+        raise ValueError(message)
+    milliseconds = int(issued_at.timestamp()) * 1000 + issued_at.microsecond // 1000
+    raw = milliseconds.to_bytes(6, "big") + randomness
+    return base64.b32hexencode(raw).decode("ascii").rstrip("=").lower()
+
+
+def parse_public_id(text: str) -> bytes:
+    """Parse a public id into its 22 bytes, accepting only the one canonical spelling.
+
+    Raises:
+        InvalidInputError: Not 36 characters of lower-case base32hex, or unused bits are set.
+    """
+    try:
+        if not _ALPHABET.fullmatch(text):
+            raise ValueError(text)  # noqa: TRY301  one refusal for every malformed id
+        raw = base64.b32hexdecode(text.upper() + "====")
+        if base64.b32hexencode(raw).decode("ascii").rstrip("=").lower() != text:
+            raise ValueError(text)  # noqa: TRY301  see above
+    except (ValueError, binascii.Error) as error:
+        message = f"a credential id is {PUBLIC_ID_CHARS} characters of 0-9 and a-v; check that the whole id was copied"
+        raise InvalidInputError(message, "/id") from error
+    return raw
+
+
+def credential_aggregate_id(public_id: str) -> UUID:
+    """Derive the aggregate id (UUIDv8) of the credential with *public_id*.
+
+    Raises:
+        InvalidInputError: *public_id* is malformed.
+    """
+    raw = parse_public_id(public_id)
+    digest = hashlib.sha256(_TAG + raw).digest()
+    value = bytearray(raw[:6] + digest[:10])
+    value[6] = (value[6] & 0x0F) | 0x80
+    value[8] = (value[8] & 0x3F) | 0x80
+    return UUID(bytes=bytes(value))

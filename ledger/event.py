@@ -1,0 +1,127 @@
+"""Events: what is stored, how it is encoded, and the strict mapper between the two.
+
+An event is two things. Its *body* (:class:`Event`) holds the fact: fixed topic, primitive fields, no personal data. Its
+*envelope* (:class:`DomainEvent`) says whose history it belongs to and at which version. Only the body is encoded: the
+envelope's two fields are columns of the store and lines of the log's entry frame, so nothing is written twice.
+
+The stored bytes are the JSON that ``msgspec`` writes of the body, members in field order. They are never re-serialised:
+the log carries them verbatim. A stored field is never renamed, removed or re-typed; a changed fact is a new topic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Annotated, Any, ClassVar
+from uuid import UUID
+
+import msgspec
+from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
+
+from ledger.error import CorruptionError, EventTooLargeError
+
+MAX_ENTRY_BYTES = 65_535
+"""Largest framed event. Source: C2SP tlog-tiles, entry bundles carry a big-endian uint16 length."""
+FRAME_ALLOWANCE_BYTES = 160
+"""Upper bound of the entry frame: tag, topic of at most 64 bytes, originator, version."""
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""An aware instant in UTC, at most millisecond resolution."""
+Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+"""32 bytes as lower-case hexadecimal."""
+
+
+class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Body of an event: what happened, without whose history it is part of."""
+
+    TOPIC: ClassVar[str]
+
+    recorded_at: Instant
+    """When the ledger learned it."""
+
+
+class DomainEvent(msgspec.Struct, frozen=True):
+    """An event in its place: aggregate, version (from 1, without gaps), body."""
+
+    originator_id: UUID
+    originator_version: int
+    body: Event
+
+
+class EventMapper(Mapper[UUID]):
+    """Maps :class:`DomainEvent` to the stored form and back, refusing whatever is not exactly a known event.
+
+    The library's own mapper decodes without calling ``__init__`` and so accepts missing and unknown fields; here a
+    missing field, an unknown one, or one of another type is a :class:`~ledger.error.CorruptionError`.
+
+    Args:
+        bodies: Every event class that may be stored. Two classes with one topic are refused.
+    """
+
+    def __init__(self, bodies: Iterable[type[Event]]) -> None:
+        super().__init__(JSONTranscoder())
+        self._decoders: dict[str, msgspec.json.Decoder[Any]] = {}
+        for body in bodies:
+            if body.TOPIC in self._decoders:
+                message = f"two event classes share the topic {body.TOPIC!r}"
+                raise ValueError(message)
+            self._decoders[body.TOPIC] = msgspec.json.Decoder(body)
+        self._encoder = msgspec.json.Encoder()
+
+    @property
+    def topics(self) -> Sequence[str]:
+        """Every topic that can be stored, sorted."""
+        return sorted(self._decoders)
+
+    def to_stored_event(self, domain_event: Any) -> StoredEvent:  # noqa: ANN401  the library's protocol is structural
+        """Encode *domain_event* into the bytes that are stored and logged.
+
+        Raises:
+            EventTooLargeError: The framed event could not be a log entry.
+        """
+        event: DomainEvent = domain_event
+        state = self._encoder.encode(event.body)
+        if len(state) + FRAME_ALLOWANCE_BYTES > MAX_ENTRY_BYTES:
+            message = (
+                f"this would make an event of {len(state)} bytes, and the log takes at most "
+                f"{MAX_ENTRY_BYTES - FRAME_ALLOWANCE_BYTES}; shorten the texts"
+            )
+            raise EventTooLargeError(message)
+        return StoredEvent(
+            originator_id=event.originator_id,
+            originator_version=event.originator_version,
+            topic=event.body.TOPIC,
+            state=state,
+        )
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Any:  # noqa: ANN401  see to_stored_event
+        """Decode a stored event.
+
+        Raises:
+            CorruptionError: Unknown topic, or bytes that are not exactly such an event.
+        """
+        place = f"{stored_event.originator_id} version {stored_event.originator_version}"
+        body = self.decode(stored_event.topic, stored_event.state, place)
+        originator = stored_event.originator_id
+        return DomainEvent(
+            originator if isinstance(originator, UUID) else UUID(originator),
+            stored_event.originator_version,
+            body,
+        )
+
+    def decode(self, topic: str, state: bytes, place: str) -> Event:
+        """Decode the body of an event of *topic* from its stored bytes; *place* names it in an error.
+
+        Raises:
+            CorruptionError: Unknown topic, or bytes that are not exactly such an event.
+        """
+        decoder = self._decoders.get(topic)
+        if decoder is None:
+            message = f"event {place} has the unknown topic {topic!r}"
+            raise CorruptionError(message)
+        try:
+            body: Event = decoder.decode(state)
+        except msgspec.MsgspecError as error:
+            message = f"event {place} ({topic}) cannot be read: {error}"
+            raise CorruptionError(message) from error
+        return body

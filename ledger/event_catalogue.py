@@ -1,0 +1,19 @@
+"""Every event class that the ledger can store, in one place: what is not listed here cannot be read or written."""
+
+from __future__ import annotations
+
+from ledger import achievement, credential, erasure, institution, submission
+from ledger.event import Event, EventMapper
+
+EVENTS: tuple[type[Event], ...] = (
+    *institution.EVENTS,
+    *achievement.EVENTS,
+    *credential.EVENTS,
+    *submission.EVENTS,
+    *erasure.EVENTS,
+)
+
+
+def make_mapper() -> EventMapper:
+    """Make the strict mapper over every event of the ledger."""
+    return EventMapper(EVENTS)

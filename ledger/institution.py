@@ -1,0 +1,345 @@
+"""Aggregate ``Institution``: who issues, with which keys, and who says that they may.
+
+Keys and accreditations are never forgotten: verification asks which key was in force at the instant of an award, and
+whether the institution was entitled to make it then.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import ClassVar, Literal
+from uuid import UUID
+
+import msgspec
+
+from ledger.aggregate import Aggregate
+from ledger.error import InvalidInputError, NotFoundError, RuleError
+from ledger.event import DomainEvent, Event, Instant
+from ledger.reason import Reason
+
+InstitutionKind = Literal["university", "vocational_college", "company_academy", "other"]
+
+SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+COUNTRY = re.compile(r"[A-Z]{2}")
+MAX_NAME_CHARS = 200
+MAX_SCOPE_CHARS = 300
+
+
+class SigningKeyRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One signing key of an institution and what became of it. Instants are effective dates."""
+
+    key_id: str
+    multibase: str
+    valid_from: Instant
+    retired_at: Instant | None = None
+    revoked_at: Instant | None = None
+    compromised_at: Instant | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether the institution may still sign with it."""
+        return self.retired_at is None and self.revoked_at is None and self.compromised_at is None
+
+
+class Accreditation(msgspec.Struct, frozen=True, kw_only=True):
+    """An authority's word that the institution may award within a scope, from one date to another."""
+
+    accreditation_id: str
+    by: str
+    scope: str
+    valid_from: Instant
+    valid_until: Instant | None = None
+    withdrawn_at: Instant | None = None
+
+
+class Institution(Aggregate, frozen=True, kw_only=True):
+    """State of an institution. Keys and accreditations stand in order of introduction."""
+
+    slug: str
+    name: str
+    country: str
+    kind: str
+    did: str
+    registered_at: Instant
+    keys: tuple[SigningKeyRecord, ...]
+    accreditations: tuple[Accreditation, ...] = ()
+
+    class Registered(Event, frozen=True, kw_only=True):
+        """An institution joined the ledger with its first key."""
+
+        TOPIC: ClassVar[str] = "institution.registered.v1"
+        slug: str
+        name: str
+        country: str
+        kind: InstitutionKind
+        did: str
+        key_id: str
+        key_multibase: str
+        recorded_at: Instant
+
+    class AccreditationGranted(Event, frozen=True, kw_only=True):
+        """An authority's accreditation was entered."""
+
+        TOPIC: ClassVar[str] = "institution.accreditation_granted.v1"
+        accreditation_id: str
+        by: str
+        scope: str
+        valid_from: Instant
+        valid_until: Instant | None
+        recorded_at: Instant
+
+    class AccreditationWithdrawn(Event, frozen=True, kw_only=True):
+        """An accreditation no longer holds from ``effective_at`` on."""
+
+        TOPIC: ClassVar[str] = "institution.accreditation_withdrawn.v1"
+        accreditation_id: str
+        reason: Reason
+        effective_at: Instant
+        recorded_at: Instant
+
+    class KeyRotated(Event, frozen=True, kw_only=True):
+        """A new key came into force; the one before it, if there was a usable one, was retired."""
+
+        TOPIC: ClassVar[str] = "institution.key_rotated.v1"
+        key_id: str
+        key_multibase: str
+        retired_key_id: str | None
+        effective_at: Instant
+        recorded_at: Instant
+
+    class KeyRevoked(Event, frozen=True, kw_only=True):
+        """A key must not be used from ``effective_at`` on; what it signed before stands."""
+
+        TOPIC: ClassVar[str] = "institution.key_revoked.v1"
+        key_id: str
+        reason: Reason
+        effective_at: Instant
+        recorded_at: Instant
+
+    class KeyCompromised(Event, frozen=True, kw_only=True):
+        """A key was in other hands from ``compromised_at`` on. Declared again, the last date holds."""
+
+        TOPIC: ClassVar[str] = "institution.key_compromised.v1"
+        key_id: str
+        compromised_at: Instant
+        recorded_at: Instant
+
+    @classmethod
+    def register(
+        cls, *, id: UUID, slug: str, name: str, country: str, kind: InstitutionKind, did: str, key_multibase: str, at: datetime
+    ) -> DomainEvent:
+        """Register an institution with its first key, ``key-1``.
+
+        Raises:
+            InvalidInputError: The slug, name or country is not well formed.
+        """
+        if not SLUG.fullmatch(slug):
+            message = "a slug is 1 to 63 lower-case letters, digits and inner hyphens"
+            raise InvalidInputError(message, "/slug")
+        if not 0 < len(name.strip()) <= MAX_NAME_CHARS:
+            message = f"an institution's name has 1 to {MAX_NAME_CHARS} characters"
+            raise InvalidInputError(message, "/name")
+        if not COUNTRY.fullmatch(country):
+            message = "a country is two capital letters (ISO 3166-1 alpha-2), such as EE"
+            raise InvalidInputError(message, "/country")
+        body = cls.Registered(
+            slug=slug,
+            name=name.strip(),
+            country=country,
+            kind=kind,
+            did=did,
+            key_id="key-1",
+            key_multibase=key_multibase,
+            recorded_at=at,
+        )
+        return DomainEvent(id, 1, body)
+
+    def grant_accreditation(
+        self, *, by: str, scope: str, valid_from: datetime, valid_until: datetime | None, at: datetime
+    ) -> list[DomainEvent]:
+        """Enter an accreditation that an authority granted.
+
+        Raises:
+            InvalidInputError: Empty or over-long texts, or an end that is not after the start.
+        """
+        for value, pointer in ((by, "/by"), (scope, "/scope")):
+            if not 0 < len(value.strip()) <= MAX_SCOPE_CHARS:
+                message = f"an accreditation names its authority and scope in 1 to {MAX_SCOPE_CHARS} characters"
+                raise InvalidInputError(message, pointer)
+        if valid_until is not None and valid_until <= valid_from:
+            message = "an accreditation ends after it begins"
+            raise InvalidInputError(message, "/valid_until")
+        return self.follow(
+            self.AccreditationGranted(
+                accreditation_id=f"accreditation-{len(self.accreditations) + 1}",
+                by=by.strip(),
+                scope=scope.strip(),
+                valid_from=valid_from,
+                valid_until=valid_until,
+                recorded_at=at,
+            )
+        )
+
+    def withdraw_accreditation(
+        self, *, accreditation_id: str, reason: Reason, effective_at: datetime, at: datetime
+    ) -> list[DomainEvent]:
+        """Enter that an accreditation was withdrawn.
+
+        Raises:
+            NotFoundError: No such accreditation.
+            RuleError: It was withdrawn before, or the date lies in the future.
+        """
+        known = next((a for a in self.accreditations if a.accreditation_id == accreditation_id), None)
+        if known is None:
+            message = f"{self.name} has no accreditation {accreditation_id!r}"
+            raise NotFoundError(message)
+        if known.withdrawn_at is not None:
+            message = f"{accreditation_id} was withdrawn on {known.withdrawn_at.date()}"
+            raise RuleError(message)
+        _refuse_future(effective_at, at)
+        return self.follow(
+            self.AccreditationWithdrawn(
+                accreditation_id=accreditation_id, reason=reason, effective_at=effective_at, recorded_at=at
+            )
+        )
+
+    def rotate_key(self, *, key_multibase: str, at: datetime) -> list[DomainEvent]:
+        """Bring a new key into force now and retire the usable one, if there is one.
+
+        Raises:
+            RuleError: The institution has had this key before.
+        """
+        if any(key.multibase == key_multibase for key in self.keys):
+            message = "this key has been in use before; make a new one"
+            raise RuleError(message)
+        active = self.active_key
+        return self.follow(
+            self.KeyRotated(
+                key_id=f"key-{len(self.keys) + 1}",
+                key_multibase=key_multibase,
+                retired_key_id=None if active is None else active.key_id,
+                effective_at=at,
+                recorded_at=at,
+            )
+        )
+
+    def revoke_key(self, *, key_id: str, reason: Reason, effective_at: datetime, at: datetime) -> list[DomainEvent]:
+        """Revoke a key: nothing signed with it after *effective_at* is good.
+
+        Raises:
+            NotFoundError: No such key.
+            RuleError: It is revoked, or the date lies in the future.
+        """
+        key = self.key(key_id)
+        if key.revoked_at is not None:
+            message = f"{key_id} was revoked on {key.revoked_at.date()}"
+            raise RuleError(message)
+        _refuse_future(effective_at, at)
+        return self.follow(self.KeyRevoked(key_id=key_id, reason=reason, effective_at=effective_at, recorded_at=at))
+
+    def declare_compromised(self, *, key_id: str, compromised_at: datetime, at: datetime) -> list[DomainEvent]:
+        """Declare that a key was in other hands from *compromised_at* on; again to move the date.
+
+        Raises:
+            NotFoundError: No such key.
+            RuleError: The date lies in the future.
+        """
+        self.key(key_id)
+        _refuse_future(compromised_at, at)
+        return self.follow(self.KeyCompromised(key_id=key_id, compromised_at=compromised_at, recorded_at=at))
+
+    @property
+    def active_key(self) -> SigningKeyRecord | None:
+        """The key in force, or None when it was revoked or compromised and none has replaced it."""
+        newest = self.keys[-1]
+        return newest if newest.usable else None
+
+    def key(self, key_id: str) -> SigningKeyRecord:
+        """The key named *key_id*.
+
+        Raises:
+            NotFoundError: The institution never had it.
+        """
+        for key in self.keys:
+            if key.key_id == key_id:
+                return key
+        message = f"{self.name} has no key {key_id!r}"
+        raise NotFoundError(message)
+
+    @classmethod
+    def begin(cls, originator_id: UUID, body: Event) -> Institution:
+        """State after registration."""
+        assert isinstance(body, cls.Registered)  # noqa: S101  the mapper has checked the topic
+        return cls(
+            id=originator_id,
+            version=1,
+            slug=body.slug,
+            name=body.name,
+            country=body.country,
+            kind=body.kind,
+            did=body.did,
+            registered_at=body.recorded_at,
+            keys=(
+                SigningKeyRecord(key_id=body.key_id, multibase=body.key_multibase, valid_from=body.recorded_at),
+            ),
+        )
+
+    def evolve(self, body: Event) -> Institution:
+        """State after one more event."""
+        replace = msgspec.structs.replace
+        match body:
+            case Institution.AccreditationGranted():
+                granted = Accreditation(
+                    accreditation_id=body.accreditation_id,
+                    by=body.by,
+                    scope=body.scope,
+                    valid_from=body.valid_from,
+                    valid_until=body.valid_until,
+                )
+                return replace(self, accreditations=(*self.accreditations, granted))
+            case Institution.AccreditationWithdrawn():
+                return replace(
+                    self,
+                    accreditations=tuple(
+                        replace(a, withdrawn_at=body.effective_at) if a.accreditation_id == body.accreditation_id else a
+                        for a in self.accreditations
+                    ),
+                )
+            case Institution.KeyRotated():
+                fresh = SigningKeyRecord(
+                    key_id=body.key_id, multibase=body.key_multibase, valid_from=body.effective_at
+                )
+                retired = self
+                if body.retired_key_id is not None:
+                    retired = self._with_key(body.retired_key_id, retired_at=body.effective_at)
+                return replace(retired, keys=(*retired.keys, fresh))
+            case Institution.KeyRevoked():
+                return self._with_key(body.key_id, revoked_at=body.effective_at)
+            case Institution.KeyCompromised():
+                return self._with_key(body.key_id, compromised_at=body.compromised_at)
+            case _:
+                return self
+
+    def _with_key(self, key_id: str, **changes: datetime) -> Institution:
+        keys = tuple(
+            msgspec.structs.replace(key, **changes) if key.key_id == key_id else key for key in self.keys
+        )
+        return msgspec.structs.replace(self, keys=keys)
+
+
+def _refuse_future(effective_at: datetime, now: datetime) -> None:
+    if effective_at > now:
+        message = "the effective date lies in the future; enter it when it has come"
+        raise RuleError(message)
+
+
+EVENTS: tuple[type[Event], ...] = (
+    Institution.Registered,
+    Institution.AccreditationGranted,
+    Institution.AccreditationWithdrawn,
+    Institution.KeyRotated,
+    Institution.KeyRevoked,
+    Institution.KeyCompromised,
+)
+"""Every event of this aggregate."""
