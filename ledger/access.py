@@ -1,0 +1,167 @@
+"""Who may call what: bearer keys, and a record of every act.
+
+This is not history that the world needs, so it is a private store and not events. A key is a prefix that may be shown and
+256 random bits that are shown once; the store keeps their SHA-256, which suffices because the bits cannot be guessed.
+Every act leaves an audit row in the very transaction of the act.
+
+Source: OWASP ASVS 5.0, 6.5.2 (secrets of at least 112 bits of entropy may be stored as a plain hash), 16.3.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from ledger.error import AuthenticationError, ForbiddenError, NotFoundError
+from ledger.key_ring import RandomBytes
+from ledger.store import Commit, LedgerRecorder, Write
+
+PREFIX_BYTES = 5
+SECRET_BYTES = 32
+_TOKEN = re.compile(r"cairn_([a-v0-9]{8})_([A-Za-z0-9_-]{43})")
+
+Role = Literal["operator", "issuer"]
+
+ACCESS_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS access_key ("
+    "digest BLOB PRIMARY KEY, prefix TEXT NOT NULL UNIQUE, role TEXT NOT NULL, institution BLOB, label TEXT NOT NULL, "
+    "created_at TEXT NOT NULL, expires_at TEXT NOT NULL, revoked_at TEXT) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS access_audit ("
+    "number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, actor TEXT NOT NULL, act TEXT NOT NULL, "
+    "institution BLOB, items INTEGER NOT NULL)",
+)
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who acts: the shown part of a bearer key, or the name of a command run on the machine itself."""
+
+    name: str
+    role: Role
+    institution: UUID | None = None
+
+    def require_institution(self, institution: UUID) -> None:
+        """Check that the actor may act for *institution*.
+
+        Raises:
+            ForbiddenError: It may not.
+        """
+        if self.role != "operator" and self.institution != institution:
+            message = "this key acts for another institution"
+            raise ForbiddenError(message)
+
+    def require_operator(self) -> None:
+        """Check that the actor is the operator.
+
+        Raises:
+            ForbiddenError: It is not.
+        """
+        if self.role != "operator":
+            message = "only the operator may do this; use an operator key"
+            raise ForbiddenError(message)
+
+
+class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A bearer key as it may be listed: without its secret."""
+
+    prefix: str
+    role: str
+    institution: UUID | None
+    label: str
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+
+
+class Access:
+    """The private store of keys and acts.
+
+    Args:
+        recorder: The database.
+        random: Source of randomness.
+    """
+
+    def __init__(self, recorder: LedgerRecorder, random: RandomBytes) -> None:
+        self._recorder = recorder
+        self._random = random
+
+    def grant(
+        self, *, role: Role, institution: UUID | None, label: str, expires_at: datetime, actor: Actor, at: datetime
+    ) -> str:
+        """Make a bearer key and return it; it cannot be shown again."""
+        prefix = base64.b32hexencode(self._random(PREFIX_BYTES)).decode("ascii").lower()
+        secret = base64.urlsafe_b64encode(self._random(SECRET_BYTES)).decode("ascii").rstrip("=")
+        token = f"cairn_{prefix}_{secret}"
+        owner = None if institution is None else institution.bytes
+        row = (_digest(token), prefix, role, owner, label, at.isoformat(), expires_at.isoformat(), None)
+        insert = Write("INSERT INTO access_key VALUES (?,?,?,?,?,?,?,?)", [row])
+        self._recorder.record([Commit((), [insert, audit(actor, "key.granted", institution, 1, at)])])
+        return token
+
+    def authenticate(self, token: str, now: datetime) -> Actor:
+        """Find out who holds *token*.
+
+        Raises:
+            AuthenticationError: It is malformed, unknown, revoked or expired.
+        """
+        rows = []
+        if _TOKEN.fullmatch(token):
+            rows = self._recorder.query(
+                "SELECT prefix, role, institution, expires_at, revoked_at FROM access_key WHERE digest=?",
+                (_digest(token),),
+            )
+        if not rows or rows[0][4] is not None or datetime.fromisoformat(rows[0][3]) <= now:
+            message = "the bearer key is unknown, revoked or expired; ask the operator for a new one"
+            raise AuthenticationError(message)
+        prefix, role, owner, *_ = rows[0]
+        return Actor(name=prefix, role=role, institution=None if owner is None else UUID(bytes=owner))
+
+    def revoke(self, prefix: str, *, actor: Actor, at: datetime) -> None:
+        """Revoke the key with *prefix*.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        if not any(key.prefix == prefix for key in self.list()):
+            message = f"there is no key with the prefix {prefix!r}"
+            raise NotFoundError(message)
+        row = (at.isoformat(), prefix)
+        update = Write("UPDATE access_key SET revoked_at=? WHERE prefix=? AND revoked_at IS NULL", [row])
+        self._recorder.record([Commit((), [update, audit(actor, "key.revoked", None, 1, at)])])
+
+    def list(self) -> list[AccessKey]:
+        """Every key that was ever granted, oldest first."""
+        rows = self._recorder.query(
+            "SELECT prefix, role, institution, label, created_at, expires_at, revoked_at FROM access_key "
+            "ORDER BY created_at, prefix"
+        )
+        return [
+            AccessKey(
+                prefix=prefix,
+                role=role,
+                institution=None if owner is None else UUID(bytes=owner),
+                label=label,
+                created_at=datetime.fromisoformat(created),
+                expires_at=datetime.fromisoformat(expires),
+                revoked_at=None if revoked is None else datetime.fromisoformat(revoked),
+            )
+            for prefix, role, owner, label, created, expires, revoked in rows
+        ]
+
+
+def audit(actor: Actor, act: str, institution: UUID | None, items: int, at: datetime) -> Write:
+    """The row that records an act; it commits together with the act."""
+    owner = None if institution is None else institution.bytes
+    return Write(
+        "INSERT INTO access_audit (at, actor, act, institution, items) VALUES (?,?,?,?,?)",
+        [(at.isoformat(), actor.name, act, owner, items)],
+    )
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

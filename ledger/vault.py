@@ -1,0 +1,206 @@
+"""The vault: everything personal, sealed under a key of the learner's own.
+
+Each learner has a random 256-bit key, wrapped under a key-encryption key that lives elsewhere. Documents, salts and
+remarks are sealed with AES-256-GCM under it, bound to the aggregate and kind they belong to. Erasing a learner deletes
+the wrapped key and every sealed row; the database overwrites what it deletes.
+
+Rows are returned as :class:`~ledger.store.Write`, never written here: they commit together with the events.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from uuid import UUID
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from ledger.error import CorruptionError, ErasedError, NotFoundError
+from ledger.key_ring import NONCE_BYTES, KeyRing, RandomBytes
+from ledger.store import Commit, LedgerRecorder, Write
+
+LEARNER_KEY_BYTES = 32
+HANDLE_BYTES = 16
+SECRET_BYTES = 32
+
+VAULT_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS vault_secret (name TEXT PRIMARY KEY, wrapped BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS vault_learner ("
+    "handle BLOB PRIMARY KEY, lookup BLOB NOT NULL UNIQUE, wrapped BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS vault_item ("
+    "aggregate_id BLOB NOT NULL, kind TEXT NOT NULL, learner BLOB NOT NULL, sealed BLOB NOT NULL, "
+    "PRIMARY KEY (aggregate_id, kind)) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS vault_item_learner ON vault_item (learner)",
+    "CREATE TABLE IF NOT EXISTS vault_answer (submission BLOB PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID",
+)
+
+
+class Learner(msgspec.Struct, frozen=True):
+    """A learner's place in the vault; ``writes`` are the rows still to be committed when it is new."""
+
+    handle: bytes
+    key: bytes
+    writes: tuple[Write, ...] = ()
+
+
+class Vault:
+    """Seals and opens personal data.
+
+    Args:
+        recorder: The database that holds the sealed rows.
+        key_ring: Key-encryption keys.
+        random: Source of randomness.
+    """
+
+    def __init__(self, recorder: LedgerRecorder, key_ring: KeyRing, random: RandomBytes) -> None:
+        self._recorder = recorder
+        self._key_ring = key_ring
+        self._random = random
+        self._secrets: dict[str, bytes] = {}
+
+    def secret(self, name: str, make: Callable[[], bytes] | None = None) -> bytes:
+        """The named secret of this ledger, made on first use and wrapped under a key-encryption key.
+
+        Args:
+            name: Which one.
+            make: How to make it; 32 random bytes when not given.
+        """
+        if name not in self._secrets:
+            wrapped = self._wrapped_secret(name)
+            if wrapped is None:
+                fresh = self._random(SECRET_BYTES) if make is None else make()
+                row = (name, self._key_ring.wrap(fresh, _context("secret", name.encode())))
+                insert = Write("INSERT INTO vault_secret VALUES (?,?) ON CONFLICT DO NOTHING", [row])
+                self._recorder.record([_rows_only(insert)])
+                wrapped = self._wrapped_secret(name)
+            if wrapped is None:
+                message = f"the secret {name!r} was written and is not there"
+                raise CorruptionError(message)
+            self._secrets[name] = self._key_ring.unwrap(wrapped, _context("secret", name.encode()))
+        return self._secrets[name]
+
+    def _wrapped_secret(self, name: str) -> bytes | None:
+        rows = self._recorder.query("SELECT wrapped FROM vault_secret WHERE name=?", (name,))
+        return bytes(rows[0][0]) if rows else None
+
+    def learner(self, institution: UUID, reference: str | None) -> Learner:
+        """The learner whom *institution* calls *reference*, made when not known; without a reference, a new one.
+
+        Two commands that make the same learner at once conflict, and the later one is tried again.
+        """
+        lookup = self._random(SECRET_BYTES) if reference is None else self._lookup(institution, reference)
+        rows = self._recorder.query("SELECT handle, wrapped FROM vault_learner WHERE lookup=?", (lookup,))
+        if rows:
+            handle = bytes(rows[0][0])
+            return Learner(handle, self._key_ring.unwrap(rows[0][1], _context("learner", handle)))
+        handle, key = self._random(HANDLE_BYTES), self._random(LEARNER_KEY_BYTES)
+        row = (handle, lookup, self._key_ring.wrap(key, _context("learner", handle)))
+        return Learner(handle, key, (Write("INSERT INTO vault_learner VALUES (?,?,?)", [row]),))
+
+    def find_learner(self, institution: UUID, reference: str) -> bytes:
+        """Handle of the learner whom *institution* calls *reference*.
+
+        Raises:
+            NotFoundError: There is none, or the data was erased.
+        """
+        rows = self._recorder.query(
+            "SELECT handle FROM vault_learner WHERE lookup=?", (self._lookup(institution, reference),)
+        )
+        if not rows:
+            message = "no learner with this reference; the data may have been erased before"
+            raise NotFoundError(message)
+        return bytes(rows[0][0])
+
+    def learner_of(self, aggregate_id: UUID) -> Learner:
+        """The learner to whom *aggregate_id* belongs.
+
+        Raises:
+            ErasedError: The personal data was erased.
+        """
+        rows = self._recorder.query(
+            "SELECT handle, wrapped FROM vault_learner WHERE handle="
+            "(SELECT learner FROM vault_item WHERE aggregate_id=? LIMIT 1)",
+            (aggregate_id.bytes,),
+        )
+        if not rows:
+            message = "the personal data of this award has been erased"
+            raise ErasedError(message)
+        handle = bytes(rows[0][0])
+        return Learner(handle, self._key_ring.unwrap(rows[0][1], _context("learner", handle)))
+
+    def _lookup(self, institution: UUID, reference: str) -> bytes:
+        return hmac.digest(self.secret("learner-lookup"), institution.bytes + reference.encode(), "sha256")
+
+    def seal(self, learner: Learner, aggregate_id: UUID, kind: str, plain: bytes) -> tuple[bytes, str, bytes, bytes]:
+        """Seal *plain* for :data:`SEAL_SQL`: one row (aggregate id, kind, learner, sealed)."""
+        nonce = self._random(NONCE_BYTES)
+        context = _context(kind, aggregate_id.bytes)
+        sealed = nonce + AESGCM(learner.key).encrypt(nonce, plain, context)
+        return aggregate_id.bytes, kind, learner.handle, sealed
+
+    def open(self, aggregate_id: UUID, kind: str) -> bytes:
+        """Open what was sealed for *aggregate_id* as *kind*.
+
+        Raises:
+            ErasedError: It was erased, or there never was any.
+            CorruptionError: The sealed bytes were altered.
+        """
+        rows = self._recorder.query(
+            "SELECT i.sealed, l.handle, l.wrapped FROM vault_item i JOIN vault_learner l ON l.handle=i.learner "
+            "WHERE i.aggregate_id=? AND i.kind=?",
+            (aggregate_id.bytes, kind),
+        )
+        if not rows:
+            message = "the personal data of this award has been erased"
+            raise ErasedError(message)
+        sealed, handle, wrapped = (bytes(column) for column in rows[0])
+        key = self._key_ring.unwrap(wrapped, _context("learner", handle))
+        context = _context(kind, aggregate_id.bytes)
+        try:
+            return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
+        except InvalidTag as error:
+            message = "a sealed row of the vault was altered"
+            raise CorruptionError(message) from error
+
+    def erase(self, handle: bytes) -> list[Write]:
+        """The deletions that erase a learner: the wrapped key, the lookup, every sealed row."""
+        return [
+            Write("DELETE FROM vault_item WHERE learner=?", [(handle,)]),
+            Write("DELETE FROM vault_learner WHERE handle=?", [(handle,)]),
+        ]
+
+    def keep_answer(self, submission: UUID, answer: bytes) -> Write:
+        """The row that keeps the answer to a submission."""
+        nonce = self._random(NONCE_BYTES)
+        sealed = nonce + AESGCM(self.secret("answers")).encrypt(nonce, answer, _context("answer", submission.bytes))
+        return Write("INSERT INTO vault_answer VALUES (?,?)", [(submission.bytes, sealed)])
+
+    def answer(self, submission: UUID) -> bytes:
+        """The answer that was kept for a submission.
+
+        Raises:
+            CorruptionError: It is not there, or was altered.
+        """
+        rows = self._recorder.query("SELECT sealed FROM vault_answer WHERE submission=?", (submission.bytes,))
+        try:
+            sealed = bytes(rows[0][0])
+            return AESGCM(self.secret("answers")).decrypt(
+                sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _context("answer", submission.bytes)
+            )
+        except (IndexError, InvalidTag) as error:
+            message = "the kept answer of a submission is missing or was altered"
+            raise CorruptionError(message) from error
+
+
+SEAL_SQL = "INSERT INTO vault_item VALUES (?,?,?,?)"
+"""Takes the rows that :meth:`Vault.seal` makes."""
+
+
+def _context(kind: str, identity: bytes) -> bytes:
+    return b"cairn/vault/v1\n" + kind.encode() + b"\n" + identity
+
+
+def _rows_only(*writes: Write) -> Commit:
+    return Commit((), writes)

@@ -1,0 +1,111 @@
+"""Group commit: concurrent commands share transactions, and so share the wait for the disk.
+
+Commands prepare their commits in their own threads. One writer thread takes every commit that is waiting, records them
+in one transaction, and only then answers each. A conflict fails its own commit and none beside it.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from ledger.error import ConflictError
+from ledger.store import Commit, LedgerRecorder
+
+MAX_COMMITS_PER_GROUP = 256
+MAX_EVENTS_PER_GROUP = 20_000
+
+_Item = tuple[Commit, "Future[list[int]]"]
+
+
+class GroupWriter:
+    """Records commits durably, as many at once as are waiting.
+
+    Args:
+        recorder: Where commits are recorded.
+        on_commit: Called from the writer thread after each transaction with the newest position.
+    """
+
+    def __init__(self, recorder: LedgerRecorder, on_commit: Callable[[int], None]) -> None:
+        self._recorder = recorder
+        self._on_commit = on_commit
+        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="cairn-writer", daemon=True)
+        self._lock = threading.Lock()
+        self._closed = False
+        self._thread.start()
+
+    def write(self, commit: Commit) -> list[int]:
+        """Record *commit* and return the positions of its events once they are on disk.
+
+        Raises:
+            ConflictError: Another commit changed the same aggregate first.
+            RuntimeError: The writer was closed.
+        """
+        future: Future[list[int]] = Future()
+        with self._lock:
+            if self._closed:
+                message = "the ledger is closed"
+                raise RuntimeError(message)
+            self._queue.put((commit, future))
+        return future.result()
+
+    def close(self) -> None:
+        """Record what is waiting, then stop."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        held: _Item | None = None
+        while True:
+            first = held if held is not None else self._queue.get()
+            if first is None:
+                return
+            group, held, closing = self._gather(first)
+            self._record(group)
+            if closing:
+                return
+
+    def _gather(self, first: _Item) -> tuple[list[_Item], _Item | None, bool]:
+        """Take what is waiting, up to the limits.
+
+        Returns:
+            The group, an item that no longer fitted into it, and whether the writer was told to close.
+        """
+        group = [first]
+        events = len(first[0].events)
+        while len(group) < MAX_COMMITS_PER_GROUP:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if item is None:
+                return group, None, True
+            if events + len(item[0].events) > MAX_EVENTS_PER_GROUP:
+                return group, item, False
+            group.append(item)
+            events += len(item[0].events)
+        return group, None, False
+
+    def _record(self, group: list[_Item]) -> None:
+        try:
+            results = self._recorder.record([commit for commit, _ in group])
+        except Exception as error:  # noqa: BLE001  each waiting command must hear of it
+            for _, future in group:
+                future.set_exception(error)
+            return
+        newest = 0
+        for (_, future), result in zip(group, results, strict=True):
+            if isinstance(result, ConflictError):
+                future.set_exception(result)
+            else:
+                newest = max(newest, *result, 0)
+                future.set_result(result)
+        if newest:
+            self._on_commit(newest)
