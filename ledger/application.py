@@ -1,0 +1,210 @@
+"""The ledger's application: aggregates in, commits out, each request carried out once.
+
+The commands themselves are in one module per concern (:mod:`ledger.registry`, :mod:`ledger.catalogue`,
+:mod:`ledger.issuance`, :mod:`ledger.lifecycle`, :mod:`ledger.erasing`). Each decides on the present state of aggregates
+and returns a :class:`Decision`; :meth:`Ledger.carry_out` commits it with the submission that asked for it, and tries
+again when another command was faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import UUID, uuid5
+
+import msgspec
+from eventsourcing.application import AggregateNotFoundError, Application
+from eventsourcing.persistence import Notification
+from eventsourcing.utils import Environment
+
+from ledger.achievement import Achievement
+from ledger.aggregate import Aggregate, fold
+from ledger.credential import Credential
+from ledger.credential_id import credential_aggregate_id
+from ledger.error import ConflictError, NotFoundError
+from ledger.event import DomainEvent, EventMapper
+from ledger.event_catalogue import make_mapper
+from ledger.institution import Institution
+from ledger.key_ring import RandomBytes
+from ledger.store import Commit, LedgerFactory, LedgerRecorder, Write
+from ledger.submission import Submission, submission_digest, submission_id
+from ledger.vault import Vault
+from ledger.writer import GroupWriter
+
+Clock = Callable[[], datetime]
+NAMESPACE = UUID("6f1c2a52-4d0e-5c1b-9a57-0c3c1d7f8e21")
+"""Namespace of the name-based ids of institutions and achievements: one name, one aggregate, no index needed."""
+MAX_ATTEMPTS = 5
+CACHED_AGGREGATES = "2000"
+
+A = TypeVar("A", bound=Aggregate)
+_PROJECTORS = {kind: fold(kind) for kind in (Institution, Achievement, Credential, Submission)}
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What makes a repeated request recognisable: who asked, under which key, and with which exact body."""
+
+    scope: str
+    key: str
+    body: bytes
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What a command decided: events and rows to commit, and an answer (any JSON value without personal data)."""
+
+    events: Sequence[DomainEvent]
+    writes: Sequence[Write]
+    answer: Any
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of a request: its answer, the newest position it wrote (0 when repeated), whether it was a repetition."""
+
+    answer: Any
+    position: int
+    repeated: bool
+
+
+class Ledger(Application[UUID]):
+    """Reads and writes the event store.
+
+    Args:
+        factory: Builds the recorder over the database.
+        clock: Present instant, aware, in UTC.
+        random: Source of randomness.
+        on_commit: Told the newest position after each durable transaction.
+    """
+
+    name = "Ledger"
+
+    def __init__(
+        self, factory: LedgerFactory, *, clock: Clock, random: RandomBytes, on_commit: Callable[[int], None]
+    ) -> None:
+        self._ledger_factory = factory
+        self.clock = clock
+        self.random = random
+        super().__init__({"AGGREGATE_CACHE_MAXSIZE": CACHED_AGGREGATES, "DEEPCOPY_FROM_AGGREGATE_CACHE": "n"})
+        self._writer = GroupWriter(self.store, on_commit)
+
+    def construct_env(self, name: str, env: Mapping[str, str] | None = None) -> Environment:
+        """Settings of the library: ours alone, never the process's environment."""
+        return Environment(name, dict(env or {}))
+
+    def construct_factory(self, env: Environment) -> LedgerFactory:  # noqa: ARG002  the factory was built by the caller
+        """The factory that was passed in."""
+        return self._ledger_factory
+
+    def construct_mapper(self) -> EventMapper:
+        """The strict mapper."""
+        return make_mapper()
+
+    @property
+    def store(self) -> LedgerRecorder:
+        """The recorder, which the vault and the access store share."""
+        recorder = self.recorder
+        assert isinstance(recorder, LedgerRecorder)  # noqa: S101  made by LedgerFactory
+        return recorder
+
+    def now(self) -> datetime:
+        """The present instant in UTC, whole milliseconds."""
+        now = self.clock().astimezone(UTC)
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+    def load(self, kind: type[A], aggregate_id: UUID, what: str) -> A:
+        """The present state of an aggregate.
+
+        Raises:
+            NotFoundError: There is none; *what* names it in the message.
+        """
+        try:
+            aggregate = self.repository.get(aggregate_id, projector_func=_PROJECTORS[kind])  # type: ignore[arg-type, type-var, index]  # the library's protocol predates frozen structs
+        except AggregateNotFoundError as error:
+            message = f"there is no {what} in this ledger"
+            raise NotFoundError(message) from error
+        if not isinstance(aggregate, kind):
+            message = f"there is no {what} in this ledger"
+            raise NotFoundError(message)
+        return aggregate
+
+    def institution(self, slug: str) -> Institution:
+        """The institution with *slug*. Raises NotFoundError."""
+        return self.load(Institution, institution_id(slug), f"institution «{slug}»")
+
+    def achievement(self, institution: UUID, code: str) -> Achievement:
+        """The achievement that *institution* calls *code*. Raises NotFoundError."""
+        return self.load(Achievement, achievement_id(institution, code), f"achievement «{code}»")
+
+    def credential(self, public_id: str) -> Credential:
+        """The credential with *public_id*. Raises NotFoundError, InvalidInputError."""
+        return self.load(Credential, credential_aggregate_id(public_id), "such credential")
+
+    def carry_out(self, vault: Vault, request: Request | None, decide: Callable[[datetime], Decision]) -> Outcome:
+        """Carry out a request once, however often it is made.
+
+        Args:
+            vault: Keeps the answer.
+            request: What makes a repetition recognisable; None when the command has no idempotency key.
+            decide: Decides on the present state, given the instant; called again when another command was faster.
+
+        Raises:
+            IdempotencyError: The same key came with another body.
+            ConflictError: Others were faster :data:`MAX_ATTEMPTS` times.
+            LedgerError: Whatever *decide* raises.
+        """
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            if request is not None and (repeated := self._repeated(vault, request)) is not None:
+                return repeated
+            now = self.now()
+            decision = decide(now)
+            try:
+                return self._commit(vault, request, decision, now)
+            except ConflictError:
+                if attempt == MAX_ATTEMPTS:
+                    raise
+        raise AssertionError
+
+    def _commit(self, vault: Vault, request: Request | None, decision: Decision, now: datetime) -> Outcome:
+        events, writes = list(decision.events), list(decision.writes)
+        if request is not None:
+            secret = vault.secret("submissions")
+            identity = submission_id(secret, request.scope, request.key)
+            events.append(Submission.accept(id=identity, digest=submission_digest(secret, request.body), at=now))
+            writes.append(vault.keep_answer(identity, msgspec.json.encode(decision.answer)))
+        stored = [self.mapper.to_stored_event(event) for event in events]
+        positions = self._writer.write(Commit(stored, writes))
+        return Outcome(decision.answer, positions[-1] if positions else 0, repeated=False)
+
+    def _repeated(self, vault: Vault, request: Request) -> Outcome | None:
+        secret = vault.secret("submissions")
+        identity = submission_id(secret, request.scope, request.key)
+        try:
+            submission = self.load(Submission, identity, "submission")
+        except NotFoundError:
+            return None
+        submission.require_same(submission_digest(secret, request.body))
+        return Outcome(msgspec.json.decode(vault.answer(identity)), 0, repeated=True)
+
+    def read(self, after: int, limit: int) -> Sequence[Notification]:
+        """Stored events of every aggregate in order of position, those with a position above *after*."""
+        return self.store.select_notifications(after, limit, inclusive_of_start=False)
+
+    def newest(self) -> int:
+        """Position of the newest stored event, 0 when there is none."""
+        newest = self.store.query("SELECT MAX(position) FROM stored_events")[0][0]
+        return newest or 0
+
+    def close(self) -> None:
+        """Record what is waiting, then close the database."""
+        self._writer.close()
+        super().close()
+
+
+def institution_id(slug: str) -> UUID:
+    """Aggregate id of the institution with *slug*."""
+    return uuid5(NAMESPACE, f"institution:{slug}")
+
+
+def achievement_id(institution: UUID, code: str) -> UUID:
+    """Aggregate id of the achievement that *institution* calls *code*."""
+    return uuid5(institution, f"achievement:{code}")

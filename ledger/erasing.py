@@ -1,0 +1,79 @@
+"""The command that erases a learner's personal data, and the sweep that leaves no copy in the file.
+
+The event of the erasure and the deletion of the learner's key, salts and documents commit together. The database
+overwrites what is deleted; the write-ahead log still holds older pages until it is emptied, so an erasure is complete
+only when that has been done, and says so otherwise.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from uuid import UUID
+
+from ledger.access import Actor, audit
+from ledger.application import Decision, Ledger, Outcome
+from ledger.erasure import Erasure
+from ledger.error import ConflictError
+from ledger.vault import Vault
+
+SWEEP_SECONDS = 10.0
+_PAUSE_SECONDS = 0.05
+HANDLE_BYTES = 16
+
+
+class Erasing:
+    """Erases learners."""
+
+    def __init__(self, ledger: Ledger, vault: Vault) -> None:
+        self._ledger = ledger
+        self._vault = vault
+
+    def erase_learner(self, *, slug: str, reference: str, actor: Actor) -> Outcome:
+        """Erase the learner whom an institution calls *reference*. The answer is the handle of the erasure.
+
+        Raises:
+            ForbiddenError: The actor acts for another institution.
+            NotFoundError: No such institution or learner.
+            ConflictError: Erased, but the write-ahead log could not be emptied; call :meth:`sweep` again.
+        """
+        institution = self._ledger.institution(slug)
+        actor.require_institution(institution.id)
+        return self._erase(self._vault.find_learner(institution.id, reference), institution.id, actor)
+
+    def erase_holder(self, *, public_id: str, actor: Actor) -> Outcome:
+        """Erase the learner who holds the award *public_id*: all awards of that learner, not this one alone.
+
+        Raises:
+            ForbiddenError: The actor acts for another institution.
+            NotFoundError: No such credential.
+            ErasedError: It was done before.
+            ConflictError: Erased, but the write-ahead log could not be emptied; call :meth:`sweep` again.
+        """
+        credential = self._ledger.credential(public_id)
+        actor.require_institution(credential.institution)
+        return self._erase(self._vault.learner_of(credential.id).handle, credential.institution, actor)
+
+    def _erase(self, learner: bytes, institution: UUID, actor: Actor) -> Outcome:
+        def decide(now: datetime) -> Decision:
+            handle = UUID(bytes=self._ledger.random(HANDLE_BYTES), version=4)
+            event = Erasure.record(handle=handle, at=now)
+            writes = [*self._vault.erase(learner), audit(actor, "learner.erase", institution, 1, now)]
+            return Decision([event], writes, {"erasure": str(handle)})
+
+        outcome = self._ledger.carry_out(self._vault, None, decide)
+        self.sweep()
+        return outcome
+
+    def sweep(self) -> None:
+        """Empty the write-ahead log, so that no page from before an erasure is left in any file.
+
+        Raises:
+            ConflictError: Readers held it for longer than :data:`SWEEP_SECONDS`.
+        """
+        deadline = time.monotonic() + SWEEP_SECONDS
+        while not self._ledger.store.empty_write_ahead_log():
+            if time.monotonic() > deadline:
+                message = "erased, but a reader still holds the write-ahead log; stop the reader and sweep again"
+                raise ConflictError(message)
+            time.sleep(_PAUSE_SECONDS)

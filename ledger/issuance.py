@@ -1,0 +1,245 @@
+"""Commands that make awards: one, many at once, or one in the place of another.
+
+Everything that can be refused is refused before anything is signed. Signing happens before the commit, and a document
+leaves only afterwards: what is signed is logged, and what is not committed has never been seen by anyone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from openvc.proof.vc_jwt import SigningKey
+
+from ledger.access import Actor, audit
+from ledger.achievement import Achievement
+from ledger.application import Decision, Ledger, Outcome, Request, achievement_id
+from ledger.claim import AwardClaim
+from ledger.commitment import DOCUMENT_KIND, SALT_BYTES, SUCCESSOR_KIND, commit
+from ledger.credential import Credential
+from ledger.credential_id import RANDOM_BYTES, credential_aggregate_id, make_public_id
+from ledger.document import Award, build_document, document_form, sign_document
+from ledger.error import ErasedError, InvalidInputError, RuleError
+from ledger.event import DomainEvent
+from ledger.institution import Institution
+from ledger.reason import Reason
+from ledger.signing import KeyStore
+from ledger.status_allocation import StatusAllocator, StatusPlace
+from ledger.store import Write
+from ledger.vault import SEAL_SQL, Learner, Vault
+
+MAX_BATCH = 10_000
+"""Awards in one request. Source: the project's own limit, one request commits atomically."""
+
+
+class SealedDocument(msgspec.Struct, frozen=True):
+    """What the vault keeps of an award: the exact bytes of the signed document, and the salt of its commitment."""
+
+    document: bytes
+    salt: bytes
+
+
+class Successor(msgspec.Struct, frozen=True):
+    """What the vault keeps of a replacement: the id of the new award, and the salt of the commitment to it."""
+
+    credential: str
+    salt: bytes
+
+
+class Issuance:
+    """Makes awards.
+
+    Args:
+        ledger: The event store.
+        vault: Where documents, salts and learners' keys are kept.
+        keys: Where private keys are.
+        places: Gives out places in the status lists.
+        base_url: Absolute public URL of the ledger, without a trailing slash.
+    """
+
+    def __init__(  # noqa: PLR0913  the collaborators of the one command that needs them all
+        self, ledger: Ledger, vault: Vault, keys: KeyStore, places: StatusAllocator, base_url: str
+    ) -> None:
+        self._ledger = ledger
+        self._vault = vault
+        self._keys = keys
+        self._places = places
+        self._base_url = base_url
+
+    def issue(
+        self, *, slug: str, claims: Sequence[AwardClaim], actor: Actor, request: Request | None = None
+    ) -> Outcome:
+        """Make awards, all or none. The answer is the list of their public ids, in the order of *claims*.
+
+        Raises:
+            ForbiddenError: The actor acts for another institution.
+            InvalidInputError: A claim cannot be accepted; the pointer says which and where.
+            NotFoundError: No such institution or achievement.
+            RuleError: The institution has no key in force.
+        """
+        if not 0 < len(claims) <= MAX_BATCH:
+            message = f"one request makes 1 to {MAX_BATCH} awards, not {len(claims)}; split it"
+            raise InvalidInputError(message, "/credentials")
+
+        def decide(now: datetime) -> Decision:
+            institution = self._ledger.institution(slug)
+            actor.require_institution(institution.id)
+            _check_claims(claims, now)
+            batch = _Batch(self._ledger, self._vault, self._keys, institution, self._base_url, now)
+            places = self._places.allocate(institution.id, len(claims))
+            public_ids = [batch.add(claim, place) for claim, place in zip(claims, places, strict=True)]
+            writes = [*batch.writes(), audit(actor, "credential.issue", institution.id, len(claims), now)]
+            return Decision(batch.events, writes, public_ids)
+
+        return self._ledger.carry_out(self._vault, request, decide)
+
+    def replace(
+        self, *, public_id: str, claim: AwardClaim, reason: Reason, actor: Actor, request: Request | None = None
+    ) -> Outcome:
+        """Make a corrected award in the place of another. The answer is the list of its one public id.
+
+        Raises:
+            ForbiddenError: The actor acts for another institution.
+            NotFoundError: No such credential.
+            RuleError: It was revoked or replaced before.
+            ErasedError: Its learner's data was erased.
+        """
+
+        def decide(now: datetime) -> Decision:
+            old = self._ledger.credential(public_id)
+            institution = self._ledger.load(Institution, old.institution, "such institution")
+            actor.require_institution(institution.id)
+            claim.check(now)
+            learner = self._vault.learner_of(old.id)
+            batch = _Batch(self._ledger, self._vault, self._keys, institution, self._base_url, now)
+            [place] = self._places.allocate(institution.id, 1)
+            successor = batch.add(claim, place, learner)
+            salt = self._ledger.random(SALT_BYTES)
+            commitment = commit(old.id, SUCCESSOR_KIND, successor.encode("ascii"), salt)
+            replaced = old.replace(reason=reason, successor=commitment, at=now)
+            kept = msgspec.msgpack.encode(Successor(successor, salt))
+            row = self._vault.seal(learner, old.id, SUCCESSOR_KIND, kept)
+            writes = [
+                *batch.writes(),
+                Write(SEAL_SQL, [row]),
+                audit(actor, "credential.replace", institution.id, 1, now),
+            ]
+            return Decision([*batch.events, *replaced], writes, [successor])
+
+        return self._ledger.carry_out(self._vault, request, decide)
+
+    def sealed_document(self, public_id: str) -> SealedDocument:
+        """The signed document of an award and the salt that opens its commitment.
+
+        Raises:
+            InvalidInputError: The id is malformed.
+            ErasedError: The personal data was erased, or there is no such award.
+        """
+        opened = self._vault.open(credential_aggregate_id(public_id), DOCUMENT_KIND)
+        return msgspec.msgpack.decode(opened, type=SealedDocument)
+
+    def successor(self, public_id: str) -> Successor | None:
+        """What replaced an award, or None when nothing did or the pointer was erased."""
+        try:
+            opened = self._vault.open(credential_aggregate_id(public_id), SUCCESSOR_KIND)
+        except ErasedError:
+            return None
+        return msgspec.msgpack.decode(opened, type=Successor)
+
+
+class _Batch:
+    """Awards in the making: their events, and the rows for the vault."""
+
+    def __init__(  # noqa: PLR0913  the parts of one decision
+        self, ledger: Ledger, vault: Vault, keys: KeyStore, institution: Institution, base_url: str, now: datetime
+    ) -> None:
+        key = institution.active_key
+        if key is None:
+            message = f"{institution.name} has no signing key in force; rotate its key first"
+            raise RuleError(message)
+        self.events: list[DomainEvent] = []
+        self._ledger, self._vault, self._institution = ledger, vault, institution
+        self._base_url, self._now, self._key_id = base_url, now, key.key_id
+        self._signer: SigningKey = keys.signing_key(institution.id, key.key_id, f"{institution.did}#{key.key_id}")
+        self._achievements: dict[str, Achievement] = {}
+        self._learners: dict[str, Learner] = {}
+        self._new_learners: list[Write] = []
+        self._sealed: list[tuple[bytes, str, bytes, bytes]] = []
+
+    def add(self, claim: AwardClaim, place: StatusPlace, learner: Learner | None = None) -> str:
+        """Make one award and return its public id."""
+        award = self._award(claim, place)
+        signed = sign_document(build_document(award, self._base_url), self._signer, self._now)
+        form = document_form(signed)
+        salt = self._ledger.random(SALT_BYTES)
+        commitment = commit(award.aggregate_id, DOCUMENT_KIND, form, salt)
+        self.events.append(_issued(award, commitment))
+        kept = msgspec.msgpack.encode(SealedDocument(form, salt))
+        owner = learner or self._learner(claim)
+        self._sealed.append(self._vault.seal(owner, award.aggregate_id, DOCUMENT_KIND, kept))
+        return award.public_id
+
+    def writes(self) -> list[Write]:
+        """Rows to commit with the events."""
+        return [*self._new_learners, Write(SEAL_SQL, self._sealed)]
+
+    def _award(self, claim: AwardClaim, place: StatusPlace) -> Award:
+        achievement = self._achievement(claim.achievement)
+        edition = claim.edition or len(achievement.editions)
+        if not 0 < edition <= len(achievement.editions):
+            message = f"«{claim.achievement}» has the editions 1 to {len(achievement.editions)}"
+            raise InvalidInputError(message, "/edition")
+        public_id = make_public_id(self._now, self._ledger.random(RANDOM_BYTES))
+        return Award(
+            public_id=public_id,
+            aggregate_id=credential_aggregate_id(public_id),
+            institution=self._institution,
+            achievement_code=achievement.code,
+            edition=edition,
+            template=achievement.editions[edition - 1],
+            claim=claim,
+            key_id=self._key_id,
+            place=place,
+            recorded_at=self._now,
+        )
+
+    def _achievement(self, code: str) -> Achievement:
+        if code not in self._achievements:
+            self._achievements[code] = self._ledger.achievement(self._institution.id, code)
+        return self._achievements[code]
+
+    def _learner(self, claim: AwardClaim) -> Learner:
+        reference = claim.learner.reference or claim.learner.email
+        known = None if reference is None else self._learners.get(reference)
+        if known is not None:
+            return known
+        learner = self._vault.learner(self._institution.id, reference)
+        self._new_learners.extend(learner.writes)
+        if reference is not None:
+            self._learners[reference] = learner
+        return learner
+
+
+def _check_claims(claims: Sequence[AwardClaim], now: datetime) -> None:
+    for number, claim in enumerate(claims):
+        try:
+            claim.check(now)
+        except InvalidInputError as error:
+            raise type(error)(error.detail, f"/credentials/{number}{error.pointer}") from error
+
+
+def _issued(award: Award, commitment: str) -> DomainEvent:
+    body = Credential.Issued(
+        institution=award.institution.id,
+        achievement=achievement_id(award.institution.id, award.achievement_code),
+        edition=award.edition,
+        key_id=award.key_id,
+        commitments={DOCUMENT_KIND: commitment},
+        status_block=award.place.block,
+        status_index=award.place.index,
+        valid_from=award.claim.valid_from,
+        valid_until=award.claim.valid_until,
+        recorded_at=award.recorded_at,
+    )
+    return DomainEvent(award.aggregate_id, 1, body)

@@ -1,0 +1,182 @@
+"""Commands on institutions: who may issue, with which keys, on whose word.
+
+Only the operator registers institutions and enters accreditations. Keys are the institution's own affair as well.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ledger.access import Actor, audit
+from ledger.application import Decision, Ledger, Outcome, Request, institution_id
+from ledger.document import institution_did
+from ledger.institution import Institution, InstitutionKind
+from ledger.reason import Reason
+from ledger.signing import KeyStore
+from ledger.store import Write
+from ledger.vault import Vault
+
+
+class Registry:
+    """Carries out commands on institutions.
+
+    Args:
+        ledger: The event store.
+        vault: Keeps answers to submissions.
+        keys: Where private keys are.
+        host: Host (and port) of the ledger's public address, which the institutions' DIDs name.
+    """
+
+    def __init__(self, ledger: Ledger, vault: Vault, keys: KeyStore, host: str) -> None:
+        self._ledger = ledger
+        self._vault = vault
+        self._keys = keys
+        self._host = host
+
+    def register(
+        self, *, slug: str, name: str, country: str, kind: InstitutionKind, actor: Actor, request: Request | None = None
+    ) -> Outcome:
+        """Register an institution and make its first signing key. The answer is its slug and DID.
+
+        Raises:
+            ForbiddenError: The actor is not the operator.
+            InvalidInputError: Something is not well formed.
+            ConflictError: The slug is taken.
+        """
+        actor.require_operator()
+
+        def decide(now: datetime) -> Decision:
+            identity, did = institution_id(slug), institution_did(self._host, slug)
+            multibase, writes = self._keys.make(identity, "key-1")
+            event = Institution.register(
+                id=identity, slug=slug, name=name, country=country, kind=kind, did=did, key_multibase=multibase, at=now
+            )
+            answer = {"institution": slug, "did": did, "key": "key-1"}
+            return Decision([event], [*writes, audit(actor, "institution.register", identity, 1, now)], answer)
+
+        return self._ledger.carry_out(self._vault, request, decide)
+
+    def grant_accreditation(
+        self,
+        *,
+        slug: str,
+        by: str,
+        scope: str,
+        valid_from: datetime,
+        valid_until: datetime | None,
+        actor: Actor,
+        request: Request | None = None,
+    ) -> Outcome:
+        """Enter an accreditation. The answer is its id.
+
+        Raises:
+            ForbiddenError: The actor is not the operator.
+            InvalidInputError, NotFoundError: See :meth:`Institution.grant_accreditation`.
+        """
+        actor.require_operator()
+
+        def decide(now: datetime) -> Decision:
+            institution = self._ledger.institution(slug)
+            events = institution.grant_accreditation(
+                by=by, scope=scope, valid_from=valid_from, valid_until=valid_until, at=now
+            )
+            answer = {"accreditation": f"accreditation-{len(institution.accreditations) + 1}"}
+            return Decision(events, [audit(actor, "accreditation.grant", institution.id, 1, now)], answer)
+
+        return self._ledger.carry_out(self._vault, request, decide)
+
+    def withdraw_accreditation(
+        self,
+        *,
+        slug: str,
+        accreditation_id: str,
+        reason: Reason,
+        effective_at: datetime | None,
+        actor: Actor,
+        request: Request | None = None,
+    ) -> Outcome:
+        """Enter that an accreditation was withdrawn (now, unless *effective_at* says when).
+
+        Raises:
+            ForbiddenError: The actor is not the operator.
+            NotFoundError, RuleError: See :meth:`Institution.withdraw_accreditation`.
+        """
+        actor.require_operator()
+
+        def decide(now: datetime) -> Decision:
+            institution = self._ledger.institution(slug)
+            events = institution.withdraw_accreditation(
+                accreditation_id=accreditation_id, reason=reason, effective_at=effective_at or now, at=now
+            )
+            answer = {"accreditation": accreditation_id}
+            return Decision(events, [audit(actor, "accreditation.withdraw", institution.id, 1, now)], answer)
+
+        return self._ledger.carry_out(self._vault, request, decide)
+
+    def rotate_key(self, *, slug: str, actor: Actor, request: Request | None = None) -> Outcome:
+        """Make a new signing key, bring it into force, destroy the private half of the one before. Answers its id.
+
+        Raises:
+            ForbiddenError: The actor acts for another institution.
+            NotFoundError: No such institution.
+        """
+
+        def decide(now: datetime) -> Decision:
+            institution = self._own(slug, actor)
+            key_id, active = f"key-{len(institution.keys) + 1}", institution.active_key
+            multibase, writes = self._keys.make(institution.id, key_id)
+            if active is not None:
+                writes += self._keys.destroy(institution.id, active.key_id)
+            events = institution.rotate_key(key_multibase=multibase, at=now)
+            return Decision(events, [*writes, audit(actor, "key.rotate", institution.id, 1, now)], {"key": key_id})
+
+        return self._ledger.carry_out(self._vault, request, decide)
+
+    def revoke_key(
+        self,
+        *,
+        slug: str,
+        key_id: str,
+        reason: Reason,
+        effective_at: datetime | None,
+        actor: Actor,
+        request: Request | None = None,
+    ) -> Outcome:
+        """Revoke a key and destroy its private half.
+
+        Raises:
+            ForbiddenError: The actor acts for another institution.
+            NotFoundError, RuleError: See :meth:`Institution.revoke_key`.
+        """
+
+        def decide(now: datetime) -> Decision:
+            institution = self._own(slug, actor)
+            events = institution.revoke_key(key_id=key_id, reason=reason, effective_at=effective_at or now, at=now)
+            writes = [*self._keys.destroy(institution.id, key_id), audit(actor, "key.revoke", institution.id, 1, now)]
+            return Decision(events, writes, {"key": key_id})
+
+        return self._ledger.carry_out(self._vault, request, decide)
+
+    def declare_compromised(
+        self, *, slug: str, key_id: str, compromised_at: datetime, actor: Actor, request: Request | None = None
+    ) -> Outcome:
+        """Declare that a key was in other hands from *compromised_at* on, and destroy its private half.
+
+        Raises:
+            ForbiddenError: The actor acts for another institution.
+            NotFoundError, RuleError: See :meth:`Institution.declare_compromised`.
+        """
+
+        def decide(now: datetime) -> Decision:
+            institution = self._own(slug, actor)
+            events = institution.declare_compromised(key_id=key_id, compromised_at=compromised_at, at=now)
+            writes: list[Write] = self._keys.destroy(institution.id, key_id)
+            writes.append(audit(actor, "key.compromise", institution.id, 1, now))
+            return Decision(events, writes, {"key": key_id})
+
+        return self._ledger.carry_out(self._vault, request, decide)
+
+    def _own(self, slug: str, actor: Actor) -> Institution:
+        institution = self._ledger.institution(slug)
+        actor.require_institution(institution.id)
+        return institution
