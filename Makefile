@@ -1,0 +1,86 @@
+# Cairn: every way to run, test and measure it. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+DATA ?= var/demo
+PORT ?= 8000
+VENV ?= .venv
+UV ?= uv
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# --no-deps: the lock names everything; --require-hashes: nothing else is let in; wheels need no build.
+INSTALL := $(PIP) install --no-deps --require-hashes --only-binary :all:
+RUN_STAMP := $(VENV)/.installed-run
+TEST_STAMP := $(VENV)/.installed-test
+SOURCES := ledger anchoring projections verifier api loadtests tests
+
+.PHONY: help
+help: ## List the targets and the variables
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  Variables: DATA=$(DATA) PORT=$(PORT) PYTHON=… (interpreter for setup) PYTEST_ARGS='-n 2 -k tree'"
+
+.PHONY: setup
+setup: $(RUN_STAMP) ## Make .venv and install Cairn from the hash-pinned lock
+
+$(RUN_STAMP): requirements/run.txt pyproject.toml scripts/venv.sh
+	@PYTHON="$(PYTHON)" bash scripts/venv.sh $(VENV)
+	@echo "Installing from requirements/run.txt" >&2
+	@$(INSTALL) -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+$(TEST_STAMP): $(RUN_STAMP) requirements/test.txt requirements/oracle.txt
+	@echo "Installing from requirements/test.txt and requirements/oracle.txt" >&2
+	@$(INSTALL) -r requirements/test.txt
+	@$(PIP) install --no-deps --require-hashes --no-build-isolation -r requirements/oracle.txt
+	@touch $@
+
+.PHONY: run
+run: setup ## Serve the demo ledger on 127.0.0.1:$(PORT), filling it the first time
+	@$(BIN)/cairn demo --data "$(DATA)"
+	@exec $(BIN)/cairn serve --data "$(DATA)" --port "$(PORT)"
+
+.PHONY: test-setup
+test-setup: $(TEST_STAMP) ## Install what the tests and checks need on top of setup
+	@bash scripts/system_parts.sh openssl sqlite3
+
+.PHONY: test
+test: test-setup ## Run the tests (choose with PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: format
+format: test-setup ## Put the code into the house format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: lint
+lint: test-setup ## Format check, ruff, mypy --strict and the import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy --strict $(SOURCES)
+	@$(BIN)/lint-imports
+
+.PHONY: check
+check: lint ## Everything that has to pass before a commit: lint, then the tests
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: bench
+bench: setup ## Measure issuing, auditing and proving against raw SQLite and plain hashing
+	@$(BIN)/python -m loadtests.bench
+
+.PHONY: soak
+soak: setup ## Load a server for a bounded time and watch memory, files and answers
+	@$(BIN)/python -m loadtests.soak
+
+.PHONY: lock
+lock: ## Write requirements/*.txt anew from requirements/*.in (needs uv)
+	@UV="$(UV)" bash scripts/lock.sh
+
+.PHONY: clean
+clean: ## Remove .venv, caches and build leavings; data in var/ stays
+	@rm -rf -- "$(VENV)" build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage *.egg-info
+	@find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
