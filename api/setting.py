@@ -1,0 +1,282 @@
+"""Every setting of a Cairn process, read once from the environment.
+
+The environment is passed in as a mapping by the command that starts the process, and nothing else
+looks at it. Settings are frozen: what runs was decided at start. A misspelt ``CAIRN_`` name stops
+the start instead of being ignored. docs/settings.md lists every setting; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+
+ENV_PREFIX: Final = "CAIRN_"
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+
+class SettingError(ValueError):
+    """A setting is unknown or out of range; the message names the variable, never its value."""
+
+
+def _unit(unit: str) -> dict[str, JsonValue]:
+    return {"unit": unit}
+
+
+class Settings(BaseModel):
+    """What an operator may decide about one process. Every default runs a ledger on one machine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_dir: Path = Field(
+        default=Path("var/ledger"),
+        json_schema_extra=_unit("path"),
+        description="Directory of the ledger, the log and the views.",
+    )
+    kek_dir: Path | None = Field(
+        default=None,
+        json_schema_extra=_unit("path"),
+        description="Directory of the key-encryption keys; by default `<data_dir>.keys`, "
+        "beside the data and outside its backups.",
+    )
+    base_url: str = Field(
+        default="http://127.0.0.1:8000",
+        json_schema_extra=_unit("URL"),
+        description="Address at which the public reaches this ledger; stands in every document, "
+        "so it cannot change after the first issue.",
+    )
+    host: str = Field(
+        default="127.0.0.1",
+        json_schema_extra=_unit("address"),
+        description="Address to listen on.",
+    )
+    port: int = Field(
+        default=8000,
+        ge=0,
+        le=65_535,
+        json_schema_extra=_unit("port"),
+        description="Port to listen on; 0 lets the system choose.",
+    )
+    origin: str | None = Field(
+        default=None,
+        pattern=r"^[^\s+]{1,255}$",
+        json_schema_extra=_unit("name"),
+        description="Origin line of the log's checkpoints; by default host and port of `base_url` "
+        "followed by `/log`. It cannot change once the log is signed.",
+    )
+    demonstration: bool = Field(
+        default=False,
+        json_schema_extra=_unit("boolean"),
+        description="Say on every page that the content is made up.",
+    )
+    sequencing_interval_ms: int = Field(
+        default=200,
+        ge=10,
+        le=60_000,
+        json_schema_extra=_unit("milliseconds"),
+        description="Pause between two looks for events that the log has not published yet.",
+    )
+    heartbeat_seconds: int = Field(
+        default=30,
+        ge=1,
+        le=3_600,
+        json_schema_extra=_unit("seconds"),
+        description="Pause between two cosignatures of an unchanged checkpoint.",
+    )
+    tsa_urls: tuple[str, ...] = Field(
+        default=(),
+        json_schema_extra=_unit("URLs, comma separated"),
+        description="RFC 3161 time-stamp authorities that anchor the log; none: not anchored.",
+    )
+    anchor_interval_seconds: int = Field(
+        default=3_600,
+        ge=1,
+        json_schema_extra=_unit("seconds"),
+        description="Pause between two time anchors.",
+    )
+    rate_limit_per_minute: int = Field(
+        default=600,
+        ge=0,
+        json_schema_extra=_unit("requests per minute and client"),
+        description="Sustained limit on public routes; 0 switches it off.",
+    )
+    rate_limit_burst: int = Field(
+        default=100,
+        ge=0,
+        json_schema_extra=_unit("requests per second and client"),
+        description="Limit within any one second on public routes; 0 switches it off.",
+    )
+    trusted_proxy_count: int = Field(
+        default=0,
+        ge=0,
+        le=16,
+        json_schema_extra=_unit("proxies"),
+        description="How many proxies of ours stand in front and append to `X-Forwarded-For`; "
+        "0 ignores that header.",
+    )
+    max_body_bytes: int = Field(
+        default=256 * KIB,
+        ge=KIB,
+        json_schema_extra=_unit("bytes"),
+        description="Largest request body, but for batches.",
+    )
+    max_batch_body_bytes: int = Field(
+        default=16 * MIB,
+        ge=KIB,
+        json_schema_extra=_unit("bytes"),
+        description="Largest body of a request that issues a batch.",
+    )
+    ready_disk_floor_bytes: int = Field(
+        default=256 * MIB,
+        ge=0,
+        json_schema_extra=_unit("bytes"),
+        description="Free space in the data directory below which `/readyz` fails.",
+    )
+    ready_projection_lag_events: int = Field(
+        default=10_000,
+        ge=0,
+        json_schema_extra=_unit("events"),
+        description="How far a view may be behind before `/readyz` fails.",
+    )
+    ready_unpublished_seconds: int = Field(
+        default=10,
+        ge=1,
+        json_schema_extra=_unit("seconds"),
+        description="Age of the oldest unpublished event above which `/readyz` fails.",
+    )
+
+    @field_validator("tsa_urls", mode="before")
+    @classmethod
+    def _split_urls(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("tsa_urls")
+    @classmethod
+    def _check_tsa_urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for url in value:
+            _check_web_url(url)
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_base_url(cls, value: str) -> str:
+        _check_web_url(value)
+        parts = urlsplit(value)
+        if parts.path or parts.query or parts.fragment:
+            raise ValueError("must be scheme, host and port alone, without a slash at the end")
+        return value
+
+    @model_validator(mode="after")
+    def _check_batch_is_larger(self) -> Self:
+        if self.max_batch_body_bytes < self.max_body_bytes:
+            raise ValueError("max_batch_body_bytes must not be below max_body_bytes")
+        return self
+
+    @property
+    def log_origin(self) -> str:
+        """Origin line of the log's checkpoints, chosen or derived from the base URL."""
+        return self.origin or f"{urlsplit(self.base_url).netloc}/log"
+
+    @property
+    def key_dir(self) -> Path:
+        """Directory of the key-encryption keys, chosen or beside the data directory."""
+        return self.kek_dir or self.data_dir.with_name(f"{self.data_dir.name}.keys")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the base URL names this machine alone, so that plain HTTP is no risk."""
+        host = urlsplit(self.base_url).hostname or ""
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
+
+
+def _check_web_url(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be an http or https URL with a host")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not carry a user name or password")
+    _ = parts.port  # raises ValueError when it is not a number up to 65535
+
+
+def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
+    """Read the settings from the environment, with overrides from the command line on top.
+
+    Args:
+        environ: The process environment. Only names that begin with ``CAIRN_`` are looked at.
+        overrides: Settings by field name; ``None`` means that nothing was given.
+
+    Raises:
+        SettingError: A ``CAIRN_`` variable names no setting, or a value is out of range.
+    """
+    given: dict[str, object] = {}
+    for variable, value in environ.items():
+        if variable.startswith(ENV_PREFIX):
+            name = variable.removeprefix(ENV_PREFIX).lower()
+            if variable != env_name(name) or name not in Settings.model_fields:
+                raise SettingError(f"{variable} is not a setting; docs/settings.md lists them")
+            given[name] = value
+    given |= {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        raise SettingError(_plain_sentence(error)) from None
+
+
+def env_name(field: str) -> str:
+    """Return the environment variable of a setting."""
+    return f"{ENV_PREFIX}{field.upper()}"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One line of docs/settings.md."""
+
+    variable: str
+    default: str
+    unit: str
+    description: str
+
+
+def describe_settings() -> tuple[SettingRow, ...]:
+    """Return every setting as its documentation has to show it."""
+    return tuple(_row(name, field) for name, field in Settings.model_fields.items())
+
+
+def _row(name: str, field: FieldInfo) -> SettingRow:
+    extra = field.json_schema_extra
+    unit = str(extra.get("unit", "")) if isinstance(extra, dict) else ""
+    default = field.default
+    if default is None or default == ():
+        shown = "(none)"
+    else:
+        shown = str(default).lower() if isinstance(default, bool) else str(default)
+    return SettingRow(env_name(name), shown, unit, field.description or "")
+
+
+def _plain_sentence(error: ValidationError) -> str:
+    """Name each wrong variable and the rule it breaks, without its value (it may be a secret)."""
+    parts = []
+    for item in error.errors(include_url=False, include_input=False, include_context=False):
+        where = env_name(str(item["loc"][0])) if item["loc"] else "settings"
+        parts.append(f"{where}: {item['msg'].removeprefix('Value error, ')}")
+    return "; ".join(parts)

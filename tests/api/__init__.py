@@ -1,0 +1,1 @@
+"""Tests of the way in and out: HTTP, pages, settings."""
