@@ -1,0 +1,1 @@
+"""Data files of the demonstration: one per institution, and the table of skills."""
