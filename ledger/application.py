@@ -106,6 +106,13 @@ class Ledger(Application[UUID]):
         assert isinstance(recorder, LedgerRecorder)  # noqa: S101  made by LedgerFactory
         return recorder
 
+    @property
+    def event_mapper(self) -> EventMapper:
+        """The strict mapper of events."""
+        mapper = self.mapper
+        assert isinstance(mapper, EventMapper)  # noqa: S101  made by construct_mapper
+        return mapper
+
     def now(self) -> datetime:
         """The present instant in UTC, whole milliseconds."""
         now = self.clock().astimezone(UTC)

@@ -1,0 +1,47 @@
+"""Who is calling, and under which idempotency key: the two things that every write needs to know."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from starlette.requests import Request as HttpRequest
+
+from api.error import FieldError, InvalidRequestError, MissingIdempotencyKeyError
+from ledger.access import Access, Actor
+from ledger.application import Request
+from ledger.error import AuthenticationError
+
+MAX_IDEMPOTENCY_KEY_CHARS = 255
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def authenticate(http: HttpRequest, access: Access, now: datetime) -> Actor:
+    """Find out who holds the bearer key of *http*.
+
+    Raises:
+        AuthenticationError: No bearer key, or one that is unknown, revoked or expired.
+    """
+    scheme, _, token = http.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        message = "this needs a bearer key; send it as «Authorization: Bearer cairn_…»"
+        raise AuthenticationError(message)
+    return access.authenticate(token.strip(), now)
+
+
+def submission_request(http: HttpRequest, actor: Actor, body: bytes) -> Request:
+    """Make what recognises a repetition of *http*: the caller, method and path, key and body.
+
+    Raises:
+        MissingIdempotencyKeyError: There is no key.
+        InvalidRequestError: The key is not 1 to 255 visible ASCII characters.
+    """
+    key = http.headers.get("idempotency-key")
+    if key is None:
+        message = "a write needs an Idempotency-Key header; send a fresh random one for each new request"
+        raise MissingIdempotencyKeyError(message)
+    if not _KEY.fullmatch(key):
+        message = f"an Idempotency-Key is 1 to {MAX_IDEMPOTENCY_KEY_CHARS} visible ASCII characters"
+        raise InvalidRequestError(message, errors=(FieldError(message, parameter="Idempotency-Key"),))
+    owner = "operator" if actor.institution is None else actor.institution.hex
+    return Request(scope=f"{owner} {http.method} {http.url.path}", key=key, body=body)

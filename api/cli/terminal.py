@@ -1,0 +1,90 @@
+"""How the command speaks: results, messages, progress, exit codes.
+
+Source: clig.dev (output, errors, exit codes); BSD sysexits.h for 64.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Any, NoReturn
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+
+class Exit(IntEnum):
+    """What an exit code means."""
+
+    VALID = 0
+    INVALID = 1
+    UNKNOWN = 2
+    FAILURE = 3
+    USAGE = 64
+
+
+EXIT_CODES = "Exit codes: 0 valid or done, 1 invalid or damaged, 2 could not tell, 3 failure, 64 wrong usage."
+
+
+class Terminal:
+    """Where results and messages go. Colours and progress bars appear on a terminal alone.
+
+    Args:
+        as_json: Whether results are for machines.
+    """
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self._out = Console(highlight=False, soft_wrap=True)
+        self._err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def result(self, value: Any, text: str | Table | None = None) -> None:  # noqa: ANN401  any JSON value
+        """Print a result: *value* as JSON when asked for, else *text*."""
+        if self.as_json:
+            sys.stdout.write(msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")
+        elif isinstance(text, Table):
+            self._out.print(text)
+        else:
+            self._out.print(escape(str(value if text is None else text)))
+
+    def say(self, message: str) -> None:
+        """Print a message on standard error."""
+        self._err.print(escape(message))
+
+    def fail(self, message: str, code: Exit = Exit.FAILURE) -> NoReturn:
+        """Say what went wrong and end the command."""
+        self._err.print(f"[bold red]error:[/] {escape(message)}")
+        raise typer.Exit(code)
+
+    @contextmanager
+    def progress(self, what: str, total: int | None) -> Iterator[ProgressBar]:
+        """Show progress while the block runs; nothing is drawn off a terminal."""
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self._err, transient=True, disable=not self._err.is_terminal) as drawn:
+            yield ProgressBar(drawn, what, total)
+
+
+class ProgressBar:
+    """One bar; :meth:`reach` moves it."""
+
+    def __init__(self, drawn: Progress, what: str, total: int | None) -> None:
+        self._drawn = drawn
+        self._task = drawn.add_task(what, total=total)
+
+    def reach(self, done: int, total: int | None = None) -> None:
+        """Say how much is done, and of how much if that is known now."""
+        if total is None:
+            self._drawn.update(self._task, completed=done)
+        else:
+            self._drawn.update(self._task, completed=done, total=total)

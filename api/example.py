@@ -1,0 +1,49 @@
+"""Bodies that work, shown in the API's description and used by its tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+AWARD: dict[str, Any] = {
+    "achievement": "DATA-101",
+    "learner": {"name": "Mari Maasikas", "reference": "S-2026-0042"},
+    "awarded_on": "2026-01-31",
+    "grade": "A",
+}
+SUSPENSION: dict[str, Any] = {"reason": "under_review", "note": "Complaint of 3 March, file 17."}
+REVOCATION: dict[str, Any] = {"reason": "academic_misconduct", "effective_at": "2026-02-01T00:00:00Z"}
+REPLACEMENT: dict[str, Any] = {"reason": "incorrect_data", "credential": {**AWARD, "grade": "B"}}
+PUBLICATION: dict[str, Any] = {
+    "code": "DATA-101",
+    "template": {
+        "title": "Working with Data: First Steps",
+        "language": "en",
+        "description": "A short course on reading, cleaning and showing data.",
+        "credits_centi": 300,
+        "workload_minutes": 4680,
+        "eqf_level": 5,
+        "outcomes": [
+            {"text": "Cleans a table of measurements and says what was changed and why."},
+            {"text": "Chooses a chart that shows what the data say, and no more."},
+        ],
+        "assessment": "Practical assignment with oral defence",
+        "participation": "Blended",
+        "quality_assurance": "Institutional quality assurance, reviewed every year",
+        "criteria": "Hand in the assignment and defend it; at least 60 % of the points.",
+    },
+}
+REGISTRATION: dict[str, Any] = {
+    "slug": "riverside-university",
+    "name": "Riverside University",
+    "country": "EE",
+    "kind": "university",
+}
+ACCREDITATION: dict[str, Any] = {
+    "by": "Example Quality Agency",
+    "scope": "Micro-credentials at EQF levels 5 to 7",
+    "valid_from": "2024-01-01T00:00:00Z",
+    "valid_until": "2031-01-01T00:00:00Z",
+}
+WITHDRAWAL: dict[str, Any] = {"reason": "other"}
+COMPROMISE: dict[str, Any] = {"compromised_at": "2026-03-01T00:00:00Z"}
+KEY_GRANT: dict[str, Any] = {"label": "student information system", "days": 365}

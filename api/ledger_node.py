@@ -1,0 +1,97 @@
+"""The write side put together: database, vault, keys and commands over one data directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from api.identity import Identity, settle_identity
+from api.setting import Settings
+from ledger.access import ACCESS_SCHEMA, Access
+from ledger.application import Clock, Ledger
+from ledger.catalogue import Catalogue
+from ledger.erasing import Erasing
+from ledger.institution import Institution
+from ledger.issuance import Issuance
+from ledger.key_ring import open_key_ring
+from ledger.lifecycle import Lifecycle
+from ledger.registry import Registry
+from ledger.signing import SIGNING_SCHEMA, KeyStore, SealedKeyStore
+from ledger.status_allocation import ALLOCATION_SCHEMA, StatusAllocator
+from ledger.store import LedgerFactory
+from ledger.vault import VAULT_SCHEMA, Vault
+
+DATABASE = "ledger.db"
+SCHEMA = (*VAULT_SCHEMA, *SIGNING_SCHEMA, *ALLOCATION_SCHEMA, *ACCESS_SCHEMA)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerNode:
+    """The write side of one ledger."""
+
+    settings: Settings
+    identity: Identity
+    ledger: Ledger
+    vault: Vault
+    keys: KeyStore
+    access: Access
+    registry: Registry
+    catalogue: Catalogue
+    issuance: Issuance
+    lifecycle: Lifecycle
+    erasing: Erasing
+
+    def institutions(self) -> list[Institution]:
+        """Every institution, in order of registration."""
+        rows = self.ledger.store.query(
+            "SELECT state FROM stored_events WHERE topic=? ORDER BY position", (Institution.Registered.TOPIC,)
+        )
+        decoded = (self.ledger.event_mapper.decode(Institution.Registered.TOPIC, row[0], "registered") for row in rows)
+        return [self.ledger.institution(body.slug) for body in decoded if isinstance(body, Institution.Registered)]
+
+    def close(self) -> None:
+        """Record what is waiting, then close the database."""
+        self.ledger.close()
+
+
+def system_clock() -> datetime:
+    """The present instant, UTC."""
+    return datetime.now(UTC)
+
+
+def open_ledger(
+    settings: Settings,
+    *,
+    clock: Clock = system_clock,
+    random: Callable[[int], bytes] = os.urandom,
+    on_commit: Callable[[int], None] = lambda _: None,
+) -> LedgerNode:
+    """Open the ledger in ``settings.data_dir``, making it when it is not there.
+
+    Raises:
+        IdentityError: The settings contradict what the directory has been since it was made.
+        KeyEncryptionError: The key-encryption keys do not open the vault.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    identity = settle_identity(settings)
+    factory = LedgerFactory(settings.data_dir / DATABASE, SCHEMA)
+    ledger = Ledger(factory, clock=clock, random=random, on_commit=on_commit)
+    key_ring = open_key_ring(settings.key_dir, random)
+    vault = Vault(ledger.store, key_ring, random)
+    keys = SealedKeyStore(ledger.store, key_ring, random)
+    places = StatusAllocator(ledger.store, vault.secret("status-places"))
+    return LedgerNode(
+        settings=settings,
+        identity=identity,
+        ledger=ledger,
+        vault=vault,
+        keys=keys,
+        access=Access(ledger.store, random),
+        registry=Registry(ledger, vault, keys, identity.did_host),
+        catalogue=Catalogue(ledger, vault),
+        issuance=Issuance(ledger, vault, keys, places, identity.base_url),
+        lifecycle=Lifecycle(ledger, vault),
+        erasing=Erasing(ledger, vault),
+    )

@@ -1,0 +1,186 @@
+"""Awards: issue, suspend, reinstate, revoke, replace; and what anyone may ask of one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from api import example
+from api.caller import authenticate, submission_request
+from api.evidence import Evidences
+from api.node import Node
+from api.openapi import body_of
+from api.schema import Change, Reinstatement, Replacement, awards, convert
+from api.status import Statuses
+from api.strict_body import read_json
+from ledger.application import Outcome
+from ledger.error import ErasedError, InvalidInputError
+
+JSON = "application/json"
+PUBLIC_CACHE = "public, max-age=1"
+
+
+def make_router(node: Node, evidences: Evidences, statuses: Statuses) -> APIRouter:  # noqa: C901, PLR0915  one closure per route
+    """Make the router over the parts of *node*."""
+    router = APIRouter(prefix="/v1/credentials", tags=["credentials"])
+
+    @router.post("", status_code=201, openapi_extra=body_of("Awards", "AwardClaim", example.AWARD))
+    async def issue(request: Request) -> Response:
+        """Make one award, or many at once: all of them are committed, or none.
+
+        The answer holds each award's id and bundle: the signed document and the salt that opens its commitment. Hand the
+        bundle to the learner. Repeating the request with the same `Idempotency-Key` gives the same awards.
+        """
+        value, raw = await read_json(request, node.settings.max_batch_body_bytes)
+        return await run_in_threadpool(_issue, request, value, raw)
+
+    def _issue(request: Request, value: object, raw: bytes) -> Response:
+        actor = authenticate(request, node.access, node.ledger.now())
+        batch, single = awards(value)
+        slug = node.slug_for(actor, batch.institution)
+        outcome = node.issuance.issue(
+            slug=slug, claims=batch.credentials, actor=actor, request=submission_request(request, actor, raw)
+        )
+        node.wait_until_visible(outcome.position)
+        items = [_issued(public_id) for public_id in outcome.answer]
+        if not single:
+            return _json({"credentials": items}, 201)
+        return _json(items[0], 201, {"Location": items[0]["url"]})
+
+    def _issued(public_id: str) -> dict[str, Any]:
+        links = node.links(public_id)
+        try:
+            return {"id": public_id, **links, "bundle": evidences.bundle_without_evidence(public_id)}
+        except ErasedError:
+            return {"id": public_id, **links, "bundle": None, "erased": True}
+
+    @router.get("/{id}/status", openapi_extra={"x-public": True})
+    def status(
+        id: str,
+        at: Annotated[str | None, Query(description="Was it valid at this instant (RFC 3339, or a date)?")] = None,
+        known_at: Annotated[str | None, Query(description="By what the log knew at this instant.")] = None,
+    ) -> Response:
+        """What is true of an award now, or was at an instant. Needs no account and shows nothing personal."""
+        answer = statuses.status(id, at=_instant(at, "at"), known_at=_instant(known_at, "known_at"))
+        return _json(answer, 200, {"Cache-Control": PUBLIC_CACHE})
+
+    @router.get("/{id}/evidence")
+    def evidence(id: str) -> Response:
+        """One file that proves the award's status offline, as of the newest checkpoint. Shows nothing personal."""
+        headers = {
+            "Content-Disposition": f'attachment; filename="{id}.evidence.json"',
+            "Cache-Control": PUBLIC_CACHE,
+        }
+        return _json(evidences.evidence(id), 200, headers)
+
+    @router.get("/{id}/bundle")
+    def bundle(request: Request, id: str) -> Response:
+        """The holder's bundle: document, salt and fresh evidence. For the institution that made the award."""
+        actor = authenticate(request, node.access, node.ledger.now())
+        actor.require_institution(node.ledger.credential(id).institution)
+        return _json(evidences.bundle(id), 200, {"Cache-Control": "private, no-store"})
+
+    @router.post("/{id}/suspension", openapi_extra=body_of("Change", None, example.SUSPENSION))
+    async def suspend(request: Request, id: str) -> Response:
+        """Suspend an award: it does not hold until it is reinstated."""
+        value, raw = await read_json(request, node.settings.max_body_bytes)
+        return await run_in_threadpool(_suspend, request, id, value, raw)
+
+    def _suspend(request: Request, id: str, value: object, raw: bytes) -> Response:
+        actor = authenticate(request, node.access, node.ledger.now())
+        change = convert(value, Change)
+        outcome = node.lifecycle.suspend(
+            public_id=id,
+            reason=change.reason,
+            note=change.note,
+            effective_at=change.effective_at,
+            actor=actor,
+            request=submission_request(request, actor, raw),
+        )
+        return _changed(id, outcome)
+
+    @router.delete("/{id}/suspension", openapi_extra=body_of("Reinstatement", None, {}, required=False))
+    async def reinstate(request: Request, id: str) -> Response:
+        """End a suspension."""
+        value, raw = await read_json(request, node.settings.max_body_bytes, empty={})
+        return await run_in_threadpool(_reinstate, request, id, value, raw)
+
+    def _reinstate(request: Request, id: str, value: object, raw: bytes) -> Response:
+        actor = authenticate(request, node.access, node.ledger.now())
+        end = convert(value, Reinstatement)
+        outcome = node.lifecycle.reinstate(
+            public_id=id,
+            effective_at=end.effective_at,
+            actor=actor,
+            request=submission_request(request, actor, raw),
+        )
+        return _changed(id, outcome)
+
+    @router.post("/{id}/revocation", openapi_extra=body_of("Change", None, example.REVOCATION))
+    async def revoke(request: Request, id: str) -> Response:
+        """Revoke an award for good. The reason is a code from a closed list; a note goes to the vault."""
+        value, raw = await read_json(request, node.settings.max_body_bytes)
+        return await run_in_threadpool(_revoke, request, id, value, raw)
+
+    def _revoke(request: Request, id: str, value: object, raw: bytes) -> Response:
+        actor = authenticate(request, node.access, node.ledger.now())
+        change = convert(value, Change)
+        outcome = node.lifecycle.revoke(
+            public_id=id,
+            reason=change.reason,
+            note=change.note,
+            effective_at=change.effective_at,
+            actor=actor,
+            request=submission_request(request, actor, raw),
+        )
+        return _changed(id, outcome)
+
+    @router.post("/{id}/replacement", status_code=201, openapi_extra=body_of("Replacement", None, example.REPLACEMENT))
+    async def replace(request: Request, id: str) -> Response:
+        """Put a corrected award in the place of this one; the old one points to the new."""
+        value, raw = await read_json(request, node.settings.max_body_bytes)
+        return await run_in_threadpool(_replace, request, id, value, raw)
+
+    def _replace(request: Request, id: str, value: object, raw: bytes) -> Response:
+        actor = authenticate(request, node.access, node.ledger.now())
+        replacement = convert(value, Replacement)
+        outcome = node.issuance.replace(
+            public_id=id,
+            claim=replacement.credential,
+            reason=replacement.reason,
+            actor=actor,
+            request=submission_request(request, actor, raw),
+        )
+        node.wait_until_visible(outcome.position)
+        item = _issued(outcome.answer[0])
+        return _json({**item, "replaces": id}, 201, {"Location": item["url"]})
+
+    def _changed(id: str, outcome: Outcome) -> Response:
+        node.wait_until_visible(outcome.position)
+        return _json(statuses.status(id, at=None, known_at=None), 200)
+
+    return router
+
+
+def _instant(text: str | None, name: str) -> datetime | None:
+    """Read an RFC 3339 instant or a calendar day (its beginning, UTC)."""
+    if text is None:
+        return None
+    candidate = f"{text}T00:00:00Z" if len(text) == len("2026-01-31") else text.replace(" ", "+")
+    try:
+        instant = msgspec.convert(candidate, datetime)
+    except msgspec.ValidationError as error:
+        message = f"{name} is an instant such as 2026-01-31T12:00:00Z, or a day such as 2026-01-31"
+        raise InvalidInputError(message, f"/{name}") from error
+    if instant.tzinfo is None:
+        message = f"{name} needs its offset from UTC, such as the Z in 2026-01-31T12:00:00Z"
+        raise InvalidInputError(message, f"/{name}")
+    return instant
+
+
+def _json(value: object, status: int, headers: dict[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(value), status, headers, media_type=JSON)

@@ -1,0 +1,199 @@
+"""Shapes of request bodies, and how a body becomes one of them.
+
+The shapes are the ledger's own structs wherever a command takes one, so there is one definition of each. What does not
+fit is refused with the JSON pointer of the offending member.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from ledger.achievement import Template, missing
+from ledger.claim import AwardClaim
+from ledger.error import InvalidInputError
+from ledger.institution import InstitutionKind
+from ledger.issuance import MAX_BATCH
+from ledger.reason import Reason
+
+T = TypeVar("T")
+
+_MISSING_FIELD = re.compile(r"missing required field `(?P<name>[^`]+)`")
+_PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+ELEMENTS = {
+    "title": "title of the micro-credential",
+    "outcomes": "learning outcomes",
+    "assessment": "type of assessment",
+    "participation": "form of participation in the learning activity",
+    "quality_assurance": "type of quality assurance",
+    "learner": "identification of the learner",
+    "name": "identification of the learner",
+    "awarded_on": "date of issuing",
+}
+"""Members whose absence is the absence of a mandatory element (2022/C 243/02, Annex I)."""
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of request bodies: unknown members are refused."""
+
+
+class Awards(Body, frozen=True, kw_only=True):
+    """Many awards of one institution, made together or not at all."""
+
+    credentials: list[AwardClaim]
+    institution: str | None = None
+
+
+class Change(Body, frozen=True, kw_only=True):
+    """A change of status. ``note`` is kept in the vault and never published."""
+
+    reason: Reason
+    effective_at: datetime | None = None
+    note: str | None = None
+
+
+class Reinstatement(Body, frozen=True, kw_only=True):
+    """The end of a suspension."""
+
+    effective_at: datetime | None = None
+
+
+class Replacement(Body, frozen=True, kw_only=True):
+    """A corrected award in the place of another."""
+
+    reason: Reason
+    credential: AwardClaim
+
+
+class Publication(Body, frozen=True, kw_only=True):
+    """A micro-credential's template under the institution's code for it."""
+
+    code: str
+    template: Template
+    institution: str | None = None
+
+
+class Registration(Body, frozen=True, kw_only=True):
+    """An institution to register."""
+
+    slug: str
+    name: str
+    country: str
+    kind: InstitutionKind
+
+
+class AccreditationGrant(Body, frozen=True, kw_only=True):
+    """An accreditation to enter."""
+
+    by: str
+    scope: str
+    valid_from: datetime
+    valid_until: datetime | None = None
+
+
+class Withdrawal(Body, frozen=True, kw_only=True):
+    """An accreditation, or a key, that no longer holds."""
+
+    reason: Reason
+    effective_at: datetime | None = None
+
+
+class Compromise(Body, frozen=True, kw_only=True):
+    """Since when a key was in other hands."""
+
+    compromised_at: datetime
+
+
+class KeyGrant(Body, frozen=True, kw_only=True):
+    """A bearer key to make for an institution."""
+
+    label: str
+    days: int
+
+
+REQUEST_SHAPES: tuple[type, ...] = (
+    AwardClaim,
+    Awards,
+    Change,
+    Reinstatement,
+    Replacement,
+    Publication,
+    Registration,
+    AccreditationGrant,
+    Withdrawal,
+    Compromise,
+    KeyGrant,
+)
+"""Every shape that OpenAPI describes as a request body."""
+
+
+def convert(value: object, shape: type[T]) -> T:
+    """Make *shape* of a decoded JSON value.
+
+    Raises:
+        MissingElementError: A mandatory element of a micro-credential is absent.
+        InvalidInputError: The value does not have the shape; the pointer says where.
+    """
+    try:
+        converted = msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        raise _refusal(str(error)) from error
+    _require_utc(converted)
+    return converted
+
+
+def awards(value: object) -> tuple[Awards, bool]:
+    """Make awards of a body that holds either one claim or ``{"credentials": [...]}``.
+
+    Returns:
+        The awards, and whether the body held a single claim.
+
+    Raises:
+        InvalidInputError: See :func:`convert`.
+    """
+    if isinstance(value, dict) and "credentials" in value:
+        many = value["credentials"]
+        if isinstance(many, list) and len(many) > MAX_BATCH:
+            message = f"one request makes at most {MAX_BATCH} awards, not {len(many)}; split it"
+            raise InvalidInputError(message, "/credentials")
+        return convert(value, Awards), False
+    members: dict[str, Any] = dict(value) if isinstance(value, dict) else {}
+    institution = members.pop("institution", None)
+    if institution is not None and not isinstance(institution, str):
+        message = "the institution is named by its slug"
+        raise InvalidInputError(message, "/institution")
+    claim = convert(members if isinstance(value, dict) else value, AwardClaim)
+    return Awards(credentials=[claim], institution=institution), True
+
+
+def _refusal(message: str) -> InvalidInputError:
+    """Turn msgspec's message into a refusal with a pointer."""
+    place = _PLACE.search(message)
+    pointer = _pointer(place["path"]) if place else ""
+    sentence = _PLACE.sub("", message)
+    absent = _MISSING_FIELD.search(sentence)
+    if absent is None:
+        return InvalidInputError(f"{sentence[0].lower()}{sentence[1:]}", pointer)
+    pointer = f"{pointer}/{absent['name']}"
+    element = ELEMENTS.get(absent["name"])
+    if element is not None:
+        return missing(element, pointer)
+    return InvalidInputError(f"the member «{absent['name']}» is missing", pointer)
+
+
+def _pointer(path: str) -> str:
+    """``.credentials[0].learner`` as ``/credentials/0/learner``."""
+    return re.sub(r"\[(\d+|\.\.\.)\]", r"/\1", path).replace(".", "/").replace("///", "...")
+
+
+def _require_utc(value: object) -> None:
+    if not isinstance(value, msgspec.Struct):
+        return
+    for name in value.__struct_fields__:
+        member = getattr(value, name)
+        if isinstance(member, datetime) and (member.tzinfo is None or member.utcoffset()):
+            message = f"{name} is an instant in UTC, such as 2026-01-31T12:00:00Z"
+            raise InvalidInputError(message, f"/{name}")
