@@ -1,0 +1,166 @@
+"""``make bench``: what this machine does, each figure beside something measured in the same run.
+
+Everything goes over HTTP to a server of its own on the loopback address, is bounded in count, and stops by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtests.baseline import hashes_per_second, sqlite_rows_per_second
+from loadtests.server import Client, Server, award, cairn, running_server
+
+BATCH = 1_000
+CREATED = 201
+OK = 200
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure and what it is compared with."""
+
+    what: str
+    per_second: float
+    beside: str
+    baseline: float
+    p99_ms: float | None = None
+
+    def text(self) -> str:
+        """The row as a line of a Markdown table."""
+        p99 = "" if self.p99_ms is None else f"{self.p99_ms:.1f}"
+        ratio = self.per_second / self.baseline
+        return f"| {self.what} | {self.per_second:,.0f} | {self.beside} | {self.baseline:,.0f} | {ratio:.4f} | {p99} |"
+
+
+def batches(server: Server, awards: int) -> float:
+    """Awards per second in requests of 1,000."""
+    client = Client(server)
+    begin = time.perf_counter()
+    for start in range(0, awards, BATCH):
+        body = {"credentials": [award(start + number) for number in range(BATCH)]}
+        status, _ = client.call("POST", "/v1/credentials", body, f"batch-{start}")
+        _expect(status, CREATED)
+    took = time.perf_counter() - begin
+    client.close()
+    return awards / took
+
+
+def many_clients(server: Server, clients: int, each: int, call: Callable[[Client, int], None]) -> tuple[float, float]:
+    """Run *call* from several connections at once: calls per second, and the p99 in milliseconds."""
+    times: list[float] = []
+    failures: list[BaseException] = []
+    lock = threading.Lock()
+
+    def work(number: int) -> None:
+        client = Client(server)
+        mine = []
+        try:
+            for turn in range(each):
+                begin = time.perf_counter()
+                call(client, number * each + turn)
+                mine.append(time.perf_counter() - begin)
+        except BaseException as error:  # noqa: BLE001  raised again below
+            failures.append(error)
+        finally:
+            client.close()
+        with lock:
+            times.extend(mine)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(clients)]
+    begin = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    took = time.perf_counter() - begin
+    if failures:
+        raise failures[0]
+    return clients * each / took, statistics.quantiles(times, n=100)[98] * 1000
+
+
+def audited(server: Server) -> tuple[float, int]:
+    """Entries per second of a whole audit, and how many there were."""
+    begin = time.perf_counter()
+    report = json.loads(cairn("audit", server.url, "--json").stdout)
+    took = time.perf_counter() - begin
+    if report["differences"]:
+        message = f"the audit found {report['differences']} differences"
+        raise RuntimeError(message)
+    return report["entries"] / took, report["entries"]
+
+
+def _expect(status: int, wanted: int) -> None:
+    if status != wanted:
+        message = f"the server answered {status} where {wanted} was due"
+        raise RuntimeError(message)
+
+
+def measure(directory: Path, awards: int, singles: int) -> list[Row]:
+    """Take every figure once."""
+    data = directory / "ledger"
+    rows: list[Row] = []
+    with running_server(data) as server:
+        raw_batch = sqlite_rows_per_second(directory, 50_000, BATCH)
+        raw_single = sqlite_rows_per_second(directory, 2_000, 1)
+        hashing = hashes_per_second(500_000)
+        rows.append(Row("awards issued, 1,000 a request", batches(server, awards), "raw SQLite rows, 1,000 a commit", raw_batch))
+        for clients in (1, 16):
+            rate, p99 = many_clients(server, clients, singles // clients, _issue(clients))
+            rows.append(Row(f"awards issued one by one, {clients} clients", rate, "raw SQLite rows, one a commit", raw_single, p99))
+        ids = _some_ids(server)
+        rate, p99 = many_clients(server, 8, 100, lambda client, n: _get(client, f"/v1/credentials/{ids[n % len(ids)]}/evidence"))
+        rows.append(Row("evidence files (proofs), 8 clients", rate, "SHA-256 of 700 bytes", hashing, p99))
+        rate, p99 = many_clients(server, 8, 250, lambda client, n: _get(client, f"/v1/credentials/{ids[n % len(ids)]}/status"))
+        rows.append(Row("status look-ups, 8 clients", rate, "SHA-256 of 700 bytes", hashing, p99))
+        rate, entries = audited(server)
+        rows.append(Row(f"entries audited, of {entries:,} (process start included)", rate, "SHA-256 of 700 bytes", hashing))
+    return rows
+
+
+def _issue(clients: int) -> Callable[[Client, int], None]:
+    def call(client: Client, number: int) -> None:
+        status, _ = client.call("POST", "/v1/credentials", award(number), f"single-{clients}-{number}")
+        _expect(status, CREATED)
+
+    return call
+
+
+def _get(client: Client, path: str) -> None:
+    status, _ = client.call("GET", path)
+    _expect(status, OK)
+
+
+def _some_ids(server: Server) -> list[str]:
+    client = Client(server)
+    body = {"credentials": [award(number) for number in range(50)]}
+    status, answer = client.call("POST", "/v1/credentials", body, "some-ids")
+    _expect(status, CREATED)
+    time.sleep(2)  # until a checkpoint covers them
+    client.close()
+    return [item["id"] for item in answer["credentials"]]
+
+
+def main() -> None:
+    """Measure and print a Markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--awards", type=int, default=10_000, help="awards in the batch figure, a multiple of 1,000")
+    parser.add_argument("--singles", type=int, default=1_600, help="awards in each one-by-one figure")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="cairn-bench-") as directory:
+        rows = measure(Path(directory), arguments.awards, arguments.singles)
+    print("| what | per second | beside | per second | ratio | p99 ms |")
+    print("|---|---:|---|---:|---:|---:|")
+    for row in rows:
+        print(row.text())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""A Cairn server of its own for a measurement: started on a free loopback port, stopped by its process id."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+START_SECONDS = 30.0
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server and an issuer's bearer key for it."""
+
+    port: int
+    data: Path
+    token: str
+
+    @property
+    def url(self) -> str:
+        """Base address."""
+        return f"http://{HOST}:{self.port}"
+
+
+class Client:
+    """One keep-alive connection. Not for use from several threads."""
+
+    def __init__(self, server: Server) -> None:
+        self._connection = http.client.HTTPConnection(HOST, server.port, timeout=120)
+        self._token = server.token
+
+    def call(self, method: str, path: str, body: object = None, key: str | None = None) -> tuple[int, Any]:
+        """Make one call and return its status and decoded answer."""
+        headers = {"Authorization": f"Bearer {self._token}"}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        self._connection.request(method, path, data, headers)
+        answer = self._connection.getresponse()
+        raw = answer.read()
+        return answer.status, json.loads(raw) if raw else None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+
+def cairn(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the ``cairn`` command that belongs to this interpreter."""
+    program = str(Path(sys.executable).with_name("cairn"))
+    return subprocess.run([program, *arguments], check=True, capture_output=True, text=True)  # noqa: S603
+
+
+def free_port() -> int:
+    """A loopback port that is free at this moment."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextmanager
+def running_server(data: Path) -> Iterator[Server]:
+    """Serve *data* until the block ends, with one institution and one micro-credential in it."""
+    port = free_port()
+    environment = {**os.environ, "CAIRN_RATE_LIMIT_PER_MINUTE": "0", "CAIRN_RATE_LIMIT_BURST": "0"}
+    program = str(Path(sys.executable).with_name("cairn"))
+    environment["CAIRN_BASE_URL"] = f"http://{HOST}:{port}"
+    with (data.parent / "server.log").open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603  our own program
+            [program, "serve", "--data", str(data), "--port", str(port)], env=environment, stdout=log, stderr=log
+        )
+        try:
+            _wait_until_ready(port)
+            yield _prepare(port, data)
+        finally:
+            process.terminate()
+            process.wait(START_SECONDS)
+
+
+def _wait_until_ready(port: int) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            connection = http.client.HTTPConnection(HOST, port, timeout=2)
+            connection.request("GET", "/livez")
+            if connection.getresponse().status == http.HTTPStatus.OK:
+                return
+        except OSError:
+            time.sleep(0.05)
+    message = f"the server on port {port} did not answer within {START_SECONDS} s"
+    raise TimeoutError(message)
+
+
+def _prepare(port: int, data: Path) -> Server:
+    operator = cairn("access", "grant", "--data", str(data)).stdout.strip()
+    root = Client(Server(port, data, operator))
+    institution = {"slug": "bench", "name": "Bench University", "country": "EE", "kind": "university"}
+    root.call("POST", "/v1/institutions", institution, "bench-institution")
+    _, granted = root.call("POST", "/v1/institutions/bench/access-keys", {"label": "bench", "days": 1}, "bench-key")
+    root.close()
+    server = Server(port, data, granted["key"])
+    issuer = Client(server)
+    status, _ = issuer.call("POST", "/v1/achievements", {"code": "B-1", "template": TEMPLATE}, "bench-achievement")
+    issuer.close()
+    if status != http.HTTPStatus.CREATED:
+        message = f"the server refused the bench's micro-credential with {status}"
+        raise RuntimeError(message)
+    return server
+
+
+TEMPLATE: dict[str, Any] = {
+    "title": "Measuring Things",
+    "language": "en",
+    "description": "How to measure without fooling oneself.",
+    "credits_centi": 300,
+    "eqf_level": 6,
+    "outcomes": [
+        {"text": "States what was measured, on what, and how often."},
+        {"text": "Reports a ratio to something measured in the same run."},
+    ],
+    "assessment": "Practical assignment",
+    "participation": "Online",
+    "quality_assurance": "Institutional quality assurance",
+    "criteria": "Hand in a measurement that another person can repeat.",
+}
+
+
+def award(number: int) -> dict[str, Any]:
+    """A claim for made-up learner *number*."""
+    return {
+        "achievement": "B-1",
+        "learner": {"name": f"Learner {number}", "reference": f"L-{number % 1000}"},
+        "awarded_on": "2026-01-31",
+        "grade": "passed",
+    }
