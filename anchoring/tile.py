@@ -16,6 +16,7 @@ import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from anchoring.error import EntryTooLargeError, MalformedError
@@ -160,6 +161,31 @@ def split_hashes(tile: bytes, width: int) -> list[bytes]:
         msg = f"a tile of width {width} has {len(tile)} bytes"
         raise MalformedError(msg)
     return [tile[at : at + HASH_BYTES] for at in range(0, len(tile), HASH_BYTES)]
+
+
+def tile_rows(tile: bytes) -> list[bytes]:
+    """Return every node inside a hash tile, as rows of concatenated hashes.
+
+    Row 0 is the tile itself, row k its complete subtrees of 2**k hashes; a full tile's row 8 is
+    its one root. The length of the tile (a multiple of 32, at most 8,192) is not checked.
+    """
+    rows = [tile]
+    while len(row := rows[-1]) > HASH_BYTES:
+        pairs = range(0, len(row) - 2 * HASH_BYTES + 1, 2 * HASH_BYTES)
+        rows.append(
+            b"".join(sha256(b"\x01" + row[at : at + 2 * HASH_BYTES]).digest() for at in pairs)
+        )
+    return rows
+
+
+def tile_peaks(tile: bytes) -> list[bytes]:
+    """Return the roots of a tile's largest complete subtrees, left to right (one if full)."""
+    rows, width = tile_rows(tile), len(tile) // HASH_BYTES
+    return [
+        rows[height][((width >> height) - 1) * HASH_BYTES :][:HASH_BYTES]
+        for height in reversed(range(len(rows)))
+        if width >> height & 1
+    ]
 
 
 def encode_bundle(entries: Sequence[bytes]) -> bytes:
