@@ -1,0 +1,68 @@
+"""What can go wrong in reading untrusted input, as one tree of exceptions.
+
+    VerifierError
+    ├── InputError               the bytes given are not what they claim to be; nothing was judged
+    │   ├── TooLargeError        more bytes, depth or items than a named limit allows
+    │   ├── JsonError            not strict JSON (I-JSON without its optional parts)
+    │   │   ├── DuplicateKeyError
+    │   │   ├── NumberError      NaN, an infinity, an integer that not every reader keeps exact
+    │   │   └── SurrogateError   a lone surrogate, which no Unicode text contains
+    │   ├── FormatError          strict JSON, but not of the format, or not its canonical form
+    │   └── PolicyError          a trust policy that cannot be read; says the line
+    └── FutureInstantError       asked about an instant that has not come (also a ValueError)
+
+Once the input has been read, nothing is raised any more: what does not hold is a `failed` or an
+`unknown` check of the report.
+"""
+
+from __future__ import annotations
+
+
+class VerifierError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class InputError(VerifierError):
+    """Untrusted input was refused as a whole.
+
+    Attributes:
+        pointer: JSON Pointer (RFC 6901) of the offending place; empty for the whole input.
+        reason: The plain sentence without the pointer.
+    """
+
+    def __init__(self, reason: str, pointer: str = "") -> None:
+        super().__init__(f"{reason} (at {pointer})" if pointer else reason)
+        self.reason = reason
+        self.pointer = pointer
+
+
+class TooLargeError(InputError):
+    """The input exceeds a named limit of size, depth or count."""
+
+
+class JsonError(InputError):
+    """The input is not strict JSON."""
+
+
+class DuplicateKeyError(JsonError):
+    """An object has two members of one name."""
+
+
+class NumberError(JsonError):
+    """A number that is not finite, or an integer beyond 2**53 - 1."""
+
+
+class SurrogateError(JsonError):
+    """A string or a member name holds a lone surrogate."""
+
+
+class FormatError(InputError):
+    """The JSON is not of the expected format, or not written in its canonical form."""
+
+
+class PolicyError(InputError):
+    """A policy line is unknown, malformed, or contradicts an earlier one."""
+
+
+class FutureInstantError(VerifierError, ValueError):
+    """The instant asked about lies in the future; no evidence can speak of it."""

@@ -1,0 +1,169 @@
+"""The event bodies that a verifier reads, as typed structs; unknown members are refused.
+
+Bodies come out of log entries whose inclusion is proved, so their spelling is fixed by the proof;
+here they only have to mean one thing. An event of a topic that is not listed here is one this
+version cannot judge, and what depends on it becomes `unknown`.
+
+Source: docs/spec/events.md.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final, TypeAlias, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from anchoring.entry import Entry
+from verifier.error import FormatError
+from verifier.strict_json import parse_json
+from verifier.wire import HexHash, Instant, convert_loosely
+
+MAX_BODY_BYTES: Final = 65_535
+"""No entry is longer. Source: C2SP tlog-tiles, entry bundles."""
+
+
+class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    TOPIC: ClassVar[str]
+
+
+class Issued(_Body, frozen=True, kw_only=True):
+    """A credential was issued; `commitments` maps each form of the document to its commitment."""
+
+    TOPIC = "credential.issued.v1"
+    institution: UUID
+    achievement: UUID
+    edition: int
+    key_id: str
+    commitments: dict[str, HexHash]
+    status_block: int
+    status_index: int
+    valid_from: Instant
+    valid_until: Instant | None
+    recorded_at: Instant
+
+
+class Suspended(_Body, frozen=True, kw_only=True):
+    """The credential does not hold for now."""
+
+    TOPIC = "credential.suspended.v1"
+    reason: str
+    effective_at: Instant
+    note: HexHash | None
+    recorded_at: Instant
+
+
+class Reinstated(_Body, frozen=True, kw_only=True):
+    """A suspension ended."""
+
+    TOPIC = "credential.reinstated.v1"
+    effective_at: Instant
+    recorded_at: Instant
+
+
+class Revoked(_Body, frozen=True, kw_only=True):
+    """The credential was taken back for good."""
+
+    TOPIC = "credential.revoked.v1"
+    reason: str
+    effective_at: Instant
+    note: HexHash | None
+    recorded_at: Instant
+
+
+class Replaced(_Body, frozen=True, kw_only=True):
+    """A corrected credential took its place; `successor` commits to the new one's public id."""
+
+    TOPIC = "credential.replaced.v1"
+    reason: str
+    effective_at: Instant
+    successor: HexHash
+    recorded_at: Instant
+
+
+class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One learning outcome."""
+
+    text: str
+    skill_uri: str | None
+    skill_name: str | None
+
+
+class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What an achievement says of itself."""
+
+    title: str
+    language: str
+    description: str
+    outcomes: list[Outcome]
+    assessment: str
+    participation: str
+    quality_assurance: str
+    criteria: str
+    credits_centi: int | None
+    workload_minutes: int | None
+    eqf_level: int | None
+    qf_ehea: str | None
+    supervision: str | None
+    prerequisites: str | None
+    stackable: str | None
+
+
+class _Edition(_Body, frozen=True, kw_only=True):
+    institution: UUID
+    code: str
+    edition: int
+    template: Template
+    recorded_at: Instant
+
+
+class Published(_Edition, frozen=True, kw_only=True):
+    """The first edition of an achievement."""
+
+    TOPIC = "achievement.published.v1"
+
+
+class AchievementRevised(_Edition, frozen=True, kw_only=True):
+    """A later edition of an achievement."""
+
+    TOPIC = "achievement.revised.v1"
+
+
+StatusEvent: TypeAlias = Suspended | Reinstated | Revoked | Replaced
+Edition: TypeAlias = Published | AchievementRevised
+
+_Form = TypeVar("_Form")
+_CREDENTIAL_BODIES: Final[tuple[type[Issued | StatusEvent], ...]] = (
+    Issued,
+    Suspended,
+    Reinstated,
+    Revoked,
+    Replaced,
+)
+_EDITION_BODIES: Final[tuple[type[Edition], ...]] = (Published, AchievementRevised)
+
+
+def parse_credential_event(entry: Entry) -> Issued | StatusEvent | None:
+    """Read an event of a credential; None when this version does not know its topic.
+
+    Raises:
+        InputError: A body that its topic does not allow.
+    """
+    form = next((form for form in _CREDENTIAL_BODIES if entry.topic == form.TOPIC), None)
+    return None if form is None else _read(entry, form)
+
+
+def parse_edition(entry: Entry) -> Edition:
+    """Read the event that published an edition of an achievement.
+
+    Raises:
+        InputError: Another topic, or a body that it does not allow.
+    """
+    form = next((form for form in _EDITION_BODIES if entry.topic == form.TOPIC), None)
+    if form is None:
+        raise FormatError(f"{entry.topic} publishes no achievement")
+    return _read(entry, form)
+
+
+def _read(entry: Entry, form: type[_Form]) -> _Form:
+    return convert_loosely(parse_json(entry.body, max_bytes=MAX_BODY_BYTES), form)

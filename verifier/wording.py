@@ -1,0 +1,484 @@
+"""Every sentence of a report, in English and Russian, by the code of the case.
+
+The sentences are for people who have never heard of a log: one plain statement each, the date in
+words, what to do where something can be done. Values go in by name; whoever shows a sentence in
+HTML escapes it, since names in it come from the proved directory and from the input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeAlias
+
+from verifier.strict_json import Json
+
+MAX_VALUE_CHARS: Final = 200
+"""Longest value put into a sentence; the rest is cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One sentence in the two languages of the ledger."""
+
+    en: str
+    ru: str
+
+    def to_json(self) -> dict[str, Json]:
+        """Return `{"en": ..., "ru": ...}`."""
+        return {"en": self.en, "ru": self.ru}
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A reason code of the ledger, shown in words."""
+
+    code: str
+
+
+Value: TypeAlias = str | int | datetime | timedelta | Coded
+
+_MONTHS_EN: Final = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+_MONTHS_RU: Final = [
+    "января",
+    "февраля",
+    "марта",
+    "апреля",
+    "мая",
+    "июня",
+    "июля",
+    "августа",
+    "сентября",
+    "октября",
+    "ноября",
+    "декабря",
+]
+
+
+def say(reason: str, values: Mapping[str, object]) -> Text:
+    """Return the sentence of a case.
+
+    Args:
+        reason: The case's code; it has to be in `SENTENCES`.
+        values: What the sentence names; more than it names is fine.
+
+    Raises:
+        KeyError: There is no such case, or it names a value that is not given.
+    """
+    sentence = SENTENCES[reason]
+    return Text(
+        sentence.en.format_map({name: _show(value, "en") for name, value in values.items()}),
+        sentence.ru.format_map({name: _show(value, "ru") for name, value in values.items()}),
+    )
+
+
+def _show(value: object, language: str) -> str:
+    if isinstance(value, datetime):
+        return _instant(value.astimezone(UTC), language)
+    if isinstance(value, timedelta):
+        return _span(value, language)
+    if isinstance(value, Coded):
+        known = REASONS.get(value.code)
+        return value.code[:MAX_VALUE_CHARS] if known is None else getattr(known, language)
+    return str(value)[:MAX_VALUE_CHARS]
+
+
+def _instant(instant: datetime, language: str) -> str:
+    month = (_MONTHS_EN if language == "en" else _MONTHS_RU)[instant.month - 1]
+    year = f"{instant.year}" if language == "en" else f"{instant.year} г."
+    day = f"{instant.day} {month} {year}"
+    midnight = (instant.hour, instant.minute, instant.second) == (0, 0, 0)
+    return day if midnight else f"{day}, {instant:%H:%M} UTC"
+
+
+def _span(span: timedelta, language: str) -> str:
+    seconds = max(0, int(span.total_seconds()))
+    units: Sequence[tuple[int, str, str]] = (
+        (86_400, "days", "сут."),
+        (3_600, "hours", "ч"),
+        (60, "minutes", "мин"),
+    )
+    for length, english, russian in units:
+        if seconds >= 2 * length:
+            return f"{seconds // length} {english if language == 'en' else russian}"
+    return f"{seconds} {'seconds' if language == 'en' else 'с'}"
+
+
+REASONS: Final = {
+    "issued_in_error": Text("it was issued in error", "выдано по ошибке"),
+    "incorrect_data": Text("it held incorrect data", "содержало неверные данные"),
+    "academic_misconduct": Text("academic misconduct", "академическая недобросовестность"),
+    "assessment_invalidated": Text(
+        "the assessment was invalidated", "результат оценивания аннулирован"
+    ),
+    "withdrawn_by_holder": Text("at the holder's wish", "по желанию владельца"),
+    "key_compromise": Text("the signing key was compromised", "ключ подписи скомпрометирован"),
+    "accreditation_withdrawn": Text("the accreditation was withdrawn", "аккредитация отозвана"),
+    "under_review": Text("it is under review", "идёт проверка"),
+    "superseded": Text("a newer one took its place", "выдано новое взамен"),
+    "other": Text("another reason, kept by the issuer", "иная причина, известная организации"),
+}
+"""The ledger's closed list of reason codes, in words."""
+
+SENTENCES: Final = {
+    # ── the whole report ──────────────────────────────────────────────────────────────────
+    "valid": Text("Genuine and valid.", "Подлинное и действительное."),
+    "valid_as_of": Text(
+        "Genuine, and valid as of {as_of}.",
+        "Подлинное и действительное на {as_of}.",
+    ),
+    "valid_record": Text(
+        "Recorded by the issuer and valid; no document was looked at.",
+        "Записано организацией и действительно; сам документ не проверялся.",
+    ),
+    "valid_record_as_of": Text(
+        "Recorded by the issuer and valid as of {as_of}; no document was looked at.",
+        "Записано организацией и действительно на {as_of}; сам документ не проверялся.",
+    ),
+    "not_judged": Text(
+        "Not judged, because an earlier check did not pass.",
+        "Не проверялось: не пройдена одна из предыдущих проверок.",
+    ),
+    # ── log: what the evidence stands on ──────────────────────────────────────────────────
+    "log_known": Text(
+        "The file is signed by a log you trust: {log}.",
+        "Файл подписан журналом, которому вы доверяете: {log}.",
+    ),
+    "log_pinned": Text(
+        "The file is signed by the log {log}, whose key was taken on first use, unchecked.",
+        "Файл подписан журналом {log}; его ключ принят при первом обращении, без сверки.",
+    ),
+    "unknown_log": Text(
+        "The file is from a log you have not said you trust, and no file can vouch for itself.",
+        "Файл из журнала, которому вы не выражали доверия; сам за себя файл не ручается.",
+    ),
+    "log_signature_wrong": Text(
+        "The log's signature is wrong: the file was altered.",
+        "Подпись журнала неверна: файл изменён.",
+    ),
+    "checkpoint_malformed": Text(
+        "The log's checkpoint in the file cannot be read: the file was altered or damaged.",
+        "Контрольная точка журнала не читается: файл изменён или повреждён.",
+    ),
+    "log_misnamed": Text(
+        "The file names another log than the one that signed it: the file was altered.",
+        "В файле назван не тот журнал, который его подписал: файл изменён.",
+    ),
+    "entries_in_log": Text(
+        "Every event in the file is in the log.",
+        "Каждое событие из файла есть в журнале.",
+    ),
+    "entry_not_in_log": Text(
+        "An event in the file is not in the log: the file was altered or made up.",
+        "Одного из событий файла в журнале нет: файл изменён или подделан.",
+    ),
+    "state_is_last": Text(
+        "The state the file speaks of is the log's latest at that point.",
+        "Состояние из файла было последним в журнале на тот момент.",
+    ),
+    "state_wrong": Text(
+        "The state the file speaks of is not the log's latest: the file was altered or made up.",
+        "Состояние из файла не последнее в журнале: файл изменён или подделан.",
+    ),
+    "cosigned": Text(
+        "Seen by {count} trusted witnesses besides the operator.",
+        "Подтверждено доверенными свидетелями помимо оператора: {count}.",
+    ),
+    "no_witness": Text(
+        "No witness you trust has seen this state; your policy asks for none.",
+        "Это состояние не видел ни один доверенный свидетель; ваша политика их не требует.",
+    ),
+    "quorum_not_met": Text(
+        "Too few of the witnesses that your policy asks for have seen this state.",
+        "Состояние видело меньше свидетелей, чем требует ваша политика.",
+    ),
+    "cosignature_wrong": Text(
+        "A witness's signature in the file is wrong: the file was altered.",
+        "Подпись свидетеля в файле неверна: файл изменён.",
+    ),
+    "fresh_witnessed": Text(
+        "Current as of {instant}, on the word of a witness you trust.",
+        "Сведения на {instant} со слов доверенного свидетеля.",
+    ),
+    "fresh_operator": Text(
+        "Current as of {instant}, on the word of the log's operator.",
+        "Сведения на {instant} со слов оператора журнала.",
+    ),
+    "stale": Text(
+        "The proof is {age} old, too old to say anything about now; fetch a new one.",
+        "Доказательству {age}: о нынешнем дне оно не говорит; получите новое.",
+    ),
+    "no_time": Text(
+        "Nobody you trust says when this was the latest state, so there is no telling.",
+        "Никто из доверенных не указывает, когда это состояние было последним.",
+    ),
+    "time_ahead": Text(
+        "The file carries a time that has not come yet; check the clock of this computer.",
+        "В файле указано время из будущего; проверьте часы компьютера.",
+    ),
+    "ends_before": Text(
+        "The proof ends on {instant}, before the day you asked about; fetch a newer one.",
+        "Доказательство заканчивается {instant}, раньше нужной даты; получите новое.",
+    ),
+    "anchored": Text(
+        "The record existed no later than {time}, says an independent time stamp.",
+        "Запись существовала не позднее {time}: независимая отметка времени.",
+    ),
+    "not_anchored": Text(
+        "No independent time stamp covers the record yet.",
+        "Независимой отметки времени для записи пока нет.",
+    ),
+    "anchors_unchecked": Text(
+        "There are independent time stamps, but none by an authority you trust.",
+        "Независимые отметки времени есть, но не от доверенной вами службы.",
+    ),
+    "anchor_wrong": Text(
+        "A time stamp in the file is wrong: the file was altered.",
+        "Отметка времени в файле неверна: файл изменён.",
+    ),
+    "anchor_misnamed": Text(
+        "A time stamp in the file is under another name than your policy gives its authority.",
+        "Отметка времени в файле названа иначе, чем служба в вашей политике.",
+    ),
+    # ── status: what became of it ─────────────────────────────────────────────────────────
+    "history_whole": Text(
+        "The log shows its issue and every change, in order.",
+        "В журнале видны выдача и все изменения по порядку.",
+    ),
+    "history_other": Text(
+        "The proof is about another credential.",
+        "Доказательство относится к другому документу.",
+    ),
+    "history_broken": Text(
+        "The history in the file has a gap or is out of order: the file was altered.",
+        "История в файле неполна или перепутана: файл изменён.",
+    ),
+    "history_unreadable": Text(
+        "The history holds an event that this program does not know; use a newer one.",
+        "В истории есть событие, неизвестное этой программе; обновите её.",
+    ),
+    "bits_proved": Text(
+        "Its place in the status lists is proved.",
+        "Его место в списках статусов доказано.",
+    ),
+    "bits_not_proved": Text(
+        "The status in the file is not the log's: the file was altered or made up.",
+        "Статус в файле не совпадает с журналом: файл изменён или подделан.",
+    ),
+    "history_agrees": Text(
+        "The history and the status lists agree.",
+        "История и списки статусов согласны.",
+    ),
+    "history_contradicts": Text(
+        "The history in the file and the status lists contradict each other.",
+        "История в файле и списки статусов противоречат друг другу.",
+    ),
+    "not_revoked": Text("Not revoked.", "Не отозвано."),
+    "revoked_later": Text(
+        "Not revoked then; it was revoked on {date}: {why}.",
+        "Тогда не было отозвано; отозвано {date}: {why}.",
+    ),
+    "revoked": Text(
+        "Revoked by the issuer on {date}: {why}.",
+        "Отозвано выдавшей организацией {date}: {why}.",
+    ),
+    "replaced": Text(
+        "Replaced by a corrected one on {date}: {why}. Ask the holder for the new one.",
+        "Заменено исправленным {date}: {why}. Попросите у владельца новое.",
+    ),
+    "not_suspended": Text("Not suspended.", "Не приостановлено."),
+    "suspended": Text(
+        "Suspended by the issuer since {date}: {why}. It may be reinstated; ask again later.",
+        "Приостановлено с {date}: {why}. Может быть восстановлено; проверьте позже.",
+    ),
+    "no_successor": Text(
+        "The file names no credential that replaces this one.",
+        "В файле не названо документа взамен этого.",
+    ),
+    "successor_proved": Text(
+        "The corrected credential is {successor}.",
+        "Исправленный документ: {successor}.",
+    ),
+    "successor_wrong": Text(
+        "The credential the file names as the corrected one is not: the file was altered.",
+        "Документ, названный в файле исправленным, таковым не является: файл изменён.",
+    ),
+    # ── dates ─────────────────────────────────────────────────────────────────────────────
+    "begun": Text("In force since {date}.", "Действует с {date}."),
+    "not_yet_valid": Text(
+        "Not yet valid: it comes into force on {date}.",
+        "Ещё не действует: вступает в силу {date}.",
+    ),
+    "no_expiry": Text("It does not expire.", "Бессрочное."),
+    "not_expired": Text("It expires on {date}.", "Действует до {date}."),
+    "expired": Text("Expired on {date}.", "Срок действия истёк {date}."),
+    # ── issuer: who stands behind it ──────────────────────────────────────────────────────
+    "issuer_proved": Text(
+        "Issued by {issuer}, as the ledger's directory has it.",
+        "Выдано организацией {issuer}, как указано в реестре.",
+    ),
+    "issuer_not_proved": Text(
+        "The issuer in the file is not in the log's directory: the file was altered or made up.",
+        "Организации из файла нет в реестре журнала: файл изменён или подделан.",
+    ),
+    "issuer_other": Text(
+        "The issuer in the file is not the one that issued this.",
+        "Организация в файле не та, что выдала этот документ.",
+    ),
+    "key_valid": Text(
+        "The signing key was the issuer's own when it was used.",
+        "Ключ подписи принадлежал организации, когда им подписывали.",
+    ),
+    "key_unknown": Text(
+        "The signing key is not one of the issuer's keys.",
+        "Ключ подписи не принадлежит организации.",
+    ),
+    "key_not_yet_valid": Text(
+        "The signing key was used before the issuer put it into use.",
+        "Ключ подписи использован раньше, чем введён в действие.",
+    ),
+    "key_retired": Text(
+        "The signing key was used after the issuer had retired it on {date}.",
+        "Ключ подписи использован после вывода из действия {date}.",
+    ),
+    "key_revoked": Text(
+        "The signing key was used after the issuer had revoked it on {date}.",
+        "Ключ подписи использован после его отзыва {date}.",
+    ),
+    "key_safe": Text(
+        "The signing key is not reported stolen.",
+        "О краже ключа подписи не сообщалось.",
+    ),
+    "compromised_later": Text(
+        "The signing key was stolen later; an independent time stamp shows this is older.",
+        "Ключ похищен позже: независимая отметка времени старше кражи.",
+    ),
+    "key_compromised": Text(
+        "The signing key was stolen and nothing independent shows this is older;"
+        " the issuer can issue it again.",
+        "Ключ подписи похищен, и независимых доказательств, что документ старше, нет;"
+        " организация может выдать его заново.",
+    ),
+    "accredited": Text(
+        "The issuer was accredited by {by} at the time.",
+        "Организация тогда была аккредитована: {by}.",
+    ),
+    "not_accredited": Text(
+        "The issuer was not accredited on the day of the award.",
+        "В день присуждения у организации не было аккредитации.",
+    ),
+    "recorded_unaccredited": Text(
+        "Awarded while the issuer was accredited, but recorded when it no longer was.",
+        "Присуждено при действующей аккредитации, но записано уже без неё.",
+    ),
+    # ── genuine: is it what was issued ────────────────────────────────────────────────────
+    "no_document": Text(
+        "No document was given, so nothing is said about one.",
+        "Сам документ не предъявлен, о нём ничего не сказано.",
+    ),
+    "no_evidence": Text(
+        "The document came without proof; ask the holder for the bundle, or check it online.",
+        "Документ без доказательства; попросите у владельца пакет или проверьте онлайн.",
+    ),
+    "document_formed": Text("The document is well formed.", "Документ составлен правильно."),
+    "document_malformed": Text(
+        "This is not a document of this ledger, or it was damaged.",
+        "Это не документ этого реестра, или он повреждён.",
+    ),
+    "signature_good": Text(
+        "The issuer's signature is good.",
+        "Подпись организации верна.",
+    ),
+    "signature_wrong": Text(
+        "The document was altered after it was signed, or the issuer never signed it.",
+        "Документ изменён после подписания или не подписан организацией.",
+    ),
+    "signer_agrees": Text(
+        "The document names the issuer and the key that signed it.",
+        "В документе названы организация и ключ, которым он подписан.",
+    ),
+    "signer_differs": Text(
+        "The document names another issuer or key than the ledger does.",
+        "В документе названы не та организация или не тот ключ, что в реестре.",
+    ),
+    "recorded": Text(
+        "It is exactly the document that the ledger recorded when it was issued.",
+        "Это именно тот документ, который записан в реестр при выдаче.",
+    ),
+    "document_altered": Text(
+        "It is not the document that the ledger recorded when it was issued.",
+        "Это не тот документ, который записан в реестр при выдаче.",
+    ),
+    "signed_outside": Text(
+        "Signed with the issuer's key, but the ledger never recorded it: the key may be stolen.",
+        "Подписано ключом организации, но в реестр не внесено: ключ мог быть похищен.",
+    ),
+    "not_yet_recorded": Text(
+        "Signed with the issuer's key, but not in the ledger yet; try again in a few minutes.",
+        "Подписано ключом организации, но в реестре пока нет; повторите через несколько минут.",
+    ),
+    "salt_missing": Text(
+        "The secret that ties the document to the ledger is missing; if the person's data"
+        " were erased, only the holder still has it.",
+        "Нет секрета, связывающего документ с реестром; если данные человека стёрты,"
+        " он есть только у владельца.",
+    ),
+    "id_agrees": Text("The document's id is the recorded one.", "Номер документа верен."),
+    "id_differs": Text(
+        "The document's id is of another credential.",
+        "Номер документа относится к другой записи.",
+    ),
+    "dates_agree": Text("The document's dates are the recorded ones.", "Даты документа верны."),
+    "dates_differ": Text(
+        "The document's dates are not the recorded ones.",
+        "Даты документа расходятся с записанными.",
+    ),
+    "status_entry_agrees": Text(
+        "The document points to its recorded place in the status lists.",
+        "Документ указывает на своё место в списках статусов.",
+    ),
+    "status_entry_differs": Text(
+        "The document points to another's place in the status lists.",
+        "Документ указывает на чужое место в списках статусов.",
+    ),
+    "achievement_agrees": Text(
+        "What was achieved is what the issuer published: {title}.",
+        "Достижение соответствует опубликованному: {title}.",
+    ),
+    "achievement_differs": Text(
+        "What was achieved is described otherwise than the issuer published it.",
+        "Достижение описано не так, как опубликовала организация.",
+    ),
+    # ── what a report says nothing about ──────────────────────────────────────────────────
+    "not_checked_person": Text(
+        "Whether the person showing this is the person it was issued to.",
+        "Тот ли это человек, которому документ выдан.",
+    ),
+    "not_checked_later": Text(
+        "What the log recorded after {instant}, back-dated changes included.",
+        "Что записано в журнал после {instant}, в том числе задним числом.",
+    ),
+    "not_checked_suspensions": Text(
+        "Suspensions that were lifted again before {instant}, if the file leaves them out.",
+        "Приостановки, снятые до {instant}, если они опущены в файле.",
+    ),
+    "not_checked_operator": Text(
+        "Whether the operator showed others another log; only witnesses rule that out.",
+        "Не показывал ли оператор другим иной журнал: это исключают лишь свидетели.",
+    ),
+}
+"""Every case that a check or a report can end in. Codes are stable; wording may improve."""
