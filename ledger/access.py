@@ -1,8 +1,8 @@
 """Who may call what: bearer keys, and a record of every act.
 
-This is not history that the world needs, so it is a private store and not events. A key is a prefix that may be shown and
-256 random bits that are shown once; the store keeps their SHA-256, which suffices because the bits cannot be guessed.
-Every act leaves an audit row in the very transaction of the act.
+This is not history that the world needs, so it is a private store and not events. A key is a prefix that may be shown
+and 256 random bits that are shown once; the store keeps their SHA-256, which suffices because the bits cannot be
+guessed. Every act leaves an audit row in the very transaction of the act.
 
 Source: OWASP ASVS 5.0, 6.5.2 (secrets of at least 112 bits of entropy may be stored as a plain hash), 16.3.
 """
@@ -18,7 +18,8 @@ from uuid import UUID
 
 import msgspec
 
-from ledger.error import AuthenticationError, ForbiddenError, NotFoundError
+from ledger.error import AuthenticationError, ForbiddenError, InvalidInputError, NotFoundError
+from ledger.event import check_instant
 from ledger.key_ring import RandomBytes
 from ledger.store import Commit, LedgerRecorder, Write
 
@@ -29,12 +30,16 @@ _TOKEN = re.compile(r"cairn_([a-v0-9]{8})_([A-Za-z0-9_-]{43})")
 Role = Literal["operator", "issuer"]
 
 ACCESS_SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS access_key ("
-    "digest BLOB PRIMARY KEY, prefix TEXT NOT NULL UNIQUE, role TEXT NOT NULL, institution BLOB, label TEXT NOT NULL, "
-    "created_at TEXT NOT NULL, expires_at TEXT NOT NULL, revoked_at TEXT) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS access_audit ("
-    "number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, actor TEXT NOT NULL, act TEXT NOT NULL, "
-    "institution BLOB, items INTEGER NOT NULL)",
+    (
+        "CREATE TABLE IF NOT EXISTS access_key ("
+        "digest BLOB PRIMARY KEY, prefix TEXT NOT NULL UNIQUE, role TEXT NOT NULL, institution BLOB, "
+        "label TEXT NOT NULL, created_at TEXT NOT NULL, expires_at TEXT NOT NULL, revoked_at TEXT) WITHOUT ROWID"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS access_audit ("
+        "number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, actor TEXT NOT NULL, act TEXT NOT NULL, "
+        "institution BLOB, items INTEGER NOT NULL)"
+    ),
 )
 
 
@@ -93,7 +98,18 @@ class Access:
     def grant(
         self, *, role: Role, institution: UUID | None, label: str, expires_at: datetime, actor: Actor, at: datetime
     ) -> str:
-        """Make a bearer key and return it; it cannot be shown again."""
+        """Make a bearer key and return it; it cannot be shown again.
+
+        Raises:
+            ForbiddenError: The actor is not the operator.
+            InvalidInputError: The key would act for nobody, or the instants are not in UTC.
+        """
+        actor.require_operator()
+        check_instant(expires_at, "/expires_at")
+        check_instant(at, "")
+        if (role == "issuer") != (institution is not None):
+            message = "an issuer's key names its institution, and an operator's key names none"
+            raise InvalidInputError(message, "/institution")
         prefix = base64.b32hexencode(self._random(PREFIX_BYTES)).decode("ascii").lower()
         secret = base64.urlsafe_b64encode(self._random(SECRET_BYTES)).decode("ascii").rstrip("=")
         token = f"cairn_{prefix}_{secret}"
@@ -125,8 +141,10 @@ class Access:
         """Revoke the key with *prefix*.
 
         Raises:
+            ForbiddenError: The actor is not the operator.
             NotFoundError: There is none.
         """
+        actor.require_operator()
         if not any(key.prefix == prefix for key in self.list()):
             message = f"there is no key with the prefix {prefix!r}"
             raise NotFoundError(message)

@@ -9,12 +9,13 @@ Source: Council Recommendation of 16 June 2022 (2022/C 243/02), Annex I.
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 
 import msgspec
 
 from ledger.achievement import missing
 from ledger.error import InvalidInputError
+from ledger.event import check_instant
 
 MAX_NAME_CHARS = 200
 MAX_REFERENCE_CHARS = 120
@@ -55,6 +56,7 @@ class AwardClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             MissingElementError: The learner's name is blank.
             InvalidInputError: An element is not well formed, or a date does not fit.
         """
+        check_text(self)
         self._check_learner()
         if self.grade is not None and not 0 < len(self.grade.strip()) <= MAX_GRADE_CHARS:
             message = f"a grade has 1 to {MAX_GRADE_CHARS} characters; leave it out if there is none"
@@ -87,9 +89,7 @@ class AwardClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise InvalidInputError(message, "/learner/id")
 
     def _check_valid_until(self, valid_until: datetime) -> None:
-        if valid_until.tzinfo is None or valid_until.utcoffset() != timedelta(0):
-            message = "valid_until is an instant in UTC, such as 2030-12-31T23:59:59Z"
-            raise InvalidInputError(message, "/valid_until")
+        check_instant(valid_until, "/valid_until")
         if valid_until <= self.valid_from:
             message = "valid_until lies after awarded_on"
             raise InvalidInputError(message, "/valid_until")
@@ -98,3 +98,16 @@ class AwardClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def valid_from(self) -> datetime:
         """The instant from which the award holds: the beginning of its day, UTC."""
         return datetime.combine(self.awarded_on, time(), UTC)
+
+
+def check_text(value: msgspec.Struct | str) -> None:
+    """Refuse text that has no UTF-8 form, anywhere in *value*.
+
+    Raises:
+        InvalidInputError: Half of a surrogate pair stands alone.
+    """
+    try:
+        msgspec.json.encode(value)
+    except UnicodeEncodeError as error:
+        message = "the text holds half of a surrogate pair, which stands for no character; send it as UTF-8"
+        raise InvalidInputError(message) from error

@@ -1,7 +1,7 @@
 """Aggregate ``Credential``: one award to one learner, and what became of it.
 
-Two times are kept apart: ``recorded_at`` is when the ledger learned it, ``effective_at`` when it held. Nothing here says
-who the learner is; the document is in the vault, and the event holds a salted commitment to it.
+Two times are kept apart: ``recorded_at`` is when the ledger learned it, ``effective_at`` when it held. Nothing here
+says who the learner is; the document is in the vault, and the event holds a salted commitment to it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from ledger.aggregate import Aggregate
 from ledger.error import RuleError
-from ledger.event import Digest, DomainEvent, Event, Instant
+from ledger.event import Digest, DomainEvent, Event, Instant, check_instant
 from ledger.reason import Reason
 
 CredentialState = Literal["active", "suspended", "revoked", "replaced"]
@@ -120,8 +120,16 @@ class Credential(Aggregate, frozen=True, kw_only=True):
         Raises:
             RuleError: It was revoked or replaced before.
         """
-        self._require("active", "replaced", or_suspended=True)
+        self.require_replaceable()
         return self.follow(self.Replaced(reason=reason, effective_at=at, successor=successor, recorded_at=at))
+
+    def require_replaceable(self) -> None:
+        """Check that nothing has ended the award yet.
+
+        Raises:
+            RuleError: It was revoked or replaced before.
+        """
+        self._require("active", "replaced", or_suspended=True)
 
     def _require(self, state: str, becoming: str, *, or_suspended: bool = False) -> None:
         if self.state == state or (or_suspended and self.state == "suspended"):
@@ -130,6 +138,7 @@ class Credential(Aggregate, frozen=True, kw_only=True):
         raise RuleError(message)
 
     def _check_date(self, effective_at: datetime, now: datetime, *, after_change: bool = True) -> None:
+        check_instant(effective_at, "/effective_at")
         if effective_at > now:
             message = "the effective date lies in the future; enter it when it has come"
             raise RuleError(message)

@@ -15,6 +15,7 @@
     │   ├── AuthenticationError      the key is unknown, revoked or expired
     │   └── ForbiddenError           the key is good, but not for this
     ├── CorruptionError              stored bytes are not what was written
+    ├── StorageError                 the database could not record or read (disk full, lock held, file gone)
     └── KeyEncryptionError           no key-encryption key opens this
 """
 
@@ -84,6 +85,10 @@ class ForbiddenError(AccessError):
 
 class CorruptionError(LedgerError):
     """Stored bytes are not what the ledger wrote."""
+
+
+class StorageError(LedgerError):
+    """The database could not do what was asked; nothing of the command was recorded, and it may be tried again."""
 
 
 class KeyEncryptionError(LedgerError):

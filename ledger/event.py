@@ -11,14 +11,14 @@ the log carries them verbatim. A stored field is never renamed, removed or re-ty
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Annotated, Any, ClassVar
+from datetime import datetime, timedelta
+from typing import Annotated, Any, ClassVar, get_args, get_type_hints
 from uuid import UUID
 
 import msgspec
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
 
-from ledger.error import CorruptionError, EventTooLargeError
+from ledger.error import CorruptionError, EventTooLargeError, InvalidInputError
 
 MAX_ENTRY_BYTES = 65_535
 """Largest framed event. Source: C2SP tlog-tiles, entry bundles carry a big-endian uint16 length."""
@@ -48,11 +48,32 @@ class DomainEvent(msgspec.Struct, frozen=True):
     body: Event
 
 
+def check_instant(instant: datetime, pointer: str) -> None:
+    """Refuse an instant that an event cannot carry.
+
+    Args:
+        instant: To be checked.
+        pointer: RFC 6901 JSON pointer of the member that it came from.
+
+    Raises:
+        InvalidInputError: It is naive, not in UTC, or finer than a millisecond.
+    """
+    if not _is_instant(instant):
+        message = "an instant is in UTC and in whole milliseconds, such as 2026-11-23T09:30:00.250Z"
+        raise InvalidInputError(message, pointer)
+
+
+def _is_instant(instant: datetime) -> bool:
+    return instant.utcoffset() == timedelta(0) and instant.microsecond % 1000 == 0
+
+
 class EventMapper(Mapper[UUID]):
     """Maps :class:`DomainEvent` to the stored form and back, refusing whatever is not exactly a known event.
 
     The library's own mapper decodes without calling ``__init__`` and so accepts missing and unknown fields; here a
-    missing field, an unknown one, or one of another type is a :class:`~ledger.error.CorruptionError`.
+    missing field, an unknown one, or one of another type is a :class:`~ledger.error.CorruptionError`, and so are bytes
+    that are not spelled as this mapper spells them (spaces, another order, a member twice, an instant not in UTC). What
+    could not be read back is never written.
 
     Args:
         bodies: Every event class that may be stored. Two classes with one topic are refused.
@@ -61,11 +82,13 @@ class EventMapper(Mapper[UUID]):
     def __init__(self, bodies: Iterable[type[Event]]) -> None:
         super().__init__(JSONTranscoder())
         self._decoders: dict[str, msgspec.json.Decoder[Any]] = {}
+        self._instants: dict[str, tuple[str, ...]] = {}
         for body in bodies:
             if body.TOPIC in self._decoders:
                 message = f"two event classes share the topic {body.TOPIC!r}"
                 raise ValueError(message)
             self._decoders[body.TOPIC] = msgspec.json.Decoder(body)
+            self._instants[body.TOPIC] = _instant_fields(body)
         self._encoder = msgspec.json.Encoder()
 
     @property
@@ -78,9 +101,10 @@ class EventMapper(Mapper[UUID]):
 
         Raises:
             EventTooLargeError: The framed event could not be a log entry.
+            InvalidInputError: The bytes could not be read back as this event, so they must not be written.
         """
         event: DomainEvent = domain_event
-        state = self._encoder.encode(event.body)
+        state = self._encode(event.body)
         if len(state) + FRAME_ALLOWANCE_BYTES > MAX_ENTRY_BYTES:
             message = (
                 f"this would make an event of {len(state)} bytes, and the log takes at most "
@@ -93,6 +117,17 @@ class EventMapper(Mapper[UUID]):
             topic=event.body.TOPIC,
             state=state,
         )
+
+    def _encode(self, body: Event) -> bytes:
+        try:
+            state = self._encoder.encode(body)
+            if self.decode(body.TOPIC, state, "about to be written") == body:
+                return state
+        except (CorruptionError, UnicodeEncodeError) as error:
+            message = f"this cannot be recorded as {body.TOPIC}: {error}"
+            raise InvalidInputError(message) from error
+        message = f"this cannot be recorded as {body.TOPIC}: it would read back as something else"
+        raise InvalidInputError(message)
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:  # noqa: ANN401  see to_stored_event
         """Decode a stored event.
@@ -124,4 +159,13 @@ class EventMapper(Mapper[UUID]):
         except msgspec.MsgspecError as error:
             message = f"event {place} ({topic}) cannot be read: {error}"
             raise CorruptionError(message) from error
+        instants = (getattr(body, name) for name in self._instants[topic])
+        if self._encoder.encode(body) != state or not all(i is None or _is_instant(i) for i in instants):
+            message = f"event {place} ({topic}) is not spelled as the ledger spells it"
+            raise CorruptionError(message)
         return body
+
+
+def _instant_fields(body: type[Event]) -> tuple[str, ...]:
+    hints = get_type_hints(body)
+    return tuple(name for name, hint in hints.items() if hint is datetime or datetime in get_args(hint))

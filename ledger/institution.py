@@ -15,7 +15,7 @@ import msgspec
 
 from ledger.aggregate import Aggregate
 from ledger.error import InvalidInputError, NotFoundError, RuleError
-from ledger.event import DomainEvent, Event, Instant
+from ledger.event import DomainEvent, Event, Instant, check_instant
 from ledger.reason import Reason
 
 InstitutionKind = Literal["university", "vocational_college", "company_academy", "other"]
@@ -127,7 +127,16 @@ class Institution(Aggregate, frozen=True, kw_only=True):
 
     @classmethod
     def register(
-        cls, *, id: UUID, slug: str, name: str, country: str, kind: InstitutionKind, did: str, key_multibase: str, at: datetime
+        cls,
+        *,
+        id: UUID,  # noqa: A002  what every aggregate calls it
+        slug: str,
+        name: str,
+        country: str,
+        kind: InstitutionKind,
+        did: str,
+        key_multibase: str,
+        at: datetime,
     ) -> DomainEvent:
         """Register an institution with its first key, ``key-1``.
 
@@ -167,6 +176,9 @@ class Institution(Aggregate, frozen=True, kw_only=True):
             if not 0 < len(value.strip()) <= MAX_SCOPE_CHARS:
                 message = f"an accreditation names its authority and scope in 1 to {MAX_SCOPE_CHARS} characters"
                 raise InvalidInputError(message, pointer)
+        check_instant(valid_from, "/valid_from")
+        if valid_until is not None:
+            check_instant(valid_until, "/valid_until")
         if valid_until is not None and valid_until <= valid_from:
             message = "an accreditation ends after it begins"
             raise InvalidInputError(message, "/valid_until")
@@ -280,9 +292,7 @@ class Institution(Aggregate, frozen=True, kw_only=True):
             kind=body.kind,
             did=body.did,
             registered_at=body.recorded_at,
-            keys=(
-                SigningKeyRecord(key_id=body.key_id, multibase=body.key_multibase, valid_from=body.recorded_at),
-            ),
+            keys=(SigningKeyRecord(key_id=body.key_id, multibase=body.key_multibase, valid_from=body.recorded_at),),
         )
 
     def evolve(self, body: Event) -> Institution:
@@ -307,9 +317,7 @@ class Institution(Aggregate, frozen=True, kw_only=True):
                     ),
                 )
             case Institution.KeyRotated():
-                fresh = SigningKeyRecord(
-                    key_id=body.key_id, multibase=body.key_multibase, valid_from=body.effective_at
-                )
+                fresh = SigningKeyRecord(key_id=body.key_id, multibase=body.key_multibase, valid_from=body.effective_at)
                 retired = self
                 if body.retired_key_id is not None:
                     retired = self._with_key(body.retired_key_id, retired_at=body.effective_at)
@@ -322,13 +330,12 @@ class Institution(Aggregate, frozen=True, kw_only=True):
                 return self
 
     def _with_key(self, key_id: str, **changes: datetime) -> Institution:
-        keys = tuple(
-            msgspec.structs.replace(key, **changes) if key.key_id == key_id else key for key in self.keys
-        )
+        keys = tuple(msgspec.structs.replace(key, **changes) if key.key_id == key_id else key for key in self.keys)
         return msgspec.structs.replace(self, keys=keys)
 
 
 def _refuse_future(effective_at: datetime, now: datetime) -> None:
+    check_instant(effective_at, "/effective_at")
     if effective_at > now:
         message = "the effective date lies in the future; enter it when it has come"
         raise RuleError(message)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from ledger.access import Actor, audit
 from ledger.application import Decision, Ledger, Outcome, Request
+from ledger.claim import check_text
 from ledger.commitment import NOTE_KIND, SALT_BYTES, commit
 from ledger.credential import Credential
 from ledger.error import InvalidInputError
@@ -93,12 +94,13 @@ class Lifecycle:
 
         return self._change(public_id, "credential.revoke", change, actor, note, request)
 
-    def _change(  # noqa: PLR0913  what every change of status takes
+    def _change(
         self, public_id: str, act: str, change: _Change, actor: Actor, note: str | None, request: Request | None
     ) -> Outcome:
         if note is not None and not 0 < len(note) <= MAX_NOTE_CHARS:
             message = f"a note has 1 to {MAX_NOTE_CHARS} characters; leave it out if there is none"
             raise InvalidInputError(message, "/note")
+        check_text(note or "")
 
         def decide(now: datetime) -> Decision:
             credential = self._ledger.credential(public_id)
