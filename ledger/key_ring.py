@@ -1,8 +1,8 @@
 """Key-encryption keys: what opens the vault, and is kept where the data's backups are not.
 
 A key ring is a directory of files ``kek-<id>.key``, each 32 random bytes in hexadecimal, readable by the owner alone.
-New data is wrapped under the newest key; older ones stay until what they wrap has been re-wrapped. Whoever has a copy of
-the data directory but not of this directory can open nothing.
+New data is wrapped under the newest key; older ones stay until what they wrap has been re-wrapped. Whoever has a copy
+of the data directory but not of this directory can open nothing.
 
 Wrapped form: ``id (4) || nonce (12) || AES-256-GCM ciphertext and tag``, the context as associated data.
 """
@@ -55,11 +55,13 @@ class KeyRing:
         key_id, rest = wrapped[:ID_BYTES], wrapped[ID_BYTES:]
         cipher = self._ciphers.get(key_id)
         if cipher is None:
-            message = f"key-encryption key {key_id.hex()} is not on the key ring; restore its file kek-{key_id.hex()}.key"
+            message = (
+                f"key-encryption key {key_id.hex()} is not on the key ring; restore its file kek-{key_id.hex()}.key"
+            )
             raise KeyEncryptionError(message)
         try:
             return cipher.decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], context)
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             message = "a wrapped secret does not open: it was altered, or belongs to another place"
             raise KeyEncryptionError(message) from error
 
@@ -93,15 +95,23 @@ def _read_key(file: Path) -> bytes:
 
 
 def _make_key_file(directory: Path, random: RandomBytes) -> Path:
-    file = directory / f"kek-{random(ID_BYTES).hex()}.key"
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    """Write a key durably under another name first: a crash leaves no file that looks like a key and is none."""
+    name = f"kek-{random(ID_BYTES).hex()}"
+    unfinished, file = directory / f"{name}.new", directory / f"{name}.key"
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as stream:
         stream.write(random(KEY_BYTES).hex() + "\n")
         stream.flush()
         os.fsync(stream.fileno())
-    directory_descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(directory_descriptor)
-    finally:
-        os.close(directory_descriptor)
+    unfinished.rename(file)
+    _sync_directory(directory)
+    _sync_directory(directory.parent)
     return file
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -4,7 +4,9 @@ Each learner has a random 256-bit key, wrapped under a key-encryption key that l
 remarks are sealed with AES-256-GCM under it, bound to the aggregate and kind they belong to. Erasing a learner deletes
 the wrapped key and every sealed row; the database overwrites what it deletes.
 
-Rows are returned as :class:`~ledger.store.Write`, never written here: they commit together with the events.
+Rows are returned as :class:`~ledger.store.Write`, never written here: they commit together with the events. A sealed
+row refers to its learner's row, so an award that was being made while its learner was erased conflicts and is made anew
+under a new key; it cannot be committed under the destroyed one.
 """
 
 from __future__ import annotations
@@ -27,11 +29,16 @@ SECRET_BYTES = 32
 
 VAULT_SCHEMA = (
     "CREATE TABLE IF NOT EXISTS vault_secret (name TEXT PRIMARY KEY, wrapped BLOB NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS vault_learner ("
-    "handle BLOB PRIMARY KEY, lookup BLOB NOT NULL UNIQUE, wrapped BLOB NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS vault_item ("
-    "aggregate_id BLOB NOT NULL, kind TEXT NOT NULL, learner BLOB NOT NULL, sealed BLOB NOT NULL, "
-    "PRIMARY KEY (aggregate_id, kind)) WITHOUT ROWID",
+    (
+        "CREATE TABLE IF NOT EXISTS vault_learner ("
+        "handle BLOB PRIMARY KEY, lookup BLOB NOT NULL UNIQUE, wrapped BLOB NOT NULL) WITHOUT ROWID"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS vault_item ("
+        "aggregate_id BLOB NOT NULL, kind TEXT NOT NULL, "
+        "learner BLOB NOT NULL REFERENCES vault_learner (handle), sealed BLOB NOT NULL, "
+        "PRIMARY KEY (aggregate_id, kind)) WITHOUT ROWID"
+    ),
     "CREATE INDEX IF NOT EXISTS vault_item_learner ON vault_item (learner)",
     "CREATE TABLE IF NOT EXISTS vault_answer (submission BLOB PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID",
 )
@@ -160,7 +167,7 @@ class Vault:
         context = _context(kind, aggregate_id.bytes)
         try:
             return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             message = "a sealed row of the vault was altered"
             raise CorruptionError(message) from error
 
@@ -189,7 +196,7 @@ class Vault:
             return AESGCM(self.secret("answers")).decrypt(
                 sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _context("answer", submission.bytes)
             )
-        except (IndexError, InvalidTag) as error:
+        except (IndexError, InvalidTag, ValueError) as error:
             message = "the kept answer of a submission is missing or was altered"
             raise CorruptionError(message) from error
 
