@@ -51,15 +51,19 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """What a command decided: events and rows to commit, and an answer (any JSON value without personal data)."""
+    """What a command decided: events and rows to commit, and an answer (any JSON value without personal data).
+
+    ``unchanged`` are aggregates on whose present state the decision rests, though it adds no event to them.
+    """
 
     events: Sequence[DomainEvent]
     writes: Sequence[Write]
     answer: Any
+    unchanged: Sequence[Aggregate] = ()
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of a request: its answer, the newest position it wrote (0 when repeated), whether it was a repetition."""
+    """What came of a request: its answer, the newest position it wrote (0 when repeated), whether it was repeated."""
 
     answer: Any
     position: int
@@ -91,7 +95,7 @@ class Ledger(Application[UUID]):
         """Settings of the library: ours alone, never the process's environment."""
         return Environment(name, dict(env or {}))
 
-    def construct_factory(self, env: Environment) -> LedgerFactory:  # noqa: ARG002  the factory was built by the caller
+    def construct_factory(self, env: Environment) -> LedgerFactory:  # type: ignore[override]  # noqa: ARG002  built by the caller
         """The factory that was passed in."""
         return self._ledger_factory
 
@@ -125,7 +129,7 @@ class Ledger(Application[UUID]):
             NotFoundError: There is none; *what* names it in the message.
         """
         try:
-            aggregate = self.repository.get(aggregate_id, projector_func=_PROJECTORS[kind])  # type: ignore[arg-type, type-var, index]  # the library's protocol predates frozen structs
+            aggregate = self.repository.get(aggregate_id, projector_func=_PROJECTORS[kind])  # type: ignore[index]  # one projector per kind, and a kind is not a type of keys
         except AggregateNotFoundError as error:
             message = f"there is no {what} in this ledger"
             raise NotFoundError(message) from error
@@ -179,7 +183,8 @@ class Ledger(Application[UUID]):
             events.append(Submission.accept(id=identity, digest=submission_digest(secret, request.body), at=now))
             writes.append(vault.keep_answer(identity, msgspec.json.encode(decision.answer)))
         stored = [self.mapper.to_stored_event(event) for event in events]
-        positions = self._writer.write(Commit(stored, writes))
+        unchanged = [(aggregate.id, aggregate.version) for aggregate in decision.unchanged]
+        positions = self._writer.write(Commit(stored, writes, unchanged))
         return Outcome(decision.answer, positions[-1] if positions else 0, repeated=False)
 
     def _repeated(self, vault: Vault, request: Request) -> Outcome | None:

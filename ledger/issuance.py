@@ -58,9 +58,7 @@ class Issuance:
         base_url: Absolute public URL of the ledger, without a trailing slash.
     """
 
-    def __init__(  # noqa: PLR0913  the collaborators of the one command that needs them all
-        self, ledger: Ledger, vault: Vault, keys: KeyStore, places: StatusAllocator, base_url: str
-    ) -> None:
+    def __init__(self, ledger: Ledger, vault: Vault, keys: KeyStore, places: StatusAllocator, base_url: str) -> None:
         self._ledger = ledger
         self._vault = vault
         self._keys = keys
@@ -85,12 +83,12 @@ class Issuance:
         def decide(now: datetime) -> Decision:
             institution = self._ledger.institution(slug)
             actor.require_institution(institution.id)
-            _check_claims(claims, now)
             batch = _Batch(self._ledger, self._vault, self._keys, institution, self._base_url, now)
+            batch.check(claims)
             places = self._places.allocate(institution.id, len(claims))
             public_ids = [batch.add(claim, place) for claim, place in zip(claims, places, strict=True)]
             writes = [*batch.writes(), audit(actor, "credential.issue", institution.id, len(claims), now)]
-            return Decision(batch.events, writes, public_ids)
+            return Decision(batch.events, writes, public_ids, [institution])
 
         return self._ledger.carry_out(self._vault, request, decide)
 
@@ -110,9 +108,10 @@ class Issuance:
             old = self._ledger.credential(public_id)
             institution = self._ledger.load(Institution, old.institution, "such institution")
             actor.require_institution(institution.id)
-            claim.check(now)
+            old.require_replaceable()
             learner = self._vault.learner_of(old.id)
             batch = _Batch(self._ledger, self._vault, self._keys, institution, self._base_url, now)
+            batch.check_one(claim)
             [place] = self._places.allocate(institution.id, 1)
             successor = batch.add(claim, place, learner)
             salt = self._ledger.random(SALT_BYTES)
@@ -125,7 +124,7 @@ class Issuance:
                 Write(SEAL_SQL, [row]),
                 audit(actor, "credential.replace", institution.id, 1, now),
             ]
-            return Decision([*batch.events, *replaced], writes, [successor])
+            return Decision([*batch.events, *replaced], writes, [successor], [institution])
 
         return self._ledger.carry_out(self._vault, request, decide)
 
@@ -149,9 +148,13 @@ class Issuance:
 
 
 class _Batch:
-    """Awards in the making: their events, and the rows for the vault."""
+    """Awards in the making: their events, and the rows for the vault.
 
-    def __init__(  # noqa: PLR0913  the parts of one decision
+    It rests on the institution's key in force; a command that commits it names the institution as unchanged, so that
+    nothing signed with a key is logged after the key's end.
+    """
+
+    def __init__(
         self, ledger: Ledger, vault: Vault, keys: KeyStore, institution: Institution, base_url: str, now: datetime
     ) -> None:
         key = institution.active_key
@@ -166,6 +169,22 @@ class _Batch:
         self._learners: dict[str, Learner] = {}
         self._new_learners: list[Write] = []
         self._sealed: list[tuple[bytes, str, bytes, bytes]] = []
+
+    def check(self, claims: Sequence[AwardClaim]) -> None:
+        """Refuse what can be refused, before anything is signed; the error's pointer says which claim it is about."""
+        for number, claim in enumerate(claims):
+            try:
+                self.check_one(claim)
+            except InvalidInputError as error:
+                raise type(error)(error.detail, f"/credentials/{number}{error.pointer}") from error
+
+    def check_one(self, claim: AwardClaim) -> None:
+        """Refuse a claim that is not well formed or asks for an edition that is not there."""
+        claim.check(self._now)
+        editions = len(self._achievement(claim.achievement).editions)
+        if claim.edition is not None and not 0 < claim.edition <= editions:
+            message = f"«{claim.achievement}» has the editions 1 to {editions}"
+            raise InvalidInputError(message, "/edition")
 
     def add(self, claim: AwardClaim, place: StatusPlace, learner: Learner | None = None) -> str:
         """Make one award and return its public id."""
@@ -187,9 +206,6 @@ class _Batch:
     def _award(self, claim: AwardClaim, place: StatusPlace) -> Award:
         achievement = self._achievement(claim.achievement)
         edition = claim.edition or len(achievement.editions)
-        if not 0 < edition <= len(achievement.editions):
-            message = f"«{claim.achievement}» has the editions 1 to {len(achievement.editions)}"
-            raise InvalidInputError(message, "/edition")
         public_id = make_public_id(self._now, self._ledger.random(RANDOM_BYTES))
         return Award(
             public_id=public_id,
@@ -219,14 +235,6 @@ class _Batch:
         if reference is not None:
             self._learners[reference] = learner
         return learner
-
-
-def _check_claims(claims: Sequence[AwardClaim], now: datetime) -> None:
-    for number, claim in enumerate(claims):
-        try:
-            claim.check(now)
-        except InvalidInputError as error:
-            raise type(error)(error.detail, f"/credentials/{number}{error.pointer}") from error
 
 
 def _issued(award: Award, commitment: str) -> DomainEvent:

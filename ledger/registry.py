@@ -10,6 +10,7 @@ from datetime import datetime
 from ledger.access import Actor, audit
 from ledger.application import Decision, Ledger, Outcome, Request, institution_id
 from ledger.document import institution_did
+from ledger.error import ConflictError, NotFoundError
 from ledger.institution import Institution, InstitutionKind
 from ledger.reason import Reason
 from ledger.signing import KeyStore
@@ -47,6 +48,7 @@ class Registry:
 
         def decide(now: datetime) -> Decision:
             identity, did = institution_id(slug), institution_did(self._host, slug)
+            self._refuse_taken(slug)
             multibase, writes = self._keys.make(identity, "key-1")
             event = Institution.register(
                 id=identity, slug=slug, name=name, country=country, kind=kind, did=did, key_multibase=multibase, at=now
@@ -175,6 +177,14 @@ class Registry:
             return Decision(events, writes, {"key": key_id})
 
         return self._ledger.carry_out(self._vault, request, decide)
+
+    def _refuse_taken(self, slug: str) -> None:
+        try:
+            self._ledger.institution(slug)
+        except NotFoundError:
+            return
+        message = f"there is an institution «{slug}» already; choose another slug"
+        raise ConflictError(message)
 
     def _own(self, slug: str, actor: Actor) -> Institution:
         institution = self._ledger.institution(slug)

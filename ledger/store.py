@@ -14,13 +14,14 @@ and re-used after a deletion.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from eventsourcing.persistence import Notification, StoredEvent
+from eventsourcing.persistence import Notification, PersistenceError, StoredEvent
 from eventsourcing.sqlite import (
     SQLiteApplicationRecorder,
     SQLiteConnection,
@@ -31,7 +32,7 @@ from eventsourcing.sqlite import (
 )
 from eventsourcing.utils import Environment
 
-from ledger.error import ConflictError
+from ledger.error import ConflictError, InvalidInputError, LedgerError, StorageError
 
 LOCK_TIMEOUT_SECONDS = 30
 PRAGMAS = (
@@ -42,14 +43,20 @@ PRAGMAS = (
     "PRAGMA wal_autocheckpoint=4000",
 )
 EVENT_SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS stored_events ("
-    "position INTEGER PRIMARY KEY AUTOINCREMENT, "
-    "originator_id BLOB NOT NULL, "
-    "originator_version INTEGER NOT NULL, "
-    "topic TEXT NOT NULL, "
-    "state BLOB NOT NULL, "
-    "UNIQUE (originator_id, originator_version))",
+    (
+        "CREATE TABLE IF NOT EXISTS stored_events ("
+        "position INTEGER PRIMARY KEY AUTOINCREMENT, "
+        "originator_id BLOB NOT NULL, "
+        "originator_version INTEGER NOT NULL, "
+        "topic TEXT NOT NULL, "
+        "state BLOB NOT NULL, "
+        "UNIQUE (originator_id, originator_version))"
+    ),
 )
+
+_CONFLICT = "the same thing was changed by another request first; try again"
+_UNSTORABLE = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError, ValueError, OverflowError)
+"""What sqlite3 raises for a value it cannot bind (UnicodeEncodeError is a ValueError)."""
 
 
 class Write(msgspec.Struct, frozen=True):
@@ -60,10 +67,15 @@ class Write(msgspec.Struct, frozen=True):
 
 
 class Commit(msgspec.Struct, frozen=True):
-    """What one command commits: all of it, or nothing."""
+    """What one command commits: all of it, or nothing.
+
+    ``unchanged`` names aggregates that the command has read and not written, with the versions it has seen: when one of
+    them has moved on, the commit conflicts.
+    """
 
     events: Sequence[StoredEvent]
     writes: Sequence[Write] = ()
+    unchanged: Sequence[tuple[UUID, int]] = ()
 
 
 class DurablePool(SQLiteConnectionPool):
@@ -109,15 +121,19 @@ class LedgerRecorder(SQLiteApplicationRecorder):
         """The statements that make every table of the file."""
         return [*EVENT_SCHEMA, *self._schema]
 
-    def record(self, commits: Sequence[Commit]) -> list[list[int] | ConflictError]:
+    def record(self, commits: Sequence[Commit]) -> list[list[int] | LedgerError]:
         """Record *commits* in one durable transaction.
 
         Returns:
-            For each commit the positions of its events, or the conflict that kept it out.
+            For each commit the positions of its events, or what kept it out: a ConflictError when another was first,
+            an InvalidInputError when its rows cannot be stored at all.
+
+        Raises:
+            StorageError: The database failed, and none of *commits* was recorded.
         """
-        results: list[list[int] | ConflictError] = []
+        results: list[list[int] | LedgerError] = []
         connection: SQLiteConnection
-        with self.datastore.get_connection(commit=True) as connection:
+        with _storage_errors(), self.datastore.get_connection(commit=True) as connection:
             cursor = connection.cursor()
             cursor.execute("BEGIN IMMEDIATE")
             try:
@@ -130,20 +146,27 @@ class LedgerRecorder(SQLiteApplicationRecorder):
                 cursor.sqlite_cursor.close()
         return results
 
-    def _record_one(self, cursor: SQLiteCursor, commit: Commit) -> list[int] | ConflictError:
+    def _record_one(self, cursor: SQLiteCursor, commit: Commit) -> list[int] | LedgerError:
         cursor.execute("SAVEPOINT one")
         try:
+            self._require_unchanged(cursor, commit.unchanged)
             positions = self._insert(cursor, commit.events)
             for write in commit.writes:
                 cursor.executemany(write.sql, write.rows)
-        except sqlite3.IntegrityError as error:
+        except (ConflictError, sqlite3.IntegrityError, *_UNSTORABLE) as error:
             cursor.execute("ROLLBACK TO one")
             cursor.execute("RELEASE one")
-            conflict = ConflictError("the same thing was changed by another request first; try again")
-            conflict.__cause__ = error
-            return conflict
+            return _refusal(error)
         cursor.execute("RELEASE one")
         return positions
+
+    def _require_unchanged(self, cursor: SQLiteCursor, unchanged: Sequence[tuple[UUID, int]]) -> None:
+        for originator_id, version in unchanged:
+            cursor.execute(
+                "SELECT MAX(originator_version) FROM stored_events WHERE originator_id=?", (_raw(originator_id),)
+            )
+            if cursor.fetchone()[0] != version:
+                raise ConflictError(_CONFLICT)
 
     def _insert(self, cursor: SQLiteCursor, events: Sequence[StoredEvent]) -> list[int]:
         if not events:
@@ -210,14 +233,15 @@ class LedgerRecorder(SQLiteApplicationRecorder):
             statement += f"AND topic IN ({','.join('?' * len(topics))}) "
             parameters.extend(topics)
         rows = self.query(statement + "ORDER BY position LIMIT ?", (*parameters, limit))
-        return [
-            Notification(id=row[0], originator_id=UUID(bytes=row[1]), originator_version=row[2], topic=row[3], state=row[4])
-            for row in rows
-        ]
+        return [Notification(UUID(bytes=raw), version, topic, state, id=n) for n, raw, version, topic, state in rows]
 
     def query(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
-        """Run one reading statement and return its rows."""
-        with self.datastore.get_connection(commit=False) as connection:
+        """Run one reading statement and return its rows.
+
+        Raises:
+            StorageError: The database failed.
+        """
+        with _storage_errors(), self.datastore.get_connection(commit=False) as connection:
             cursor = connection.cursor()
             try:
                 cursor.execute(sql, parameters)
@@ -232,7 +256,7 @@ class LedgerRecorder(SQLiteApplicationRecorder):
         Returns:
             Whether it is empty now; False when a reader still needed it.
         """
-        return self.query("PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0
+        return bool(self.query("PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0)
 
 
 class LedgerFactory(SQLiteFactory):
@@ -250,10 +274,34 @@ class LedgerFactory(SQLiteFactory):
         self._schema = tuple(schema)
 
     def application_recorder(self) -> LedgerRecorder:
-        """The recorder, its tables made."""
+        """The recorder, its tables made and the write-ahead log of a run before this one emptied.
+
+        A crash between an erasure and its sweep leaves what was erased in that log; opening the ledger makes up for it.
+        """
         recorder = LedgerRecorder(self.datastore, self._schema)
         recorder.create_table()
+        recorder.empty_write_ahead_log()
         return recorder
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, PersistenceError) as error:
+        message = f"the database failed, and nothing was recorded: {error}"
+        raise StorageError(message) from error
+
+
+def _refusal(error: Exception) -> LedgerError:
+    """What a commit that could not be recorded is answered with; the others of its group are not touched by it."""
+    if isinstance(error, ConflictError):
+        return error
+    refusal: LedgerError = ConflictError(_CONFLICT)
+    if not isinstance(error, sqlite3.IntegrityError):
+        refusal = InvalidInputError(f"this cannot be stored: {error}")
+    refusal.__cause__ = error
+    return refusal
 
 
 def _raw(originator_id: UUID | str) -> bytes:

@@ -1,21 +1,24 @@
 """Group commit: concurrent commands share transactions, and so share the wait for the disk.
 
 Commands prepare their commits in their own threads. One writer thread takes every commit that is waiting, records them
-in one transaction, and only then answers each. A conflict fails its own commit and none beside it.
+in one transaction, and only then answers each. A conflict fails its own commit and none beside it; when the transaction
+itself fails (the disk is full), every command of the group hears of it and nothing of the group is recorded.
 """
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from ledger.error import ConflictError
+from ledger.error import LedgerError
 from ledger.store import Commit, LedgerRecorder
 
 MAX_COMMITS_PER_GROUP = 256
 MAX_EVENTS_PER_GROUP = 20_000
+_LOGGER = logging.getLogger(__name__)
 
 _Item = tuple[Commit, "Future[list[int]]"]
 
@@ -25,7 +28,8 @@ class GroupWriter:
 
     Args:
         recorder: Where commits are recorded.
-        on_commit: Called from the writer thread after each transaction with the newest position.
+        on_commit: Called from the writer thread after each transaction with the newest position. What it raises is
+            logged and goes no further: the commit has happened, and the writer must live.
     """
 
     def __init__(self, recorder: LedgerRecorder, on_commit: Callable[[int], None]) -> None:
@@ -42,6 +46,8 @@ class GroupWriter:
 
         Raises:
             ConflictError: Another commit changed the same aggregate first.
+            InvalidInputError: Its rows cannot be stored.
+            StorageError: The transaction failed; nothing was recorded.
             RuntimeError: The writer was closed.
         """
         future: Future[list[int]] = Future()
@@ -102,10 +108,16 @@ class GroupWriter:
             return
         newest = 0
         for (_, future), result in zip(group, results, strict=True):
-            if isinstance(result, ConflictError):
+            if isinstance(result, LedgerError):
                 future.set_exception(result)
             else:
                 newest = max(newest, *result, 0)
                 future.set_result(result)
         if newest:
+            self._tell(newest)
+
+    def _tell(self, newest: int) -> None:
+        try:
             self._on_commit(newest)
+        except Exception:
+            _LOGGER.exception("what is told of commits failed at position %d", newest)
