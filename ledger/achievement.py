@@ -44,8 +44,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Template(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an institution says about a micro-credential before anyone has earned it.
 
-    Quantities are integers of the smallest unit: ``credits_centi`` is hundredths of an ECTS credit, ``workload_minutes``
-    minutes of notional workload. Either will do; both may be given.
+    Quantities are integers of the smallest unit: ``credits_centi`` is hundredths of an ECTS credit,
+    ``workload_minutes`` minutes of notional workload. Either will do; both may be given.
     """
 
     title: str
@@ -158,7 +158,15 @@ class Achievement(Aggregate, frozen=True, kw_only=True):
         recorded_at: Instant
 
     @classmethod
-    def publish(cls, *, id: UUID, institution: UUID, code: str, template: Template, at: datetime) -> DomainEvent:
+    def publish(
+        cls,
+        *,
+        id: UUID,  # noqa: A002  what every aggregate calls it
+        institution: UUID,
+        code: str,
+        template: Template,
+        at: datetime,
+    ) -> DomainEvent:
         """Publish the first edition.
 
         Raises:
@@ -196,9 +204,7 @@ class Achievement(Aggregate, frozen=True, kw_only=True):
     def begin(cls, originator_id: UUID, body: Event) -> Achievement:
         """State after publication."""
         assert isinstance(body, cls.Published)  # noqa: S101  the mapper has checked the topic
-        return cls(
-            id=originator_id, version=1, institution=body.institution, code=body.code, editions=(body.template,)
-        )
+        return cls(id=originator_id, version=1, institution=body.institution, code=body.code, editions=(body.template,))
 
     def evolve(self, body: Event) -> Achievement:
         """State after one more edition."""

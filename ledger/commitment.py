@@ -1,6 +1,7 @@
-"""Salted commitments: what the log holds in place of what the vault holds.
+r"""Salted commitments: what the log holds in place of what the vault holds.
 
-``SHA-256("cairn/commitment/v1\\n" || aggregate id (16) || length of kind (1) || kind || SHA-256(form) (32) || salt (32))``
+``SHA-256("cairn/commitment/v1\n" || aggregate id (16) || length of kind (1) || kind || SHA-256(form) (32) ||
+salt (32))``
 
 Without the salt nobody can test a guess against a commitment, however few values the form could take; with the salt
 destroyed, only who still holds the document and its salt can open it.

@@ -1,8 +1,9 @@
 """Identity of a credential: a public id that is a working link, and an aggregate id that is not.
 
-The public id is 22 bytes, a 48-bit Unix time in milliseconds and 128 random bits, written as 36 characters of lower-case
-base32hex. Whoever has it can ask for the credential's status. The log shows only the aggregate id: the same time, so that
-rows are inserted in order, and 74 bits of a hash of the public id, so that the log hands out no working links.
+The public id is 22 bytes, a 48-bit Unix time in milliseconds and 128 random bits, written as 36 characters of
+lower-case base32hex. Whoever has it can ask for the credential's status. The log shows only the aggregate id: the same
+time, so that rows are inserted in order, and 74 bits of a hash of the public id, so that the log hands out no working
+links.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def parse_public_id(text: str) -> bytes:
             raise ValueError(text)  # noqa: TRY301  one refusal for every malformed id
         raw = base64.b32hexdecode(text.upper() + "====")
         if base64.b32hexencode(raw).decode("ascii").rstrip("=").lower() != text:
-            raise ValueError(text)  # noqa: TRY301  see above
+            raise ValueError(text)  # noqa: TRY301  one refusal for every malformed id
     except (ValueError, binascii.Error) as error:
         message = f"a credential id is {PUBLIC_ID_CHARS} characters of 0-9 and a-v; check that the whole id was copied"
         raise InvalidInputError(message, "/id") from error

@@ -202,8 +202,9 @@ def _recommendation_elements(award: Award) -> dict[str, Any]:
         "awardingBody": award.institution.name,
         "dateOfIssuing": award.claim.awarded_on.isoformat(),
         "learningOutcomes": [outcome.text for outcome in template.outcomes],
-        "workload": _present({"ects": template.credits_centi and _credits(template.credits_centi),
-                              "minutes": template.workload_minutes}),
+        "workload": _present(
+            {"ects": template.credits_centi and _credits(template.credits_centi), "minutes": template.workload_minutes}
+        ),
         "level": _present({"eqf": template.eqf_level, "qfEhea": template.qf_ehea}),
         "assessment": template.assessment,
         "participation": template.participation,

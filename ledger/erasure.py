@@ -1,7 +1,7 @@
 """Aggregate ``Erasure``: that a learner's personal data was destroyed.
 
-The event names no credential and no learner: its aggregate id is one random handle, so that the log says that an erasure
-took place and when, and nothing else.
+The event names no credential and no learner: its aggregate id is one random handle, so that the log says that an
+erasure took place and when, and nothing else.
 """
 
 from __future__ import annotations

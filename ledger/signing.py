@@ -25,9 +25,11 @@ ED25519_MULTICODEC = b"\xed\x01"
 SEED_BYTES = 32
 
 SIGNING_SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS vault_signing_key ("
-    "institution BLOB NOT NULL, key_id TEXT NOT NULL, wrapped BLOB NOT NULL, "
-    "PRIMARY KEY (institution, key_id)) WITHOUT ROWID",
+    (
+        "CREATE TABLE IF NOT EXISTS vault_signing_key ("
+        "institution BLOB NOT NULL, key_id TEXT NOT NULL, wrapped BLOB NOT NULL, "
+        "PRIMARY KEY (institution, key_id)) WITHOUT ROWID"
+    ),
 )
 
 

@@ -1,8 +1,8 @@
 """Places in the status lists: dense blocks, random-looking positions.
 
-A block is one list per purpose of 131,072 entries and belongs to one institution. Slots of a block are given out in order
-and mapped to positions by a keyed permutation, so that a position says nothing about when or beside whom an award was
-made, while blocks fill up densely and a tree over them needs no sparse map.
+A block is one list per purpose of 131,072 entries and belongs to one institution. Slots of a block are given out in
+order and mapped to positions by a keyed permutation, so that a position says nothing about when or beside whom an
+award was made, while blocks fill up densely and a tree over them needs no sparse map.
 
 Slots are leased: a process takes a run of them in a small transaction of its own and gives them out from memory. What a
 stopped process did not use stays unused; a slot is never given out twice.
@@ -30,9 +30,11 @@ LEASE_SLOTS = 64
 _MAX_ATTEMPTS = 20
 
 ALLOCATION_SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS status_lease ("
-    "block INTEGER NOT NULL, first_slot INTEGER NOT NULL, slots INTEGER NOT NULL, institution BLOB NOT NULL, "
-    "PRIMARY KEY (block, first_slot)) WITHOUT ROWID",
+    (
+        "CREATE TABLE IF NOT EXISTS status_lease ("
+        "block INTEGER NOT NULL, first_slot INTEGER NOT NULL, slots INTEGER NOT NULL, institution BLOB NOT NULL, "
+        "PRIMARY KEY (block, first_slot)) WITHOUT ROWID"
+    ),
     "CREATE INDEX IF NOT EXISTS status_lease_institution ON status_lease (institution, block, first_slot)",
 )
 
