@@ -20,7 +20,9 @@ from ledger.access import Actor
 from ledger.institution import Institution, InstitutionKind
 from ledger.reason import Reason
 
-institution_app = typer.Typer(no_args_is_help=True, help=f"Register institutions and enter their accreditations. {EXIT_CODES}")
+institution_app = typer.Typer(
+    no_args_is_help=True, help=f"Register institutions and enter their accreditations. {EXIT_CODES}"
+)
 keys_app = typer.Typer(no_args_is_help=True, help=f"Signing keys of institutions. {EXIT_CODES}")
 access_app = typer.Typer(no_args_is_help=True, help=f"Bearer keys for the API. {EXIT_CODES}")
 
@@ -43,29 +45,39 @@ def operator() -> Actor:
 
 
 @institution_app.command("add")
-def add_institution(  # noqa: PLR0913  one option per fact
+def add_institution(
     slug: Slug,
     name: Annotated[str, typer.Option(help="Full name.")],
     country: Annotated[str, typer.Option(help="Two capital letters, such as EE.")],
-    kind: Annotated[str, typer.Option(help="university, vocational_college, company_academy or other.")] = "university",
+    kind: Annotated[
+        str, typer.Option(help="university, vocational_college, company_academy or other.")
+    ] = "university",
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
     """Register an institution and make its first signing key."""
     with opened(data) as node:
         outcome = node.registry.register(
-            slug=slug, name=name, country=country, kind=msgspec.convert(kind, InstitutionKind), actor=operator()
+            slug=slug,
+            name=name,
+            country=country,
+            kind=msgspec.convert(kind, InstitutionKind),
+            actor=operator(),
         )
-    Terminal(as_json=as_json).result(outcome.answer, f"{slug} registered as {outcome.answer['did']}")
+    Terminal(as_json=as_json).result(
+        outcome.answer, f"{slug} registered as {outcome.answer['did']}"
+    )
 
 
 @institution_app.command("accredit")
-def accredit(  # noqa: PLR0913  one option per fact
+def accredit(
     slug: Slug,
     by: Annotated[str, typer.Option(help="Who accredits.")],
     scope: Annotated[str, typer.Option(help="For what.")],
     since: Annotated[datetime, typer.Option(help="From when, UTC.", formats=["%Y-%m-%d"])],
-    until: Annotated[datetime | None, typer.Option(help="To when, UTC.", formats=["%Y-%m-%d"])] = None,
+    until: Annotated[
+        datetime | None, typer.Option(help="To when, UTC.", formats=["%Y-%m-%d"])
+    ] = None,
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
@@ -93,7 +105,11 @@ def withdraw(
     """Enter that an accreditation was withdrawn."""
     with opened(data) as node:
         outcome = node.registry.withdraw_accreditation(
-            slug=slug, accreditation_id=accreditation, reason=reason, effective_at=None, actor=operator()
+            slug=slug,
+            accreditation_id=accreditation,
+            reason=reason,
+            effective_at=None,
+            actor=operator(),
         )
     Terminal(as_json=as_json).result(outcome.answer, f"{slug}: {accreditation} withdrawn")
 
@@ -105,7 +121,14 @@ def list_institutions(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> Non
         found = node.institutions()
     table = Table("slug", "name", "country", "kind", "keys", "accreditations")
     for one in found:
-        table.add_row(one.slug, one.name, one.country, one.kind, str(len(one.keys)), str(len(one.accreditations)))
+        table.add_row(
+            one.slug,
+            one.name,
+            one.country,
+            one.kind,
+            str(len(one.keys)),
+            str(len(one.accreditations)),
+        )
     Terminal(as_json=as_json).result([_public(one) for one in found], table)
 
 
@@ -117,7 +140,11 @@ def list_keys(slug: Slug, data: Data = DEFAULT_DATA, as_json: AsJson = False) ->
     table = Table("key", "public half", "from", "retired", "revoked", "compromised since")
     for key in institution.keys:
         dates = (key.valid_from, key.retired_at, key.revoked_at, key.compromised_at)
-        table.add_row(key.key_id, key.multibase, *("" if date is None else f"{date:%Y-%m-%d}" for date in dates))
+        table.add_row(
+            key.key_id,
+            key.multibase,
+            *("" if date is None else f"{date:%Y-%m-%d}" for date in dates),
+        )
     Terminal(as_json=as_json).result(msgspec.to_builtins(institution.keys), table)
 
 
@@ -126,7 +153,9 @@ def rotate_key(slug: Slug, data: Data = DEFAULT_DATA, as_json: AsJson = False) -
     """Bring a new signing key into force and retire the one before."""
     with opened(data) as node:
         outcome = node.registry.rotate_key(slug=slug, actor=operator())
-    Terminal(as_json=as_json).result(outcome.answer, f"{slug} now signs with {outcome.answer['key']}")
+    Terminal(as_json=as_json).result(
+        outcome.answer, f"{slug} now signs with {outcome.answer['key']}"
+    )
 
 
 @keys_app.command("revoke")
@@ -139,8 +168,12 @@ def revoke_key(
 ) -> None:
     """Revoke a signing key: nothing signed with it afterwards is good."""
     with opened(data) as node:
-        outcome = node.registry.revoke_key(slug=slug, key_id=key, reason=reason, effective_at=None, actor=operator())
-    Terminal(as_json=as_json).result(outcome.answer, f"{slug}: {key} revoked; `cairn keys rotate {slug}` makes a new one")
+        outcome = node.registry.revoke_key(
+            slug=slug, key_id=key, reason=reason, effective_at=None, actor=operator()
+        )
+    Terminal(as_json=as_json).result(
+        outcome.answer, f"{slug}: {key} revoked; `cairn keys rotate {slug}` makes a new one"
+    )
 
 
 @keys_app.command("compromised")
@@ -161,7 +194,9 @@ def declare_compromised(
 
 @access_app.command("grant")
 def grant_access(
-    institution: Annotated[str | None, typer.Option(help="Slug; without it, an operator key.")] = None,
+    institution: Annotated[
+        str | None, typer.Option(help="Slug; without it, an operator key.")
+    ] = None,
     label: Annotated[str, typer.Option(help="What it is for.")] = "command-line",
     days: Annotated[int, typer.Option(min=1, max=1095, help="How long it is good.")] = 365,
     data: Data = DEFAULT_DATA,
@@ -196,7 +231,9 @@ def list_access(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
 
 @access_app.command("revoke")
 def revoke_access(
-    prefix: Annotated[str, typer.Argument(help="The part after cairn_.")], data: Data = DEFAULT_DATA, as_json: AsJson = False
+    prefix: Annotated[str, typer.Argument(help="The part after cairn_.")],
+    data: Data = DEFAULT_DATA,
+    as_json: AsJson = False,
 ) -> None:
     """Revoke a bearer key."""
     with opened(data) as node:
@@ -205,9 +242,15 @@ def revoke_access(
 
 
 def erase(
-    institution: Annotated[str | None, typer.Option(help="Slug of the learner's institution.")] = None,
-    learner: Annotated[str | None, typer.Option(help="What the institution calls the learner.")] = None,
-    credential: Annotated[str | None, typer.Option(help="Id of any award of the learner instead.")] = None,
+    institution: Annotated[
+        str | None, typer.Option(help="Slug of the learner's institution.")
+    ] = None,
+    learner: Annotated[
+        str | None, typer.Option(help="What the institution calls the learner.")
+    ] = None,
+    credential: Annotated[
+        str | None, typer.Option(help="Id of any award of the learner instead.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
@@ -216,14 +259,20 @@ def erase(
     terminal = Terminal(as_json=as_json)
     if (credential is None) == (institution is None or learner is None):
         terminal.fail("name the learner: --institution and --learner, or --credential", Exit.USAGE)
-    if not yes and not typer.confirm("Erase everything personal of this learner? It cannot be undone.", err=True):
+    if not yes and not typer.confirm(
+        "Erase everything personal of this learner? It cannot be undone.", err=True
+    ):
         terminal.fail("nothing was erased")
     with opened(data) as node:
         if credential is not None:
             outcome = node.erasing.erase_holder(public_id=credential, actor=operator())
         else:
-            outcome = node.erasing.erase_learner(slug=str(institution), reference=str(learner), actor=operator())
-    terminal.result(outcome.answer, f"erased; the log holds {outcome.answer['erasure']} and nothing else of it")
+            outcome = node.erasing.erase_learner(
+                slug=str(institution), reference=str(learner), actor=operator()
+            )
+    terminal.result(
+        outcome.answer, f"erased; the log holds {outcome.answer['erasure']} and nothing else of it"
+    )
 
 
 def _public(institution: Institution) -> Any:  # noqa: ANN401  any JSON value

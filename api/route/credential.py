@@ -12,11 +12,11 @@ from fastapi.concurrency import run_in_threadpool
 from api import example
 from api.caller import authenticate, submission_request
 from api.evidence import Evidences
+from api.json_body import read_json
 from api.node import Node
 from api.openapi import body_of
 from api.schema import Change, Reinstatement, Replacement, awards, convert
 from api.status import Statuses
-from api.strict_body import read_json
 from ledger.application import Outcome
 from ledger.error import ErasedError, InvalidInputError
 
@@ -35,7 +35,7 @@ def make_router(node: Node, evidences: Evidences, statuses: Statuses) -> APIRout
         The answer holds each award's id and bundle: the signed document and the salt that opens its commitment. Hand the
         bundle to the learner. Repeating the request with the same `Idempotency-Key` gives the same awards.
         """
-        value, raw = await read_json(request, node.settings.max_batch_body_bytes)
+        value, raw = await read_json(request, node.settings.max_batch_body_bytes, batch=True)
         return await run_in_threadpool(_issue, request, value, raw)
 
     def _issue(request: Request, value: object, raw: bytes) -> Response:
@@ -43,7 +43,10 @@ def make_router(node: Node, evidences: Evidences, statuses: Statuses) -> APIRout
         batch, single = awards(value)
         slug = node.slug_for(actor, batch.institution)
         outcome = node.issuance.issue(
-            slug=slug, claims=batch.credentials, actor=actor, request=submission_request(request, actor, raw)
+            slug=slug,
+            claims=batch.credentials,
+            actor=actor,
+            request=submission_request(request, actor, raw),
         )
         node.wait_until_visible(outcome.position)
         items = [_issued(public_id) for public_id in outcome.answer]
@@ -54,15 +57,23 @@ def make_router(node: Node, evidences: Evidences, statuses: Statuses) -> APIRout
     def _issued(public_id: str) -> dict[str, Any]:
         links = node.links(public_id)
         try:
-            return {"id": public_id, **links, "bundle": evidences.bundle_without_evidence(public_id)}
+            return {
+                "id": public_id,
+                **links,
+                "bundle": evidences.bundle_without_evidence(public_id),
+            }
         except ErasedError:
             return {"id": public_id, **links, "bundle": None, "erased": True}
 
     @router.get("/{id}/status", openapi_extra={"x-public": True})
     def status(
         id: str,
-        at: Annotated[str | None, Query(description="Was it valid at this instant (RFC 3339, or a date)?")] = None,
-        known_at: Annotated[str | None, Query(description="By what the log knew at this instant.")] = None,
+        at: Annotated[
+            str | None, Query(description="Was it valid at this instant (RFC 3339, or a date)?")
+        ] = None,
+        known_at: Annotated[
+            str | None, Query(description="By what the log knew at this instant.")
+        ] = None,
     ) -> Response:
         """What is true of an award now, or was at an instant. Needs no account and shows nothing personal."""
         answer = statuses.status(id, at=_instant(at, "at"), known_at=_instant(known_at, "known_at"))
@@ -103,7 +114,9 @@ def make_router(node: Node, evidences: Evidences, statuses: Statuses) -> APIRout
         )
         return _changed(id, outcome)
 
-    @router.delete("/{id}/suspension", openapi_extra=body_of("Reinstatement", None, {}, required=False))
+    @router.delete(
+        "/{id}/suspension", openapi_extra=body_of("Reinstatement", None, {}, required=False)
+    )
     async def reinstate(request: Request, id: str) -> Response:
         """End a suspension."""
         value, raw = await read_json(request, node.settings.max_body_bytes, empty={})
@@ -139,7 +152,11 @@ def make_router(node: Node, evidences: Evidences, statuses: Statuses) -> APIRout
         )
         return _changed(id, outcome)
 
-    @router.post("/{id}/replacement", status_code=201, openapi_extra=body_of("Replacement", None, example.REPLACEMENT))
+    @router.post(
+        "/{id}/replacement",
+        status_code=201,
+        openapi_extra=body_of("Replacement", None, example.REPLACEMENT),
+    )
     async def replace(request: Request, id: str) -> Response:
         """Put a corrected award in the place of this one; the old one points to the new."""
         value, raw = await read_json(request, node.settings.max_body_bytes)

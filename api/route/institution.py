@@ -12,10 +12,10 @@ from fastapi.concurrency import run_in_threadpool
 
 from api import example
 from api.caller import authenticate, submission_request
+from api.json_body import read_json
 from api.node import Node
 from api.openapi import body_of
 from api.schema import AccreditationGrant, Compromise, KeyGrant, Registration, Withdrawal, convert
-from api.strict_body import read_json
 from ledger.access import Actor
 from ledger.application import Outcome
 from ledger.application import Request as Submission
@@ -33,7 +33,11 @@ def make_router(node: Node) -> APIRouter:  # noqa: C901, PLR0915  one closure pe
     router = APIRouter(tags=["institutions"])
 
     async def write(
-        request: Request, status: int, command: Callable[[object], _Command], *, empty: object = None
+        request: Request,
+        status: int,
+        command: Callable[[object], _Command],
+        *,
+        empty: object = None,
     ) -> Response:
         """Read the body, find out who calls, carry out the command, answer."""
         value, raw = await read_json(request, node.settings.max_body_bytes, empty=empty)
@@ -46,14 +50,23 @@ def make_router(node: Node) -> APIRouter:  # noqa: C901, PLR0915  one closure pe
 
         return await run_in_threadpool(work)
 
-    @router.post("/v1/institutions", status_code=201, openapi_extra=body_of("Registration", None, example.REGISTRATION))
+    @router.post(
+        "/v1/institutions",
+        status_code=201,
+        openapi_extra=body_of("Registration", None, example.REGISTRATION),
+    )
     async def register(request: Request) -> Response:
         """Register an institution and make its first signing key. Needs an operator key."""
 
         def command(value: object) -> _Command:
             new = convert(value, Registration)
             return lambda actor, submission: node.registry.register(
-                slug=new.slug, name=new.name, country=new.country, kind=new.kind, actor=actor, request=submission
+                slug=new.slug,
+                name=new.name,
+                country=new.country,
+                kind=new.kind,
+                actor=actor,
+                request=submission,
             )
 
         return await write(request, 201, command)
@@ -100,17 +113,24 @@ def make_router(node: Node) -> APIRouter:  # noqa: C901, PLR0915  one closure pe
 
         return await write(request, 200, command)
 
-    @router.post("/v1/institutions/{slug}/keys", status_code=201, openapi_extra=body_of("Empty", None, {}, required=False))
+    @router.post(
+        "/v1/institutions/{slug}/keys",
+        status_code=201,
+        openapi_extra=body_of("Empty", None, {}, required=False),
+    )
     async def rotate(request: Request, slug: str) -> Response:
         """Bring a new signing key into force and retire the one before."""
 
         def command(_: object) -> _Command:
-            return lambda actor, submission: node.registry.rotate_key(slug=slug, actor=actor, request=submission)
+            return lambda actor, submission: node.registry.rotate_key(
+                slug=slug, actor=actor, request=submission
+            )
 
         return await write(request, 201, command, empty={})
 
     @router.post(
-        "/v1/institutions/{slug}/keys/{key}/revocation", openapi_extra=body_of("Withdrawal", None, example.WITHDRAWAL)
+        "/v1/institutions/{slug}/keys/{key}/revocation",
+        openapi_extra=body_of("Withdrawal", None, example.WITHDRAWAL),
     )
     async def revoke(request: Request, slug: str, key: str) -> Response:
         """Revoke a signing key: nothing signed with it afterwards is good."""
@@ -118,13 +138,19 @@ def make_router(node: Node) -> APIRouter:  # noqa: C901, PLR0915  one closure pe
         def command(value: object) -> _Command:
             end = convert(value, Withdrawal)
             return lambda actor, submission: node.registry.revoke_key(
-                slug=slug, key_id=key, reason=end.reason, effective_at=end.effective_at, actor=actor, request=submission
+                slug=slug,
+                key_id=key,
+                reason=end.reason,
+                effective_at=end.effective_at,
+                actor=actor,
+                request=submission,
             )
 
         return await write(request, 200, command)
 
     @router.post(
-        "/v1/institutions/{slug}/keys/{key}/compromise", openapi_extra=body_of("Compromise", None, example.COMPROMISE)
+        "/v1/institutions/{slug}/keys/{key}/compromise",
+        openapi_extra=body_of("Compromise", None, example.COMPROMISE),
     )
     async def compromise(request: Request, slug: str, key: str) -> Response:
         """Declare since when a signing key was in other hands; again to move the date."""
@@ -132,13 +158,19 @@ def make_router(node: Node) -> APIRouter:  # noqa: C901, PLR0915  one closure pe
         def command(value: object) -> _Command:
             declared = convert(value, Compromise)
             return lambda actor, submission: node.registry.declare_compromised(
-                slug=slug, key_id=key, compromised_at=declared.compromised_at, actor=actor, request=submission
+                slug=slug,
+                key_id=key,
+                compromised_at=declared.compromised_at,
+                actor=actor,
+                request=submission,
             )
 
         return await write(request, 200, command)
 
     @router.post(
-        "/v1/institutions/{slug}/access-keys", status_code=201, openapi_extra=body_of("KeyGrant", None, example.KEY_GRANT)
+        "/v1/institutions/{slug}/access-keys",
+        status_code=201,
+        openapi_extra=body_of("KeyGrant", None, example.KEY_GRANT),
     )
     async def grant_key(request: Request, slug: str) -> Response:
         """Make a bearer key for an institution. It is shown once. Needs an operator key."""
@@ -160,8 +192,14 @@ def make_router(node: Node) -> APIRouter:  # noqa: C901, PLR0915  one closure pe
                 actor=actor,
                 at=now,
             )
-            answer = {"key": token, "institution": slug, "expires_at": now + timedelta(days=new.days)}
-            return Response(msgspec.json.encode(answer), 201, {"Cache-Control": "no-store"}, media_type=JSON)
+            answer = {
+                "key": token,
+                "institution": slug,
+                "expires_at": now + timedelta(days=new.days),
+            }
+            return Response(
+                msgspec.json.encode(answer), 201, {"Cache-Control": "no-store"}, media_type=JSON
+            )
 
         return await run_in_threadpool(work)
 

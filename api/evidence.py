@@ -1,0 +1,200 @@
+"""Puts together what a verifier needs to check an award without this server: evidence files and bundles.
+
+Everything in a file is read as of one published checkpoint. A checkpoint may be replaced between two reads; then the
+attempt is made again.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from anchoring.storage import StoredAnchor
+from api.error import NotReadyError
+from api.published_log import RETRY_AFTER, LogSnapshot, PublishedLog
+from ledger.issuance import Issuance
+from projections.credential_status import CredentialFacts
+from projections.error import NotCommittedError
+from projections.state_fold import Purpose, StateFold
+
+EVIDENCE_FORMAT: Final = "cairn/evidence/v1"
+BUNDLE_FORMAT: Final = "cairn/bundle/v1"
+WAIT_SECONDS: Final = 3.0
+_PAUSE_SECONDS: Final = 0.02
+_PURPOSES: Final[tuple[Purpose, ...]] = ("revocation", "suspension")
+MAX_ANCHORS: Final = 4
+"""Anchors in one file: the earliest that covers the award, and the newest."""
+
+
+class Evidences:
+    """Makes evidence files and bundles.
+
+    Args:
+        log: The published log.
+        state: The state that checkpoints commit to.
+        facts: Looks up an award by public id; raises when there is none.
+        edition_position: Position of the event that published an achievement's edition.
+        issuance: Opens documents from the vault.
+        vkey: The log's verifier key.
+    """
+
+    def __init__(
+        self,
+        log: PublishedLog,
+        state: StateFold,
+        facts: Callable[[str], CredentialFacts],
+        edition_position: Callable[[CredentialFacts], int],
+        issuance: Issuance,
+        vkey: str,
+    ) -> None:
+        self._log = log
+        self._state = state
+        self._facts = facts
+        self._edition_position = edition_position
+        self._issuance = issuance
+        self._vkey = vkey
+
+    def evidence(self, public_id: str) -> dict[str, Any]:
+        """The evidence file of an award, as of the newest checkpoint. Nothing in it is personal.
+
+        Waits until a checkpoint covers everything that was recorded of the award when it was asked for.
+
+        Raises:
+            UnknownResourceError: There is no such award.
+            NotReadyError: No checkpoint covered it within :data:`WAIT_SECONDS`.
+        """
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            made = self._attempt(public_id)
+            if made is not None:
+                return made
+            if time.monotonic() > deadline:
+                message = "the award is recorded, and the log has not published it yet; try again in a second"
+                raise NotReadyError(message, headers=RETRY_AFTER)
+            time.sleep(_PAUSE_SECONDS)
+
+    def bundle(self, public_id: str) -> dict[str, Any]:
+        """The holder's bundle: document, salt and fresh evidence.
+
+        Raises:
+            ErasedError: The document was erased.
+            UnknownResourceError, NotReadyError: See :meth:`evidence`.
+        """
+        bundle = self.bundle_without_evidence(public_id)
+        return {**bundle, "evidence": self.evidence(public_id)}
+
+    def bundle_without_evidence(self, public_id: str) -> dict[str, Any]:
+        """The holder's bundle before a checkpoint covers it: document and salt.
+
+        Raises:
+            ErasedError: The document was erased.
+        """
+        kept = self._issuance.sealed_document(public_id)
+        bundle: dict[str, Any] = {
+            "format": BUNDLE_FORMAT,
+            "document": msgspec.Raw(kept.document),
+            "salt": _text(kept.salt),
+            "evidence": None,
+        }
+        successor = self._issuance.successor(public_id)
+        if successor is not None:
+            bundle["successor"] = {
+                "credential": successor.credential,
+                "salt": _text(successor.salt),
+            }
+        return bundle
+
+    def _attempt(self, public_id: str) -> dict[str, Any] | None:
+        """Make the file, or None when the log is not (or no longer) where it has to be."""
+        facts = self._facts(public_id)
+        snapshot = self._log.snapshot()
+        positions = [*(event.position for event in facts.events), self._edition_position(facts)]
+        indices = [self._log.index_of(position) for position in positions]
+        placed = [
+            index for index in indices if index is not None and index < snapshot.checkpoint.size
+        ]
+        if len(placed) != len(positions):
+            return None
+        parts = self._state_parts(facts, snapshot)
+        if parts is None:
+            return None
+        return {
+            "format": EVIDENCE_FORMAT,
+            "credential": public_id,
+            "log": {"origin": snapshot.checkpoint.origin, "vkey": self._vkey},
+            "checkpoint": snapshot.note.decode(),
+            "entries": [_proved_entry(snapshot, index) for index in placed],
+            **parts,
+            **self._anchor_parts(snapshot, placed[0]),
+        }
+
+    def _state_parts(self, facts: CredentialFacts, snapshot: LogSnapshot) -> dict[str, Any] | None:
+        last = snapshot.checkpoint.size - 1
+        try:
+            state = self._state.committed(last)
+            directory = state.directory_proof(facts.institution)
+            status = {
+                purpose: state.status_proof(purpose, facts.status_block, facts.status_index) for purpose in _PURPOSES
+            }
+        except NotCommittedError:
+            return None
+        return {
+            "state": _proved_entry(snapshot, last),
+            "status": {
+                purpose: {"leaf": one.leaf, "chunk": _text(one.chunk), "proof": _texts(one.proof)}
+                for purpose, one in status.items()
+            },
+            "directory": {
+                "leaf": directory.leaf,
+                "record": _text(directory.record),
+                "proof": _texts(directory.proof),
+            },
+        }
+
+    def _anchor_parts(self, snapshot: LogSnapshot, index: int) -> dict[str, Any]:
+        anchors = [
+            anchor for anchor in self._log.anchors() if anchor.size <= snapshot.checkpoint.size
+        ]
+        covering = [anchor for anchor in anchors if anchor.size > index]
+        chosen = (
+            covering
+            if len(covering) <= MAX_ANCHORS
+            else [*covering[: MAX_ANCHORS - 1], covering[-1]]
+        )
+        return {
+            "anchors": [_anchor(snapshot, anchor, index) for anchor in chosen],
+            "anchored_size": max((anchor.size for anchor in anchors), default=None),
+        }
+
+
+def _anchor(snapshot: LogSnapshot, anchor: StoredAnchor, index: int) -> dict[str, Any]:
+    return {
+        "kind": anchor.proof.kind,
+        "name": anchor.proof.name,
+        "time": msgspec.to_builtins(anchor.proof.at),
+        "checkpoint": anchor.checkpoint.decode(),
+        "token": _text(anchor.proof.token),
+        "index": index,
+        "proof": _texts(snapshot.reader.inclusion_proof(index, anchor.size)),
+        "consistency": _texts(snapshot.reader.consistency_proof(anchor.size)),
+    }
+
+
+def _proved_entry(snapshot: LogSnapshot, index: int) -> dict[str, Any]:
+    return {
+        "index": index,
+        "entry": _text(snapshot.reader.entry(index)),
+        "proof": _texts(snapshot.reader.inclusion_proof(index)),
+    }
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode("ascii")
+
+
+def _texts(hashes: Sequence[bytes]) -> list[str]:
+    return [_text(one) for one in hashes]

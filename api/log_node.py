@@ -1,0 +1,113 @@
+"""The log's side put together: keys, tiles, sequencer and time anchors over one data directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from anchoring.checkpoint_store import SqliteCheckpointStore
+from anchoring.cosignature import Cosigner
+from anchoring.lock import SequencerLock
+from anchoring.note import NoteSigner
+from anchoring.sequencer import LogKeys, Sequencer
+from anchoring.storage import DirectoryTileStore
+from api.ledger_node import LedgerNode
+from api.published_log import PublishedLog
+from ledger.application import Clock
+from projections.log_feed import LogFeed
+from projections.source import LedgerSource
+from projections.state_fold import StateFold
+
+LOG_DIRECTORY: Final = "log"
+LOG_DATABASE: Final = "log.db"
+LOCK_FILE: Final = "sequencer.lock"
+OPERATOR_SUFFIX: Final = "/operator"
+
+
+@dataclass(frozen=True, slots=True)
+class LogNode:
+    """The log of one ledger."""
+
+    keys: LogKeys
+    tiles: DirectoryTileStore
+    store: SqliteCheckpointStore
+    state: StateFold
+    sequencer: Sequencer
+    lock: SequencerLock
+    published: PublishedLog
+
+    def publish_all(self) -> None:
+        """Sequence until nothing is left."""
+        while self.sequencer.sequence() is not None:
+            pass
+
+    def close(self) -> None:
+        """Give up the sequencer's lock and close the log's database."""
+        self.lock.release()
+        self.store.close()
+
+
+def open_log(node: LedgerNode, clock: Clock) -> LogNode:
+    """Open the log of *node*, become its sequencer, and finish what an interrupted run left.
+
+    Raises:
+        anchoring.error.ConflictError: Another process is the sequencer.
+        anchoring.error.CorruptionError: Stored bytes contradict each other; run ``cairn fsck``.
+    """
+    data = node.settings.data_dir
+    keys = log_keys(node)
+    lock = SequencerLock(data / LOCK_FILE)
+    lock.acquire()
+    try:
+        return _open(node, data, keys, lock, clock)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _open(node: LedgerNode, data: Path, keys: LogKeys, lock: SequencerLock, clock: Clock) -> LogNode:
+    tiles = DirectoryTileStore(data / LOG_DIRECTORY)
+    store = SqliteCheckpointStore(data / LOG_DATABASE)
+    state = StateFold(node.ledger.event_mapper, keys.operator.vkey)
+    sequencer = Sequencer(
+        feed=LogFeed(LedgerSource(node.ledger)),
+        committer=state,
+        tiles=tiles,
+        store=store,
+        keys=keys,
+        clock=clock,
+        oldest_unpublished_at=oldest_unpublished(node, store),
+    )
+    sequencer.recover()
+    return LogNode(keys, tiles, store, state, sequencer, lock, PublishedLog(tiles, store))
+
+
+def log_keys(node: LedgerNode) -> LogKeys:
+    """The log's signing key and the operator's cosigner key, from the vault."""
+    origin = node.identity.origin
+    log = Ed25519PrivateKey.from_private_bytes(node.vault.secret("log-signing-key"))
+    operator = Ed25519PrivateKey.from_private_bytes(node.vault.secret("log-operator-key"))
+    return LogKeys(NoteSigner(origin, log), Cosigner(origin + OPERATOR_SUFFIX, operator))
+
+
+class _Recorded(msgspec.Struct):
+    """The one member of an event that its age is read from."""
+
+    recorded_at: datetime
+
+
+def oldest_unpublished(node: LedgerNode, store: SqliteCheckpointStore) -> Callable[[], datetime | None]:
+    """Make the question of when the oldest event that no checkpoint covers was recorded."""
+
+    def answer() -> datetime | None:
+        published = store.load()
+        events = node.ledger.read(0 if published is None else published.position, 1)
+        return msgspec.json.decode(events[0].state, type=_Recorded).recorded_at if events else None
+
+    return answer

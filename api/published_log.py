@@ -1,0 +1,71 @@
+"""What the public sees of the log at one instant: the checkpoint that is published, and proofs under it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Final
+
+from anchoring.checkpoint import Checkpoint, parse_checkpoint
+from anchoring.note import parse_note
+from anchoring.reader import LogReader
+from anchoring.storage import CheckpointStore, StoredAnchor, TileStore
+from anchoring.tile import CHECKPOINT_PATH
+from api.error import NotReadyError
+
+RETRY_AFTER: Final = {"Retry-After": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class LogSnapshot:
+    """The log as of one published checkpoint.
+
+    Attributes:
+        note: The signed note with its cosignatures, as served.
+        checkpoint: What it says.
+        reader: Verified reads under it.
+    """
+
+    note: bytes
+    checkpoint: Checkpoint
+    reader: LogReader
+
+
+class PublishedLog:
+    """Reads the published log. Safe from any thread.
+
+    Args:
+        tiles: The served files.
+        store: Where log positions and anchors are kept.
+    """
+
+    def __init__(self, tiles: TileStore, store: CheckpointStore) -> None:
+        self._tiles = tiles
+        self._store = store
+        self._lock = threading.Lock()
+        self._reader: LogReader | None = None
+
+    def snapshot(self) -> LogSnapshot:
+        """The log as it is published now.
+
+        Raises:
+            NotReadyError: Nothing has been published yet.
+        """
+        note = self._tiles.read(CHECKPOINT_PATH)
+        if note is None:
+            message = "the log has not published a checkpoint yet; try again in a second"
+            raise NotReadyError(message, headers=RETRY_AFTER)
+        checkpoint = parse_checkpoint(parse_note(note).text)
+        with self._lock:
+            if self._reader is None or self._reader.checkpoint != checkpoint:
+                self._reader = LogReader(self._tiles.read, checkpoint)
+            reader = self._reader
+        return LogSnapshot(note, checkpoint, reader)
+
+    def index_of(self, position: int) -> int | None:
+        """Log index of the event at *position*; None when no checkpoint covers it yet."""
+        return self._store.index_of(position)
+
+    def anchors(self) -> list[StoredAnchor]:
+        """Every time anchor, oldest first."""
+        return list(self._store.anchors())

@@ -1,0 +1,139 @@
+"""What is publicly said of an award: facts from the view, judged at the instant that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from api.error import FieldError, FutureInstantError
+from api.published_log import PublishedLog
+from ledger.achievement import Template
+from ledger.issuance import Successor
+from projections.credential_status import CredentialFacts
+from projections.directory_record import DirectoryRecord
+from projections.error import FutureInstantError as ProjectionFutureError
+from projections.status_answer import StatusAnswer, judge
+
+HOLDS: Final = "active"
+_GOOD_KEYS: Final = frozenset({"in_force", "retired"})
+
+
+class Statuses:
+    """Answers about the status of awards.
+
+    Args:
+        facts: Looks up an award by public id; raises when there is none.
+        record: Looks up an institution's record.
+        template: Looks up the template that an award was made under, with the institution's code for it.
+        successor: What replaced an award, from the vault.
+        log: For the anchors that a compromised key's awards are judged by.
+        now: Present instant.
+    """
+
+    def __init__(
+        self,
+        facts: Callable[[str], CredentialFacts],
+        record: Callable[[CredentialFacts], DirectoryRecord],
+        template: Callable[[CredentialFacts], tuple[str, Template]],
+        successor: Callable[[str], Successor | None],
+        log: PublishedLog,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._facts = facts
+        self._record = record
+        self._template = template
+        self._successor = successor
+        self._log = log
+        self._now = now
+
+    def status(
+        self, public_id: str, *, at: datetime | None, known_at: datetime | None
+    ) -> dict[str, Any]:
+        """The public answer.
+
+        Args:
+            public_id: The award.
+            at: Effective instant asked about; None for how things stand.
+            known_at: Only what the ledger knew by then counts; None for everything.
+
+        Raises:
+            UnknownResourceError: There is no such award.
+            FutureInstantError: An instant has not come yet.
+        """
+        facts, now = self._facts(public_id), self._now()
+        record = self._record(facts)
+        try:
+            answer = judge(facts, now=now, at=at, known_at=known_at, institution=record)
+        except ProjectionFutureError as error:
+            message = f"{error.name} lies in the future; ask about now or the past"
+            raise FutureInstantError(
+                message, errors=(FieldError(message, parameter=error.name),)
+            ) from error
+        code, template = self._template(facts)
+        body: dict[str, Any] = {
+            "credential": public_id,
+            "verdict": self._verdict(facts, answer),
+            "state": answer.state,
+            "reason": answer.reason,
+            "since": answer.since,
+            "at": answer.at,
+            "known_at": answer.known_at,
+            "checked_at": now,
+            "valid_from": facts.valid_from,
+            "valid_until": facts.valid_until,
+            "recorded_at": facts.recorded_at,
+            "issuer": _issuer(record, facts, answer),
+            "achievement": {"code": code, "edition": facts.edition, "title": template.title},
+            "events": _events(facts, known_at),
+        }
+        if answer.state == "replaced" and (successor := self._successor(public_id)) is not None:
+            body["replaced_by"] = successor.credential
+        return body
+
+    def _verdict(self, facts: CredentialFacts, answer: StatusAnswer) -> str:
+        """One word. What cannot be told is never called valid."""
+        if answer.state == "unknown" or answer.issuer is None:
+            return "unknown"
+        if answer.state != HOLDS:
+            return "invalid"
+        if answer.issuer.key == "compromised":
+            return "valid" if self._anchored_before(facts, answer.issuer.key_since) else "unknown"
+        return "valid" if answer.issuer.key in _GOOD_KEYS else "invalid"
+
+    def _anchored_before(self, facts: CredentialFacts, compromised_at: datetime | None) -> bool:
+        """Whether a time anchor from before *compromised_at* covers the award."""
+        index = self._log.index_of(facts.events[0].position)
+        if index is None or compromised_at is None:
+            return False
+        return any(
+            anchor.size > index and anchor.proof.at < compromised_at
+            for anchor in self._log.anchors()
+        )
+
+
+def _issuer(
+    record: DirectoryRecord, facts: CredentialFacts, answer: StatusAnswer
+) -> dict[str, Any]:
+    return {
+        "slug": record.slug,
+        "name": record.name,
+        "country": record.country,
+        "did": record.did,
+        "key": facts.key_id,
+        "key_standing": None if answer.issuer is None else answer.issuer.key,
+        "accreditations": [] if answer.issuer is None else list(answer.issuer.accreditations),
+    }
+
+
+def _events(facts: CredentialFacts, known_at: datetime | None) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": event.kind,
+            "reason": event.reason,
+            "effective_at": event.effective_at,
+            "recorded_at": event.recorded_at,
+        }
+        for event in facts.events
+        if known_at is None or event.recorded_at <= known_at
+    ]

@@ -1,0 +1,113 @@
+"""Signs status lists, once for every change and not for every reader.
+
+Source: W3C Bitstring Status List 1.0, sections 2.2 and 3.2.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from openvc.status.issue import build_status_list_credential
+
+from api.error import NotReadyError, UnknownResourceError
+from ledger.application import Ledger
+from ledger.document import PURPOSES, sign_document
+from ledger.institution import Institution
+from ledger.signing import KeyStore
+
+TTL_MILLISECONDS: Final = 15_000
+SIGN_AGAIN_AFTER: Final = timedelta(hours=12)
+MAX_LIST_NUMBER: Final = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class StatusList:
+    """One list's bits and whose they are."""
+
+    institution: UUID
+    bits: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SignedList:
+    """A signed list, ready to be served."""
+
+    body: bytes
+    etag: str
+    digest: bytes
+    signed_at: datetime
+
+
+class StatusLists:
+    """Serves signed status lists.
+
+    Args:
+        ledger: Looks up institutions.
+        keys: Where private keys are.
+        base_url: Public address of the ledger.
+        read: Bits of a block for a purpose, or None when there is no such block.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        keys: KeyStore,
+        base_url: str,
+        read: Callable[[int, str], StatusList | None],
+    ) -> None:
+        self._ledger = ledger
+        self._keys = keys
+        self._base_url = base_url
+        self._read = read
+        self._lock = threading.Lock()
+        self._signed: dict[int, SignedList] = {}
+
+    def signed(self, number: int) -> SignedList:
+        """The list with *number*, signed by its institution.
+
+        Raises:
+            UnknownResourceError: There is no such list.
+            NotReadyError: The institution has no key in force to sign with.
+        """
+        block, offset = divmod(number, len(PURPOSES))
+        found = self._read(block, PURPOSES[offset]) if 0 <= number < MAX_LIST_NUMBER else None
+        if found is None:
+            message = f"there is no status list {number}"
+            raise UnknownResourceError(message)
+        digest = hashlib.sha256(found.bits).digest()
+        now = self._ledger.now()
+        with self._lock:
+            kept = self._signed.get(number)
+            if kept is None or kept.digest != digest or now - kept.signed_at > SIGN_AGAIN_AFTER:
+                kept = self._sign(number, found, PURPOSES[offset], digest, now)
+                self._signed[number] = kept
+        return kept
+
+    def _sign(
+        self, number: int, found: StatusList, purpose: str, digest: bytes, now: datetime
+    ) -> SignedList:
+        institution = self._ledger.load(Institution, found.institution, "such institution")
+        key = institution.active_key
+        if key is None:
+            message = f"{institution.name} has no signing key in force, so its status lists cannot be signed"
+            raise NotReadyError(message)
+        unsigned = build_status_list_credential(
+            id=f"{self._base_url}/status-lists/{number}",
+            issuer=institution.did,
+            bitstring=found.bits,
+            status_purpose=purpose,
+            valid_from=now,
+            ttl=TTL_MILLISECONDS,
+        )
+        signer = self._keys.signing_key(
+            institution.id, key.key_id, f"{institution.did}#{key.key_id}"
+        )
+        body = msgspec.json.encode(sign_document(unsigned, signer, now))
+        return SignedList(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', digest, now)
