@@ -17,6 +17,13 @@ RUN_STAMP := $(VENV)/.installed-run
 TEST_STAMP := $(VENV)/.installed-test
 SOURCES := ledger anchoring projections verifier api loadtests tests
 
+# A virtual environment that was moved, or whose Python has gone, is made anew in spite of its stamp.
+ifneq ($(shell bash scripts/venv.sh --works "$(VENV)" && echo yes),yes)
+$(RUN_STAMP): always
+endif
+.PHONY: always
+always:
+
 .PHONY: help
 help: ## List the targets and the variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,12 +1,22 @@
 #!/usr/bin/env bash
 # Makes .venv (or the directory given) with the first Python >= 3.11 it finds; leaves a working one alone.
 # PYTHON names an interpreter of your own choice.
+# `venv.sh --works .venv` only says by its exit code whether that one works and stands where it was made.
 set -euo pipefail
-venv="${1:-.venv}"
 
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 
-if new_enough "$venv/bin/python" && "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+# Scripts in a virtual environment name its absolute path: after a move they call an interpreter elsewhere.
+works() {
+    grep -qF -- "$(pwd -P)/$1/bin/python" "$1/bin/pip" 2>/dev/null && new_enough "$1/bin/python"
+}
+
+if [ "${1:-}" = "--works" ]; then
+    works "$2"
+    exit
+fi
+venv="${1:-.venv}"
+if works "$venv"; then
     exit 0
 fi
 

@@ -1,0 +1,46 @@
+"""What holds for every test: no network but loopback, and Hypothesis without a stop-watch.
+
+A test that reaches for another machine fails on the spot, with the address in the message.
+"""
+
+import ipaddress
+import os
+import sys
+
+from hypothesis import settings
+
+_LOCAL_NAMES = {"", "localhost"}
+
+
+def _is_local(host: object) -> bool:
+    if host is None:
+        return True
+    name = host.decode() if isinstance(host, bytes) else str(host)
+    if name in _LOCAL_NAMES:
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def _refuse_other_machines(event: str, arguments: tuple[object, ...]) -> None:
+    if event in {"socket.connect", "socket.sendto"}:
+        address = arguments[1]
+        # A Unix socket's address is a path, not a tuple.
+        if isinstance(address, tuple) and not _is_local(address[0]):
+            message = f"a test reached for {address!r}; tests use loopback alone"
+            raise RuntimeError(message)
+    elif event == "socket.getaddrinfo" and not _is_local(arguments[0]):
+        message = f"a test looked up {arguments[0]!r}; tests use loopback alone"
+        raise RuntimeError(message)
+
+
+def pytest_configure() -> None:
+    """Put both in force before the first test is collected."""
+    sys.addaudithook(_refuse_other_machines)
+    # Time limits per example fail on a busy machine and say nothing about the code.
+    settings.register_profile("desk", deadline=None)
+    settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+    settings.load_profile("ci" if os.environ.get("CI") else "desk")
