@@ -14,12 +14,12 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-import rfc8785
 from openvc.proof.di_jcs import EddsaJcsProofSuite
 from openvc.proof.vc_jwt import SigningKey
 from openvc.status.issue import build_status_list_entry
 
 from ledger.achievement import Outcome, Template
+from ledger.canonical import canonical_json
 from ledger.claim import AwardClaim
 from ledger.institution import Institution
 from ledger.status_allocation import StatusPlace
@@ -100,7 +100,7 @@ def sign_document(document: dict[str, Any], key: SigningKey, created: datetime) 
 
 def document_form(signed: dict[str, Any]) -> bytes:
     """The form of a signed JSON document that is committed to: its RFC 8785 bytes, proof included."""
-    return rfc8785.dumps(signed)
+    return canonical_json(signed)
 
 
 def instant_text(instant: datetime) -> str:
