@@ -43,7 +43,7 @@ $(RUN_STAMP): requirements/run.txt pyproject.toml scripts/venv.sh
 $(TEST_STAMP): $(RUN_STAMP) requirements/test.txt requirements/oracle.txt
 	@echo "Installing from requirements/test.txt and requirements/oracle.txt" >&2
 	@$(INSTALL) -r requirements/test.txt
-	@$(PIP) install --no-deps --require-hashes --no-build-isolation -r requirements/oracle.txt
+	@$(PIP) install --no-deps --require-hashes --no-build-isolation --use-pep517 -r requirements/oracle.txt
 	@touch $@
 
 .PHONY: run
