@@ -65,6 +65,12 @@ class AnchorRecord:
         return Entry(ANCHOR_RECORDED, LOG_ITSELF, number, self.body()).encode()
 
 
+def require_anchor_name(name: str) -> None:
+    """Raise MalformedError unless an anchor of this name can be recorded."""
+    if not 1 <= len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
+        raise MalformedError("an anchor name that is empty, too long or not printable")
+
+
 def parse_anchor_record(entry: Entry) -> AnchorRecord:
     """Read an anchor record from its parsed entry.
 
@@ -90,8 +96,9 @@ def _read_members(body: bytes) -> AnchorRecord:
         raise ValueError(len(body))
     members: dict[str, Any] = json.loads(body.decode())
     kind, name, size = members["kind"], members["name"], members["checkpoint_size"]
-    if kind not in KINDS or not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME_CHARACTERS:
-        raise ValueError(name)
+    if kind not in KINDS or not isinstance(name, str):
+        raise ValueError(kind)
+    require_anchor_name(name)
     if type(size) is not int or not 1 <= size <= MAX_SIZE:
         raise ValueError(size)
     return AnchorRecord(

@@ -1,4 +1,4 @@
-"""Small real stand-ins for what surrounds the log: a feed, a state fold, a clock, tiles in memory."""
+"""Small real stand-ins for what surrounds the log: a feed, a state fold, a clock, tiles."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
@@ -133,6 +133,9 @@ class Log:
     oldest: Callable[[], datetime | None] = lambda: None
     settings: SequencerSettings = field(default_factory=SequencerSettings)
 
+    def oldest_now(self) -> datetime | None:
+        return self.oldest()
+
     def start(self) -> Sequencer:
         """Return a new sequencer over the same storage, as after a restart."""
         return Sequencer(
@@ -142,7 +145,7 @@ class Log:
             store=self.store,
             keys=self.keys,
             clock=self.clock,
-            oldest_unpublished_at=lambda: self.oldest(),
+            oldest_unpublished_at=self.oldest_now,
             settings=self.settings,
         )
 
