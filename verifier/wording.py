@@ -39,7 +39,7 @@ class Coded:
 
 Value: TypeAlias = str | int | datetime | timedelta | Coded
 
-_MONTHS_EN: Final = [
+_MONTHS_EN: Final = (
     "January",
     "February",
     "March",
@@ -52,8 +52,8 @@ _MONTHS_EN: Final = [
     "October",
     "November",
     "December",
-]
-_MONTHS_RU: Final = [
+)
+_MONTHS_RU: Final = (
     "января",
     "февраля",
     "марта",
@@ -66,7 +66,7 @@ _MONTHS_RU: Final = [
     "октября",
     "ноября",
     "декабря",
-]
+)
 
 
 def say(reason: str, values: Mapping[str, object]) -> Text:

@@ -1,0 +1,191 @@
+"""Group `log`, its anchors: who outside says that the record existed by a certain time?
+
+An anchor covers an earlier checkpoint of the same log. Three proofs tie it to the credential: the
+log's signature on that checkpoint, the credential's first entry in it, and the consistency of it
+with the checkpoint of the file. Then the third party's token is checked, if the policy names that
+party; one that it does not name is reported and counts for nothing.
+
+Source: RFC 3161; RFC 9162 section 2.1.4; docs/spec/evidence.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from anchoring.error import AnchoringError, MalformedError, SignatureError
+from anchoring.note import Note, NoteSignature, parse_note, parse_signature_line
+from anchoring.rfc3161 import verify_rfc3161
+from anchoring.tree import leaf_hash, verify_consistency, verify_inclusion
+from verifier.checks.log import ENTRIES, KNOWN, TrustedCheckpoint, trust_note
+from verifier.checks.time import cosigned_at
+from verifier.error import FormatError
+from verifier.evidence import Anchor, Evidence
+from verifier.policy import Policy
+from verifier.report import Check, failed, not_judged, passed, skipped, unknown
+from verifier.wire import format_instant, parse_instant
+
+ANCHORS: Final = "log.anchors"
+_PLACE: Final = "evidence/anchors"
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedAnchor:
+    """A trusted third party's word that the credential's first entry existed by `time`."""
+
+    name: str
+    kind: str
+    time: datetime
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Anchors:
+    """What the anchors of a file prove.
+
+    Attributes:
+        proved: Anchors by parties of the policy.
+        unanchored: Entries after the newest anchored checkpoint; None if nothing is anchored.
+    """
+
+    proved: tuple[ProvedAnchor, ...] = ()
+    unanchored: int | None = None
+
+
+class _MisnamedError(Exception):
+    """A good token of a trusted party, under another name than the policy gives it."""
+
+
+def judge_anchors(
+    evidence: Evidence, trusted: TrustedCheckpoint | None, policy: Policy, *, entries_proved: bool
+) -> tuple[Check, Anchors]:
+    """Step 5: which independent time stamps cover the record, and are they good?"""
+    if trusted is None or not entries_proved:
+        return not_judged(ANCHORS, KNOWN if trusted is None else ENTRIES), Anchors()
+    try:
+        sizes = [_prove_place(anchor, evidence, trusted, policy) for anchor in evidence.anchors]
+        _require_newest(evidence.anchored_size, sizes)
+        words = [_token_time(anchor, policy) for anchor in evidence.anchors]
+    except (AnchoringError, FormatError) as error:
+        return failed(ANCHORS, "anchor_wrong", detail=str(error), looked_at=_PLACE), Anchors()
+    except _MisnamedError as error:
+        return unknown(ANCHORS, "anchor_misnamed", detail=str(error), looked_at=_PLACE), Anchors()
+    proved = tuple(
+        ProvedAnchor(anchor.name, anchor.kind, time, size)
+        for anchor, size, time in zip(evidence.anchors, sizes, words, strict=True)
+        if time is not None
+    )
+    return _summarise(proved, sizes, trusted)
+
+
+def _summarise(
+    proved: tuple[ProvedAnchor, ...], sizes: list[int], trusted: TrustedCheckpoint
+) -> tuple[Check, Anchors]:
+    if not sizes:
+        return skipped(ANCHORS, "not_anchored", looked_at=_PLACE), Anchors()
+    tail = trusted.checkpoint.size - max(sizes)
+    detail = f"{len(sizes)} anchors, {len(proved)} by parties of the policy; {tail} entries after"
+    if not proved:
+        found = skipped(ANCHORS, "anchors_unchecked", detail=detail, looked_at=_PLACE)
+        return found, Anchors(unanchored=tail)
+    first = min(proved, key=lambda anchor: anchor.time)
+    detail += f"; earliest by {first.name} at {format_instant(first.time)}"
+    check = passed(ANCHORS, "anchored", time=first.time, detail=detail, looked_at=_PLACE)
+    return check, Anchors(proved, tail)
+
+
+def _prove_place(
+    anchor: Anchor, evidence: Evidence, trusted: TrustedCheckpoint, policy: Policy
+) -> int:
+    """Tie an anchored checkpoint to the log and the credential; return its size.
+
+    Raises:
+        AnchoringError: It is not of this log, lacks the credential, or is no prefix of it.
+    """
+    anchored = trust_note(anchor.checkpoint.encode(), policy)
+    if anchored is None or anchored.checkpoint.origin != trusted.checkpoint.origin:
+        raise SignatureError("an anchored checkpoint that is not signed by this log")
+    first, old, new = evidence.entries[0], anchored.checkpoint, trusted.checkpoint
+    if anchor.index != first.index:
+        raise MalformedError("an anchor that is not about the credential's first entry")
+    verify_inclusion(
+        leaf=leaf_hash(first.entry),
+        index=anchor.index,
+        size=old.size,
+        proof=anchor.proof,
+        root=old.root,
+    )
+    verify_consistency(
+        old_size=old.size,
+        old_root=old.root,
+        new_size=new.size,
+        new_root=new.root,
+        proof=anchor.consistency,
+    )
+    return old.size
+
+
+def _require_newest(anchored_size: int | None, sizes: list[int]) -> None:
+    if anchored_size != max(sizes, default=None):
+        raise MalformedError(f"anchored_size {anchored_size} is not that of the newest anchor")
+
+
+def _token_time(anchor: Anchor, policy: Policy) -> datetime | None:
+    """Return the time a trusted party vouches for; None if the policy does not name the party.
+
+    Raises:
+        AnchoringError: A token that claims to be by a trusted party is not.
+        FormatError: The anchor's own time is not a UTC instant.
+        _MisnamedError: A trusted party's token under another name.
+    """
+    told = parse_instant(anchor.time)
+    judge = _stamped_at if anchor.kind == "rfc3161" else _cosigned_at
+    time = judge(anchor, policy)
+    if time is not None and time != told:
+        raise MalformedError(f"an anchor of {anchor.time} whose token says {format_instant(time)}")
+    return time
+
+
+def _stamped_at(anchor: Anchor, policy: Policy) -> datetime | None:
+    message = anchor.checkpoint.encode()
+    wrong: AnchoringError | None = None
+    misnamed: str | None = None
+    for authority in policy.authorities:
+        try:
+            time = verify_rfc3161(anchor.token, message, authority.certificate)
+        except AnchoringError as error:
+            wrong = error if authority.name == anchor.name else wrong
+        else:
+            if authority.name == anchor.name:
+                return time
+            misnamed = f"{anchor.name} is {authority.name} in the policy"
+    if misnamed is not None:
+        raise _MisnamedError(misnamed)
+    if wrong is not None:
+        raise wrong
+    return None
+
+
+def _cosigned_at(anchor: Anchor, policy: Policy) -> datetime | None:
+    line = _read_line(anchor.token)
+    note = Note(parse_note(anchor.checkpoint.encode()).text, (line,))
+    for name, key in policy.witnesses:
+        time = cosigned_at(note, key)
+        if time is not None and anchor.name not in {name, key.name}:
+            raise _MisnamedError(f"{anchor.name} is {name} in the policy")
+        if time is not None:
+            return time
+    if anchor.name in {name for name, _ in policy.witnesses}:
+        raise SignatureError(f"a cosignature that is not by {anchor.name}")
+    return None
+
+
+def _read_line(token: bytes) -> NoteSignature:
+    try:
+        text = token.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedError("a cosignature token that is not UTF-8") from error
+    if not text.endswith("\n"):
+        raise MalformedError("a cosignature token that is not one line")
+    return parse_signature_line(text[:-1])

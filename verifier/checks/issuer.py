@@ -1,0 +1,125 @@
+"""Group `issuer`: who stands behind it, was the key theirs when it was used, were they entitled to?
+
+Everything comes from the directory record under the log's state commitment, and the instants from
+the log; nothing from the document.
+
+A compromised key: whoever stole it can sign anything with any date, so a date in an event is worth
+nothing after the theft. What counts is an outside word, by a witness or a time-stamping authority
+of the policy, that the entry existed before `compromised_at`. The operator's own cosigner does not
+count here.
+
+Source: W3C Controlled Identifiers 1.0, revocation semantics; docs/spec/evidence.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from anchoring.error import ProofError
+from anchoring.state import StateCommitment
+from anchoring.tree import leaf_hash, verify_inclusion
+from verifier.directory import Accreditation, Key, Record, parse_record
+from verifier.error import InputError
+from verifier.evidence import Evidence
+from verifier.report import Check, failed, not_judged, passed, unknown
+from verifier.timeline import Timeline
+from verifier.wire import format_instant
+
+KNOWN: Final = "issuer.known"
+KEY: Final = "issuer.key"
+COMPROMISE: Final = "issuer.compromise"
+ACCREDITATION: Final = "issuer.accreditation"
+_PLACE: Final = "evidence/directory"
+
+
+def judge_record(
+    evidence: Evidence, state: StateCommitment | None, timeline: Timeline | None
+) -> tuple[Check, Record | None]:
+    """Step 10a: is the record in the directory, and of the institution that issued?"""
+    if state is None or timeline is None:
+        return not_judged(KNOWN, "log.state" if state is None else "status.history"), None
+    proved = evidence.directory
+    try:
+        verify_inclusion(
+            leaf=leaf_hash(proved.record),
+            index=proved.leaf,
+            size=state.directory_size,
+            proof=proved.proof,
+            root=state.directory_root,
+        )
+        record = parse_record(proved.record)
+    except (ProofError, InputError) as error:
+        return failed(KNOWN, "issuer_not_proved", detail=str(error), looked_at=_PLACE), None
+    if record.number != proved.leaf or record.institution != timeline.issued.institution:
+        detail = f"record {record.number} of {record.institution}"
+        return failed(KNOWN, "issuer_other", detail=detail, looked_at=_PLACE), None
+    detail = f"{record.did}, number {record.number} of {state.directory_size}"
+    return passed(
+        KNOWN, "issuer_proved", issuer=record.name, detail=detail, looked_at=_PLACE
+    ), record
+
+
+def judge_key(record: Record | None, timeline: Timeline | None) -> tuple[Check, Key | None]:
+    """Step 10b: was the signing key the issuer's, and in use, when the issue was recorded?
+
+    Returns:
+        The check, and the key if it is one of the issuer's, in use or not.
+    """
+    if record is None or timeline is None:
+        return not_judged(KEY, KNOWN), None
+    issued = timeline.issued
+    key = record.key(issued.key_id)
+    if key is None:
+        return failed(KEY, "key_unknown", detail=issued.key_id, looked_at=_PLACE), None
+    used = issued.recorded_at
+    detail = f"{key.key_id}, from {format_instant(key.valid_from)}; used {format_instant(used)}"
+    if used < key.valid_from:
+        return failed(KEY, "key_not_yet_valid", detail=detail, looked_at=_PLACE), key
+    for case, end in (("key_revoked", key.revoked_at), ("key_retired", key.retired_at)):
+        if end is not None and used > end:
+            return failed(KEY, case, date=end, detail=detail, looked_at=_PLACE), key
+    return passed(KEY, "key_valid", detail=detail, looked_at=_PLACE), key
+
+
+def judge_compromise(key: Key | None, outside: Iterable[datetime] | None) -> Check:
+    """Step 10c: if the key was stolen, does an outside word show that the record is older?
+
+    Args:
+        key: The key that signed.
+        outside: When trusted third parties saw the entry in the log; None if not judged.
+    """
+    if key is None or outside is None:
+        return not_judged(COMPROMISE, KEY if key is None else "log.entries")
+    place = ("evidence/directory", "evidence/anchors", "evidence/checkpoint")
+    if key.compromised_at is None:
+        return passed(COMPROMISE, "key_safe", looked_at=place)
+    earliest = min(outside, default=None)
+    seen = "never" if earliest is None else format_instant(earliest)
+    detail = f"compromised {format_instant(key.compromised_at)}; seen by a trusted party {seen}"
+    if earliest is not None and earliest < key.compromised_at:
+        return passed(COMPROMISE, "compromised_later", detail=detail, looked_at=place)
+    return unknown(COMPROMISE, "key_compromised", detail=detail, looked_at=place)
+
+
+def judge_accreditation(record: Record | None, timeline: Timeline | None) -> Check:
+    """Step 10d: was the issuer accredited on the day of the award, and when it was recorded?"""
+    if record is None or timeline is None:
+        return not_judged(ACCREDITATION, KNOWN)
+    awarded, recorded = timeline.issued.valid_from, timeline.issued.recorded_at
+    then = [one for one in record.accreditations if _covers(one, awarded)]
+    detail = f"awarded {format_instant(awarded)}, recorded {format_instant(recorded)}"
+    if not then:
+        return failed(ACCREDITATION, "not_accredited", detail=detail, looked_at=_PLACE)
+    still = [one for one in record.accreditations if _covers(one, recorded)]
+    if not still:
+        return unknown(ACCREDITATION, "recorded_unaccredited", detail=detail, looked_at=_PLACE)
+    detail = f"{then[0].scope}; {detail}"
+    return passed(ACCREDITATION, "accredited", by=then[0].by, detail=detail, looked_at=_PLACE)
+
+
+def _covers(accreditation: Accreditation, instant: datetime) -> bool:
+    ends = (accreditation.valid_until, accreditation.withdrawn_at)
+    begun = accreditation.valid_from <= instant
+    return begun and all(end is None or instant <= end for end in ends)

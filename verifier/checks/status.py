@@ -1,0 +1,156 @@
+"""Group `status`: what became of the credential, and is nothing left out?
+
+The file brings the credential's events; the log's state commitment fixes its two status bits. A
+history from which the revocation, or the last suspension, was left out contradicts the bits.
+
+Not provable with these proofs: that a suspension which was lifted again is not left out together
+with its lifting. It changes no answer about the evidence's own instant, only about days between.
+
+Source: W3C Bitstring Status List v1.0; docs/spec/evidence.md, "Status".
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from anchoring.entry import Entry
+from anchoring.error import ProofError
+from anchoring.state import CHUNKS_PER_BLOCK, StateCommitment, read_status_bit, status_leaf
+from anchoring.tree import leaf_hash, verify_inclusion
+from verifier.bundle import Successor
+from verifier.checks.log import ENTRIES, STATE, indexes_rise
+from verifier.commitment import SUCCESSOR_KIND, commitment
+from verifier.credential_id import aggregate_id
+from verifier.event import Replaced
+from verifier.evidence import Evidence, ProvedChunk
+from verifier.report import Check, failed, not_judged, passed, skipped, unknown
+from verifier.timeline import HistoryError, Timeline, UnknownEventError, read_timeline
+from verifier.wording import Coded
+
+HISTORY: Final = "status.history"
+BITS: Final = "status.bits"
+AGREEMENT: Final = "status.agreement"
+REVOCATION: Final = "status.revocation"
+SUCCESSOR: Final = "status.successor"
+SUSPENSION: Final = "status.suspension"
+
+
+def judge_history(
+    evidence: Evidence, entries: tuple[Entry, ...] | None
+) -> tuple[Check, Timeline | None]:
+    """Step 7: are these all the events of this very credential, in order?"""
+    if entries is None:
+        return not_judged(HISTORY, ENTRIES), None
+    place = ("evidence/credential", "evidence/entries")
+    owner = aggregate_id(evidence.credential)
+    if entries[0].originator != owner:
+        detail = f"the log's id of {evidence.credential} is {owner}, not {entries[0].originator}"
+        return failed(HISTORY, "history_other", detail=detail, looked_at=place), None
+    try:
+        timeline = read_timeline(entries)
+    except HistoryError as error:
+        return failed(HISTORY, "history_broken", detail=str(error), looked_at=place), None
+    except UnknownEventError as error:
+        return unknown(HISTORY, "history_unreadable", detail=str(error), looked_at=place), None
+    if not indexes_rise(evidence.entries[:-1]):
+        return failed(HISTORY, "history_broken", detail="indexes", looked_at=place), None
+    detail = f"{len(entries) - 1} events of {owner}"
+    return passed(HISTORY, "history_whole", detail=detail, looked_at=place), timeline
+
+
+def judge_bits(
+    evidence: Evidence, state: StateCommitment | None, timeline: Timeline | None
+) -> tuple[Check, tuple[bool, bool] | None]:
+    """Step 8: are the chunks with the credential's two bits under the state commitment?
+
+    Returns:
+        The check, and the revocation and suspension bits.
+    """
+    if state is None or timeline is None:
+        return not_judged(BITS, STATE if state is None else HISTORY), None
+    place, issued = "evidence/status", timeline.issued
+    try:
+        leaf = status_leaf(issued.status_block, issued.status_index)
+        size = state.status_lists * CHUNKS_PER_BLOCK
+        _prove_chunk(evidence.status.revocation, leaf, size, state.revocation_root)
+        _prove_chunk(evidence.status.suspension, leaf, size, state.suspension_root)
+    except (ProofError, ValueError) as error:
+        return failed(BITS, "bits_not_proved", detail=str(error), looked_at=place), None
+    revoked = read_status_bit(evidence.status.revocation.chunk, issued.status_index)
+    suspended = read_status_bit(evidence.status.suspension.chunk, issued.status_index)
+    detail = (
+        f"block {issued.status_block}, index {issued.status_index}, leaf {leaf} of {size}:"
+        f" revocation {int(revoked)}, suspension {int(suspended)}"
+    )
+    return passed(BITS, "bits_proved", detail=detail, looked_at=place), (revoked, suspended)
+
+
+def judge_agreement(timeline: Timeline | None, bits: tuple[bool, bool] | None) -> Check:
+    """Step 9: do the events, folded, come to the proved bits?"""
+    if timeline is None or bits is None:
+        return not_judged(AGREEMENT, HISTORY if timeline is None else BITS)
+    folded = (timeline.revoked_bit, timeline.suspended_bit)
+    detail = f"events say {[int(bit) for bit in folded]}, bits say {[int(bit) for bit in bits]}"
+    place = ("evidence/entries", "evidence/status")
+    judge, case = (passed, "history_agrees") if folded == bits else (failed, "history_contradicts")
+    return judge(AGREEMENT, case, detail=detail, looked_at=place)
+
+
+def judge_revocation(timeline: Timeline | None, as_of: datetime | None) -> Check:
+    """Step 12: was it revoked or replaced at the instant asked about?"""
+    if timeline is None or as_of is None:
+        return not_judged(REVOCATION, AGREEMENT if timeline is None else "log.fresh")
+    ended, place = timeline.ended, ("evidence/entries", "evidence/status/revocation")
+    if ended is None:
+        return passed(REVOCATION, "not_revoked", looked_at=place)
+    case = "replaced" if isinstance(ended, Replaced) else "revoked"
+    judge, case = (failed, case) if ended.effective_at <= as_of else (passed, "revoked_later")
+    detail = f"reason {ended.reason}, recorded {ended.recorded_at.isoformat()}"
+    return judge(
+        REVOCATION,
+        case,
+        date=ended.effective_at,
+        why=Coded(ended.reason),
+        detail=detail,
+        looked_at=place,
+    )
+
+
+def judge_suspension(timeline: Timeline | None, as_of: datetime | None) -> Check:
+    """Step 13: was it suspended at the instant asked about?"""
+    if timeline is None or as_of is None:
+        return not_judged(SUSPENSION, AGREEMENT if timeline is None else "log.fresh")
+    place = ("evidence/entries", "evidence/status/suspension")
+    held = timeline.suspended_at(as_of)
+    if held is None:
+        return passed(SUSPENSION, "not_suspended", looked_at=place)
+    why = Coded(held.reason)
+    detail = f"reason {held.reason}, recorded {held.recorded_at.isoformat()}"
+    return failed(
+        SUSPENSION, "suspended", date=held.effective_at, why=why, detail=detail, looked_at=place
+    )
+
+
+def judge_successor(timeline: Timeline | None, successor: Successor | None, owner: UUID) -> Check:
+    """Step 14: is the credential that a bundle names in this one's place the recorded one?"""
+    place = "bundle/successor"
+    if successor is None:
+        return skipped(SUCCESSOR, "no_successor", looked_at=place)
+    if timeline is None:
+        return not_judged(SUCCESSOR, HISTORY)
+    form = successor.credential.encode("ascii")
+    opened = commitment(owner, SUCCESSOR_KIND, form, successor.salt)
+    known = {event.successor for event in timeline.changes if isinstance(event, Replaced)}
+    if opened not in known:
+        return failed(SUCCESSOR, "successor_wrong", detail=opened, looked_at=place)
+    return passed(SUCCESSOR, "successor_proved", successor=successor.credential, looked_at=place)
+
+
+def _prove_chunk(proved: ProvedChunk, leaf: int, size: int, root: bytes) -> None:
+    if proved.leaf != leaf:
+        raise ProofError(f"chunk {proved.leaf} where {leaf} is due")
+    verify_inclusion(
+        leaf=leaf_hash(proved.chunk), index=leaf, size=size, proof=proved.proof, root=root
+    )

@@ -1,0 +1,113 @@
+"""The history of one credential: read from its log entries, folded to what held at an instant.
+
+Two times are kept apart: `recorded_at`, when the log learned it, and `effective_at`, when it
+held. What held at an instant is a fold over effective dates; what the status bits say is a fold
+over the order of the log.
+
+Source: docs/spec/events.md; docs/spec/evidence.md, "Status".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from anchoring.entry import Entry
+from verifier.error import InputError
+from verifier.event import (
+    Edition,
+    Issued,
+    Reinstated,
+    Replaced,
+    Revoked,
+    StatusEvent,
+    Suspended,
+    parse_credential_event,
+    parse_edition,
+)
+
+
+class HistoryError(Exception):
+    """The entries are not one credential's whole, ordered history; nothing follows from them."""
+
+
+class UnknownEventError(Exception):
+    """The history holds an event that this version does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """One credential's events in the order of the log, and the edition it was awarded for."""
+
+    issued: Issued
+    changes: tuple[StatusEvent, ...]
+    edition: Edition
+    edition_entry: Entry
+
+    @property
+    def revoked_bit(self) -> bool:
+        """What the revocation bit has to be after all events."""
+        return self.ended is not None
+
+    @property
+    def suspended_bit(self) -> bool:
+        """What the suspension bit has to be after all events."""
+        return bool(self._switches) and isinstance(self._switches[-1], Suspended)
+
+    @property
+    def ended(self) -> Revoked | Replaced | None:
+        """The event that ended the credential with the earliest effective date, if any did."""
+        ends = [event for event in self.changes if isinstance(event, (Revoked, Replaced))]
+        return min(ends, key=lambda event: event.effective_at, default=None)
+
+    def suspended_at(self, instant: datetime) -> Suspended | None:
+        """The suspension that held at an instant, or None.
+
+        After the last effective date the order of the log decides, as it does for the bits.
+        """
+        switches = self._switches
+        if any(event.effective_at > instant for event in switches):
+            past = [event for event in switches if event.effective_at <= instant]
+            switches = sorted(past, key=lambda event: event.effective_at)
+        last = switches[-1] if switches else None
+        return last if isinstance(last, Suspended) else None
+
+    @property
+    def _switches(self) -> list[Suspended | Reinstated]:
+        return [event for event in self.changes if isinstance(event, (Suspended, Reinstated))]
+
+
+def read_timeline(entries: Sequence[Entry]) -> Timeline:
+    """Read a credential's events and, last, its achievement's edition.
+
+    Raises:
+        HistoryError: Not one credential's versions 1, 2, 3 ... followed by an edition, a first
+            event that is not its issue, or a body that its topic does not allow.
+        UnknownEventError: An event of a topic that this version does not know.
+
+    Not checked: that later events were not left out. For that there are the status bits.
+    """
+    *history, last = entries
+    owner = history[0].originator if history else None
+    for version, entry in enumerate(history, 1):
+        if entry.originator != owner or entry.version != version:
+            raise HistoryError(
+                f"version {entry.version} of {entry.originator} where {version} is due"
+            )
+    try:
+        events = [_read(entry) for entry in history]
+        edition = parse_edition(last)
+    except InputError as error:
+        raise HistoryError(str(error)) from error
+    changes = tuple(event for event in events[1:] if not isinstance(event, Issued))
+    if not events or not isinstance(events[0], Issued) or len(changes) != len(events) - 1:
+        raise HistoryError("a history that does not start with one issue")
+    return Timeline(events[0], changes, edition, last)
+
+
+def _read(entry: Entry) -> Issued | StatusEvent:
+    event = parse_credential_event(entry)
+    if event is None:
+        raise UnknownEventError(entry.topic)
+    return event
