@@ -1,0 +1,140 @@
+"""Projection ``credential_status``: one key, one stored answer for every credential.
+
+Key: the 16 bytes of the aggregate id. Value: :class:`CredentialFacts` as JSON. The answer holds facts only; what time
+alone changes is judged when it is asked for, in :mod:`projections.status_answer`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+from uuid import UUID
+
+import msgspec
+
+from ledger.credential import EVENTS as CREDENTIAL_EVENTS
+from ledger.credential import Credential
+from ledger.event import Event, EventMapper, Instant
+from ledger.reason import Reason
+from projections.fold import read_body, refuse
+from projections.source import Notification
+from projections.table import Table
+
+StatusKind = Literal["issued", "suspended", "reinstated", "revoked", "replaced"]
+
+
+class StatusEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """One thing that happened to a credential.
+
+    Attributes:
+        kind: What happened.
+        reason: Its code, None for an issuance or a reinstatement.
+        effective_at: From when it held; of an issuance, when the credential begins to be valid.
+        recorded_at: When the ledger learned it.
+        position: The event's position in the source.
+    """
+
+    kind: StatusKind
+    reason: Reason | None
+    effective_at: Instant
+    recorded_at: Instant
+    position: int
+
+
+class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that the public events say of one credential, events oldest first."""
+
+    institution: UUID
+    achievement: UUID
+    edition: int
+    key_id: str
+    commitments: dict[str, str]
+    status_block: int
+    status_index: int
+    valid_from: Instant
+    valid_until: Instant | None
+    recorded_at: Instant
+    events: tuple[StatusEvent, ...]
+
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(CredentialFacts)
+
+
+def parse_facts(stored: bytes) -> CredentialFacts:
+    """Read a stored answer.
+
+    Raises:
+        msgspec.MsgspecError: The bytes are not one.
+    """
+    return _DECODER.decode(stored)
+
+
+class CredentialStatus:
+    """Folds the events of credentials into one stored answer each.
+
+    Args:
+        mapper: Decodes event bodies.
+    """
+
+    NAME: ClassVar[str] = "credential_status"
+    VERSION: ClassVar[int] = 1
+    TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in CREDENTIAL_EVENTS)
+
+    def __init__(self, mapper: EventMapper) -> None:
+        self._mapper = mapper
+
+    def apply(self, batch: Sequence[Notification], table: Table) -> None:
+        """Apply events, oldest first.
+
+        Raises:
+            CorruptionError: A credential is issued twice, or changed before it was issued.
+        """
+        for event in batch:
+            if event.topic in self.TOPICS:
+                self._apply_one(event, table)
+
+    def _apply_one(self, event: Notification, table: Table) -> None:
+        key = event.originator_id.bytes
+        body = read_body(self._mapper, event)
+        stored = table.get(key)
+        if isinstance(body, Credential.Issued):
+            if stored is not None:
+                raise refuse(event, "this credential was issued before")
+            facts = _issued(body, event.position)
+        else:
+            if stored is None:
+                raise refuse(event, "this credential was never issued")
+            known = _DECODER.decode(stored)
+            facts = msgspec.structs.replace(known, events=(*known.events, _changed(body, event)))
+        table.put(key, _ENCODER.encode(facts))
+
+
+def _issued(body: Credential.Issued, position: int) -> CredentialFacts:
+    return CredentialFacts(
+        body.institution,
+        body.achievement,
+        body.edition,
+        body.key_id,
+        body.commitments,
+        body.status_block,
+        body.status_index,
+        body.valid_from,
+        body.valid_until,
+        body.recorded_at,
+        (StatusEvent("issued", None, body.valid_from, body.recorded_at, position),),
+    )
+
+
+def _changed(body: Event, event: Notification) -> StatusEvent:
+    match body:
+        case Credential.Suspended():
+            return StatusEvent("suspended", body.reason, body.effective_at, body.recorded_at, event.position)
+        case Credential.Reinstated():
+            return StatusEvent("reinstated", None, body.effective_at, body.recorded_at, event.position)
+        case Credential.Revoked():
+            return StatusEvent("revoked", body.reason, body.effective_at, body.recorded_at, event.position)
+        case Credential.Replaced():
+            return StatusEvent("replaced", body.reason, body.effective_at, body.recorded_at, event.position)
+        case _:
+            raise refuse(event, "no status follows from it")

@@ -1,0 +1,137 @@
+"""Directory records: what the ledger says in public of one institution, in one exact form of bytes.
+
+The bytes are a leaf of the directory tree, so whoever has the events can make them again, byte for byte.
+
+Source: docs/spec/directory.md; RFC 8785.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import rfc8785
+
+from ledger.event import Instant
+from ledger.institution import Institution
+
+DID_CONTEXTS = ("https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1")
+
+
+class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One signing key, public half in did:key style (``z6Mk…``). Instants are effective dates."""
+
+    key_id: str
+    multibase: str
+    valid_from: Instant
+    retired_at: Instant | None
+    revoked_at: Instant | None
+    compromised_at: Instant | None
+
+    @property
+    def usable(self) -> bool:
+        """Whether new documents may be signed with it."""
+        return self.retired_at is None and self.revoked_at is None and self.compromised_at is None
+
+
+class AccreditationRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One accreditation. Instants are effective dates."""
+
+    accreditation_id: str
+    by: str
+    scope: str
+    valid_from: Instant
+    valid_until: Instant | None
+    withdrawn_at: Instant | None
+
+    def in_force(self, at: datetime) -> bool:
+        """Whether it held at *at*; the end is the last instant, the withdrawal the first one without."""
+        begun = self.valid_from <= at and (self.valid_until is None or at <= self.valid_until)
+        return begun and (self.withdrawn_at is None or at < self.withdrawn_at)
+
+
+class DirectoryRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The current record of an institution; keys and accreditations in order of introduction."""
+
+    institution: UUID
+    number: int
+    slug: str
+    name: str
+    country: str
+    kind: str
+    did: str
+    registered_at: Instant
+    keys: tuple[KeyRecord, ...]
+    accreditations: tuple[AccreditationRecord, ...]
+
+    def accredited_at(self, at: datetime) -> tuple[str, ...]:
+        """Ids of the accreditations in force at *at*, in order of introduction."""
+        return tuple(known.accreditation_id for known in self.accreditations if known.in_force(at))
+
+
+def make_record(institution: Institution, number: int) -> DirectoryRecord:
+    """Make the record of *institution*, which was the *number*-th to register, from 0."""
+    members = msgspec.to_builtins(institution, builtin_types=(datetime, UUID))
+    members.pop("version")
+    members["institution"] = members.pop("id")
+    members["number"] = number
+    return msgspec.convert(members, DirectoryRecord)
+
+
+def recall_institution(record: DirectoryRecord) -> Institution:
+    """Make the aggregate again that *record* was made of, but for its version, which a record does not hold."""
+    members = msgspec.to_builtins(record, builtin_types=(datetime, UUID))
+    members.pop("number")
+    members["id"] = members.pop("institution")
+    members["version"] = 1
+    return msgspec.convert(members, Institution)
+
+
+def encode_record(record: DirectoryRecord) -> bytes:
+    """Return the record's one form: JCS bytes with every member present. Source: RFC 8785."""
+    return rfc8785.dumps(msgspec.to_builtins(record))
+
+
+def parse_record(stored: bytes) -> DirectoryRecord:
+    """Read a record.
+
+    Raises:
+        msgspec.MsgspecError: The bytes are no record.
+
+    Not checked: that the bytes are canonical.
+    """
+    return msgspec.json.decode(stored, type=DirectoryRecord)
+
+
+def did_document(record: DirectoryRecord, *, retired_may_assert: bool = False) -> dict[str, Any]:
+    """Make the DID document of an institution.
+
+    Every key it ever had is a verification method, so that an old signature can still be looked up; keys that may sign
+    today, and no others, stand in ``assertionMethod``.
+
+    Args:
+        record: The institution's record.
+        retired_may_assert: Also let keys assert that were merely retired, for verifiers that reject a signature of
+            last year because its key is not listed today. Revoked and compromised keys never do.
+
+    Source: DID Core 1.0 section 5; Controlled Identifiers 1.0 section 2.2.2 (Multikey).
+    """
+    asserting = [
+        key for key in record.keys if key.usable or (retired_may_assert and not (key.revoked_at or key.compromised_at))
+    ]
+    return {
+        "@context": list(DID_CONTEXTS),
+        "id": record.did,
+        "verificationMethod": [
+            {
+                "id": f"{record.did}#{key.key_id}",
+                "type": "Multikey",
+                "controller": record.did,
+                "publicKeyMultibase": key.multibase,
+            }
+            for key in record.keys
+        ],
+        "assertionMethod": [f"{record.did}#{key.key_id}" for key in asserting],
+    }

@@ -1,0 +1,273 @@
+"""Views: a read model on disk that can be rebuilt beside itself and swapped in without one failed read.
+
+::
+
+    views/credential_status/
+        CURRENT               one line: the name of the generation that serves, replaced by rename
+        rebuild.lock          held (flock) by whoever makes or removes generations
+        v1-000001/            retired, removed after a grace
+        v1-000002/            data.mdb, lock.mdb: rows and position, see projections.generation
+
+A generation's name carries the projection's version. Code of one version never opens a generation of another: after an
+update the old process goes on serving and feeding its own while the new one builds beside it.
+
+Swap: the new generation is caught up under the old one's write lock, flushed, and named in ``CURRENT`` by an atomic
+rename. A writer looks at ``CURRENT`` after it got the write lock, so nothing is written to a generation after it was
+retired. A reader looks every 100 ms (one ``stat``); until then it reads the old generation, whose files stay readable
+even when they are removed. So there is no instant at which a read fails, and no position ever goes backwards.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from projections.error import RebuildRunningError, ViewError, ViewNotReadyError
+from projections.generation import MAP_BYTES, Fold, Generation, Snapshot, Tracking, Write, remove_generation
+from projections.source import Notification
+
+CHECK_SECONDS: Final = 0.1
+"""How long a reader may serve a generation after another process retired it."""
+GRACE_SECONDS: Final = 60
+"""How long the files of a retired generation stay, for a process that read ``CURRENT`` and is about to open them."""
+OPEN_ATTEMPTS: Final = 10
+_NAME: Final = re.compile(r"v([0-9]+)-([0-9]{6,})", re.ASCII)
+
+
+class View:
+    """A read model by name. One object a process, shared by its threads; not to be used across a fork.
+
+    Args:
+        directory: Directory of all views; this one's is below it.
+        name: Name of the projection.
+        version: Version of the projection that this code can read and write.
+        writable: Whether this process may write; a writer makes the first generation if there is none.
+        map_bytes: Address space to reserve, the same for readers and writer.
+        monotonic: Seconds of a clock that never goes back.
+
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        name: str,
+        version: int,
+        *,
+        writable: bool,
+        map_bytes: int = MAP_BYTES,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name: Final = name
+        self.version: Final = version
+        self.path: Final = directory / name
+        self.map_bytes: Final = map_bytes
+        self._writable = writable
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._generation: Generation | None = None
+        self._seen: tuple[int, int] | None = None
+        self._check_after = 0.0
+        if writable:
+            self._ensure_first()
+        self._refresh()
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value of *key*, or None.
+
+        Raises:
+            ViewNotReadyError: There is no generation of this version.
+        """
+        return self._current().get(key)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Open the newest commit for several reads that agree with each other. Raises ViewNotReadyError."""
+        with self._current().snapshot() as snapshot:
+            yield snapshot
+
+    def tracking(self) -> Tracking:
+        """Return how far the view has come. Raises ViewNotReadyError."""
+        return self._current().tracking()
+
+    def position(self) -> int:
+        """Return the position of the newest event applied, 0 before the first. Raises ViewNotReadyError."""
+        return self.tracking().position
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a generation that this version of the code can read."""
+        try:
+            self._current()
+        except ViewNotReadyError:
+            return False
+        return True
+
+    @property
+    def generation(self) -> str:
+        """Name of the generation that is read. Raises ViewNotReadyError."""
+        return self._current().name
+
+    # ── writing ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def apply(self, batch: Sequence[Notification], fold: Fold, *, after: int) -> None:
+        """Apply a batch that follows the position *after*, and move the position, in one transaction.
+
+        Raises:
+            PositionMovedError: The view stands elsewhere; nothing was written.
+            ViewFullError: The memory map is used up; nothing was written.
+            ViewNotReadyError: There is no generation of this version.
+        """
+        with self.write() as write:
+            write.apply(batch, fold, after=after)
+
+    @contextmanager
+    def write(self) -> Iterator[Write]:
+        """Hold the write transaction of the generation that is current while it is held. Raises as :meth:`apply`."""
+        for _ in range(OPEN_ATTEMPTS):
+            generation = self._current()
+            with generation.write() as write:
+                self._refresh()
+                if self._generation is generation:
+                    yield write
+                    return
+        message = f"view {self.name} is swapped faster than it can be written"
+        raise ViewError(message)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the right to make and remove generations, against every process; the system frees it if we die.
+
+        Raises:
+            RebuildRunningError: Somebody else holds it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / "rebuild.lock").open("ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                message = f"view {self.name} is being rebuilt already"
+                raise RebuildRunningError(message) from error
+            yield
+
+    def make_generation(self) -> Generation:
+        """Make the next generation, empty, to be built, flushed and closed. The caller holds :meth:`exclusive`."""
+        newest = max((number for _, number in map(_parse_name, self._names())), default=0)
+        path = self.path / f"v{self.version}-{newest + 1:06}"
+        return Generation.create(path, self.version, map_bytes=self.map_bytes)
+
+    def make_current(self, name: str) -> None:
+        """Let generation *name*, complete and on the disk, serve from now on. The caller holds :meth:`exclusive`.
+
+        A crash before the rename leaves the old generation serving, and one after it the new one.
+        """
+        temporary = self.path / "CURRENT.new"
+        with temporary.open("wb") as file:
+            file.write(f"{name}\n".encode())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self.path / "CURRENT")
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        self._refresh()
+
+    def clean(self, now: float, grace_seconds: float = GRACE_SECONDS) -> list[str]:
+        """Remove what interrupted rebuilds and retired generations left. The caller holds :meth:`exclusive`.
+
+        Args:
+            now: POSIX seconds, on the clock that dates files.
+            grace_seconds: Generations retired more recently stay.
+
+        Returns:
+            The names of what was removed.
+        """
+        current = self._current_name()
+        settled = current is not None and now - (self.path / "CURRENT").stat().st_mtime >= grace_seconds
+        number = 0 if current is None else _parse_name(current)[1]
+        removed = [name for name in self._names() if name != current and (settled or _parse_name(name)[1] > number)]
+        for name in removed:
+            remove_generation(self.path / name)
+        return removed
+
+    # ── which generation ──────────────────────────────────────────────────────────────────────────────────
+
+    def _current(self) -> Generation:
+        if self._monotonic() >= self._check_after:
+            self._refresh()
+        generation = self._generation
+        if generation is None:
+            message = f"view {self.name} has no generation of version {self.version} yet; it is being built"
+            raise ViewNotReadyError(message)
+        return generation
+
+    def _refresh(self) -> None:
+        """Open the generation that ``CURRENT`` names, if it is not the one that is open.
+
+        One that cannot be opened is passed over until ``CURRENT`` changes: a rebuild will bring another.
+        """
+        self._check_after = self._monotonic() + CHECK_SECONDS
+        if self._stamp() == self._seen:
+            return
+        with self._lock:
+            stamp = None
+            while (newest := self._stamp()) != stamp:
+                stamp = newest  # it may be named and removed while we look; then CURRENT names another by now
+                with suppress(ViewError):
+                    self._adopt(self._current_name())
+                    break
+            self._seen = stamp
+
+    def _adopt(self, name: str | None) -> None:
+        known = self._generation
+        if name is None or _parse_name(name)[0] != self.version or (known is not None and known.name == name):
+            return
+        self._generation = Generation(self.path / name, writable=self._writable, map_bytes=self.map_bytes)
+
+    def _ensure_first(self) -> None:
+        """Make an empty first generation; an empty view at position 0 is a consistent one."""
+        if self._current_name() is not None:
+            return
+        with suppress(RebuildRunningError), self.exclusive():
+            if self._current_name() is None:
+                first = self.make_generation()
+                first.flush()
+                first.close()
+                self.make_current(first.name)
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            status = (self.path / "CURRENT").stat()
+        except FileNotFoundError:
+            return None
+        return status.st_ino, status.st_mtime_ns
+
+    def _current_name(self) -> str | None:
+        try:
+            name = (self.path / "CURRENT").read_text("ascii").strip()
+        except FileNotFoundError:
+            return None
+        _parse_name(name)
+        return name
+
+    def _names(self) -> list[str]:
+        return [path.name for path in self.path.iterdir() if _NAME.fullmatch(path.name)]
+
+
+def _parse_name(name: str) -> tuple[int, int]:
+    """Return version and number of a generation."""
+    match = _NAME.fullmatch(name)
+    if match is None:
+        message = f"{name!r} names no generation of a view"
+        raise ViewError(message)
+    return int(match[1]), int(match[2])
