@@ -1,0 +1,103 @@
+"""One line of JSON per request, on stderr.
+
+A line holds the time, the request's id, the method, the template of the route, the status, the
+duration and the bytes sent. It never holds a path, a query, a header field, a body, an address of a
+client or an id of anything but the request: what is not written down cannot leak.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Final, TextIO
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+from api.request_id import assign_request_id
+from api.route_template import method_name, route_template
+
+REQUEST_ID_HEADER: Final = "X-Request-Id"
+_MILLISECONDS: Final = 1_000
+
+
+def make_log(stream: TextIO, now: Callable[[], datetime]) -> FilteringBoundLogger:
+    """Return a log that writes JSON lines; nothing is configured for the whole process.
+
+    Args:
+        stream: Where lines go. One `write` per line, so lines of several threads do not mix.
+        now: The clock, aware UTC.
+    """
+
+    def stamp(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {"time": now().isoformat(timespec="milliseconds"), **event}
+
+    log: FilteringBoundLogger = structlog.wrap_logger(
+        structlog.WriteLogger(stream),
+        processors=[
+            structlog.processors.add_log_level,
+            stamp,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    return log
+
+
+class AccessLogMiddleware:
+    """Gives every request its id, and writes its line when it is answered.
+
+    Args:
+        app: What is wrapped.
+        log: Where lines go.
+        timer: Seconds that never run backwards.
+        random_bytes: Source of request ids.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        log: FilteringBoundLogger,
+        timer: Callable[[], float],
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        self._app = app
+        self._log = log
+        self._timer = timer
+        self._random_bytes = random_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        identity = assign_request_id(scope, self._random_bytes)
+        started = self._timer()
+        status = int(HTTPStatus.INTERNAL_SERVER_ERROR)
+        sent_bytes = 0
+
+        async def watch(message: Message) -> None:
+            nonlocal status, sent_bytes
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = identity
+            sent_bytes += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        finally:
+            self._log.info(
+                "request",
+                request_id=identity,
+                method=method_name(scope),
+                route=route_template(scope),
+                status=status,
+                duration_ms=round((self._timer() - started) * _MILLISECONDS, 3),
+                sent_bytes=sent_bytes,
+            )

@@ -1,0 +1,273 @@
+"""Limits how often one client may ask.
+
+Two limits hold at once: a burst within any second and a sustained rate within a minute. Each window
+begins with a client's first request in it. Counts live in memory alone, are forgotten with the
+window, and take bounded room whatever the number of clients.
+
+Not limited: the static log (it is meant to be mirrored) and the probes. A write with a key counts
+only when the key is refused, so that issuers are not slowed while keys cannot be guessed.
+
+Source: draft-ietf-httpapi-ratelimit-headers-10 (field names and parameters).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from threading import Lock
+from typing import Final
+
+from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
+from limits.storage import Storage
+from limits.strategies import FixedWindowRateLimiter
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.client_address import client_address
+from api.error import RateLimitedError
+from api.problem import ProblemWriter
+
+# Room for this many windows (each client has two), about 20 MiB. When it is full, the window begun
+# longest ago is forgotten: a flood from many addresses is counted too low, never too high.
+MAX_WINDOWS: Final = 100_000
+
+UNLIMITED_PATHS: Final = frozenset({"/livez", "/readyz"})
+UNLIMITED_PREFIX: Final = "/log/"
+READ_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+# A write that anybody may make.
+PUBLIC_WRITE: Final = "/v1/verify"
+
+
+@dataclass(slots=True)
+class _Window:
+    count: int
+    ends_at: float
+
+
+class WindowStorage(Storage):
+    """Counts per key for a limited time, in limited room. Safe for threads.
+
+    Args:
+        clock: Seconds that never run backwards, such as `time.monotonic`.
+        max_windows: How many keys are held at most.
+    """
+
+    STORAGE_SCHEME = None
+
+    def __init__(self, clock: Callable[[], float], max_windows: int = MAX_WINDOWS) -> None:
+        super().__init__()
+        self._clock = clock
+        self._max_windows = max_windows
+        self._windows: OrderedDict[str, _Window] = OrderedDict()
+        self._lock = Lock()
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        """Errors of the backend; memory has none."""
+        return MemoryError
+
+    def __len__(self) -> int:
+        return len(self._windows)
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Add to the key's window, opening one of *expiry* seconds when none is open."""
+        with self._lock:
+            window = self._open_window(key)
+            if window is None:
+                window = _Window(0, self._clock() + expiry)
+                self._windows.pop(key, None)
+                self._windows[key] = window
+                self._drop_oldest()
+            window.count += amount
+            return window.count
+
+    def get(self, key: str) -> int:
+        """Return the count of the key's open window, or 0."""
+        with self._lock:
+            window = self._open_window(key)
+            return window.count if window is not None else 0
+
+    def get_expiry(self, key: str) -> float:
+        """Return when the key's window ends, by this storage's clock."""
+        with self._lock:
+            window = self._open_window(key)
+            return window.ends_at if window is not None else self._clock()
+
+    def check(self) -> bool:
+        """Whether the storage works: always."""
+        return True
+
+    def reset(self) -> int:
+        """Forget every window and return how many there were."""
+        with self._lock:
+            held = len(self._windows)
+            self._windows.clear()
+            return held
+
+    def clear(self, key: str) -> None:
+        """Forget one window."""
+        with self._lock:
+            self._windows.pop(key, None)
+
+    def _open_window(self, key: str) -> _Window | None:
+        window = self._windows.get(key)
+        return window if window is not None and window.ends_at > self._clock() else None
+
+    def _drop_oldest(self) -> None:
+        """Drop windows that have ended, looking at a few per call, and what has no room."""
+        now = self._clock()
+        for _ in range(2):
+            key, window = next(iter(self._windows.items()))
+            if window.ends_at > now and len(self._windows) <= self._max_windows:
+                return
+            del self._windows[key]
+
+
+@dataclass(frozen=True, slots=True)
+class _Policy:
+    name: str
+    item: RateLimitItem
+
+
+class RateLimiter:
+    """Decides whether one more request of a client is within the limits.
+
+    Args:
+        per_minute: Sustained limit; 0 switches it off.
+        burst: Limit within one second; 0 switches it off.
+        clock: Seconds that never run backwards.
+        max_windows: Bound on memory, in windows.
+    """
+
+    def __init__(
+        self,
+        *,
+        per_minute: int,
+        burst: int,
+        clock: Callable[[], float],
+        max_windows: int = MAX_WINDOWS,
+    ) -> None:
+        self._clock = clock
+        self._strategy = FixedWindowRateLimiter(WindowStorage(clock, max_windows))
+        policies = []
+        if burst > 0:
+            policies.append(_Policy("burst", RateLimitItemPerSecond(burst)))
+        if per_minute > 0:
+            policies.append(_Policy("sustained", RateLimitItemPerMinute(per_minute)))
+        self._policies = tuple(policies)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is any limit."""
+        return bool(self._policies)
+
+    def count(self, client: str) -> None:
+        """Count one request of a client, whether or not it is within the limits."""
+        for policy in self._policies:
+            self._strategy.hit(policy.item, client)
+
+    def exceeded(self, client: str) -> tuple[str, ...]:
+        """Return the names of the limits that leave no room for one more request."""
+        return tuple(p.name for p in self._policies if not self._strategy.test(p.item, client))
+
+    def headers(self, client: str) -> dict[str, str]:
+        """Return `RateLimit-Policy` and `RateLimit` as they stand for a client."""
+        policy = ", ".join(
+            f'"{p.name}";q={p.item.amount};w={p.item.get_expiry()}' for p in self._policies
+        )
+        state = ", ".join(
+            f'"{p.name}";r={self._remaining(p, client)};t={self._seconds_left(p, client)}'
+            for p in self._policies
+        )
+        return {"RateLimit-Policy": policy, "RateLimit": state}
+
+    def retry_after_seconds(self, client: str) -> int:
+        """Return after how many seconds every exceeded limit has room again; at least 1."""
+        exceeded = self.exceeded(client)
+        left = [self._seconds_left(p, client) for p in self._policies if p.name in exceeded]
+        return max([1, *left])
+
+    def _remaining(self, policy: _Policy, client: str) -> int:
+        return max(0, self._strategy.get_window_stats(policy.item, client).remaining)
+
+    def _seconds_left(self, policy: _Policy, client: str) -> int:
+        ends_at = self._strategy.get_window_stats(policy.item, client).reset_time
+        return max(0, math.ceil(ends_at - self._clock()))
+
+
+class RateLimitMiddleware:
+    """Answers 429 to clients above the limits, and tells the others how much is left.
+
+    Args:
+        app: What is wrapped.
+        limiter: Holds the counts.
+        writer: Writes the problem.
+        trusted_proxy_count: See `client_address`.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        limiter: RateLimiter,
+        writer: ProblemWriter,
+        trusted_proxy_count: int = 0,
+    ) -> None:
+        self._app = app
+        self._limiter = limiter
+        self._writer = writer
+        self._trusted_proxy_count = trusted_proxy_count
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or not self._limiter.is_on or is_unlimited(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        client = client_address(scope, self._trusted_proxy_count)
+        names = self._limiter.exceeded(client)
+        if names:
+            await self._writer.response_to(self._refusal(client, names), scope)(
+                scope, receive, send
+            )
+            return
+        if needs_key(scope):
+            await self._app(scope, receive, self._counting_refused_keys(client, send))
+            return
+        self._limiter.count(client)
+        await self._app(scope, receive, self._telling(client, send))
+
+    def _refusal(self, client: str, names: tuple[str, ...]) -> RateLimitedError:
+        seconds = self._limiter.retry_after_seconds(client)
+        headers = {**self._limiter.headers(client), "Retry-After": str(seconds)}
+        detail = f"Too many requests came from your network. Wait {seconds} s."
+        extensions = {"violated-policies": list(names)}
+        return RateLimitedError(detail, headers=headers, extensions=extensions)
+
+    def _telling(self, client: str, send: Send) -> Send:
+        async def tell(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self._limiter.headers(client))
+            await send(message)
+
+        return tell
+
+    def _counting_refused_keys(self, client: str, send: Send) -> Send:
+        async def count(message: Message) -> None:
+            if message.get("status") == HTTPStatus.UNAUTHORIZED:
+                self._limiter.count(client)
+            await send(message)
+
+        return count
+
+
+def is_unlimited(path: str) -> bool:
+    """Whether a path is never counted: the static log and the probes."""
+    return path.startswith(UNLIMITED_PREFIX) or path in UNLIMITED_PATHS
+
+
+def needs_key(scope: Scope) -> bool:
+    """Whether a request is a write that only the holder of a key may make."""
+    return scope["method"] not in READ_METHODS and scope["path"] != PUBLIC_WRITE

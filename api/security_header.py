@@ -1,0 +1,109 @@
+"""Header fields that tell browsers what pages and answers may do, and who may read them.
+
+Pages load nothing from elsewhere and run no script. Public answers may be read by pages of any
+origin, without credentials; writes of issuers may not be made from foreign pages at all.
+
+Source: W3C Content Security Policy Level 3; Fetch standard (CORS); OWASP ASVS 5.0 chapter V3.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.media_type import header
+
+PAGE_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+# What is not a page is never to be shown as one.
+DATA_POLICY: Final = "default-src 'none'; frame-ancestors 'none'; sandbox"
+PERMISSIONS: Final = (
+    "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), "
+    "magnetometer=(), microphone=(), payment=(), usb=(), browsing-topics=()"
+)
+ALWAYS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": PERMISSIONS,
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+# Two years, as browsers' preload lists ask.
+TRANSPORT_SECURITY: Final = "max-age=63072000; includeSubDomains"
+READABLE_HEADERS: Final = "ETag, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
+PREFLIGHT_SECONDS: Final = 86_400
+
+READ_METHODS: Final = frozenset({"GET", "HEAD"})
+PUBLIC_WRITES: Final = frozenset({"/v1/verify"})
+
+
+class SecurityHeaderMiddleware:
+    """Adds the header fields to every answer, and answers the preflights of public routes.
+
+    Args:
+        app: What is wrapped.
+        is_https: Whether the public reaches this ledger by https, so that browsers can be told to
+            stay with it.
+    """
+
+    def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
+        self._app = app
+        self._fixed = {**ALWAYS}
+        if is_https:
+            self._fixed["Strict-Transport-Security"] = TRANSPORT_SECURITY
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def adorn(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._adorn(MutableHeaders(scope=message), is_public=_is_public(scope))
+            await send(message)
+
+        if _is_preflight(scope):
+            await _preflight_answer(scope)(scope, receive, adorn)
+        else:
+            await self._app(scope, receive, adorn)
+
+    def _adorn(self, headers: MutableHeaders, *, is_public: bool) -> None:
+        headers.update(self._fixed)
+        is_page = headers.get("content-type", "").startswith("text/html")
+        headers.setdefault("Content-Security-Policy", PAGE_POLICY if is_page else DATA_POLICY)
+        if is_public:
+            headers["Access-Control-Allow-Origin"] = "*"
+            headers["Access-Control-Expose-Headers"] = READABLE_HEADERS
+
+
+def _is_public(scope: Scope) -> bool:
+    return scope["method"] in READ_METHODS or scope["path"] in PUBLIC_WRITES
+
+
+def _is_preflight(scope: Scope) -> bool:
+    return (
+        scope["method"] == "OPTIONS"
+        and header(scope, "access-control-request-method") is not None
+        and header(scope, "origin") is not None
+    )
+
+
+def _preflight_answer(scope: Scope) -> Response:
+    """Allow public reads and public writes from anywhere, with no credentials; nothing else."""
+    methods = "GET, HEAD, POST" if scope["path"] in PUBLIC_WRITES else "GET, HEAD"
+    return Response(
+        status_code=HTTPStatus.NO_CONTENT,
+        headers={
+            "Access-Control-Allow-Origin": "*",
+            "Access-Control-Allow-Methods": methods,
+            "Access-Control-Allow-Headers": "Content-Type, If-None-Match",
+            "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
+            "Vary": "Access-Control-Request-Method, Access-Control-Request-Headers",
+        },
+    )
