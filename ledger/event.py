@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, ClassVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -27,8 +27,8 @@ FRAME_ALLOWANCE_BYTES = 160
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 """An aware instant in UTC, at most millisecond resolution."""
-Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-"""32 bytes as lower-case hexadecimal."""
+Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+"""32 bytes as lower-case hexadecimal (``\\Z``, because ``$`` would let a line feed through)."""
 
 
 class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -36,8 +36,10 @@ class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     TOPIC: ClassVar[str]
 
-    recorded_at: Instant
-    """When the ledger learned it."""
+    if TYPE_CHECKING:
+        # Each event declares it as its own last member: an inherited one would be written first.
+        recorded_at: Instant
+        """When the ledger learned it."""
 
 
 class DomainEvent(msgspec.Struct, frozen=True):
