@@ -1,0 +1,69 @@
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from projections.credential_status import CredentialStatus, parse_facts
+from projections.error import CorruptionError
+from projections.table import MemoryTable
+from tests.projections.history import MAPPER, History, damaged, day, issued, reinstated, revoked, suspended
+
+INSTITUTION = UUID(int=1)
+CREDENTIAL = UUID("0190a3c1-d2e3-8f4a-a6f1-c0ffee123456")
+
+GOLDEN = (
+    b'{"institution":"00000000-0000-0000-0000-000000000001","achievement":"00000000-0000-0000-0000-00000000004d",'
+    b'"edition":1,"key_id":"key-1","commitments":{"vc+jcs":"' + b"ab" * 32 + b'"},"status_block":3,"status_index":9,'
+    b'"valid_from":"2026-01-02T00:00:00Z","valid_until":null,"recorded_at":"2026-01-02T00:00:00Z","events":['
+    b'{"kind":"issued","reason":null,"effective_at":"2026-01-02T00:00:00Z","recorded_at":"2026-01-02T00:00:00Z",'
+    b'"position":1},'
+    b'{"kind":"suspended","reason":"under_review","effective_at":"2026-01-03T00:00:00Z",'
+    b'"recorded_at":"2026-01-03T00:00:00Z","position":2},'
+    b'{"kind":"reinstated","reason":null,"effective_at":"2026-01-04T00:00:00Z","recorded_at":"2026-01-04T00:00:00Z",'
+    b'"position":3},'
+    b'{"kind":"revoked","reason":"incorrect_data","effective_at":"2026-01-02T12:00:00Z",'
+    b'"recorded_at":"2026-01-05T00:00:00Z","position":4}]}'
+)
+
+
+def fold(history: History) -> MemoryTable:
+    table = MemoryTable()
+    CredentialStatus(MAPPER).apply(history.events, table)
+    return table
+
+
+def test_credential_status_stores_these_very_bytes_when_an_award_has_a_whole_history() -> None:
+    history = History()
+    history.add(CREDENTIAL, issued(INSTITUTION, 3, 9, at=day(2)), suspended(day(3)), reinstated(day(4)))
+    history.add(CREDENTIAL, revoked(day(2.5), recorded=day(5)))
+    assert fold(history).items() == [(CREDENTIAL.bytes, GOLDEN)]
+    assert msgspec.json.encode(parse_facts(GOLDEN)) == GOLDEN
+
+
+def test_credential_status_refuses_when_an_award_is_issued_twice() -> None:
+    history = History()
+    history.add(CREDENTIAL, issued(INSTITUTION), issued(INSTITUTION, index=1))
+    with pytest.raises(CorruptionError, match=r"at position 2: this credential was issued before"):
+        fold(history)
+
+
+def test_credential_status_refuses_when_an_award_changes_that_was_never_issued() -> None:
+    history = History()
+    history.add(CREDENTIAL, revoked(day(3)))
+    with pytest.raises(CorruptionError, match="never issued"):
+        fold(history)
+
+
+def test_credential_status_names_the_event_when_its_bytes_are_not_an_event() -> None:
+    history = History()
+    history.add(CREDENTIAL, issued(INSTITUTION), revoked(day(3)))
+    history.events[1] = damaged(history.events[1])
+    with pytest.raises(CorruptionError, match=rf"{CREDENTIAL} version 2 \(credential\.revoked\.v1\)"):
+        fold(history)
+
+
+def test_credential_status_passes_over_unread_when_a_topic_is_not_its_own() -> None:
+    history = History()
+    history.add(CREDENTIAL, issued(INSTITUTION))
+    history.events.append(msgspec.structs.replace(history.events[0], position=2, topic="weather.changed.v1", state=b"?"))
+    assert len(fold(history).items()) == 1
