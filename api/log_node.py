@@ -108,6 +108,11 @@ def oldest_unpublished(node: LedgerNode, store: SqliteCheckpointStore) -> Callab
     def answer() -> datetime | None:
         published = store.load()
         events = node.ledger.read(0 if published is None else published.position, 1)
-        return msgspec.json.decode(events[0].state, type=_Recorded).recorded_at if events else None
+        return recorded_at(events[0].state) if events else None
 
     return answer
+
+
+def recorded_at(state: bytes) -> datetime:
+    """When the event with the stored bytes *state* was recorded."""
+    return msgspec.json.decode(state, type=_Recorded).recorded_at

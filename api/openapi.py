@@ -31,9 +31,28 @@ PROBLEM_SCHEMA: dict[str, Any] = {
     },
 }
 
+PUBLIC_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "A signed document, a holder's bundle (cairn/bundle/v1) or an evidence file (cairn/evidence/v1).",
+        "content": {
+            "application/json": {
+                "schema": {"type": "object"},
+                "example": {"format": "cairn/bundle/v1", "document": {}, "salt": "", "evidence": None},
+            }
+        },
+    }
+}
+"""The body of the one public route that takes one."""
+
 
 def body_of(
-    shape: str, alternative: str | None, example: object, *, required: bool = True, write: bool = True
+    shape: str,
+    alternative: str | None,
+    example: object,
+    *,
+    required: bool = True,
+    write: bool = True,
 ) -> dict[str, Any]:
     """Describe a JSON request body for a route that reads it itself.
 
@@ -74,7 +93,11 @@ def install_openapi(app: FastAPI) -> None:
     def describe() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = get_openapi(
-                title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+                tags=app.openapi_tags,
             )
             parts = schema.setdefault("components", {})
             parts.setdefault("schemas", {}).update({**components, "Problem": PROBLEM_SCHEMA})

@@ -103,6 +103,12 @@ class Settings(BaseModel):
         json_schema_extra=_unit("URLs, comma separated"),
         description="RFC 3161 time-stamp authorities that anchor the log; none: not anchored.",
     )
+    tsa_certificates: tuple[Path, ...] = Field(
+        default=(),
+        json_schema_extra=_unit("paths, comma separated"),
+        description="Signing certificates of the authorities (PEM or DER), pinned, in the order of "
+        "`CAIRN_TSA_URLS`.",
+    )
     anchor_interval_seconds: int = Field(
         default=3_600,
         ge=1,
@@ -160,7 +166,7 @@ class Settings(BaseModel):
         description="Age of the oldest unpublished event above which `/readyz` fails.",
     )
 
-    @field_validator("tsa_urls", mode="before")
+    @field_validator("tsa_urls", "tsa_certificates", mode="before")
     @classmethod
     def _split_urls(cls, value: object) -> object:
         if isinstance(value, str):

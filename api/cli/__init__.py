@@ -5,7 +5,3 @@ codes mean the same everywhere: 0 valid or done, 1 invalid or damaged, 2 could n
 """
 
 from __future__ import annotations
-
-from api.cli.main import main
-
-__all__ = ["main"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -11,20 +10,19 @@ from fastapi.concurrency import run_in_threadpool
 
 from api import example
 from api.caller import authenticate, submission_request
-from api.evidence import Evidences
+from api.instant import parse_instant
 from api.json_body import read_json
 from api.node import Node
 from api.openapi import body_of
 from api.schema import Change, Reinstatement, Replacement, awards, convert
-from api.status import Statuses
 from ledger.application import Outcome
-from ledger.error import ErasedError, InvalidInputError
+from ledger.error import ErasedError
 
 JSON = "application/json"
 PUBLIC_CACHE = "public, max-age=1"
 
 
-def make_router(node: Node, evidences: Evidences, statuses: Statuses) -> APIRouter:  # noqa: C901, PLR0915  one closure per route
+def make_router(node: Node) -> APIRouter:  # noqa: C901, PLR0915  one closure per route
     """Make the router over the parts of *node*."""
     router = APIRouter(prefix="/v1/credentials", tags=["credentials"])
 
@@ -60,7 +58,7 @@ def make_router(node: Node, evidences: Evidences, statuses: Statuses) -> APIRout
             return {
                 "id": public_id,
                 **links,
-                "bundle": evidences.bundle_without_evidence(public_id),
+                "bundle": node.evidences.bundle_without_evidence(public_id),
             }
         except ErasedError:
             return {"id": public_id, **links, "bundle": None, "erased": True}
@@ -76,7 +74,7 @@ def make_router(node: Node, evidences: Evidences, statuses: Statuses) -> APIRout
         ] = None,
     ) -> Response:
         """What is true of an award now, or was at an instant. Needs no account and shows nothing personal."""
-        answer = statuses.status(id, at=_instant(at, "at"), known_at=_instant(known_at, "known_at"))
+        answer = node.statuses.status(id, at=parse_instant(at, "at"), known_at=parse_instant(known_at, "known_at"))
         return _json(answer, 200, {"Cache-Control": PUBLIC_CACHE})
 
     @router.get("/{id}/evidence")
@@ -86,14 +84,14 @@ def make_router(node: Node, evidences: Evidences, statuses: Statuses) -> APIRout
             "Content-Disposition": f'attachment; filename="{id}.evidence.json"',
             "Cache-Control": PUBLIC_CACHE,
         }
-        return _json(evidences.evidence(id), 200, headers)
+        return _json(node.evidences.evidence(id), 200, headers)
 
     @router.get("/{id}/bundle")
     def bundle(request: Request, id: str) -> Response:
         """The holder's bundle: document, salt and fresh evidence. For the institution that made the award."""
         actor = authenticate(request, node.access, node.ledger.now())
         actor.require_institution(node.ledger.credential(id).institution)
-        return _json(evidences.bundle(id), 200, {"Cache-Control": "private, no-store"})
+        return _json(node.evidences.bundle(id), 200, {"Cache-Control": "private, no-store"})
 
     @router.post("/{id}/suspension", openapi_extra=body_of("Change", None, example.SUSPENSION))
     async def suspend(request: Request, id: str) -> Response:
@@ -178,25 +176,9 @@ def make_router(node: Node, evidences: Evidences, statuses: Statuses) -> APIRout
 
     def _changed(id: str, outcome: Outcome) -> Response:
         node.wait_until_visible(outcome.position)
-        return _json(statuses.status(id, at=None, known_at=None), 200)
+        return _json(node.statuses.status(id, at=None, known_at=None), 200)
 
     return router
-
-
-def _instant(text: str | None, name: str) -> datetime | None:
-    """Read an RFC 3339 instant or a calendar day (its beginning, UTC)."""
-    if text is None:
-        return None
-    candidate = f"{text}T00:00:00Z" if len(text) == len("2026-01-31") else text.replace(" ", "+")
-    try:
-        instant = msgspec.convert(candidate, datetime)
-    except msgspec.ValidationError as error:
-        message = f"{name} is an instant such as 2026-01-31T12:00:00Z, or a day such as 2026-01-31"
-        raise InvalidInputError(message, f"/{name}") from error
-    if instant.tzinfo is None:
-        message = f"{name} needs its offset from UTC, such as the Z in 2026-01-31T12:00:00Z"
-        raise InvalidInputError(message, f"/{name}")
-    return instant
 
 
 def _json(value: object, status: int, headers: dict[str, str] | None = None) -> Response:

@@ -1,0 +1,106 @@
+"""Which outside witnesses of time a ledger has, by its settings, and the policy that follows for its own answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from anchoring.checkpoint import Checkpoint
+from anchoring.cosignature import Cosigner
+from anchoring.note import NoteVerifier
+from anchoring.reader import LogReader
+from anchoring.rfc3161 import Rfc3161Anchor, Transport
+from anchoring.time_anchor import TimeAnchor
+from anchoring.witness_anchor import WitnessAnchor
+from api.ledger_node import LedgerNode
+from api.log_node import LogNode
+from api.setting import SettingError, Settings
+from ledger.application import Clock
+from verifier.policy import Authority, Policy, trust_key
+
+REQUEST_TYPE: Final = "application/timestamp-query"
+TIMEOUT_SECONDS: Final = 10.0
+MAX_ANSWER_BYTES: Final = 65_535
+WITNESS_NAME: Final = "demonstration-witness"
+
+
+def http_transport(url: str) -> Transport:
+    """Make the way to the time-stamp authority at *url*. Source: RFC 3161, section 3.4."""
+
+    def send(request: bytes) -> bytes:
+        answer = httpx.post(
+            url, content=request, headers={"Content-Type": REQUEST_TYPE}, timeout=TIMEOUT_SECONDS, follow_redirects=False
+        )
+        answer.raise_for_status()
+        return answer.content[: MAX_ANSWER_BYTES + 1]
+
+    return send
+
+
+def time_stamp_anchors(settings: Settings) -> list[tuple[Rfc3161Anchor, x509.Certificate]]:
+    """The time-stamp authorities of the settings, each with its pinned certificate.
+
+    Raises:
+        SettingError: There are not as many certificates as authorities, or one cannot be read.
+    """
+    if len(settings.tsa_urls) != len(settings.tsa_certificates):
+        message = "CAIRN_TSA_CERTIFICATES names one certificate file for each of CAIRN_TSA_URLS, in the same order"
+        raise SettingError(message)
+    anchors = []
+    for url, file in zip(settings.tsa_urls, settings.tsa_certificates, strict=True):
+        certificate = _certificate(file)
+        name = (urlsplit(url).hostname or "tsa") + (f"-{len(anchors)}" if anchors else "")
+        anchors.append((Rfc3161Anchor(name, http_transport(url), certificate), certificate))
+    return anchors
+
+
+def demonstration_witness(node: LedgerNode, log: LogNode, clock: Clock) -> WitnessAnchor:
+    """The witness that a demonstration has in place of one outside; its key is in the demonstration's own vault."""
+
+    def prove(old: Checkpoint, new: Checkpoint) -> Sequence[bytes]:
+        return LogReader(log.tiles.read, new).consistency_proof(old.size)
+
+    return WitnessAnchor(demonstration_cosigner(node), NoteVerifier(log.keys.log.vkey), prove, clock)
+
+
+def demonstration_cosigner(node: LedgerNode) -> Cosigner:
+    """The key of the demonstration's witness."""
+    key = Ed25519PrivateKey.from_private_bytes(node.vault.secret(WITNESS_NAME))
+    return Cosigner(WITNESS_NAME, key)
+
+
+def time_anchors(node: LedgerNode, log: LogNode, clock: Clock) -> list[TimeAnchor]:
+    """Every time anchor of a ledger."""
+    anchors: list[TimeAnchor] = [anchor for anchor, _ in time_stamp_anchors(node.settings)]
+    if node.identity.demonstration:
+        anchors.append(demonstration_witness(node, log, clock))
+    return anchors
+
+
+def own_policy(node: LedgerNode, log_vkey: str) -> Policy:
+    """Whose word this server takes when it verifies: its own log's, and that of its configured anchors."""
+    policy = trust_key(Policy(), log_vkey)
+    if node.identity.demonstration:
+        policy = trust_key(policy, demonstration_cosigner(node).vkey)
+    authorities = tuple(Authority(anchor.name, certificate) for anchor, certificate in time_stamp_anchors(node.settings))
+    return replace(policy, authorities=authorities)
+
+
+def _certificate(file: Path) -> x509.Certificate:
+    try:
+        raw = file.read_bytes()
+        if raw.startswith(b"-----"):
+            return x509.load_pem_x509_certificate(raw)
+        return x509.load_der_x509_certificate(raw)
+    except (OSError, ValueError) as error:
+        message = f"CAIRN_TSA_CERTIFICATES: {file} is not a certificate in PEM or DER form"
+        raise SettingError(message) from error
+
+

@@ -1,0 +1,124 @@
+"""The HTTP application over the parts of one node: routers, middleware, errors."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+from structlog.typing import FilteringBoundLogger
+
+from api.access_log import AccessLogMiddleware
+from api.anchor_setup import own_policy
+from api.cli.demo import read_summary
+from api.health import ReadyCheck, clock_check, database_check, disk_check, health_router, limit_check
+from api.log_route import log_router
+from api.metric import MetricMiddleware, Metrics, log_readers, metric_router
+from api.node import Node
+from api.openapi import install_openapi
+from api.page.render import PageRenderer
+from api.page.view import Sample
+from api.problem import ProblemWriter
+from api.problem_handler import UnexpectedErrorMiddleware, install_problem_handlers
+from api.problem_route import problem_router
+from api.rate_limit import RateLimiter, RateLimitMiddleware
+from api.route import achievement, audit, credential, institution, page, status_list, verify
+from api.runtime import Runtime
+from api.security_header import SecurityHeaderMiddleware
+from api.setting import Settings
+from api.standing import Standing
+from api.verification import Verification
+from ledger.application import Clock
+
+DESCRIPTION = (
+    "A ledger of micro-credentials that anyone can check. Reading and verifying need no account. "
+    "Writes need a bearer key and an Idempotency-Key. Every error is RFC 9457 problem details."
+)
+DISTRIBUTION = "cairn-ledger"
+
+
+def make_app(node: Node, runtime: Runtime, clock: Clock, log: FilteringBoundLogger) -> ASGIApp:
+    """Make the application. Nothing is started here."""
+    settings, identity = node.settings, node.parts.identity
+    app = FastAPI(title="Cairn", version=version(DISTRIBUTION), description=DESCRIPTION, docs_url=None, redoc_url=None)
+    renderer = PageRenderer(identity.base_url, demonstration=identity.demonstration)
+    writer = ProblemWriter(identity.base_url, renderer.render_problem)
+    standing = Standing(node)
+    metrics = Metrics(version=app.version, readers=log_readers(**standing.readings()))
+    _include(app, node, renderer, writer, metrics, _ready_checks(node, runtime, standing, clock))
+    install_problem_handlers(app, writer)
+    install_openapi(app)
+    return _wrap(app, settings, writer, metrics, log, is_https=identity.base_url.startswith("https:"))
+
+
+def _include(  # noqa: PLR0913  what the routers are made of
+    app: FastAPI,
+    node: Node,
+    renderer: PageRenderer,
+    writer: ProblemWriter,
+    metrics: Metrics,
+    checks: list[ReadyCheck],
+) -> None:
+    policy = own_policy(node.parts, node.log.keys.log.vkey)
+    verification = Verification(
+        policy, node.evidences, node.issuance, node.views.directory, node.parts.identity.base_url, node.ledger.now
+    )
+    app.include_router(audit.make_router(node, policy))
+    app.include_router(log_router(node.log.tiles.read, lambda: node.log.keys.log.vkey))
+    app.include_router(credential.make_router(node))
+    app.include_router(verify.make_router(verification))
+    app.include_router(achievement.make_router(node))
+    app.include_router(institution.make_router(node))
+    app.include_router(status_list.make_router(node.status_lists))
+    app.include_router(health_router(checks))
+    app.include_router(metric_router(metrics))
+    app.include_router(problem_router(writer, renderer.render_problem_kind))
+    app.include_router(page.make_router(renderer, verification, _samples(node), node.ledger.now))
+
+
+def _wrap(  # noqa: PLR0913  what the layers are made of
+    app: FastAPI, settings: Settings, writer: ProblemWriter, metrics: Metrics, log: FilteringBoundLogger, *, is_https: bool
+) -> ASGIApp:
+    """Put the layers around the app, innermost first."""
+    limiter = RateLimiter(
+        per_minute=settings.rate_limit_per_minute, burst=settings.rate_limit_burst, clock=time.monotonic
+    )
+    limited = RateLimitMiddleware(
+        app, limiter=limiter, writer=writer, trusted_proxy_count=settings.trusted_proxy_count
+    )
+    caught = UnexpectedErrorMiddleware(limited, writer=writer, log=log, random_bytes=os.urandom)
+    secured = SecurityHeaderMiddleware(caught, is_https=is_https)
+    measured = MetricMiddleware(secured, metrics=metrics, timer=time.perf_counter)
+    return AccessLogMiddleware(measured, log=log, timer=time.perf_counter, random_bytes=os.urandom)
+
+
+def _ready_checks(node: Node, runtime: Runtime, standing: Standing, clock: Clock) -> list[ReadyCheck]:
+    settings = node.settings
+    return [
+        database_check(node.ledger.newest),
+        disk_check(settings.data_dir, settings.ready_disk_floor_bytes),
+        limit_check("projections", standing.largest_lag, settings.ready_projection_lag_events, "events behind"),
+        limit_check("log", standing.unpublished_age_seconds, settings.ready_unpublished_seconds, "seconds unpublished"),
+        limit_check("background", lambda: len(runtime.failures()) + standing.stopped(), 0, "parts failing"),
+        clock_check(clock, standing.newest_recorded_at),
+    ]
+
+
+def _samples(node: Node) -> Callable[[], tuple[Sample, ...]]:
+    """Awards to try, if this is a demonstration."""
+    rows = (read_summary(node.settings.data_dir) or []) if node.parts.identity.demonstration else []
+    samples = tuple(
+        Sample(
+            what={"en": row["sentence"], "ru": row["sentence"]},
+            credential=row["credential"],
+            verdict=row["verdict"],
+            command=row["command"],
+        )
+        for row in rows
+        if row["state"] != "forged"
+    )
+    return lambda: samples
+

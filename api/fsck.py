@@ -1,0 +1,230 @@
+"""``fsck``: derive everything again from stored bytes, and name whatever is not what it should be.
+
+1. The log: bundles, leaf hashes, every tile, the root, the signatures (:mod:`anchoring.fsck`).
+2. The event store: each event, framed, is the log entry at its place, byte for byte, and versions have no gaps.
+3. The vault: every sealed document opens and is what its award's commitment commits to.
+4. The views: each is folded again from the events and compared row by row.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from anchoring import fsck as log_fsck
+from anchoring.checkpoint_store import SqliteCheckpointStore
+from anchoring.error import AnchoringError
+from anchoring.note import NoteVerifier, parse_note
+from anchoring.checkpoint import parse_checkpoint
+from anchoring.reader import LogReader
+from anchoring.storage import DirectoryTileStore
+from api.audit.report import Finding
+from api.ledger_node import LedgerNode
+from api.log_node import LOG_DATABASE, LOG_DIRECTORY, log_keys
+from api.view_node import VIEWS_DIRECTORY, projections
+from ledger.commitment import DOCUMENT_KIND, commit
+from ledger.error import LedgerError
+from ledger.issuance import SealedDocument
+from projections.credential_status import CredentialStatus, parse_facts
+from projections.error import ProjectionError
+from projections.fold import Projection
+from projections.log_feed import LogFeed
+from projections.source import LedgerSource
+from projections.table import MemoryTable
+from projections.view import View
+
+PAGE: Final = 5_000
+Progress = Callable[[str, int, "int | None"], None]
+
+
+class FsckReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found.
+
+    Attributes:
+        entries: Log entries hashed.
+        events: Stored events compared with the log.
+        documents: Sealed documents opened and compared with their commitments.
+        rows: Rows of views compared.
+        differences: How many findings.
+        findings: Each of them.
+    """
+
+    entries: int
+    events: int
+    documents: int
+    rows: int
+    differences: int
+    findings: list[Finding]
+
+    def text(self) -> str:
+        """The report as text."""
+        lines = [f"✗ {one.code} at {one.where}: {one.what}" for one in self.findings]
+        verdict = "clean" if not self.differences else f"{self.differences} findings"
+        counted = (
+            f"{self.entries:,} log entries, {self.events:,} events, {self.documents:,} documents, "
+            f"{self.rows:,} view rows checked"
+        )
+        return "\n".join([*lines, f"{counted}: {verdict}"])
+
+
+class Fsck:
+    """Checks one data directory that nobody is writing to.
+
+    Args:
+        node: Its ledger.
+        progress: Told what is being done, how far, and of how much.
+    """
+
+    def __init__(self, node: LedgerNode, progress: Progress) -> None:
+        self._node = node
+        self._data = node.settings.data_dir
+        self._progress = progress
+        self._findings: list[Finding] = []
+        self._facts = MemoryTable()
+
+    def run(self) -> FsckReport:
+        """Check everything; damage is reported, not raised."""
+        entries = self._log()
+        events = self._events()
+        rows = self._views()
+        documents = self._documents()
+        return FsckReport(
+            entries=entries,
+            events=events,
+            documents=documents,
+            rows=rows,
+            differences=len(self._findings),
+            findings=self._findings,
+        )
+
+    def _log(self) -> int:
+        """Step 1."""
+        keys = log_keys(self._node)
+        if not (self._data / LOG_DATABASE).exists():
+            return 0
+        store = SqliteCheckpointStore(self._data / LOG_DATABASE)
+        try:
+            report = log_fsck.check(
+                DirectoryTileStore(self._data / LOG_DIRECTORY),
+                store,
+                NoteVerifier(keys.log.vkey),
+                progress=lambda done, total: self._progress("log", done, total),
+            )
+        finally:
+            store.close()
+        for finding in report.findings:
+            self._find(f"log-{finding.code}", finding.where, finding.what)
+        return report.entries
+
+    def _events(self) -> int:
+        """Step 2."""
+        checked = 0
+        versions: dict[UUID, int] = {}
+        source = LedgerSource(self._node.ledger)
+        feed = LogFeed(source)
+        logged = self._logged_entries()
+        position = 0
+        while notifications := source.read(position, PAGE):
+            framed = {item.position: item.entry for item in feed.read(position, PAGE)}
+            for event in notifications:
+                expected = versions.get(event.originator_id, 0) + 1
+                if event.version != expected:
+                    what = f"version {event.version} where {expected} was due"
+                    self._find("event-order", f"event {event.position}", what)
+                versions[event.originator_id] = event.version
+                self._decode(event.position, event.topic, event.state)
+                entry = next(logged, None)
+                if entry is not None and entry != framed.get(event.position):
+                    self._find("event-differs", f"event {event.position}", "it is not what the log holds in its place")
+                checked += 1
+            position = notifications[-1].position
+            self._progress("events", checked, None)
+        if next(logged, None) is not None:
+            self._find("event-missing", f"event {position + 1}", "the log holds events that the store has lost")
+        return checked
+
+    def _decode(self, position: int, topic: str, state: bytes) -> None:
+        try:
+            self._node.ledger.event_mapper.decode(topic, state, f"at position {position}")
+        except LedgerError as error:
+            self._find("event-unreadable", f"event {position}", str(error))
+
+    def _logged_entries(self) -> Iterator[bytes]:
+        """Entries of the log that the ledger made, in order; it ends early where the log is damaged."""
+        tiles = DirectoryTileStore(self._data / LOG_DIRECTORY)
+        note = tiles.read("checkpoint")
+        if note is None:
+            return
+        with suppress(AnchoringError):
+            reader = LogReader(tiles.read, parse_checkpoint(parse_note(note).text))
+            for entry in reader.entries():
+                if not entry.startswith(b"cairn-entry/v1\nlog."):
+                    yield entry
+
+    def _views(self) -> int:
+        """Step 4, before step 3, which needs the facts."""
+        rows = 0
+        for fold in projections(self._node.ledger.event_mapper):
+            with suppress(FileNotFoundError):
+                rows += self._view(fold)
+        return rows
+
+    def _view(self, fold: Projection) -> int:
+        directory = self._data / VIEWS_DIRECTORY
+        if not (directory / fold.NAME).exists():
+            return 0
+        view = View(directory, fold.NAME, fold.VERSION, writable=False)
+        ours = MemoryTable()
+        try:
+            self._fold(fold, ours, view.position())
+        except ProjectionError as error:
+            self._find("view-unfoldable", fold.NAME, str(error))
+            return 0
+        if fold.NAME == CredentialStatus.NAME:
+            self._facts = ours
+        for key, value in ours.items():
+            if view.get(key) != value:
+                self._find("view-differs", f"{fold.NAME} row {key.hex()}", "it is not what the events add up to; rebuild it")
+        return len(ours.items())
+
+    def _fold(self, fold: Projection, table: MemoryTable, until: int) -> None:
+        source, position = LedgerSource(self._node.ledger), 0
+        while batch := [event for event in source.read(position, PAGE) if event.position <= until]:
+            fold.apply(batch, table)
+            position = batch[-1].position
+            self._progress(fold.NAME, position, until)
+
+    def _documents(self) -> int:
+        """Step 3."""
+        checked = 0
+        rows = self._node.ledger.store.query("SELECT aggregate_id FROM vault_item WHERE kind=?", (DOCUMENT_KIND,))
+        for row in rows:
+            identity = UUID(bytes=row[0])
+            checked += 1
+            try:
+                opened = self._node.vault.open(identity, DOCUMENT_KIND)
+                kept = msgspec.msgpack.decode(opened, type=SealedDocument)
+            except (LedgerError, msgspec.MsgspecError, sqlite3.Error) as error:
+                self._find("document-unreadable", f"award {identity}", str(error))
+                continue
+            facts = self._facts.get(identity.bytes)
+            made = commit(identity, DOCUMENT_KIND, kept.document, kept.salt)
+            if facts is not None and parse_facts(facts).commitments.get(DOCUMENT_KIND) != made:
+                self._find("document-differs", f"award {identity}", "it is not what its commitment commits to")
+            if checked % PAGE == 0:
+                self._progress("documents", checked, len(rows))
+        return checked
+
+    def _find(self, code: str, where: str, what: str) -> None:
+        self._findings.append(Finding(code=code, where=where, what=what))
+
+
+def data_is_there(data: Path) -> bool:
+    """Whether *data* holds a ledger."""
+    return (data / "ledger.db").exists()

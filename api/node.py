@@ -1,0 +1,221 @@
+"""The composition root: the parts of one serving process, and the few questions that routes ask across them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from api.error import FieldError, InvalidRequestError, UnknownResourceError
+from api.evidence import Evidences
+from api.ledger_node import LedgerNode, open_ledger, system_clock
+from api.log_node import LogNode, open_log
+from api.published_log import PublishedLog
+from api.setting import Settings
+from api.status import Statuses
+from api.status_list import StatusList, StatusLists
+from api.view_node import ViewNode, open_views
+from ledger.access import Access, Actor
+from ledger.application import Clock, Ledger
+from ledger.catalogue import Catalogue
+from ledger.document import PURPOSES
+from ledger.institution import Institution
+from ledger.issuance import Issuance
+from ledger.lifecycle import Lifecycle
+from ledger.registry import Registry
+from projections.directory_record import did_document
+from projections.source import LedgerSource
+
+VISIBLE_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One serving process."""
+
+    parts: LedgerNode
+    log: LogNode
+    views: ViewNode
+    statuses: Statuses
+    evidences: Evidences
+    status_lists: StatusLists
+
+    @property
+    def settings(self) -> Settings:
+        """What the operator decided."""
+        return self.parts.settings
+
+    @property
+    def ledger(self) -> Ledger:
+        """The event store."""
+        return self.parts.ledger
+
+    @property
+    def access(self) -> Access:
+        """Bearer keys."""
+        return self.parts.access
+
+    @property
+    def registry(self) -> Registry:
+        """Commands on institutions."""
+        return self.parts.registry
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Commands on achievements."""
+        return self.parts.catalogue
+
+    @property
+    def issuance(self) -> Issuance:
+        """Commands that make awards."""
+        return self.parts.issuance
+
+    @property
+    def lifecycle(self) -> Lifecycle:
+        """Commands on awards."""
+        return self.parts.lifecycle
+
+    @property
+    def published(self) -> PublishedLog:
+        """The log as the public sees it."""
+        return self.log.published
+
+    def wait_until_visible(self, position: int) -> None:
+        """Wait until the views show what was written up to *position*, but not for long: the write stands anyway."""
+        self.views.projector.wait_for(position, VISIBLE_SECONDS)
+
+    def slug_for(self, actor: Actor, named: str | None) -> str:
+        """The institution that a write is for: the key's own, or the one that an operator names.
+
+        Raises:
+            InvalidRequestError: An operator named none.
+        """
+        if actor.institution is None:
+            if named is None:
+                message = "an operator key acts for every institution; name one in «institution»"
+                raise InvalidRequestError(message, errors=(FieldError(message, "/institution"),))
+            return named
+        own = self.ledger.load(Institution, actor.institution, "such institution").slug
+        return own if named is None else named
+
+    def links(self, public_id: str) -> dict[str, str]:
+        """Addresses of an award."""
+        base = self.parts.identity.base_url
+        api = f"{base}/v1/credentials/{public_id}"
+        return {
+            "url": f"{base}/verify/{public_id}",
+            "status_url": f"{api}/status",
+            "evidence_url": f"{api}/evidence",
+            "bundle_url": f"{api}/bundle",
+        }
+
+    def institutions(self) -> list[dict[str, Any]]:
+        """Every institution's record."""
+        directory = self.views.directory
+        return [msgspec.to_builtins(record) for record in directory.page(limit=max(len(directory), 1))]
+
+    def institution_record(self, slug: str) -> dict[str, Any]:
+        """One institution's record. Raises UnknownResourceError."""
+        record: dict[str, Any] = msgspec.to_builtins(self.views.record_of(slug))
+        return record
+
+    def did_document(self, slug: str) -> dict[str, Any]:
+        """One institution's DID document. Raises UnknownResourceError.
+
+        Retired keys may still assert: a verifier that knows nothing of dates must not reject what was signed in their
+        time. Revoked and compromised keys may not.
+        """
+        return did_document(self.views.record_of(slug), retired_may_assert=True)
+
+    def catalogue_page(self, slug: str | None, after: str, limit: int) -> dict[str, Any]:
+        """A page of published micro-credentials. Raises UnknownResourceError, InvalidRequestError."""
+        page, following = self.views.listings(slug, after, limit)
+        items = [
+            {
+                "institution": owner,
+                "code": listing.code,
+                "edition": listing.editions,
+                "title": listing.title,
+                "language": listing.language,
+                "url": f"{self.parts.identity.base_url}/institutions/{owner}/achievements/{listing.code}/{listing.editions}",
+            }
+            for owner, listing in page
+        ]
+        return {"achievements": items, "next": following}
+
+    def achievement_edition(self, slug: str, code: str, edition: int) -> dict[str, Any]:
+        """One edition of a template. Raises UnknownResourceError."""
+        record = self.views.record_of(slug)
+        listing = self.views.catalogue.by_code(record.institution, code)
+        found = None if listing is None else self.views.catalogue.edition(listing.achievement, edition)
+        if found is None:
+            message = "there is no such edition of a micro-credential"
+            raise UnknownResourceError(message)
+        return {
+            "id": f"{self.parts.identity.base_url}/institutions/{slug}/achievements/{code}/{edition}",
+            "institution": slug,
+            "code": code,
+            "edition": edition,
+            "recorded_at": found.recorded_at,
+            **msgspec.to_builtins(found.template),
+        }
+
+    def close(self) -> None:
+        """Stop projecting and close everything."""
+        self.views.projector.close()
+        self.log.close()
+        self.parts.close()
+
+
+def open_node(
+    settings: Settings, *, clock: Clock = system_clock, random: Callable[[int], bytes] = os.urandom
+) -> Node:
+    """Open everything over ``settings.data_dir``. The projector is started; the log's loops are the caller's.
+
+    Raises:
+        IdentityError, KeyEncryptionError: See :func:`api.ledger_node.open_ledger`.
+        anchoring.error.AnchoringError: See :func:`api.log_node.open_log`.
+    """
+    woken: list[Callable[[int], None]] = []
+    parts = open_ledger(
+        settings, clock=clock, random=random, on_commit=lambda position: [wake(position) for wake in woken] and None
+    )
+    try:
+        log = open_log(parts, clock)
+    except BaseException:
+        parts.close()
+        raise
+    views = open_views(settings.data_dir, LedgerSource(parts.ledger), parts.ledger.event_mapper)
+    woken.append(views.projector.wake)
+    views.projector.start()
+    return _node(parts, log, views)
+
+
+def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
+    statuses = Statuses(
+        facts=views.facts,
+        record=lambda facts: views.record(facts.institution),
+        template=views.template,
+        successor=parts.issuance.successor,
+        log=log.published,
+        now=parts.ledger.now,
+    )
+    evidences = Evidences(
+        log.published,
+        log.state,
+        views.facts,
+        lambda facts: views.edition(facts).position,
+        parts.issuance,
+        log.keys.log.vkey,
+    )
+
+    def bits(block: int, purpose: str) -> StatusList | None:
+        owner = views.lists.owner(block)
+        found = views.lists.bits(2 * block + PURPOSES.index(purpose))
+        return None if owner is None or found is None else StatusList(owner, found)
+
+    lists = StatusLists(parts.ledger, parts.keys, parts.identity.base_url, bits)
+    return Node(parts, log, views, statuses, evidences, lists)

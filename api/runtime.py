@@ -1,0 +1,141 @@
+"""What goes on in the background of a serving process: sequencing, heartbeats, time anchors.
+
+Each runs on a thread of its own. An error of storage or network is recorded and tried again, with growing pauses; damage
+or a second sequencer stops the thread for good, and readiness says so.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final, Protocol
+
+from anchoring.anchor_schedule import AnchorSchedule
+from anchoring.anchorer import Anchorer
+from anchoring.error import ConflictError, CorruptionError, SignatureError
+from api.anchor_setup import time_anchors
+from api.node import Node
+from ledger.application import Clock
+
+FIRST_PAUSE_SECONDS: Final = 0.2
+LONGEST_PAUSE_SECONDS: Final = 30.0
+ANCHOR_LOOK_SECONDS: Final = 2.0
+FATAL: Final = (CorruptionError, ConflictError, SignatureError)
+
+
+class EventLog(Protocol):
+    """Where what happens is recorded. structlog's bound loggers fit."""
+
+    def info(self, event: str, /, **fields: object) -> object:
+        """Record that something happened."""
+
+    def error(self, event: str, /, **fields: object) -> object:
+        """Record that something went wrong."""
+
+
+@dataclass(slots=True)
+class Loop:
+    """One background thread: ``step`` again and again, woken early by :meth:`wake`."""
+
+    name: str
+    step: Callable[[], None]
+    pause_seconds: float
+    log: EventLog
+    error: str | None = None
+    stopped: bool = False
+    _closing: threading.Event = field(default_factory=threading.Event)
+    _woken: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread = threading.Thread(target=self._run, name=f"cairn-{self.name}", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Let the next step begin now."""
+        self._woken.set()
+
+    def close(self) -> None:
+        """Stop after the step at hand."""
+        self._closing.set()
+        self._woken.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        pause = self.pause_seconds
+        while not self._closing.is_set():
+            try:
+                self.step()
+            except FATAL as error:
+                self.error, self.stopped = f"{type(error).__name__}: {error}", True
+                self.log.error("loop_stopped", loop=self.name, error=self.error)
+                return
+            except Exception as error:  # noqa: BLE001  storage or network: shown, and tried again
+                self.error = f"{type(error).__name__}: {error}"
+                self.log.error("loop_failed", loop=self.name, error=self.error)
+                pause = min(max(pause, FIRST_PAUSE_SECONDS) * 2, LONGEST_PAUSE_SECONDS)
+            else:
+                self.error, pause = None, self.pause_seconds
+            self._woken.wait(pause)
+            self._woken.clear()
+
+
+class Runtime:
+    """The background of one serving process.
+
+    Args:
+        node: The process's parts.
+        clock: Present instant.
+        log: Where what happens is recorded.
+    """
+
+    def __init__(self, node: Node, clock: Clock, log: EventLog) -> None:
+        settings = node.settings
+        self._node = node
+        self._log = log
+        schedule = AnchorSchedule(interval=timedelta(seconds=settings.anchor_interval_seconds))
+        anchors = time_anchors(node.parts, node.log, clock)
+        self._anchorer = Anchorer(anchors, node.log.store, clock, schedule)
+        interval = settings.sequencing_interval_ms / 1000
+        self.loops = [
+            Loop("sequencer", self._sequence, interval, log),
+            Loop("heartbeat", self._heartbeat, settings.heartbeat_seconds, log),
+        ]
+        if anchors:
+            self.loops.append(Loop("anchors", self._anchor, ANCHOR_LOOK_SECONDS, log))
+
+    def start(self) -> None:
+        """Start every loop."""
+        for loop in self.loops:
+            loop.start()
+
+    def close(self) -> None:
+        """Stop every loop."""
+        for loop in self.loops:
+            loop.close()
+
+    def failures(self) -> list[str]:
+        """What is wrong in the background at this moment, in words."""
+        return [f"{loop.name}: {loop.error}" for loop in self.loops if loop.error is not None]
+
+    def _sequence(self) -> None:
+        begin = time.perf_counter()
+        checkpoint = self._node.log.sequencer.sequence()
+        if checkpoint is not None:
+            took = round((time.perf_counter() - begin) * 1000, 1)
+            self._log.info("checkpoint", size=checkpoint.size, milliseconds=took)
+
+    def _heartbeat(self) -> None:
+        self._node.log.sequencer.heartbeat()
+
+    def _anchor(self) -> None:
+        for attempt in self._anchorer.run_once():
+            if attempt.error is None:
+                self._log.info("anchored", anchor=attempt.name, size=attempt.size)
+            else:
+                self._log.error("anchor_failed", anchor=attempt.name, size=attempt.size, error=attempt.error)
