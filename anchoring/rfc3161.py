@@ -18,7 +18,6 @@ from cryptography.x509 import Certificate
 from rfc3161_client import (
     HashAlgorithm,
     TimestampRequestBuilder,
-    VerificationError,
     VerifierBuilder,
     decode_timestamp_response,
 )
@@ -51,7 +50,7 @@ def verify_rfc3161(
         tsa_certificate: The authority's signing certificate, which must have the critical
             time-stamping key usage.
         intermediates: Certificates between it and a root.
-        roots: Trusted roots; with none the signing certificate itself is the root of trust.
+        roots: Trusted roots; may be left out if the signing certificate is self-signed.
         nonce: The nonce of the request; None when it is no longer known.
 
     Returns:
@@ -77,7 +76,7 @@ def verify_rfc3161(
         response = decode_timestamp_response(token)
         verifier.verify_message(response, message)
         time = response.tst_info.gen_time
-    except (ValueError, TypeError, VerificationError) as error:
+    except Exception as error:  # hostile DER makes the libraries raise many kinds
         raise SignatureError(f"the time-stamp response is not acceptable: {error}") from error
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 

@@ -350,7 +350,7 @@ def test_recover_refuses_when_log_db_is_an_older_copy(log: Log) -> None:
     sequencer.sequence()
     newer = log.store.load()
     log.store.compare_and_swap(newer, older)
-    with pytest.raises(CorruptionError, match="size 4 is public, but log.db stops at 2"):
+    with pytest.raises(CorruptionError, match=r"size 4 is public, but log\.db stops at 2"):
         log.start().recover()
 
 
