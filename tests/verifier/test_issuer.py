@@ -1,0 +1,256 @@
+"""Group `issuer`: the proved record, the key at its instant, a stolen key, the accreditation."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import rfc8785
+
+from anchoring.tree import leaf_hash
+from tests.verifier.judging import assert_check, assert_verdict, judge
+from tests.verifier.small_log import (
+    ISSUED,
+    NOW,
+    SOUTH,
+    SmallLog,
+    authority,
+    b64,
+    instant,
+    key_row,
+    record,
+)
+from verifier import Policy, Report, State, Verdict
+
+HOUR = timedelta(hours=1)
+
+
+def judged_with(**changes: Any) -> Report:  # noqa: ANN401  (any member of a record)
+    log = SmallLog()
+    log.records[1] |= changes
+    award = log.issue()
+    log.publish()
+    return judge(log.bundle(award), log.policy())
+
+
+def test_report_names_the_issuer_from_the_directory_not_from_the_document() -> None:
+    log = SmallLog()
+    award = log.issue(document={"issuer": {"id": log.records[1]["did"], "name": "Grand Academy"}})
+    log.publish()
+
+    report = judge(log.bundle(award), log.policy())
+
+    assert_verdict(report, Verdict.VALID, "valid")
+    assert report.check("issuer.known").summary.en.startswith("Issued by Northern College")
+
+
+def test_report_is_invalid_when_the_record_is_not_in_the_directory() -> None:
+    log = SmallLog()
+    award = log.issue()
+    log.publish()
+    bundle = log.bundle(award)
+    forged = deepcopy(log.records[1]) | {"name": "Grand Academy"}
+    bundle["evidence"]["directory"]["record"] = b64(rfc8785.dumps(forged))
+
+    assert_verdict(judge(bundle, log.policy()), Verdict.INVALID, "issuer_not_proved")
+
+
+def test_report_is_invalid_when_the_record_is_of_another_institution() -> None:
+    log = SmallLog()
+    award = log.issue()
+    log.publish()
+    bundle = log.bundle(award)
+    proof = [b64(node) for node in log.directory().inclusion_proof(0)]
+    other = {"leaf": 0, "record": b64(rfc8785.dumps(log.records[0])), "proof": proof}
+    bundle["evidence"]["directory"] = other
+
+    assert_verdict(judge(bundle, log.policy()), Verdict.INVALID, "issuer_other")
+
+
+def test_report_is_invalid_when_the_issuer_is_unknown_to_the_directory() -> None:
+    log = SmallLog()
+    award = log.issue(institution=str(SOUTH))
+    log.publish()
+
+    assert_check(
+        judge(log.bundle(award), log.policy()), "issuer.known", State.FAILED, "issuer_other"
+    )
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda row: rfc8785.dumps(row) + b" ",
+        lambda row: rfc8785.dumps(row | {"extra": 1}),
+        lambda row: rfc8785.dumps({name: row[name] for name in row if name != "slug"}),
+        lambda row: rfc8785.dumps(row | {"keys": [key_row(), key_row()]}),
+        lambda row: rfc8785.dumps(row | {"registered_at": "yesterday"}),
+        lambda row: rfc8785.dumps([row]),
+        lambda _: b"",
+    ],
+)
+def test_report_is_invalid_when_a_proved_record_is_malformed(broken: Any) -> None:  # noqa: ANN401
+    log = SmallLog()
+    award = log.issue()
+    log.publish()
+    data = broken(log.records[1])
+    tree = log.directory()
+    honest = tree.root()
+    tree.replace(1, leaf_hash(data))
+    assert tree.root() != honest
+    log.publish(directory_root=tree.root())
+    bundle = log.bundle(award)
+    proof = [b64(node) for node in tree.inclusion_proof(1)]
+    bundle["evidence"]["directory"] = {"leaf": 1, "record": b64(data), "proof": proof}
+
+    assert_verdict(judge(bundle, log.policy()), Verdict.INVALID, "issuer_not_proved")
+
+
+def test_report_is_invalid_when_the_key_is_not_one_of_the_issuers() -> None:
+    report = judged_with(keys=[key_row(key_id="key-2")])
+    assert_check(report, "issuer.key", State.FAILED, "key_unknown")
+    assert report.verdict is Verdict.INVALID
+
+
+@pytest.mark.parametrize(
+    ("member", "moment", "reason"),
+    [
+        ("valid_from", ISSUED + HOUR, "key_not_yet_valid"),
+        ("retired_at", ISSUED - HOUR, "key_retired"),
+        ("revoked_at", ISSUED - HOUR, "key_revoked"),
+    ],
+)
+def test_report_is_invalid_when_the_key_was_not_in_use(
+    member: str, moment: datetime, reason: str
+) -> None:
+    report = judged_with(keys=[key_row() | {member: instant(moment)}])
+
+    assert_verdict(report, Verdict.INVALID, reason)
+
+
+@pytest.mark.parametrize("member", ["retired_at", "revoked_at"])
+def test_report_is_valid_when_the_key_went_out_of_use_later(member: str) -> None:
+    report = judged_with(keys=[key_row() | {member: instant(ISSUED)}])
+
+    assert_verdict(report, Verdict.VALID, "valid")
+
+
+# ── a stolen key ────────────────────────────────────────────────────────────────────────────
+
+
+def stolen(
+    at: datetime, *, stamped: datetime | None = None, witnessed: datetime | None = None
+) -> tuple[SmallLog, dict[str, Any]]:
+    log = SmallLog()
+    award = log.issue()
+    log.publish(ISSUED + timedelta(minutes=1))
+    if stamped is not None:
+        log.stamp(stamped)
+    if witnessed is not None:
+        log.cosign_anchor(witnessed)
+    log.records[1]["keys"][0]["compromised_at"] = instant(at)
+    log.publish()
+    return log, log.bundle(award)
+
+
+def test_report_is_valid_when_a_time_stamp_is_older_than_the_theft() -> None:
+    log, bundle = stolen(ISSUED + 2 * HOUR, stamped=ISSUED + HOUR)
+
+    report = judge(bundle, log.policy(tsa=True))
+
+    assert_verdict(report, Verdict.VALID, "valid")
+    assert_check(report, "issuer.compromise", State.PASSED, "compromised_later")
+
+
+def test_report_is_valid_when_a_witness_saw_it_before_the_theft() -> None:
+    log, bundle = stolen(ISSUED + 2 * HOUR, witnessed=ISSUED + HOUR)
+
+    assert_verdict(judge(bundle, log.policy(witness=True)), Verdict.VALID, "valid")
+
+
+@pytest.mark.parametrize("late", [timedelta(0), HOUR])
+def test_report_is_unknown_when_logged_but_anchored_only_after_the_theft(late: timedelta) -> None:
+    theft = ISSUED + 2 * HOUR
+    log, bundle = stolen(theft, stamped=theft + late)
+
+    report = judge(bundle, log.policy(tsa=True))
+
+    assert_verdict(report, Verdict.UNKNOWN, "key_compromised")
+    assert "issue it again" in report.sentence.en
+    assert "заново" in report.sentence.ru
+
+
+def test_report_is_unknown_when_only_the_operator_speaks_for_a_stolen_key() -> None:
+    theft = NOW + timedelta(hours=1)  # even later than the operator's cosignature
+    log, bundle = stolen(theft)
+
+    assert_verdict(judge(bundle, log.policy(tsa=True)), Verdict.UNKNOWN, "key_compromised")
+
+
+def test_report_is_unknown_when_the_stamp_is_by_an_authority_that_is_not_trusted() -> None:
+    log, bundle = stolen(ISSUED + 2 * HOUR, stamped=ISSUED + HOUR)
+
+    report = judge(bundle, log.policy())
+
+    assert_verdict(report, Verdict.UNKNOWN, "key_compromised")
+    assert_check(report, "log.anchors", State.SKIPPED, "anchors_unchecked")
+
+
+def test_report_is_invalid_when_a_stolen_key_signed_what_was_never_logged() -> None:
+    log, bundle = stolen(ISSUED + 2 * HOUR, stamped=ISSUED + HOUR)
+    forged = {name: value for name, value in bundle["document"].items() if name != "proof"}
+    forged["name"] = "Doctor of Everything"
+    bundle["document"] = log.sign(forged)
+
+    report = judge(bundle, log.policy(tsa=True))
+
+    assert_verdict(report, Verdict.INVALID, "signed_outside")
+
+
+# ── accreditation ───────────────────────────────────────────────────────────────────────────
+
+
+def accredited(**changes: Any) -> list[dict[str, Any]]:  # noqa: ANN401  (any member of a record)
+    return [record(SOUTH, 0)["accreditations"][0] | changes]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        accredited(valid_from=instant(ISSUED + HOUR)),
+        accredited(valid_until=instant(ISSUED - HOUR)),
+        accredited(withdrawn_at=instant(ISSUED - HOUR)),
+    ],
+)
+def test_report_is_invalid_when_the_issuer_was_not_accredited(rows: list[dict[str, Any]]) -> None:
+    assert_verdict(judged_with(accreditations=rows), Verdict.INVALID, "not_accredited")
+
+
+def test_report_is_valid_when_the_accreditation_ended_later() -> None:
+    rows = accredited(withdrawn_at=instant(ISSUED + HOUR))
+
+    report = judged_with(accreditations=rows)
+
+    assert_verdict(report, Verdict.VALID, "valid")
+    assert "Agency of the North" in report.check("issuer.accreditation").summary.en
+
+
+def test_report_is_unknown_when_awarded_in_time_but_recorded_without_accreditation() -> None:
+    log = SmallLog()
+    log.records[1]["accreditations"] = accredited(withdrawn_at=instant(ISSUED + HOUR))
+    award = log.issue(recorded_at=instant(ISSUED + 2 * HOUR))
+    log.publish()
+
+    report = judge(log.bundle(award), log.policy())
+
+    assert_verdict(report, Verdict.UNKNOWN, "recorded_unaccredited")
+
+
+def test_policy_is_the_only_source_of_time_stamping_authorities() -> None:
+    log = SmallLog()
+    with_authority: Policy = log.policy(tsa=True)
+    assert [one.name for one in with_authority.authorities] == [authority("stamp").name]
+    assert log.policy().authorities == ()
