@@ -35,11 +35,7 @@ def judge(
 
 
 def assert_verdict(report: Report, verdict: Verdict, reason: str) -> None:
-    found = [
-        (c.code, c.state.value, c.reason, c.detail)
-        for c in report.checks
-        if c.state is not State.PASSED
-    ]
+    found = [(c.code, c.state.value, c.reason, c.detail) for c in report.checks if c.state is not State.PASSED]
     assert (report.verdict, report.reason) == (verdict, reason), found
 
 

@@ -101,9 +101,7 @@ class Authority:
     def __init__(self, name: str, certificate: x509.Certificate, key: bytes) -> None:
         self.name = name
         self.certificate = certificate
-        self._certificate = asn1_x509.Certificate.load(
-            certificate.public_bytes(serialization.Encoding.DER)
-        )
+        self._certificate = asn1_x509.Certificate.load(certificate.public_bytes(serialization.Encoding.DER))
         self._key = asn1_keys.PrivateKeyInfo.load(key)
 
     @property
@@ -449,9 +447,7 @@ class SmallLog:
             "checkpoint": self.note.decode(),
             "entries": [self.proved(at) for at in (*award.indexes, self.edition_index)],
             "state": self.proved(len(self.entries) - 1),
-            "status": {
-                purpose: self.chunk(purpose, award) for purpose in ("revocation", "suspension")
-            },
+            "status": {purpose: self.chunk(purpose, award) for purpose in ("revocation", "suspension")},
             "directory": {
                 "leaf": 1,
                 "record": b64(rfc8785.dumps(self.records[1])),

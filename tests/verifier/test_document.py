@@ -117,9 +117,7 @@ def test_report_is_invalid_when_no_form_of_the_document_was_committed() -> None:
     award = log.issue(commitments={"jwt": "ab" * 32})
     log.publish()
 
-    assert_check(
-        judge(log.bundle(award), log.policy()), "genuine.recorded", State.FAILED, "signed_outside"
-    )
+    assert_check(judge(log.bundle(award), log.policy()), "genuine.recorded", State.FAILED, "signed_outside")
 
 
 def achievement(**changes: Any) -> dict[str, Any]:  # noqa: ANN401  (any member of a document)
@@ -260,9 +258,7 @@ def test_report_is_invalid_when_the_signature_is_no_signature(value: str) -> Non
     assert_check(judge(bundle, log.policy()), "genuine.signature", State.FAILED, "signature_wrong")
 
 
-@pytest.mark.parametrize(
-    "key", ["", "z6Mk", "zDnae", "x", "z6LSbysY2xFMRpGMhb7tFTLMpeuPRaqaWM1yECx2AtzE3KCc"]
-)
+@pytest.mark.parametrize("key", ["", "z6Mk", "zDnae", "x", "z6LSbysY2xFMRpGMhb7tFTLMpeuPRaqaWM1yECx2AtzE3KCc"])
 def test_report_is_invalid_when_the_recorded_key_is_no_key(key: str) -> None:
     log = SmallLog()
     log.records[1]["keys"][0]["multibase"] = key
@@ -304,9 +300,7 @@ def test_document_is_judged_when_evidence_and_salt_are_supplied() -> None:
     log.publish()
     evidence = parse_evidence(compact(log.evidence(award)))
 
-    with_salt = verify_document(
-        award.document, log.policy(), now=NOW, evidence=evidence, salt=award.salt
-    )
+    with_salt = verify_document(award.document, log.policy(), now=NOW, evidence=evidence, salt=award.salt)
     without = verify_document(award.document, log.policy(), now=NOW, evidence=evidence)
 
     assert_verdict(with_salt, Verdict.VALID, "valid")
@@ -350,9 +344,7 @@ def test_document_buys_no_time_when_it_is_signed_in_the_future() -> None:
     award = log.issue()
     early = ISSUED - timedelta(days=1)
 
-    report = verify_document(
-        award.document, log.policy(), now=early, absent=searched(log, -timedelta(days=1))
-    )
+    report = verify_document(award.document, log.policy(), now=early, absent=searched(log, -timedelta(days=1)))
 
     assert_verdict(report, Verdict.INVALID, "signed_outside")
 

@@ -74,9 +74,7 @@ def test_report_is_invalid_when_the_issuer_is_unknown_to_the_directory() -> None
     award = log.issue(institution=str(SOUTH))
     log.publish()
 
-    assert_check(
-        judge(log.bundle(award), log.policy()), "issuer.known", State.FAILED, "issuer_other"
-    )
+    assert_check(judge(log.bundle(award), log.policy()), "issuer.known", State.FAILED, "issuer_other")
 
 
 @pytest.mark.parametrize(
@@ -122,9 +120,7 @@ def test_report_is_invalid_when_the_key_is_not_one_of_the_issuers() -> None:
         ("revoked_at", ISSUED - HOUR, "key_revoked"),
     ],
 )
-def test_report_is_invalid_when_the_key_was_not_in_use(
-    member: str, moment: datetime, reason: str
-) -> None:
+def test_report_is_invalid_when_the_key_was_not_in_use(member: str, moment: datetime, reason: str) -> None:
     report = judged_with(keys=[key_row() | {member: instant(moment)}])
 
     assert_verdict(report, Verdict.INVALID, reason)

@@ -114,9 +114,7 @@ def test_report_is_invalid_when_suspended_and_valid_when_reinstated() -> None:
         (MAY, Verdict.VALID),
     ],
 )
-def test_report_follows_the_timeline_when_asked_around_a_suspension(
-    day: datetime, verdict: Verdict
-) -> None:
+def test_report_follows_the_timeline_when_asked_around_a_suspension(day: datetime, verdict: Verdict) -> None:
     log = SmallLog()
     award = log.issue()
     log.change(award, "suspended", APRIL)
@@ -261,14 +259,10 @@ def test_report_is_invalid_when_the_status_place_does_not_exist() -> None:
     log = SmallLog()
     award = log.issue(status_index=200_000)
     log.publish()
-    assert_check(
-        judge(log.evidence(award), log.policy()), "status.bits", State.FAILED, "bits_not_proved"
-    )
+    assert_check(judge(log.evidence(award), log.policy()), "status.bits", State.FAILED, "bits_not_proved")
     award = log.issue(status_block=9)
     log.publish()
-    assert_check(
-        judge(log.evidence(award), log.policy()), "status.bits", State.FAILED, "bits_not_proved"
-    )
+    assert_check(judge(log.evidence(award), log.policy()), "status.bits", State.FAILED, "bits_not_proved")
 
 
 def test_report_is_invalid_when_expired_and_not_one_instant_earlier() -> None:

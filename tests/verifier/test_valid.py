@@ -59,9 +59,7 @@ def test_evidence_alone_is_valid_and_says_that_no_document_was_seen() -> None:
 
 def test_archived_file_is_judged_as_of_its_own_instant_when_no_instant_is_asked() -> None:
     log = SmallLog()
-    award = log.issue(
-        valid_until="2025-07-01T00:00:00Z", document={"validUntil": "2025-07-01T00:00:00Z"}
-    )
+    award = log.issue(valid_until="2025-07-01T00:00:00Z", document={"validUntil": "2025-07-01T00:00:00Z"})
     log.publish(NOW)
 
     report = judge(log.bundle(award), log.policy(), now=NOW + timedelta(days=900), max_age=None)
