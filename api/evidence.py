@@ -167,7 +167,7 @@ class Evidences:
         )
         return {
             "anchors": [_anchor(snapshot, anchor, index) for anchor in chosen],
-            "anchored_size": max((anchor.size for anchor in anchors), default=None),
+            "anchored_size": max((anchor.size for anchor in chosen), default=None),
         }
 
 

@@ -24,7 +24,7 @@ from anchoring.note import NoteVerifier, parse_note
 from anchoring.checkpoint import parse_checkpoint
 from anchoring.reader import LogReader
 from anchoring.storage import DirectoryTileStore
-from api.audit.report import Finding
+from api.audit.report import SHOWN, Finding
 from api.ledger_node import LedgerNode
 from api.log_node import LOG_DATABASE, LOG_DIRECTORY, log_keys
 from api.view_node import VIEWS_DIRECTORY, projections
@@ -64,7 +64,7 @@ class FsckReport(msgspec.Struct, frozen=True, kw_only=True):
 
     def text(self) -> str:
         """The report as text."""
-        lines = [f"✗ {one.code} at {one.where}: {one.what}" for one in self.findings]
+        lines = [f"✗ {one.code} at {one.where}: {one.what}" for one in self.findings[:SHOWN]]
         verdict = "clean" if not self.differences else f"{self.differences} findings"
         counted = (
             f"{self.entries:,} log entries, {self.events:,} events, {self.documents:,} documents, "

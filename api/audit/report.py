@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
+
+SHOWN: Final = 40
+"""Findings on the one page; the JSON report has them all."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +86,9 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
             f"  anchors        {self.anchors:,}; {self._tail()}",
             "",
         ]
-        lines += [f"  ✗ {one.code} at {one.where}: {one.what}" for one in self.findings]
+        lines += [f"  ✗ {one.code} at {one.where}: {one.what}" for one in self.findings[:SHOWN]]
+        if len(self.findings) > SHOWN:
+            lines.append(f"  … and {len(self.findings) - SHOWN} more; --json has them all")
         verdict = "no difference" if not self.differences else f"{self.differences} differences"
         lines += [f"  {self.entries:,} entries checked, {verdict}, {self.seconds:.1f} s", "", "  Not checked:"]
         return "\n".join([*lines, *(f"  - {one}" for one in self.not_checked)])

@@ -50,7 +50,7 @@ class ServedComparison:
         served = self._json("/v1/institutions")
         by_id = {one.get("institution"): one for one in (served or {}).get("institutions", [])}
         for record in self.records:
-            ours = msgspec.to_builtins(record)
+            ours = json.loads(msgspec.json.encode(record))
             if by_id.pop(ours["institution"], None) != ours:
                 self._find("institution-differs", record.slug, "the served record is not what the log adds up to")
         for extra in by_id:
@@ -147,7 +147,7 @@ class ServedComparison:
 
 def facts_of(facts: CredentialFacts) -> dict[str, Any]:
     """The facts of an award as they are served to auditors: without positions, which are the server's own."""
-    members: dict[str, Any] = msgspec.to_builtins(facts)
+    members: dict[str, Any] = json.loads(msgspec.json.encode(facts))
     for event in members["events"]:
         event.pop("position")
     return members

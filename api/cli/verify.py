@@ -14,16 +14,17 @@ from api.cli.option import AsJson, PolicyFile
 from api.cli.terminal import Exit, Terminal
 from api.cli.trust import load_policy
 from verifier.bundle import parse_bundle
-from verifier.document import parse_document
-from verifier.error import FutureInstantError, InputError, PolicyError
+from verifier.error import FormatError, FutureInstantError, InputError, PolicyError
 from verifier.evidence import parse_evidence
 from verifier.policy import Policy
 from verifier.report import Report, State, Verdict
+from verifier.strict_json import parse_json
 from verifier.verify import verify_bundle, verify_document, verify_evidence
 
 CODES: Final = {Verdict.VALID: Exit.VALID, Verdict.INVALID: Exit.INVALID, Verdict.UNKNOWN: Exit.UNKNOWN}
 MARKS: Final = {State.PASSED: "✓", State.FAILED: "✗", State.UNKNOWN: "?", State.SKIPPED: "-"}
 MAX_FILE_BYTES: Final = 4 * 1024 * 1024
+MAX_DOCUMENT_BYTES: Final = 262_144
 STANDARD_INPUT: Final = "-"
 
 
@@ -69,7 +70,10 @@ def judge(raw: bytes, policy: Policy, *, at: datetime | None, max_age: int | Non
         return verify_evidence(parse_evidence(raw), policy, now=now, at=at, max_age=age)
     if kind == "cairn/bundle/v1":
         return verify_bundle(parse_bundle(raw), policy, now=now, at=at, max_age=age)
-    return verify_document(parse_document(raw), policy, now=now, at=at, max_age=age)
+    document = parse_json(raw, max_bytes=MAX_DOCUMENT_BYTES)
+    if not isinstance(document, dict):
+        raise FormatError("neither a bundle, nor evidence, nor a document: not a JSON object")
+    return verify_document(document, policy, now=now, at=at, max_age=age)
 
 
 def page(report: Report, lang: str) -> str:
