@@ -16,7 +16,7 @@ from projections.error import FutureInstantError as ProjectionFutureError
 from projections.status_answer import StatusAnswer, judge
 
 HOLDS: Final = "active"
-_GOOD_KEYS: Final = frozenset({"in_force", "retired"})
+_GOOD_KEYS: Final = frozenset({"in_force", "compromised"})
 
 
 class Statuses:
@@ -73,7 +73,7 @@ class Statuses:
         code, template = self._template(facts)
         body: dict[str, Any] = {
             "credential": public_id,
-            "verdict": self._verdict(facts, answer),
+            "verdict": self._verdict(facts, answer, record),
             "state": answer.state,
             "reason": answer.reason,
             "since": answer.since,
@@ -91,15 +91,19 @@ class Statuses:
             body["replaced_by"] = successor.credential
         return body
 
-    def _verdict(self, facts: CredentialFacts, answer: StatusAnswer) -> str:
-        """One word. What cannot be told is never called valid."""
+    def _verdict(self, facts: CredentialFacts, answer: StatusAnswer, record: DirectoryRecord) -> str:
+        """One word, by the rules of the verifier's report. What cannot be told is never called valid."""
         if answer.state == "unknown" or answer.issuer is None:
             return "unknown"
         if answer.state != HOLDS:
             return "invalid"
-        if answer.issuer.key == "compromised":
-            return "valid" if self._anchored_before(facts, answer.issuer.key_since) else "unknown"
-        return "valid" if answer.issuer.key in _GOOD_KEYS else "invalid"
+        if record.accreditations and not record.accredited_at(facts.valid_from):
+            return "invalid"
+        if answer.issuer.key == "compromised" and not self._anchored_before(facts, answer.issuer.key_since):
+            return "unknown"
+        if answer.issuer.key not in _GOOD_KEYS:
+            return "invalid"
+        return "unknown" if record.accreditations and not record.accredited_at(facts.recorded_at) else "valid"
 
     def _anchored_before(self, facts: CredentialFacts, compromised_at: datetime | None) -> bool:
         """Whether a time anchor from before *compromised_at* covers the award."""

@@ -122,9 +122,7 @@ REASONS: Final = {
     "issued_in_error": Text("it was issued in error", "выдано по ошибке"),
     "incorrect_data": Text("it held incorrect data", "содержало неверные данные"),
     "academic_misconduct": Text("academic misconduct", "академическая недобросовестность"),
-    "assessment_invalidated": Text(
-        "the assessment was invalidated", "результат оценивания аннулирован"
-    ),
+    "assessment_invalidated": Text("the assessment was invalidated", "результат оценивания аннулирован"),
     "withdrawn_by_holder": Text("at the holder's wish", "по желанию владельца"),
     "key_compromise": Text("the signing key was compromised", "ключ подписи скомпрометирован"),
     "accreditation_withdrawn": Text("the accreditation was withdrawn", "аккредитация отозвана"),
@@ -368,14 +366,17 @@ SENTENCES: Final = {
         "Ключ похищен позже: независимая отметка времени старше кражи.",
     ),
     "key_compromised": Text(
-        "The signing key was stolen and nothing independent shows this is older;"
-        " the issuer can issue it again.",
+        "The signing key was stolen and nothing independent shows this is older; the issuer can issue it again.",
         "Ключ подписи похищен, и независимых доказательств, что документ старше, нет;"
         " организация может выдать его заново.",
     ),
     "accredited": Text(
         "The issuer was accredited by {by} at the time.",
         "Организация тогда была аккредитована: {by}.",
+    ),
+    "no_accreditation": Text(
+        "No accreditation of the issuer is on record, and nothing is said about one.",
+        "Об аккредитации организации в реестре нет записей, и о ней ничего не сказано.",
     ),
     "not_accredited": Text(
         "The issuer was not accredited on the day of the award.",
@@ -434,8 +435,7 @@ SENTENCES: Final = {
     "salt_missing": Text(
         "The secret that ties the document to the ledger is missing; if the person's data"
         " were erased, only the holder still has it.",
-        "Нет секрета, связывающего документ с реестром; если данные человека стёрты,"
-        " он есть только у владельца.",
+        "Нет секрета, связывающего документ с реестром; если данные человека стёрты, он есть только у владельца.",
     ),
     "id_agrees": Text("The document's id is the recorded one.", "Номер документа верен."),
     "id_differs": Text(

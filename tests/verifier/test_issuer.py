@@ -215,7 +215,6 @@ def accredited(**changes: Any) -> list[dict[str, Any]]:  # noqa: ANN401  (any me
 @pytest.mark.parametrize(
     "rows",
     [
-        [],
         accredited(valid_from=instant(ISSUED + HOUR)),
         accredited(valid_until=instant(ISSUED - HOUR)),
         accredited(withdrawn_at=instant(ISSUED - HOUR)),
@@ -223,6 +222,13 @@ def accredited(**changes: Any) -> list[dict[str, Any]]:  # noqa: ANN401  (any me
 )
 def test_report_is_invalid_when_the_issuer_was_not_accredited(rows: list[dict[str, Any]]) -> None:
     assert_verdict(judged_with(accreditations=rows), Verdict.INVALID, "not_accredited")
+
+
+def test_report_says_nothing_of_accreditation_when_there_never_was_one() -> None:
+    report = judged_with(accreditations=[])
+
+    assert_verdict(report, Verdict.VALID, "valid")
+    assert report.check("issuer.accreditation").reason == "no_accreditation"
 
 
 def test_report_is_valid_when_the_accreditation_ended_later() -> None:

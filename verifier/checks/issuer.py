@@ -23,7 +23,7 @@ from anchoring.tree import leaf_hash, verify_inclusion
 from verifier.directory import Accreditation, Key, Record, parse_record
 from verifier.error import InputError
 from verifier.evidence import Evidence
-from verifier.report import Check, failed, not_judged, passed, unknown
+from verifier.report import Check, failed, not_judged, passed, skipped, unknown
 from verifier.timeline import Timeline
 from verifier.wire import format_instant
 
@@ -56,9 +56,7 @@ def judge_record(
         detail = f"record {record.number} of {record.institution}"
         return failed(KNOWN, "issuer_other", detail=detail, looked_at=_PLACE), None
     detail = f"{record.did}, number {record.number} of {state.directory_size}"
-    return passed(
-        KNOWN, "issuer_proved", issuer=record.name, detail=detail, looked_at=_PLACE
-    ), record
+    return passed(KNOWN, "issuer_proved", issuer=record.name, detail=detail, looked_at=_PLACE), record
 
 
 def judge_key(record: Record | None, timeline: Timeline | None) -> tuple[Check, Key | None]:
@@ -104,9 +102,15 @@ def judge_compromise(key: Key | None, outside: Iterable[datetime] | None) -> Che
 
 
 def judge_accreditation(record: Record | None, timeline: Timeline | None) -> Check:
-    """Step 10d: was the issuer accredited on the day of the award, and when it was recorded?"""
+    """Step 10d: was the issuer accredited on the day of the award, and when it was recorded?
+
+    An issuer that never had an accreditation (an employer, say) may issue all the same: then nothing is said about one.
+    One that had, and has it no more, may not.
+    """
     if record is None or timeline is None:
         return not_judged(ACCREDITATION, KNOWN)
+    if not record.accreditations:
+        return skipped(ACCREDITATION, "no_accreditation", looked_at=_PLACE)
     awarded, recorded = timeline.issued.valid_from, timeline.issued.recorded_at
     then = [one for one in record.accreditations if _covers(one, awarded)]
     detail = f"awarded {format_instant(awarded)}, recorded {format_instant(recorded)}"
