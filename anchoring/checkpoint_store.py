@@ -68,9 +68,7 @@ class SqliteCheckpointStore:
             CorruptionError: The file is not a database.
         """
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(
-            file, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-        )
+        self._db = sqlite3.connect(file, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         try:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
@@ -169,8 +167,7 @@ class SqliteCheckpointStore:
         """Keep a proof; see `CheckpointStore.add_anchor`."""
         with self._transaction() as db:
             serial = db.execute(
-                "INSERT INTO anchor (kind, name, at_ms, token, checkpoint, size) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO anchor (kind, name, at_ms, token, checkpoint, size) VALUES (?, ?, ?, ?, ?, ?)",
                 (proof.kind, proof.name, _to_ms(proof.at), proof.token, checkpoint, size),
             ).lastrowid
         assert serial is not None  # noqa: S101  (sqlite3: always set after an INSERT)

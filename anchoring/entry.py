@@ -28,9 +28,7 @@ ANCHOR_RECORDED: Final = "log.anchor_recorded.v1"
 MAX_VERSION: Final = (1 << 63) - 1  # what every event store keeps a version in
 
 _TOPIC: Final = re.compile(r"[a-z0-9_.]{1,64}", re.ASCII)
-_HEADER: Final = re.compile(
-    rb"cairn-entry/v1\n([a-z0-9_.]{1,64})\n([0-9a-f]{32})\n([1-9][0-9]{0,18})\n"
-)
+_HEADER: Final = re.compile(rb"cairn-entry/v1\n([a-z0-9_.]{1,64})\n([0-9a-f]{32})\n([1-9][0-9]{0,18})\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,9 +112,7 @@ def _check_public(
     return checkpoint
 
 
-def _check_committed(
-    store: CheckpointStore | None, log: NoteVerifier, findings: list[Finding]
-) -> Checkpoint | None:
+def _check_committed(store: CheckpointStore | None, log: NoteVerifier, findings: list[Finding]) -> Checkpoint | None:
     published = store.load() if store is not None else None
     if published is None:
         return None

@@ -199,9 +199,7 @@ class TreeCheck:
             return content
         return None
 
-    def _older_partials(
-        self, tile: TileId, content: bytes | None, entries: list[bytes] | None = None
-    ) -> None:
+    def _older_partials(self, tile: TileId, content: bytes | None, entries: list[bytes] | None = None) -> None:
         """Check that the kept partial versions of a tile are its beginnings."""
         for width in self.tiles.partials(tile):
             if width >= tile.width or content is None:

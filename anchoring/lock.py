@@ -35,9 +35,7 @@ class SequencerLock:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(descriptor)
-            raise ConflictError(
-                f"another sequencer holds {self._file.name}; two would fork the log"
-            ) from error
+            raise ConflictError(f"another sequencer holds {self._file.name}; two would fork the log") from error
         self._descriptor = descriptor
 
     def release(self) -> None:

@@ -72,9 +72,7 @@ def staged_leaves(staged: Staged, edge: RightEdge) -> tuple[list[bytes], list[by
     return leaves[repeated:], entries if staged.size % TILE_WIDTH else []
 
 
-def write_tiles(
-    tiles: TileStore, staged: Staged, completed: Sequence[tuple[TileId, bytes]], edge: RightEdge
-) -> None:
+def write_tiles(tiles: TileStore, staged: Staged, completed: Sequence[tuple[TileId, bytes]], edge: RightEdge) -> None:
     """Write every tile that the tree of `staged.size` has and the one before it had not.
 
     Args:
@@ -103,9 +101,7 @@ def replaced_partials(old_size: int, size: int) -> list[TileId]:
     return replaced
 
 
-def publish_checkpoint(
-    tiles: TileStore, note: bytes, cosigner: Cosigner, at: datetime | None
-) -> None:
+def publish_checkpoint(tiles: TileStore, note: bytes, cosigner: Cosigner, at: datetime | None) -> None:
     """Replace the public checkpoint by a note with the operator's cosignature.
 
     Args:
@@ -121,9 +117,7 @@ def publish_checkpoint(
     tiles.replace(CHECKPOINT_PATH, format_note(text, lines))
 
 
-def collect_garbage(
-    tiles: TileStore, store: CheckpointStore, now: datetime, grace: timedelta
-) -> int:
+def collect_garbage(tiles: TileStore, store: CheckpointStore, now: datetime, grace: timedelta) -> int:
     """Delete partial tiles that a full one replaced at least `grace` ago; return of how many.
 
     A client that fetched a checkpoint just before the full tile came may still want the partial

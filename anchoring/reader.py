@@ -47,9 +47,7 @@ class LogReader:
     any other; ask for a consistency proof and verify it.
     """
 
-    def __init__(
-        self, fetch: Fetch, checkpoint: Checkpoint, *, cached_tiles: int = DEFAULT_CACHED_TILES
-    ) -> None:
+    def __init__(self, fetch: Fetch, checkpoint: Checkpoint, *, cached_tiles: int = DEFAULT_CACHED_TILES) -> None:
         """Read below `fetch` what `checkpoint` commits to; nothing is fetched yet."""
         self.checkpoint: Final = checkpoint
         self._fetch = fetch
@@ -176,10 +174,7 @@ class LogReader:
             if edge.root() != self.checkpoint.root:
                 names = ", ".join(tile.path for tile, _ in edge.partial_tiles())
                 raise CorruptionError(f"one of {names} is wrong: together they miss the root")
-            self._edge = {
-                (tile.level or 0, tile.index): tile_rows(content)
-                for tile, content in edge.partial_tiles()
-            }
+            self._edge = {(tile.level or 0, tile.index): tile_rows(content) for tile, content in edge.partial_tiles()}
         return self._edge
 
     def _partial(self, tile: TileId) -> bytes:

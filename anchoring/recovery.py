@@ -49,9 +49,7 @@ class LogTail:
     last_item: bytes | None
 
 
-def load_tail(
-    tiles: TileStore, store: CheckpointStore, log: NoteVerifier, now: Callable[[], datetime]
-) -> LogTail:
+def load_tail(tiles: TileStore, store: CheckpointStore, log: NoteVerifier, now: Callable[[], datetime]) -> LogTail:
     """Do steps 1 to 4 of the plan.
 
     Raises:
@@ -119,9 +117,7 @@ def _require_not_ahead(public: bytes | None, checkpoint: Checkpoint) -> None:
     except MalformedError as error:
         raise CorruptionError("the public checkpoint is damaged") from error
     if seen.size > checkpoint.size:
-        raise CorruptionError(
-            f"size {seen.size} is public, but log.db stops at {checkpoint.size}: an old copy?"
-        )
+        raise CorruptionError(f"size {seen.size} is public, but log.db stops at {checkpoint.size}: an old copy?")
     if seen.size == checkpoint.size and seen != checkpoint:
         raise CorruptionError(f"the public checkpoint is of another tree of size {seen.size}")
 

@@ -81,9 +81,7 @@ class RightEdge:
         self._extend_level(0, at, added, completed)
         return completed
 
-    def _extend_level(
-        self, level: int, at: int, added: bytes, completed: list[tuple[TileId, bytes]]
-    ) -> None:
+    def _extend_level(self, level: int, at: int, added: bytes, completed: list[tuple[TileId, bytes]]) -> None:
         """Put hashes on one level, whose length so far is `at` bytes, and carry full tiles up."""
         self._grow_to(level)
         content = self._partials[level] + added

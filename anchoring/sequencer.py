@@ -229,9 +229,7 @@ class Sequencer:
         published = batch.published(self._sign(len(edge), edge.root()))
         self._attempted = published
         # 4. Commit. A crash before this line leaves nothing to do, after it all that follows.
-        self._store.compare_and_swap(
-            batch.old, published, placements=batch.placements, anchors=batch.recorded
-        )
+        self._store.compare_and_swap(batch.old, published, placements=batch.placements, anchors=batch.recorded)
         # 5. Tiles. A crash leaves some of them; the staged bundles give the same bytes again.
         write_tiles(self._tiles, staged, completed, edge)
         self._store.add_garbage(replaced_partials(batch.old_size, published.size), self._clock())

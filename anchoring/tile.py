@@ -172,9 +172,7 @@ def tile_rows(tile: bytes) -> list[bytes]:
     rows = [tile]
     while len(row := rows[-1]) > HASH_BYTES:
         pairs = range(0, len(row) - 2 * HASH_BYTES + 1, 2 * HASH_BYTES)
-        rows.append(
-            b"".join(sha256(b"\x01" + row[at : at + 2 * HASH_BYTES]).digest() for at in pairs)
-        )
+        rows.append(b"".join(sha256(b"\x01" + row[at : at + 2 * HASH_BYTES]).digest() for at in pairs))
     return rows
 
 

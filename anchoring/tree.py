@@ -131,9 +131,7 @@ def consistency_path(node: NodeReader, old: int, new: int) -> list[bytes]:
     return path
 
 
-def verify_inclusion(
-    *, leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes
-) -> None:
+def verify_inclusion(*, leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
     """Check that a leaf hash stands at `index` in the tree of `size` leaves with this root.
 
     Args:
@@ -211,9 +209,7 @@ def verify_consistency(
         raise ProofError(msg)
 
 
-def _replay_consistency(
-    old_size: int, new_size: int, proof: Sequence[bytes]
-) -> tuple[bytes, bytes]:
+def _replay_consistency(old_size: int, new_size: int, proof: Sequence[bytes]) -> tuple[bytes, bytes]:
     """Climb from the old tree's last complete subtree to both roots; ProofError on bad length."""
     node, last = old_size - 1, new_size - 1
     while node & 1:

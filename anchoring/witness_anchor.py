@@ -26,9 +26,7 @@ Prover = Callable[[Checkpoint, Checkpoint], Sequence[bytes]]
 """Gives the consistency proof from an older to a newer checkpoint of the log."""
 
 
-def verify_cosignature_token(
-    token: bytes, checkpoint_note: bytes, cosigner: CosignatureVerifier
-) -> datetime:
+def verify_cosignature_token(token: bytes, checkpoint_note: bytes, cosigner: CosignatureVerifier) -> datetime:
     """Check a cosignature that is kept apart from the note it is for.
 
     Args:

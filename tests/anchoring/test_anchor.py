@@ -85,9 +85,7 @@ def test_schedule_forgets_failures_when_a_try_succeeds() -> None:
 
 
 @given(st.integers(1, 10**9), st.integers(1, 3600), st.integers(1, 10**6))
-def test_schedule_never_exceeds_the_ceiling_when_failures_pile_up(
-    failures: int, first: int, longest: int
-) -> None:
+def test_schedule_never_exceeds_the_ceiling_when_failures_pile_up(failures: int, first: int, longest: int) -> None:
     schedule = AnchorSchedule(first_retry=first * SECOND, longest_retry=longest * SECOND)
     at = next_try(schedule, AnchorHistory(START, failures, "down"))
     assert at is not None

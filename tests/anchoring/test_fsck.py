@@ -57,9 +57,7 @@ def flip(content: bytes, at: int) -> bytes:
 
 def test_fsck_is_clean_when_nothing_is_damaged(log: Log) -> None:
     seen: list[tuple[int, int]] = []
-    report = check(
-        log.tiles, log.store, NoteVerifier(log.keys.log.vkey), progress=lambda *at: seen.append(at)
-    )
+    report = check(log.tiles, log.store, NoteVerifier(log.keys.log.vkey), progress=lambda *at: seen.append(at))
     assert report.clean
     assert (report.entries, report.size) == (SIZE, SIZE)
     assert seen == [(256, SIZE), (512, SIZE), (SIZE, SIZE)]
@@ -146,9 +144,7 @@ def test_fsck_reports_a_cut_file_when_its_tail_is_lost(log: Log) -> None:
         files(log)[path] = good
 
 
-def test_fsck_reports_the_root_when_entries_and_tiles_agree_on_another_history(
-    log: Log, tmp_path: Path
-) -> None:
+def test_fsck_reports_the_root_when_entries_and_tiles_agree_on_another_history(log: Log, tmp_path: Path) -> None:
     (tmp_path / "forged").mkdir()
     forged = make_log(tmp_path / "forged")
     forged.keys = log_keys(seed=9)
@@ -163,9 +159,7 @@ def test_fsck_reports_the_root_when_entries_and_tiles_agree_on_another_history(
 
 
 @pytest.mark.parametrize("wanted", ["checkpoint_refused"])
-def test_fsck_reports_the_checkpoint_when_the_operator_did_not_cosign(
-    log: Log, wanted: str
-) -> None:
+def test_fsck_reports_the_checkpoint_when_the_operator_did_not_cosign(log: Log, wanted: str) -> None:
     note = parse_note(files(log)[CHECKPOINT_PATH])
     files(log)[CHECKPOINT_PATH] = format_note(note.text, [note.signatures[0].line])
     assert codes(fsck(log)) == {wanted}

@@ -122,9 +122,7 @@ def run_history(log: Log, faults: Faults, step: int, *, persisted: bool, restart
     seen = [public_checkpoint(log)]
     published = log.store.load()
     assert published is not None
-    log.store.add_anchor(
-        AnchorProof("rfc3161", "tsa", log.clock.now, b"token"), published.note, published.size
-    )
+    log.store.add_anchor(AnchorProof("rfc3161", "tsa", log.clock.now, b"token"), published.note, published.size)
     log.feed.add(200)
     before = faults.calls
     faults.arm(step, persisted=persisted)
@@ -157,9 +155,7 @@ def count_calls() -> int:
 
 @pytest.mark.parametrize("restart", [False, True])
 @pytest.mark.parametrize("persisted", [False, True])
-def test_log_comes_through_when_any_one_call_fails(
-    tmp_path: Path, *, persisted: bool, restart: bool
-) -> None:
+def test_log_comes_through_when_any_one_call_fails(tmp_path: Path, *, persisted: bool, restart: bool) -> None:
     calls = count_calls()
     assert calls > 20
     for step in range(calls):

@@ -35,9 +35,7 @@ def verified(authority: Authority, token: bytes, message: bytes = NOTE) -> datet
     return verify_rfc3161(token, message, authority.certificate, roots=[authority.root])
 
 
-def test_stamp_gives_a_verified_token_when_openssl_serves_it(
-    authority: Authority, tmp_path: Path
-) -> None:
+def test_stamp_gives_a_verified_token_when_openssl_serves_it(authority: Authority, tmp_path: Path) -> None:
     with served(openssl_responder(authority, tmp_path)) as transport:
         proof = anchor_at(authority, transport).stamp(NOTE)
     assert (proof.kind, proof.name) == ("rfc3161", "tsa")
@@ -45,9 +43,7 @@ def test_stamp_gives_a_verified_token_when_openssl_serves_it(
     assert verified(authority, proof.token) == proof.at
 
 
-def test_stamp_verifies_up_to_the_root_when_one_is_given(
-    authority: Authority, tmp_path: Path
-) -> None:
+def test_stamp_verifies_up_to_the_root_when_one_is_given(authority: Authority, tmp_path: Path) -> None:
     respond = openssl_responder(authority, tmp_path)
     anchor = anchor_at(authority, respond)
     proof = anchor.stamp(NOTE)
@@ -89,17 +85,13 @@ def test_verify_refuses_when_another_authority_signed(authority: Authority) -> N
 
 
 @pytest.mark.parametrize("days", [-2, 400])
-def test_verify_refuses_when_the_certificate_was_not_valid_then(
-    authority: Authority, days: int
-) -> None:
+def test_verify_refuses_when_the_certificate_was_not_valid_then(authority: Authority, days: int) -> None:
     respond = certomancer_responder(authority, NOW + timedelta(days=days))
     with pytest.raises(AnchorError):
         anchor_at(authority, respond).stamp(NOTE)
 
 
-def test_verify_never_gives_another_time_when_any_byte_changes(
-    authority: Authority, tmp_path: Path
-) -> None:
+def test_verify_never_gives_another_time_when_any_byte_changes(authority: Authority, tmp_path: Path) -> None:
     proof = anchor_at(authority, openssl_responder(authority, tmp_path)).stamp(NOTE)
     refused = 0
     for at in range(len(proof.token)):
@@ -154,18 +146,14 @@ def failing(error: Exception) -> Callable[[bytes], bytes]:
 
 
 @pytest.mark.parametrize("error", [OSError("down"), TimeoutError(), RuntimeError("odd")])
-def test_stamp_fails_softly_when_the_transport_fails(
-    authority: Authority, error: Exception
-) -> None:
+def test_stamp_fails_softly_when_the_transport_fails(authority: Authority, error: Exception) -> None:
     anchor = Rfc3161Anchor("tsa", failing(error), authority.certificate)
     with pytest.raises(AnchorError, match="cannot be reached") as raised:
         anchor.stamp(NOTE)
     assert raised.value.__cause__ is error
 
 
-def test_stamp_fails_softly_when_the_authority_rejects(
-    authority: Authority, tmp_path: Path
-) -> None:
+def test_stamp_fails_softly_when_the_authority_rejects(authority: Authority, tmp_path: Path) -> None:
     respond = openssl_responder(authority, tmp_path)
 
     def garbled(request: bytes) -> bytes:

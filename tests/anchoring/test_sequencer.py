@@ -158,9 +158,7 @@ def test_heartbeat_moves_the_cosignature_when_nothing_waits(log: Log) -> None:
 
 
 @pytest.mark.parametrize("age,given", [(9, True), (10, True), (11, False)])
-def test_heartbeat_waits_when_a_commit_is_unpublished_too_long(
-    log: Log, age: int, *, given: bool
-) -> None:
+def test_heartbeat_waits_when_a_commit_is_unpublished_too_long(log: Log, age: int, *, given: bool) -> None:
     log.feed.add(1)
     sequencer = log.start()
     sequencer.sequence()
@@ -238,9 +236,7 @@ def test_sequence_refuses_when_the_feed_holds_another_last_item(log: Log) -> Non
 
 
 @pytest.mark.parametrize("positions", [(1, 1), (2, 1), (0,)])
-def test_sequence_refuses_when_positions_do_not_increase(
-    log: Log, positions: tuple[int, ...]
-) -> None:
+def test_sequence_refuses_when_positions_do_not_increase(log: Log, positions: tuple[int, ...]) -> None:
     class Unsorted:
         def read(self, after: int, limit: int) -> list[FeedItem]:
             del after, limit
@@ -267,8 +263,7 @@ def test_sequence_signs_nothing_when_a_staged_byte_flips(log: Log) -> None:
     def stage_with_a_flip(staged: object) -> None:
         stage(staged)  # type: ignore[arg-type]
         log.store._db.execute(  # type: ignore[attr-defined]
-            "UPDATE staged SET content = CAST(replace(content, CAST('number' AS BLOB),"
-            " CAST('numbex' AS BLOB)) AS BLOB)"
+            "UPDATE staged SET content = CAST(replace(content, CAST('number' AS BLOB), CAST('numbex' AS BLOB)) AS BLOB)"
         )
 
     log.store.stage = stage_with_a_flip  # type: ignore[method-assign]

@@ -76,23 +76,19 @@ def openssl_responder(authority: Authority, directory: Path) -> Callable[[bytes]
     (directory / "serial").write_text("01\n")
     (directory / "tsa.cnf").write_text(OPENSSL_CONFIG.format(directory=directory))
     (directory / "tsa.pem").write_bytes(authority.certificate.public_bytes(Encoding.PEM))
-    (directory / "key.pem").write_bytes(
-        authority.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    )
+    (directory / "key.pem").write_bytes(authority.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
     def respond(request: bytes) -> bytes:
         (directory / "request").write_bytes(request)
-        arguments = ["-queryfile", directory / "request", "-config", directory / "tsa.cnf"]
-        signer = ["-signer", directory / "tsa.pem", "-inkey", directory / "key.pem"]
-        command: list[str | Path] = ["openssl", "ts", "-reply", *arguments, *signer]
+        command: list[str | Path] = ["openssl", "ts", "-reply"]
+        command += ["-queryfile", directory / "request", "-config", directory / "tsa.cnf"]
+        command += ["-signer", directory / "tsa.pem", "-inkey", directory / "key.pem"]
         return subprocess.run(command, check=True, capture_output=True).stdout
 
     return respond
 
 
-def certomancer_responder(
-    authority: Authority, at: datetime | None = None
-) -> Callable[[bytes], bytes]:
+def certomancer_responder(authority: Authority, at: datetime | None = None) -> Callable[[bytes], bytes]:
     """Return a function that answers time-stamp requests with certomancer, at any time."""
     key = authority.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     stamper = TimeStamper(

@@ -1,0 +1,202 @@
+"""The storage ports: one suite for every tile store, and the checkpoint store."""
+
+import os
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from anchoring.checkpoint_store import SqliteCheckpointStore
+from anchoring.error import ConflictError, CorruptionError, MalformedError
+from anchoring.storage import DirectoryTileStore, Placement, Published, Staged, TileStore
+from anchoring.tile import TileId
+from anchoring.time_anchor import AnchorProof
+from tests.anchoring.doubles import START, MemoryTileStore
+
+
+@pytest.fixture(params=["directory", "memory"])
+def tiles(request: pytest.FixtureRequest, tmp_path: Path) -> TileStore:
+    return DirectoryTileStore(tmp_path / "log") if request.param == "directory" else MemoryTileStore()
+
+
+def test_tiles_give_nothing_when_nothing_was_written(tiles: TileStore) -> None:
+    assert tiles.read("tile/0/000") is None
+    assert tiles.read("checkpoint") is None
+    assert list(tiles.partials(TileId(0, 0))) == []
+    tiles.delete_partials(TileId(0, 0))
+
+
+def test_tiles_give_back_what_was_written(tiles: TileStore) -> None:
+    for path in ("tile/0/000", "tile/0/x001/234.p/17", "tile/entries/000.p/1"):
+        tiles.write(path, path.encode())
+        tiles.write(path, path.encode())
+        assert tiles.read(path) == path.encode()
+
+
+def test_tiles_refuse_other_bytes_when_a_tile_is_there(tiles: TileStore) -> None:
+    tiles.write("tile/0/000", b"one")
+    with pytest.raises(CorruptionError, match="tile/0/000"):
+        tiles.write("tile/0/000", b"two")
+    assert tiles.read("tile/0/000") == b"one"
+
+
+def test_tiles_replace_the_checkpoint_as_often_as_told(tiles: TileStore) -> None:
+    for content in (b"one", b"two", b"two"):
+        tiles.replace("checkpoint", content)
+        assert tiles.read("checkpoint") == content
+
+
+def test_tiles_list_and_delete_partial_versions_of_one_tile_only(tiles: TileStore) -> None:
+    for width in (3, 17, 255):
+        tiles.write(TileId(0, 0, width).path, b"x")
+    tiles.write("tile/0/000", b"full")
+    tiles.write("tile/1/000.p/3", b"other")
+    assert list(tiles.partials(TileId(0, 0))) == [3, 17, 255]
+    tiles.delete_partials(TileId(0, 0))
+    assert list(tiles.partials(TileId(0, 0))) == []
+    assert tiles.read("tile/0/000.p/3") is None
+    assert (tiles.read("tile/0/000"), tiles.read("tile/1/000.p/3")) == (b"full", b"other")
+
+
+@pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "tile/0/../../x", "", ".", "tile/0/000/x", "Checkpoint"])
+def test_tiles_refuse_a_path_when_it_is_no_tile(tiles: TileStore, path: str) -> None:
+    with pytest.raises(MalformedError):
+        tiles.read(path)
+
+
+def test_directory_leaves_the_old_checkpoint_when_the_rename_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiles = DirectoryTileStore(tmp_path)
+    tiles.replace("checkpoint", b"old")
+
+    def broken(*_: object) -> None:
+        raise OSError("no rename")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", broken)
+        with pytest.raises(OSError, match="no rename"):
+            tiles.replace("checkpoint", b"new")
+    assert tiles.read("checkpoint") == b"old"
+    tiles.replace("checkpoint", b"new")
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint"]
+
+
+def test_directory_syncs_file_and_directory_when_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def watch(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        fsync(descriptor)
+
+    tiles = DirectoryTileStore(tmp_path / "log")
+    monkeypatch.setattr(os, "fsync", watch)
+    tiles.write("tile/0/000", b"x")
+    assert synced == [tmp_path.name, "log", "tile", ".000.incoming", "0"]
+    synced.clear()
+    tiles.write("tile/0/000", b"x")
+    assert synced == ["000", "0"]
+
+
+# ── the checkpoint store ─────────────────────────────────────────────────────────────────────────
+
+FIRST = Published(b"note 1", 4, 3, 3, 0)
+SECOND = Published(b"note 2", 6, 4, 5, 0)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SqliteCheckpointStore:
+    return SqliteCheckpointStore(tmp_path / "log.db")
+
+
+def test_store_is_durable_by_its_settings_when_opened(store: SqliteCheckpointStore) -> None:
+    (mode,) = store._db.execute("PRAGMA journal_mode").fetchone()
+    (synchronous,) = store._db.execute("PRAGMA synchronous").fetchone()
+    assert (mode, synchronous) == ("wal", 2)  # 2 is FULL
+
+
+def test_store_holds_the_last_swap_when_opened_again(store: SqliteCheckpointStore, tmp_path: Path) -> None:
+    assert store.load() is None
+    store.compare_and_swap(None, FIRST)
+    store.compare_and_swap(FIRST, SECOND)
+    store.close()
+    assert SqliteCheckpointStore(tmp_path / "log.db").load() == SECOND
+
+
+@pytest.mark.parametrize("old", [None, SECOND, Published(b"note 1", 4, 3, 3, 1)])
+def test_store_refuses_a_swap_when_the_state_is_another(store: SqliteCheckpointStore, old: Published | None) -> None:
+    store.compare_and_swap(None, FIRST)
+    with pytest.raises(ConflictError):
+        store.compare_and_swap(old, SECOND, placements=[Placement(9, 9, 1)], anchors={1: 5})
+    assert (store.load(), list(store.placements())) == (FIRST, [])
+
+
+def test_store_lets_one_of_two_connections_swap_when_both_try(store: SqliteCheckpointStore, tmp_path: Path) -> None:
+    other = SqliteCheckpointStore(tmp_path / "log.db")
+    store.compare_and_swap(None, FIRST)
+    with pytest.raises(ConflictError):
+        other.compare_and_swap(None, SECOND)
+    other.compare_and_swap(FIRST, SECOND)
+    assert store.load() == SECOND
+
+
+def test_store_changes_nothing_when_part_of_a_swap_fails(store: SqliteCheckpointStore) -> None:
+    runs = [Placement(1, 0, 3), Placement(1, 7, 1)]
+    with pytest.raises(sqlite3.IntegrityError):
+        store.compare_and_swap(None, FIRST, placements=runs)
+    assert (store.load(), list(store.placements())) == (None, [])
+
+
+def test_store_finds_positions_when_there_are_many_runs(store: SqliteCheckpointStore) -> None:
+    runs = [Placement(position, 2 * position, 3) for position in range(1, 10_000, 4)]
+    store.compare_and_swap(None, FIRST, placements=runs)
+    assert list(store.placements()) == runs
+    assert [store.index_of(position) for position in (1, 2, 3, 4, 5, 9_999)] == [2, 3, 4, None, 10, 19_996]
+    assert store.index_of(0) is None
+
+
+def test_store_keeps_only_what_was_staged_last(store: SqliteCheckpointStore) -> None:
+    assert store.staged() is None
+    bundles = tuple((TileId(None, number), b"%d" % number) for number in (999, 1000, 1001))
+    store.stage(Staged(0, 5, ((TileId(None, 0, 5), b"x"),)))
+    store.stage(Staged(1, 7, bundles))
+    assert store.staged() == Staged(1, 7, bundles)
+    store.discard_staged(5)
+    assert store.staged() is not None
+    store.discard_staged(7)
+    store.discard_staged(7)
+    assert store.staged() is None
+
+
+def test_store_gives_pending_anchors_until_they_are_logged(store: SqliteCheckpointStore) -> None:
+    proofs = [AnchorProof("rfc3161", name, START + timedelta(milliseconds=7), b"t") for name in "ab"]
+    serials = [store.add_anchor(proof, b"note", 4) for proof in proofs]
+    assert serials == [1, 2]
+    assert [kept.proof for kept in store.anchors(pending=True)] == proofs
+    store.compare_and_swap(None, FIRST, anchors={1: 12})
+    assert [kept.serial for kept in store.anchors(pending=True)] == [2]
+    assert [(kept.serial, kept.log_index) for kept in store.anchors()] == [(1, 12), (2, None)]
+
+
+def test_store_remembers_garbage_until_told_to_forget(store: SqliteCheckpointStore) -> None:
+    tiles = [TileId(0, 1), TileId(None, 1)]
+    store.add_garbage([], START)
+    store.add_garbage(tiles, START)
+    assert store.garbage(START) == []
+    later = START + timedelta(seconds=1)
+    assert sorted(tile.path for tile in store.garbage(later)) == ["tile/0/001", "tile/entries/001"]
+    store.forget_garbage(tiles[:1])
+    assert store.garbage(later) == tiles[1:]
+
+
+def test_store_is_refused_when_the_file_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "log.db").write_bytes(b"not a database" * 100)
+    with pytest.raises(CorruptionError, match="no"):
+        SqliteCheckpointStore(tmp_path / "log.db")
+
+
+def test_store_says_what_the_system_says_when_it_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(sqlite3.OperationalError):
+        SqliteCheckpointStore(tmp_path / "absent" / "log.db")
