@@ -116,13 +116,13 @@ class Settings(BaseModel):
         description="Pause between two time anchors.",
     )
     rate_limit_per_minute: int = Field(
-        default=600,
+        default=12_000,
         ge=0,
         json_schema_extra=_unit("requests per minute and client"),
         description="Sustained limit on public routes; 0 switches it off.",
     )
     rate_limit_burst: int = Field(
-        default=100,
+        default=1_000,
         ge=0,
         json_schema_extra=_unit("requests per second and client"),
         description="Limit within any one second on public routes; 0 switches it off.",

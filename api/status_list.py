@@ -19,7 +19,7 @@ from openvc.status.issue import build_status_list_credential
 from api.error import NotReadyError, UnknownResourceError
 from ledger.application import Ledger
 from ledger.document import PURPOSES, sign_document
-from ledger.institution import Institution
+from ledger.institution import Institution, SigningKeyRecord
 from ledger.signing import KeyStore
 
 TTL_MILLISECONDS: Final = 15_000
@@ -42,7 +42,13 @@ class SignedList:
     body: bytes
     etag: str
     digest: bytes
+    key_id: str
     signed_at: datetime
+
+    def serves(self, digest: bytes, key_id: str, now: datetime) -> bool:
+        """Whether it still says what is so, under the key in force, and is young enough."""
+        same = self.digest == digest and self.key_id == key_id
+        return same and now - self.signed_at <= SIGN_AGAIN_AFTER
 
 
 class StatusLists:
@@ -110,4 +116,5 @@ class StatusLists:
             institution.id, key.key_id, f"{institution.did}#{key.key_id}"
         )
         body = msgspec.json.encode(sign_document(unsigned, signer, now))
-        return SignedList(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', digest, now)
+        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        return SignedList(body, etag, hashlib.sha256(found.bits).digest(), key.key_id, now)
