@@ -1,0 +1,76 @@
+"""In which language a page speaks, and how dates and numbers look in it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib.resources import files
+from typing import Final, Literal, TypeAlias, get_args
+from urllib.parse import parse_qs
+
+from babel import Locale
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_decimal
+from starlette.types import Scope
+
+from api.media_type import header, weighted_values
+
+Language: TypeAlias = Literal["en", "ru"]
+LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
+FALLBACK: Final[Language] = "en"
+# British English, since the pages write for Europe: 1 March 2026.
+_LOCALES: Final[Mapping[Language, str]] = {"en": "en_GB", "ru": "ru_RU"}
+_CENTI: Final = 100
+
+Messages: TypeAlias = Mapping[str, Mapping[str, str]]
+
+
+def choose_language(scope: Scope) -> Language:
+    """Return the language for a request: what `?lang=` names, else what the browser prefers."""
+    query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=32)
+    asked = query.get("lang", [""])[0]
+    weights = weighted_values(header(scope, "accept-language") or "")
+    preferred: dict[str, float] = {}
+    for tag, weight in weights.items():
+        primary = tag.partition("-")[0]
+        preferred[primary] = max(weight, preferred.get(primary, 0.0))
+    best = max(LANGUAGES, key=lambda language: preferred.get(language, 0.0))
+    return next((language for language in LANGUAGES if language == asked), best)
+
+
+class Speech:
+    """Everything that depends on the language of a page.
+
+    Args:
+        language: The language.
+    """
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+        self.messages = read_messages(language)
+        self._locale = Locale.parse(_LOCALES[language])
+
+    def day(self, instant: datetime) -> str:
+        """Write the UTC day of an instant in words."""
+        return format_date(instant.astimezone(UTC), "long", locale=self._locale)
+
+    def moment(self, instant: datetime) -> str:
+        """Write an instant to the second, in UTC and saying so."""
+        time = format_datetime(instant, "HH:mm:ss", tzinfo=UTC, locale=self._locale)
+        return f"{self.day(instant)}, {time} UTC"
+
+    def country(self, code: str) -> str:
+        """Write an ISO 3166 country in words; an unknown code stays as it is."""
+        return str(self._locale.territories.get(code, code))
+
+    def credits(self, centi: int) -> str:
+        """Write credits that are given in hundredths."""
+        return format_decimal(Decimal(centi) / _CENTI, locale=self._locale)
+
+
+def read_messages(language: Language) -> Messages:
+    """Read the texts of a language from its file beside this module."""
+    text = files("api.page").joinpath(f"{language}.toml").read_text("utf-8")
+    return tomllib.loads(text)

@@ -1,0 +1,169 @@
+"""Turns views into pages. Built once by the composition root; pure after that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from typing import Any, Final
+
+import segno
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.types import Scope
+
+from api.page.language import LANGUAGES, Language, Speech, choose_language
+from api.page.view import HomeView, VerifyView
+from api.problem import Problem, ProblemKind
+from api.request_id import request_id
+from verifier.report import Check, Group, State
+from verifier.wording import REASONS, Text
+
+FRESHNESS_CHECK: Final = "log.fresh"
+STYLE_PATH: Final = "/static/cairn.css"
+NOT_FOUND: Final = "not-found"
+# Medium redundancy: readable with 15 % of the code dirty or torn.
+QR_ERROR_CORRECTION: Final = "m"
+QR_QUIET_MODULES: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """Checks that one line of a page speaks for; at least one, all with one state and sentence."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def state(self) -> State:
+        """What they came to."""
+        return self.checks[0].state
+
+    @property
+    def summary(self) -> Text:
+        """The sentence that they share."""
+        return self.checks[0].summary
+
+
+class PageRenderer:
+    """Renders every page of one ledger.
+
+    Args:
+        base_url: Where the public reaches the ledger, without a slash at the end.
+        demonstration: Whether to say on each page that the content is made up.
+    """
+
+    def __init__(self, base_url: str, *, demonstration: bool) -> None:
+        self._base_url = base_url
+        self._demonstration = demonstration
+        self._speech = {language: Speech(language) for language in LANGUAGES}
+        self._environment = Environment(
+            loader=PackageLoader("api", "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def render_verify(self, view: VerifyView) -> str:
+        """Render the page of one credential."""
+        page_url = f"{self._base_url}/verify/{view.credential}"
+        report = view.report
+        return self._render(
+            "verify.html",
+            view.language,
+            path=f"/verify/{view.credential}",
+            view=view,
+            report=report,
+            facts=report.facts,
+            groups=grouped(report.checks),
+            reasons=REASONS,
+            freshness=next((c for c in report.checks if c.code == FRESHNESS_CHECK), None),
+            page_url=page_url,
+            qr=qr_code(page_url),
+        )
+
+    def render_home(self, view: HomeView) -> str:
+        """Render the home page."""
+        return self._render("home.html", view.language, path="/", view=view)
+
+    def render_not_found(self, language: Language, *, is_credential: bool) -> str:
+        """Render the page for an address where nothing public is."""
+        kind = "credential" if is_credential else "page"
+        return self._render("not_found.html", language, path=None, kind=kind)
+
+    def render_problem(self, problem: Problem, scope: Scope) -> str:
+        """Render any problem as a page. Fits `api.problem.ProblemWriter`."""
+        language = choose_language(scope)
+        if problem.kind.name == NOT_FOUND:
+            is_credential = scope["path"].startswith("/verify/")
+            return self.render_not_found(language, is_credential=is_credential)
+        number = request_id(scope)
+        return self._render("error.html", language, path=None, problem=problem, number=number)
+
+    def render_problem_kind(self, kind: ProblemKind, scope: Scope) -> str:
+        """Render the explanation of a problem type. Fits `api.problem_route.problem_router`."""
+        path = f"/problems/{kind.name}"
+        return self._render("problem.html", choose_language(scope), path=path, kind=kind)
+
+    def render_reference(self, openapi: Mapping[str, Any], language: Language) -> str:
+        """Render the reference of the API from its OpenAPI description."""
+        return self._render("reference.html", language, path="/docs", operations=operations(openapi))
+
+    def _render(self, template: str, language: Language, *, path: str | None, **values: Any) -> str:  # noqa: ANN401 - whatever a template shows
+        speech = self._speech[language]
+        return self._environment.get_template(template).render(
+            say=speech.messages,
+            speech=speech,
+            language=language,
+            languages=LANGUAGES,
+            path=path,
+            style_path=STYLE_PATH,
+            demonstration=self._demonstration,
+            instant=instant,
+            **values,
+        )
+
+
+def grouped(checks: Sequence[Check]) -> list[tuple[Group, list[CheckRow]]]:
+    """Return checks as rows by group, in the order in which `Group` names them.
+
+    Checks of a group that came to the same for the same reason share a row, so that a page does not
+    say seven times that no document was given.
+    """
+    groups: list[tuple[Group, list[CheckRow]]] = []
+    for group in Group:
+        rows: dict[tuple[State, str], list[Check]] = {}
+        for check in checks:
+            if check.group is group:
+                rows.setdefault((check.state, check.summary.en), []).append(check)
+        if rows:
+            groups.append((group, [CheckRow(tuple(same)) for same in rows.values()]))
+    return groups
+
+
+def qr_code(url: str) -> Markup:
+    """Return a QR code as inline SVG, without style attributes, in black on white."""
+    code = segno.make(url, error=QR_ERROR_CORRECTION, micro=False)
+    svg = code.svg_inline(border=QR_QUIET_MODULES, omitsize=True, svgclass="qr-code", lineclass=None, light="#fff")
+    return Markup(svg)  # noqa: S704 - made by the library from a URL; no text of others in it
+
+
+def instant(text: str) -> datetime:
+    """Read an instant as the verifier's facts write it."""
+    return datetime.fromisoformat(text)
+
+
+def operations(openapi: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the operations of an OpenAPI description as a flat list, in order of their paths."""
+    return [
+        {"method": method.upper(), "path": path, **operation}
+        for path, item in openapi["paths"].items()
+        for method, operation in item.items()
+        if isinstance(operation, Mapping)
+    ]
+
+
+def style_sheet() -> bytes:
+    """Read the one style sheet."""
+    return files("api").joinpath("static/cairn.css").read_bytes()
