@@ -36,7 +36,11 @@ def http_transport(url: str) -> Transport:
 
     def send(request: bytes) -> bytes:
         answer = httpx.post(
-            url, content=request, headers={"Content-Type": REQUEST_TYPE}, timeout=TIMEOUT_SECONDS, follow_redirects=False
+            url,
+            content=request,
+            headers={"Content-Type": REQUEST_TYPE},
+            timeout=TIMEOUT_SECONDS,
+            follow_redirects=False,
         )
         answer.raise_for_status()
         return answer.content[: MAX_ANSWER_BYTES + 1]
@@ -89,7 +93,9 @@ def own_policy(node: LedgerNode, log_vkey: str) -> Policy:
     policy = trust_key(Policy(), log_vkey)
     if node.identity.demonstration:
         policy = trust_key(policy, demonstration_cosigner(node).vkey)
-    authorities = tuple(Authority(anchor.name, certificate) for anchor, certificate in time_stamp_anchors(node.settings))
+    authorities = tuple(
+        Authority(anchor.name, certificate) for anchor, certificate in time_stamp_anchors(node.settings)
+    )
     return replace(policy, authorities=authorities)
 
 
@@ -102,5 +108,3 @@ def _certificate(file: Path) -> x509.Certificate:
     except (OSError, ValueError) as error:
         message = f"CAIRN_TSA_CERTIFICATES: {file} is not a certificate in PEM or DER form"
         raise SettingError(message) from error
-
-

@@ -80,15 +80,19 @@ def _include(  # noqa: PLR0913  what the routers are made of
 
 
 def _wrap(  # noqa: PLR0913  what the layers are made of
-    app: FastAPI, settings: Settings, writer: ProblemWriter, metrics: Metrics, log: FilteringBoundLogger, *, is_https: bool
+    app: FastAPI,
+    settings: Settings,
+    writer: ProblemWriter,
+    metrics: Metrics,
+    log: FilteringBoundLogger,
+    *,
+    is_https: bool,
 ) -> ASGIApp:
     """Put the layers around the app, innermost first."""
     limiter = RateLimiter(
         per_minute=settings.rate_limit_per_minute, burst=settings.rate_limit_burst, clock=time.monotonic
     )
-    limited = RateLimitMiddleware(
-        app, limiter=limiter, writer=writer, trusted_proxy_count=settings.trusted_proxy_count
-    )
+    limited = RateLimitMiddleware(app, limiter=limiter, writer=writer, trusted_proxy_count=settings.trusted_proxy_count)
     caught = UnexpectedErrorMiddleware(limited, writer=writer, log=log, random_bytes=os.urandom)
     secured = SecurityHeaderMiddleware(caught, is_https=is_https)
     measured = MetricMiddleware(secured, metrics=metrics, timer=time.perf_counter)
@@ -121,4 +125,3 @@ def _samples(node: Node) -> Callable[[], tuple[Sample, ...]]:
         if row["state"] != "forged"
     )
     return lambda: samples
-

@@ -11,7 +11,10 @@ AWARD: dict[str, Any] = {
     "grade": "A",
 }
 SUSPENSION: dict[str, Any] = {"reason": "under_review", "note": "Complaint of 3 March, file 17."}
-REVOCATION: dict[str, Any] = {"reason": "academic_misconduct", "effective_at": "2026-02-01T00:00:00Z"}
+REVOCATION: dict[str, Any] = {
+    "reason": "academic_misconduct",
+    "effective_at": "2026-02-01T00:00:00Z",
+}
 REPLACEMENT: dict[str, Any] = {"reason": "incorrect_data", "credential": {**AWARD, "grade": "B"}}
 PUBLICATION: dict[str, Any] = {
     "code": "DATA-101",

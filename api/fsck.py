@@ -190,7 +190,9 @@ class Fsck:
             self._facts = ours
         for key, value in ours.items():
             if view.get(key) != value:
-                self._find("view-differs", f"{fold.NAME} row {key.hex()}", "it is not what the events add up to; rebuild it")
+                self._find(
+                    "view-differs", f"{fold.NAME} row {key.hex()}", "it is not what the events add up to; rebuild it"
+                )
         return len(ours.items())
 
     def _fold(self, fold: Projection, table: MemoryTable, until: int) -> None:

@@ -88,9 +88,7 @@ def limit_check(name: str, read: Callable[[], float], limit: float, unit: str) -
     return ReadyCheck(name, look)
 
 
-def clock_check(
-    now: Callable[[], datetime], newest_recorded: Callable[[], datetime | None]
-) -> ReadyCheck:
+def clock_check(now: Callable[[], datetime], newest_recorded: Callable[[], datetime | None]) -> ReadyCheck:
     """Check that the clock is not behind what the ledger recorded last."""
 
     def look() -> Health:

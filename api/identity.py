@@ -51,9 +51,7 @@ def settle_identity(settings: Settings) -> Identity:
         IdentityError: The file is not readable, or an explicit setting contradicts it.
     """
     file = settings.data_dir / FILE_NAME
-    chosen = Identity(
-        base_url=settings.base_url, origin=settings.log_origin, demonstration=settings.demonstration
-    )
+    chosen = Identity(base_url=settings.base_url, origin=settings.log_origin, demonstration=settings.demonstration)
     try:
         kept = msgspec.json.decode(file.read_bytes(), type=Identity)
     except FileNotFoundError:

@@ -46,7 +46,8 @@ class LedgerNode:
     def institutions(self) -> list[Institution]:
         """Every institution, in order of registration."""
         rows = self.ledger.store.query(
-            "SELECT state FROM stored_events WHERE topic=? ORDER BY position", (Institution.Registered.TOPIC,)
+            "SELECT state FROM stored_events WHERE topic=? ORDER BY position",
+            (Institution.Registered.TOPIC,),
         )
         decoded = (self.ledger.event_mapper.decode(Institution.Registered.TOPIC, row[0], "registered") for row in rows)
         return [self.ledger.institution(body.slug) for body in decoded if isinstance(body, Institution.Registered)]

@@ -72,9 +72,7 @@ def _add(router: APIRouter, path: str, endpoint: Callable[..., Response], summar
     The first route answers both; the second is never reached and stands for it in the reference,
     where a route of two methods would appear twice under one name.
     """
-    router.add_api_route(
-        path, endpoint, methods=["GET", "HEAD"], response_model=None, include_in_schema=False
-    )
+    router.add_api_route(path, endpoint, methods=["GET", "HEAD"], response_model=None, include_in_schema=False)
     router.add_api_route(path, endpoint, methods=["GET"], response_model=None, summary=summary)
 
 

@@ -108,9 +108,7 @@ class _Readings(Collector):
                 yield _family(reader, reader.read())
             except Exception:  # noqa: BLE001 - a broken part must not hide how the others are
                 failures += 1
-        yield GaugeMetricFamily(
-            "cairn_metric_read_failures", "Metrics that could not be read now.", failures
-        )
+        yield GaugeMetricFamily("cairn_metric_read_failures", "Metrics that could not be read now.", failures)
 
 
 def _family(reader: Reader, reading: Reading) -> GaugeMetricFamily:
@@ -133,13 +131,9 @@ class Metrics:
     def __init__(self, *, version: str, readers: Sequence[Reader] = ()) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(_Readings(tuple(readers)))
-        build = Gauge(
-            "cairn_build_info", "What is running.", ["version", "python"], registry=self.registry
-        )
+        build = Gauge("cairn_build_info", "What is running.", ["version", "python"], registry=self.registry)
         build.labels(version, platform.python_version()).set(1)
-        self._in_flight = Gauge(
-            "cairn_http_requests_in_flight", "Requests being served now.", registry=self.registry
-        )
+        self._in_flight = Gauge("cairn_http_requests_in_flight", "Requests being served now.", registry=self.registry)
         self._duration = Histogram(
             "cairn_http_request_duration_seconds",
             "From the first byte of the request's head to the last of the answer.",

@@ -170,9 +170,7 @@ class Node:
         self.parts.close()
 
 
-def open_node(
-    settings: Settings, *, clock: Clock = system_clock, random: Callable[[int], bytes] = os.urandom
-) -> Node:
+def open_node(settings: Settings, *, clock: Clock = system_clock, random: Callable[[int], bytes] = os.urandom) -> Node:
     """Open everything over ``settings.data_dir``. The projector is started; the log's loops are the caller's.
 
     Raises:

@@ -79,8 +79,7 @@ PROBLEMS: Final = (
         "unauthenticated",
         HTTPStatus.UNAUTHORIZED,
         "Not authenticated",
-        "This route needs `Authorization: Bearer KEY` with a key that is neither expired nor "
-        "revoked.",
+        "This route needs `Authorization: Bearer KEY` with a key that is neither expired nor revoked.",
         (ledger_error.AuthenticationError,),
         headers={"WWW-Authenticate": 'Bearer realm="cairn"'},
     ),
@@ -156,16 +155,14 @@ PROBLEMS: Final = (
         "invalid-request",
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "Invalid request",
-        "The request can be read, but something in it cannot be accepted; `errors` names each "
-        "place.",
+        "The request can be read, but something in it cannot be accepted; `errors` names each place.",
         (api_error.InvalidRequestError, ledger_error.InvalidInputError),
     ),
     ProblemKind(
         "missing-element",
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "Mandatory element missing",
-        "An element that the EU Recommendation on micro-credentials makes mandatory is missing; "
-        "`errors` names it.",
+        "An element that the EU Recommendation on micro-credentials makes mandatory is missing; `errors` names it.",
         (ledger_error.MissingElementError,),
     ),
     ProblemKind(

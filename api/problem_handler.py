@@ -66,10 +66,7 @@ def problem_of_refusal(error: HTTPException) -> Problem:
 
 def problem_of_validation(error: RequestValidationError) -> Problem:
     """Return the problem for a request that does not fit its schema; values are not repeated."""
-    errors = tuple(
-        _field_error(tuple(item["loc"]), str(item["type"]), str(item["msg"]))
-        for item in error.errors()
-    )
+    errors = tuple(_field_error(tuple(item["loc"]), str(item["type"]), str(item["msg"])) for item in error.errors())
     is_malformed = any(item["type"] == "json_invalid" for item in error.errors())
     kind = kind_named("malformed-json" if is_malformed else "invalid-request")
     if kind is None:  # pragma: no cover - both rows exist; a test looks

@@ -14,9 +14,7 @@ from api.media_type import accepts_html
 from api.problem import PROBLEMS, ProblemKind, ProblemWriter, kind_named
 
 
-def problem_router(
-    writer: ProblemWriter, page: Callable[[ProblemKind, Scope], str] | None = None
-) -> APIRouter:
+def problem_router(writer: ProblemWriter, page: Callable[[ProblemKind, Scope], str] | None = None) -> APIRouter:
     """Return the routes that explain problem types, as JSON or, for a browser, as a page."""
     router = APIRouter(prefix="/problems", tags=["problems"])
 

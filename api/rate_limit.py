@@ -175,12 +175,9 @@ class RateLimiter:
 
     def headers(self, client: str) -> dict[str, str]:
         """Return `RateLimit-Policy` and `RateLimit` as they stand for a client."""
-        policy = ", ".join(
-            f'"{p.name}";q={p.item.amount};w={p.item.get_expiry()}' for p in self._policies
-        )
+        policy = ", ".join(f'"{p.name}";q={p.item.amount};w={p.item.get_expiry()}' for p in self._policies)
         state = ", ".join(
-            f'"{p.name}";r={self._remaining(p, client)};t={self._seconds_left(p, client)}'
-            for p in self._policies
+            f'"{p.name}";r={self._remaining(p, client)};t={self._seconds_left(p, client)}' for p in self._policies
         )
         return {"RateLimit-Policy": policy, "RateLimit": state}
 
@@ -229,9 +226,7 @@ class RateLimitMiddleware:
         client = client_address(scope, self._trusted_proxy_count)
         names = self._limiter.exceeded(client)
         if names:
-            await self._writer.response_to(self._refusal(client, names), scope)(
-                scope, receive, send
-            )
+            await self._writer.response_to(self._refusal(client, names), scope)(scope, receive, send)
             return
         if needs_key(scope):
             await self._app(scope, receive, self._counting_refused_keys(client, send))

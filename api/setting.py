@@ -106,8 +106,7 @@ class Settings(BaseModel):
     tsa_certificates: tuple[Path, ...] = Field(
         default=(),
         json_schema_extra=_unit("paths, comma separated"),
-        description="Signing certificates of the authorities (PEM or DER), pinned, in the order of "
-        "`CAIRN_TSA_URLS`.",
+        description="Signing certificates of the authorities (PEM or DER), pinned, in the order of `CAIRN_TSA_URLS`.",
     )
     anchor_interval_seconds: int = Field(
         default=3_600,
@@ -132,8 +131,7 @@ class Settings(BaseModel):
         ge=0,
         le=16,
         json_schema_extra=_unit("proxies"),
-        description="How many proxies of ours stand in front and append to `X-Forwarded-For`; "
-        "0 ignores that header.",
+        description="How many proxies of ours stand in front and append to `X-Forwarded-For`; 0 ignores that header.",
     )
     max_body_bytes: int = Field(
         default=256 * KIB,

@@ -47,9 +47,7 @@ class Statuses:
         self._log = log
         self._now = now
 
-    def status(
-        self, public_id: str, *, at: datetime | None, known_at: datetime | None
-    ) -> dict[str, Any]:
+    def status(self, public_id: str, *, at: datetime | None, known_at: datetime | None) -> dict[str, Any]:
         """The public answer.
 
         Args:
@@ -67,9 +65,7 @@ class Statuses:
             answer = judge(facts, now=now, at=at, known_at=known_at, institution=record)
         except ProjectionFutureError as error:
             message = f"{error.name} lies in the future; ask about now or the past"
-            raise FutureInstantError(
-                message, errors=(FieldError(message, parameter=error.name),)
-            ) from error
+            raise FutureInstantError(message, errors=(FieldError(message, parameter=error.name),)) from error
         code, template = self._template(facts)
         body: dict[str, Any] = {
             "credential": public_id,
@@ -110,15 +106,10 @@ class Statuses:
         index = self._log.index_of(facts.events[0].position)
         if index is None or compromised_at is None:
             return False
-        return any(
-            anchor.size > index and anchor.proof.at < compromised_at
-            for anchor in self._log.anchors()
-        )
+        return any(anchor.size > index and anchor.proof.at < compromised_at for anchor in self._log.anchors())
 
 
-def _issuer(
-    record: DirectoryRecord, facts: CredentialFacts, answer: StatusAnswer
-) -> dict[str, Any]:
+def _issuer(record: DirectoryRecord, facts: CredentialFacts, answer: StatusAnswer) -> dict[str, Any]:
     return {
         "slug": record.slug,
         "name": record.name,

@@ -96,9 +96,7 @@ class StatusLists:
                 self._signed[number] = kept
         return kept
 
-    def _sign(
-        self, number: int, found: StatusList, purpose: str, digest: bytes, now: datetime
-    ) -> SignedList:
+    def _sign(self, number: int, found: StatusList, purpose: str, digest: bytes, now: datetime) -> SignedList:
         institution = self._ledger.load(Institution, found.institution, "such institution")
         key = institution.active_key
         if key is None:
@@ -112,9 +110,7 @@ class StatusLists:
             valid_from=now,
             ttl=TTL_MILLISECONDS,
         )
-        signer = self._keys.signing_key(
-            institution.id, key.key_id, f"{institution.did}#{key.key_id}"
-        )
+        signer = self._keys.signing_key(institution.id, key.key_id, f"{institution.did}#{key.key_id}")
         body = msgspec.json.encode(sign_document(unsigned, signer, now))
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         return SignedList(body, etag, hashlib.sha256(found.bits).digest(), key.key_id, now)

@@ -34,9 +34,7 @@ MAX_BODY_BYTES: Final = 256 * 1024
 MAX_BATCH_BODY_BYTES: Final = 16 * 1024 * 1024
 # Digits of the largest length that is looked at: 10^12 bytes is too large for every route.
 MAX_LENGTH_DIGITS: Final = 12
-JSON_TYPES: Final = frozenset(
-    {"application/json", "application/ld+json", "application/vc", "application/vc+ld+json"}
-)
+JSON_TYPES: Final = frozenset({"application/json", "application/ld+json", "application/vc", "application/vc+ld+json"})
 _LENGTH: Final = re.compile(r"[0-9]+")
 
 

@@ -146,5 +146,3 @@ def open_views(data: Path, source: EventSource, mapper: EventMapper) -> ViewNode
         catalogue=CatalogueReader(views[AchievementCatalogue.NAME]),
         lists=StatusListReader(views[StatusLists.NAME]),
     )
-
-

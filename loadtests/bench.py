@@ -111,17 +111,33 @@ def measure(directory: Path, awards: int, singles: int) -> list[Row]:
         raw_batch = sqlite_rows_per_second(directory, 50_000, BATCH)
         raw_single = sqlite_rows_per_second(directory, 2_000, 1)
         hashing = hashes_per_second(500_000)
-        rows.append(Row("awards issued, 1,000 a request", batches(server, awards), "raw SQLite rows, 1,000 a commit", raw_batch))
+        rows.append(
+            Row("awards issued, 1,000 a request", batches(server, awards), "raw SQLite rows, 1,000 a commit", raw_batch)
+        )
         for clients in (1, 16):
             rate, p99 = many_clients(server, clients, singles // clients, _issue(clients))
-            rows.append(Row(f"awards issued one by one, {clients} clients", rate, "raw SQLite rows, one a commit", raw_single, p99))
+            rows.append(
+                Row(
+                    f"awards issued one by one, {clients} clients",
+                    rate,
+                    "raw SQLite rows, one a commit",
+                    raw_single,
+                    p99,
+                )
+            )
         ids = _some_ids(server)
-        rate, p99 = many_clients(server, 8, 100, lambda client, n: _get(client, f"/v1/credentials/{ids[n % len(ids)]}/evidence"))
+        rate, p99 = many_clients(
+            server, 8, 100, lambda client, n: _get(client, f"/v1/credentials/{ids[n % len(ids)]}/evidence")
+        )
         rows.append(Row("evidence files (proofs), 8 clients", rate, "SHA-256 of 700 bytes", hashing, p99))
-        rate, p99 = many_clients(server, 8, 250, lambda client, n: _get(client, f"/v1/credentials/{ids[n % len(ids)]}/status"))
+        rate, p99 = many_clients(
+            server, 8, 250, lambda client, n: _get(client, f"/v1/credentials/{ids[n % len(ids)]}/status")
+        )
         rows.append(Row("status look-ups, 8 clients", rate, "SHA-256 of 700 bytes", hashing, p99))
         rate, entries = audited(server)
-        rows.append(Row(f"entries audited, of {entries:,} (process start included)", rate, "SHA-256 of 700 bytes", hashing))
+        rows.append(
+            Row(f"entries audited, of {entries:,} (process start included)", rate, "SHA-256 of 700 bytes", hashing)
+        )
     return rows
 
 

@@ -71,9 +71,7 @@ class Auditor:
         progress: Told what is being done, how far, and of how much.
     """
 
-    def __init__(
-        self, url: str, fetch: Fetch, log: TrustedLog, memory: CheckpointMemory, progress: Progress
-    ) -> None:
+    def __init__(self, url: str, fetch: Fetch, log: TrustedLog, memory: CheckpointMemory, progress: Progress) -> None:
         self._url = url
         self._fetch = fetch
         self._log = log

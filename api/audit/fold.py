@@ -81,7 +81,9 @@ class AuditFold:
             self._find("state-underivable", str(index), f"the entries before it do not add up: {error}")
         else:
             if ours != framed:
-                self._find("state-wrong", str(index), "the state commitment is not what the entries before it add up to")
+                self._find(
+                    "state-wrong", str(index), "the state commitment is not what the entries before it add up to"
+                )
         self._pending = []
         self.commitments += 1
 

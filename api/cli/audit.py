@@ -62,7 +62,9 @@ def trusted_log(client: httpx.Client, policy: Policy) -> TrustedLog:
     if offered.name != origin:
         message = f"the key it offers is of {offered.name!r}, its checkpoint of {origin!r}"
         raise AuditError(message)
-    return TrustedLog(offered, f"key taken from the server itself; `cairn trust add {offered.vkey}` once you have checked it")
+    return TrustedLog(
+        offered, f"key taken from the server itself; `cairn trust add {offered.vkey}` once you have checked it"
+    )
 
 
 def _fetcher(client: httpx.Client) -> Fetch:

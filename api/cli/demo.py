@@ -32,7 +32,9 @@ Progress = Callable[[int, int], None]
 
 
 def demo(
-    data: Annotated[Path, typer.Option("--data", help="Directory to fill; it must not hold another ledger.")] = Path("var/demo"),
+    data: Annotated[Path, typer.Option("--data", help="Directory to fill; it must not hold another ledger.")] = Path(
+        "var/demo"
+    ),
     base_url: Annotated[str, typer.Option(help="Address that the documents will name.")] = "http://127.0.0.1:8000",
     as_json: AsJson = False,
 ) -> None:
@@ -42,7 +44,10 @@ def demo(
     summary = read_summary(data)
     if summary is None:
         if (data / "ledger.db").exists():
-            terminal.fail(f"{data} holds another ledger, or a demonstration that was interrupted; remove it or choose another", Exit.USAGE)
+            terminal.fail(
+                f"{data} holds another ledger, or a demonstration that was interrupted; remove it or choose another",
+                Exit.USAGE,
+            )
         terminal.say(f"Filling {data} with five made-up years…")
         with terminal.progress("steps", None) as bar:
             summary = fill(settings, bar.reach)

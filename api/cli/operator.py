@@ -49,9 +49,7 @@ def add_institution(
     slug: Slug,
     name: Annotated[str, typer.Option(help="Full name.")],
     country: Annotated[str, typer.Option(help="Two capital letters, such as EE.")],
-    kind: Annotated[
-        str, typer.Option(help="university, vocational_college, company_academy or other.")
-    ] = "university",
+    kind: Annotated[str, typer.Option(help="university, vocational_college, company_academy or other.")] = "university",
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
@@ -64,9 +62,7 @@ def add_institution(
             kind=msgspec.convert(kind, InstitutionKind),
             actor=operator(),
         )
-    Terminal(as_json=as_json).result(
-        outcome.answer, f"{slug} registered as {outcome.answer['did']}"
-    )
+    Terminal(as_json=as_json).result(outcome.answer, f"{slug} registered as {outcome.answer['did']}")
 
 
 @institution_app.command("accredit")
@@ -75,9 +71,7 @@ def accredit(
     by: Annotated[str, typer.Option(help="Who accredits.")],
     scope: Annotated[str, typer.Option(help="For what.")],
     since: Annotated[datetime, typer.Option(help="From when, UTC.", formats=["%Y-%m-%d"])],
-    until: Annotated[
-        datetime | None, typer.Option(help="To when, UTC.", formats=["%Y-%m-%d"])
-    ] = None,
+    until: Annotated[datetime | None, typer.Option(help="To when, UTC.", formats=["%Y-%m-%d"])] = None,
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
@@ -153,9 +147,7 @@ def rotate_key(slug: Slug, data: Data = DEFAULT_DATA, as_json: AsJson = False) -
     """Bring a new signing key into force and retire the one before."""
     with opened(data) as node:
         outcome = node.registry.rotate_key(slug=slug, actor=operator())
-    Terminal(as_json=as_json).result(
-        outcome.answer, f"{slug} now signs with {outcome.answer['key']}"
-    )
+    Terminal(as_json=as_json).result(outcome.answer, f"{slug} now signs with {outcome.answer['key']}")
 
 
 @keys_app.command("revoke")
@@ -168,9 +160,7 @@ def revoke_key(
 ) -> None:
     """Revoke a signing key: nothing signed with it afterwards is good."""
     with opened(data) as node:
-        outcome = node.registry.revoke_key(
-            slug=slug, key_id=key, reason=reason, effective_at=None, actor=operator()
-        )
+        outcome = node.registry.revoke_key(slug=slug, key_id=key, reason=reason, effective_at=None, actor=operator())
     Terminal(as_json=as_json).result(
         outcome.answer, f"{slug}: {key} revoked; `cairn keys rotate {slug}` makes a new one"
     )
@@ -194,9 +184,7 @@ def declare_compromised(
 
 @access_app.command("grant")
 def grant_access(
-    institution: Annotated[
-        str | None, typer.Option(help="Slug; without it, an operator key.")
-    ] = None,
+    institution: Annotated[str | None, typer.Option(help="Slug; without it, an operator key.")] = None,
     label: Annotated[str, typer.Option(help="What it is for.")] = "command-line",
     days: Annotated[int, typer.Option(min=1, max=1095, help="How long it is good.")] = 365,
     data: Data = DEFAULT_DATA,
@@ -242,15 +230,9 @@ def revoke_access(
 
 
 def erase(
-    institution: Annotated[
-        str | None, typer.Option(help="Slug of the learner's institution.")
-    ] = None,
-    learner: Annotated[
-        str | None, typer.Option(help="What the institution calls the learner.")
-    ] = None,
-    credential: Annotated[
-        str | None, typer.Option(help="Id of any award of the learner instead.")
-    ] = None,
+    institution: Annotated[str | None, typer.Option(help="Slug of the learner's institution.")] = None,
+    learner: Annotated[str | None, typer.Option(help="What the institution calls the learner.")] = None,
+    credential: Annotated[str | None, typer.Option(help="Id of any award of the learner instead.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
@@ -259,20 +241,14 @@ def erase(
     terminal = Terminal(as_json=as_json)
     if (credential is None) == (institution is None or learner is None):
         terminal.fail("name the learner: --institution and --learner, or --credential", Exit.USAGE)
-    if not yes and not typer.confirm(
-        "Erase everything personal of this learner? It cannot be undone.", err=True
-    ):
+    if not yes and not typer.confirm("Erase everything personal of this learner? It cannot be undone.", err=True):
         terminal.fail("nothing was erased")
     with opened(data) as node:
         if credential is not None:
             outcome = node.erasing.erase_holder(public_id=credential, actor=operator())
         else:
-            outcome = node.erasing.erase_learner(
-                slug=str(institution), reference=str(learner), actor=operator()
-            )
-    terminal.result(
-        outcome.answer, f"erased; the log holds {outcome.answer['erasure']} and nothing else of it"
-    )
+            outcome = node.erasing.erase_learner(slug=str(institution), reference=str(learner), actor=operator())
+    terminal.result(outcome.answer, f"erased; the log holds {outcome.answer['erasure']} and nothing else of it")
 
 
 def _public(institution: Institution) -> Any:  # noqa: ANN401  any JSON value

@@ -9,9 +9,7 @@ import typer
 
 DEFAULT_DATA = Path("var/ledger")
 
-Data = Annotated[
-    Path, typer.Option("--data", help="Data directory of the ledger.", show_default=True)
-]
+Data = Annotated[Path, typer.Option("--data", help="Data directory of the ledger.", show_default=True)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 PolicyFile = Annotated[
     Path | None,

@@ -71,9 +71,7 @@ class Terminal:
             MofNCompleteColumn(),
             TimeRemainingColumn(),
         )
-        with Progress(
-            *columns, console=self._err, transient=True, disable=not self._err.is_terminal
-        ) as drawn:
+        with Progress(*columns, console=self._err, transient=True, disable=not self._err.is_terminal) as drawn:
             yield ProgressBar(drawn, what, total)
 
 

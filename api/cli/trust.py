@@ -51,7 +51,9 @@ def save_policy(policy: Policy) -> Path:
 
 
 @trust_app.command("add")
-def add(vkey: Annotated[str, typer.Argument(help="Key of a log or a witness, as it publishes it.")], as_json: AsJson = False) -> None:
+def add(
+    vkey: Annotated[str, typer.Argument(help="Key of a log or a witness, as it publishes it.")], as_json: AsJson = False
+) -> None:
     """Trust a log's or a witness's key from now on. Take it from somewhere you believe, not from the file to check."""
     terminal = Terminal(as_json=as_json)
     try:

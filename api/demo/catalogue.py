@@ -160,15 +160,12 @@ def _institution(entry: _InstitutionFile, skills: dict[str, str]) -> Institution
         grades=entry.grades,
         accreditations=entry.accreditations,
         achievements=tuple(
-            _achievement(achievement, entry.quality_assurance, skills)
-            for achievement in entry.achievements
+            _achievement(achievement, entry.quality_assurance, skills) for achievement in entry.achievements
         ),
     )
 
 
-def _achievement(
-    entry: _AchievementFile, quality_assurance: str, skills: dict[str, str]
-) -> AchievementEntry:
+def _achievement(entry: _AchievementFile, quality_assurance: str, skills: dict[str, str]) -> AchievementEntry:
     first = Template(
         title=entry.title,
         language=entry.language,
@@ -195,9 +192,7 @@ def _achievement(
     )
 
 
-def _revisions(
-    entry: _AchievementFile, first: Template, skills: dict[str, str]
-) -> tuple[RevisionEntry, ...]:
+def _revisions(entry: _AchievementFile, first: Template, skills: dict[str, str]) -> tuple[RevisionEntry, ...]:
     editions: list[RevisionEntry] = []
     newest = first
     for revision in entry.revisions:
@@ -219,8 +214,7 @@ def _changes(revision: _RevisionFile, skills: dict[str, str]) -> dict[str, objec
 
 def _outcomes(entries: tuple[_OutcomeFile, ...], skills: dict[str, str]) -> tuple[Outcome, ...]:
     return tuple(
-        Outcome(text=entry.text, skill_uri=_skill_uri(entry.skill, skills), skill_name=entry.skill)
-        for entry in entries
+        Outcome(text=entry.text, skill_uri=_skill_uri(entry.skill, skills), skill_name=entry.skill) for entry in entries
     )
 
 

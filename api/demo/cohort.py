@@ -75,9 +75,7 @@ def plan_batches(
     return [registrar.issue(drawn) for drawn in classes]
 
 
-def _classes(
-    rng: Random, institution: InstitutionEntry, achievement: AchievementEntry
-) -> Iterator[_Class]:
+def _classes(rng: Random, institution: InstitutionEntry, achievement: AchievementEntry) -> Iterator[_Class]:
     for slug, code, day, size in FIXED_CLASSES:
         if (slug, code) == (institution.slug, achievement.code):
             yield _Class(day, 10 * HOUR, institution, achievement, size)

@@ -63,9 +63,7 @@ class Driver:
         publish: Publishes and stamps the log; called at the end of each simulated week.
     """
 
-    def __init__(
-        self, node: LedgerNode, clock: SimulatedClock, publish: Callable[[], None]
-    ) -> None:
+    def __init__(self, node: LedgerNode, clock: SimulatedClock, publish: Callable[[], None]) -> None:
         self._node = node
         self._clock = clock
         self._publish = publish
@@ -100,18 +98,12 @@ class Driver:
 
     def _institution_step(
         self,
-        step: RegisterInstitution
-        | GrantAccreditation
-        | WithdrawAccreditation
-        | RotateKey
-        | CompromiseKey,
+        step: RegisterInstitution | GrantAccreditation | WithdrawAccreditation | RotateKey | CompromiseKey,
     ) -> None:
         registry, slug, actor = self._node.registry, step.institution, self._actor
         match step:
             case RegisterInstitution():
-                registry.register(
-                    slug=slug, name=step.name, country=step.country, kind=step.kind, actor=actor
-                )
+                registry.register(slug=slug, name=step.name, country=step.country, kind=step.kind, actor=actor)
             case GrantAccreditation():
                 registry.grant_accreditation(
                     slug=slug,
@@ -141,9 +133,7 @@ class Driver:
         match step:
             case IssueBatch():
                 claims = [_claim(step, award) for award in step.awards]
-                outcome = self._node.issuance.issue(
-                    slug=step.institution, claims=claims, actor=actor
-                )
+                outcome = self._node.issuance.issue(slug=step.institution, claims=claims, actor=actor)
                 handles = [award.handle for award in step.awards]
                 self.credentials.update(zip(handles, outcome.answer, strict=True))
             case Replace():
@@ -190,9 +180,7 @@ class Driver:
             place=StatusPlace(0, int.from_bytes(ledger.random(4)) % BLOCK_ENTRIES),
             recorded_at=now,
         )
-        key = self._node.keys.signing_key(
-            institution.id, step.key_id, f"{institution.did}#{step.key_id}"
-        )
+        key = self._node.keys.signing_key(institution.id, step.key_id, f"{institution.did}#{step.key_id}")
         document = build_document(award, self._node.identity.base_url)
         self.credentials[step.award.handle] = public_id
         self.forged[step.award.handle] = sign_document(document, key, now)

@@ -51,9 +51,7 @@ NOTES: Mapping[Reason, str] = {
     Reason.ASSESSMENT_INVALIDATED: "The task had been published before the examination.",
     Reason.UNDER_REVIEW: "A complaint is being looked into.",
 }
-BACKDATED = frozenset(
-    {Reason.ISSUED_IN_ERROR, Reason.ACADEMIC_MISCONDUCT, Reason.ACCREDITATION_WITHDRAWN}
-)
+BACKDATED = frozenset({Reason.ISSUED_IN_ERROR, Reason.ACADEMIC_MISCONDUCT, Reason.ACCREDITATION_WITHDRAWN})
 """Reasons for which an award never should have held: it is revoked as of its first day."""
 
 TO_REPLACE = (Reason.INCORRECT_DATA, Reason.INCORRECT_DATA, Reason.SUPERSEDED)
@@ -142,9 +140,7 @@ class _Mishaps:
             ended = began + timedelta(days=self._rng.randint(5, 28), seconds=1 + number)
             steps.append(_suspend(item, began))
             if number < SUSPENSIONS_ENDED:
-                reinstate = Reinstate(
-                    at=ended, institution=item.batch.institution, award=item.award.handle
-                )
+                reinstate = Reinstate(at=ended, institution=item.batch.institution, award=item.award.handle)
                 steps.append(reinstate)
             else:
                 steps.append(_revoke(item, Reason.ACADEMIC_MISCONDUCT, ended))
@@ -222,9 +218,7 @@ class _Mishaps:
             ),
         )
 
-    def _grade(
-        self, institution: InstitutionEntry, award: PlannedAward, reason: Reason
-    ) -> str | None:
+    def _grade(self, institution: InstitutionEntry, award: PlannedAward, reason: Reason) -> str | None:
         if award.grade is None or reason is not Reason.INCORRECT_DATA:
             return award.grade
         return self._rng.choice([grade for grade in institution.grades if grade != award.grade])

@@ -56,9 +56,7 @@ def make_people(rng: Random, first_year: int) -> tuple[Learner, ...]:
 
 def _learner(number: int, script: Script, name: str, year: int) -> Learner:
     reference = f"S-{year}-{number:04}"
-    return Learner(
-        reference=reference, name=name, email=f"{reference.lower()}@{MAIL_DOMAIN}", script=script
-    )
+    return Learner(reference=reference, name=name, email=f"{reference.lower()}@{MAIL_DOMAIN}", script=script)
 
 
 def _names(rng: Random, culture: _Culture) -> list[str]:

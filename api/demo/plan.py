@@ -141,9 +141,7 @@ def _accreditations(calendar: Calendar, institution: InstitutionEntry) -> Iterat
         )
 
 
-def _editions(
-    calendar: Calendar, institution: InstitutionEntry, achievement: AchievementEntry
-) -> Iterator[Step]:
+def _editions(calendar: Calendar, institution: InstitutionEntry, achievement: AchievementEntry) -> Iterator[Step]:
     yield PublishAchievement(
         at=calendar.at(achievement.published_day, 9 * HOUR),
         institution=institution.slug,
@@ -189,9 +187,7 @@ def _fixed_events(calendar: Calendar) -> Iterator[Step]:
     )
 
 
-def _forgery(
-    calendar: Calendar, catalogue: tuple[InstitutionEntry, ...], people: tuple[Learner, ...]
-) -> ForgeDocument:
+def _forgery(calendar: Calendar, catalogue: tuple[InstitutionEntry, ...], people: tuple[Learner, ...]) -> ForgeDocument:
     achievement = next(
         achievement
         for institution in catalogue

@@ -97,9 +97,7 @@ def _choose(rule: _Rule, candidates: list[_Candidate]) -> Showcase:
     found = next((one for one in ordered if rule.test(one)), None)
     if found is None:
         raise ValueError(f"the plan has no award to show as {rule.state!r}")
-    return Showcase(
-        state=rule.state, award=found.handle, expected=rule.expected, sentence=rule.sentence
-    )
+    return Showcase(state=rule.state, award=found.handle, expected=rule.expected, sentence=rule.sentence)
 
 
 def _forged(forgery: ForgeDocument) -> Showcase:

@@ -23,9 +23,7 @@ def make_router(node: Node) -> APIRouter:
     """Make the router over the parts of *node*."""
     router = APIRouter(prefix="/v1/achievements", tags=["achievements"])
 
-    @router.post(
-        "", status_code=201, openapi_extra=body_of("Publication", None, example.PUBLICATION)
-    )
+    @router.post("", status_code=201, openapi_extra=body_of("Publication", None, example.PUBLICATION))
     async def publish(request: Request) -> Response:
         """Publish a micro-credential's template, or its next edition when the code is known.
 
@@ -50,9 +48,7 @@ def make_router(node: Node) -> APIRouter:
     @router.get("")
     def published(
         institution: Annotated[str | None, Query(description="Slug of an institution.")] = None,
-        after: Annotated[
-            str, Query(description="Cursor: «next» of the page before.", max_length=300)
-        ] = "",
+        after: Annotated[str, Query(description="Cursor: «next» of the page before.", max_length=300)] = "",
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     ) -> Response:
         """List published micro-credentials, page by page."""

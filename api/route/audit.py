@@ -28,7 +28,9 @@ def make_router(node: Node, policy: Policy) -> APIRouter:
 
     @router.get("/v1/audit/statuses")
     def statuses(
-        after: Annotated[str, Query(description="Aggregate id of the last item of the page before.", max_length=32)] = "",
+        after: Annotated[
+            str, Query(description="Aggregate id of the last item of the page before.", max_length=32)
+        ] = "",
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
     ) -> Response:
         """Every award's served facts in order of aggregate id, page by page."""
@@ -65,7 +67,9 @@ def make_router(node: Node, policy: Policy) -> APIRouter:
     @router.get("/log/policy")
     def policy_file() -> Response:
         """A C2SP tlog-policy with this log's key and its anchors'. Check it elsewhere before you trust it."""
-        return Response(format_policy(policy), headers={"Cache-Control": "no-store"}, media_type="text/plain; charset=utf-8")
+        return Response(
+            format_policy(policy), headers={"Cache-Control": "no-store"}, media_type="text/plain; charset=utf-8"
+        )
 
     return router
 
@@ -78,5 +82,3 @@ def _key(after: str) -> bytes:
     except ValueError as error:
         message = "after is an aggregate id of 32 hexadecimal digits"
         raise InvalidRequestError(message, errors=(FieldError(message, parameter="after"),)) from error
-
-

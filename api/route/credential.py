@@ -66,12 +66,8 @@ def make_router(node: Node) -> APIRouter:  # noqa: C901, PLR0915  one closure pe
     @router.get("/{id}/status", openapi_extra={"x-public": True})
     def status(
         id: str,
-        at: Annotated[
-            str | None, Query(description="Was it valid at this instant (RFC 3339, or a date)?")
-        ] = None,
-        known_at: Annotated[
-            str | None, Query(description="By what the log knew at this instant.")
-        ] = None,
+        at: Annotated[str | None, Query(description="Was it valid at this instant (RFC 3339, or a date)?")] = None,
+        known_at: Annotated[str | None, Query(description="By what the log knew at this instant.")] = None,
     ) -> Response:
         """What is true of an award now, or was at an instant. Needs no account and shows nothing personal."""
         answer = node.statuses.status(id, at=parse_instant(at, "at"), known_at=parse_instant(known_at, "known_at"))
@@ -112,9 +108,7 @@ def make_router(node: Node) -> APIRouter:  # noqa: C901, PLR0915  one closure pe
         )
         return _changed(id, outcome)
 
-    @router.delete(
-        "/{id}/suspension", openapi_extra=body_of("Reinstatement", None, {}, required=False)
-    )
+    @router.delete("/{id}/suspension", openapi_extra=body_of("Reinstatement", None, {}, required=False))
     async def reinstate(request: Request, id: str) -> Response:
         """End a suspension."""
         value, raw = await read_json(request, node.settings.max_body_bytes, empty={})

@@ -122,9 +122,7 @@ def make_router(node: Node) -> APIRouter:  # noqa: C901, PLR0915  one closure pe
         """Bring a new signing key into force and retire the one before."""
 
         def command(_: object) -> _Command:
-            return lambda actor, submission: node.registry.rotate_key(
-                slug=slug, actor=actor, request=submission
-            )
+            return lambda actor, submission: node.registry.rotate_key(slug=slug, actor=actor, request=submission)
 
         return await write(request, 201, command, empty={})
 
@@ -197,9 +195,7 @@ def make_router(node: Node) -> APIRouter:  # noqa: C901, PLR0915  one closure pe
                 "institution": slug,
                 "expires_at": now + timedelta(days=new.days),
             }
-            return Response(
-                msgspec.json.encode(answer), 201, {"Cache-Control": "no-store"}, media_type=JSON
-            )
+            return Response(msgspec.json.encode(answer), 201, {"Cache-Control": "no-store"}, media_type=JSON)
 
         return await run_in_threadpool(work)
 

@@ -23,7 +23,10 @@ STYLE_CACHE = {"Cache-Control": "public, max-age=3600"}
 
 
 def make_router(
-    renderer: PageRenderer, verification: Verification, samples: Callable[[], tuple[Sample, ...]], now: Callable[[], datetime]
+    renderer: PageRenderer,
+    verification: Verification,
+    samples: Callable[[], tuple[Sample, ...]],
+    now: Callable[[], datetime],
 ) -> APIRouter:
     """Make the router of the pages."""
     router = APIRouter(include_in_schema=False)
