@@ -6,11 +6,13 @@
     witness south south.example/witness+81aa...+BKf...
     group both all north south
     quorum both
-    tsa dfn MIID...base64 of the authority's DER certificate...
+    tsa dfn MIID...base64 of the authority's signing certificate, DER...
+    tsa dfn MIIE...the one that issued it, and so on up to a self-signed one...
 
 Lines as in C2SP tlog-policy, and one of our own: `tsa` names an RFC 3161 authority, under the name
-that the log gives its anchors. URLs after a key are allowed and not used: nothing here reaches
-for the network.
+that the log gives its anchors. Its lines are a chain, signing certificate first; a self-signed
+certificate closes it, so that a later line of that name starts another (the authority's next key).
+URLs after a key are allowed and not used: nothing here reaches for the network.
 
 Source: C2SP tlog-policy; docs/spec/policy.md.
 """
@@ -53,10 +55,24 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A time-stamping authority: the log's name for it, its certificate."""
+    """A time-stamping authority.
+
+    Attributes:
+        name: What the log calls it.
+        certificate: Its signing certificate; no other signer's tokens count.
+        chain: What issued that, nearest first, the self-signed root last; empty if the signing
+            certificate is self-signed.
+    """
 
     name: str
     certificate: x509.Certificate
+    chain: tuple[x509.Certificate, ...] = ()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the chain ends in a self-signed certificate, as it has to for any token."""
+        last = self.chain[-1] if self.chain else self.certificate
+        return last.issuer == last.subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +109,8 @@ def parse_policy(text: str) -> Policy:
 
     Raises:
         PolicyError: A line is unknown or malformed, a name is used twice or not defined above,
-            a quorum cannot be met or is given twice. The pointer is `line N`.
+            a quorum is given twice, or an authority's
+            certificates do not end in a self-signed one. The pointer is `line N`.
 
     Source: C2SP tlog-policy.
     """
@@ -110,6 +127,9 @@ def parse_policy(text: str) -> Policy:
         if read is None or quorums > 1:
             raise PolicyError(f"unknown or repeated line {words[0][:40]!r}", f"line {number}")
         policy = _read_line(read, policy, words[1:], number)
+    open_chain = next((one.name for one in policy.authorities if not one.is_closed), None)
+    if open_chain is not None:
+        raise PolicyError(f"the certificates of {open_chain[:40]!r} do not end in a self-signed one")
     return policy
 
 
@@ -121,7 +141,8 @@ def format_policy(policy: Policy) -> str:
         lines.append(f"group {group.name} {group.threshold} {' '.join(group.members)}")
     if policy.quorum != NO_QUORUM:
         lines.append(f"quorum {policy.quorum}")
-    lines += [f"tsa {one.name} {_certificate_text(one)}" for one in policy.authorities]
+    for one in policy.authorities:
+        lines += [f"tsa {one.name} {_certificate_text(link)}" for link in (one.certificate, *one.chain)]
     return "".join(line + "\n" for line in lines)
 
 
@@ -225,8 +246,20 @@ def _read_authority(policy: Policy, words: Sequence[str]) -> Policy:
     _require_words(words, 2, 2)
     if _NAME.fullmatch(words[0]) is None:
         raise PolicyError("a name of more than 128 characters or with a number sign")
-    authority = Authority(words[0], x509.load_der_x509_certificate(decode_base64(words[1])))
-    return replace(policy, authorities=(*policy.authorities, authority))
+    certificate = x509.load_der_x509_certificate(decode_base64(words[1]))
+    last = policy.authorities[-1] if policy.authorities else None
+    if last is None or last.name != words[0] or last.is_closed:
+        authority, kept = Authority(words[0], certificate), policy.authorities
+    else:
+        authority = replace(last, chain=(*last.chain, certificate))
+        kept = policy.authorities[:-1]
+    _require_names(certificate)
+    return replace(policy, authorities=(*kept, authority))
+
+
+def _require_names(certificate: x509.Certificate) -> None:
+    """Raise ValueError here, where the line is known, if the certificate's names cannot be read."""
+    _ = (certificate.issuer, certificate.subject)
 
 
 _LINES: Final[dict[str, Callable[[Policy, Sequence[str]], Policy]]] = {
@@ -268,5 +301,5 @@ def _require_new_name(policy: Policy, name: str) -> None:
         raise PolicyError(f"the name {name[:40]!r} cannot be used, or is used twice")
 
 
-def _certificate_text(authority: Authority) -> str:
-    return b64encode(authority.certificate.public_bytes(Encoding.DER)).decode()
+def _certificate_text(certificate: x509.Certificate) -> str:
+    return b64encode(certificate.public_bytes(Encoding.DER)).decode()

@@ -82,9 +82,7 @@ def parse_json(data: bytes, *, max_bytes: int) -> Json:
     except UnicodeDecodeError as error:
         raise JsonError(f"byte {error.start} is not UTF-8") from error
     except json.JSONDecodeError as error:
-        raise JsonError(
-            f"not JSON: {error.msg} in line {error.lineno} column {error.colno}"
-        ) from error
+        raise JsonError(f"not JSON: {error.msg} in line {error.lineno} column {error.colno}") from error
     except RecursionError as error:
         raise TooLargeError(f"nested deeper than {MAX_DEPTH} levels") from error
     return _settle(raw, "", 0)
@@ -99,9 +97,7 @@ def pointer_to(pointer: str, step: str | int) -> str:
 def first_difference(left: Json, right: Json, pointer: str = "") -> str | None:
     """Return the pointer of the first place where two values differ; None if they are equal."""
     if isinstance(left, dict) and isinstance(right, dict) and left.keys() == right.keys():
-        found = (
-            first_difference(left[name], right[name], pointer_to(pointer, name)) for name in left
-        )
+        found = (first_difference(left[name], right[name], pointer_to(pointer, name)) for name in left)
     elif isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
         items = enumerate(zip(left, right, strict=True))
         found = (first_difference(one, two, pointer_to(pointer, at)) for at, (one, two) in items)

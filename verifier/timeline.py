@@ -92,9 +92,7 @@ def read_timeline(entries: Sequence[Entry]) -> Timeline:
     owner = history[0].originator if history else None
     for version, entry in enumerate(history, 1):
         if entry.originator != owner or entry.version != version:
-            raise HistoryError(
-                f"version {entry.version} of {entry.originator} where {version} is due"
-            )
+            raise HistoryError(f"version {entry.version} of {entry.originator} where {version} is due")
     try:
         events = [_read(entry) for entry in history]
         edition = parse_edition(last)

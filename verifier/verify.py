@@ -27,6 +27,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from anchoring.cosignature import CosignatureVerifier
 from verifier.bundle import Bundle
 from verifier.checks import anchor, dates, genuine, issuer, log, status, time
 from verifier.checks.time import Asked
@@ -177,8 +178,9 @@ def _judge_log(evidence: Evidence, policy: Policy, asked: Asked, proved: Proved)
     # 4. Cosignatures.
     seen, proved.cosigned = time.judge_cosignatures(proved.trusted, proved.state, policy)
     # 5. Anchors.
+    operator = None if proved.state is None else CosignatureVerifier(proved.state.cosigner)
     anchors, proved.anchors = anchor.judge_anchors(
-        evidence, proved.trusted, policy, entries_proved=proved.entries is not None
+        evidence, proved.trusted, policy, operator, entries_proved=proved.entries is not None
     )
     # 6. Freshness.
     fresh, proved.instant = time.judge_freshness(proved.cosigned, policy, asked)

@@ -3,6 +3,8 @@
 The sentences are for people who have never heard of a log: one plain statement each, the date in
 words, what to do where something can be done. Values go in by name; whoever shows a sentence in
 HTML escapes it, since names in it come from the proved directory and from the input.
+
+Longer than other modules because it is one table, which translators read as a whole.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def test_report_is_invalid_when_the_document_brings_its_own_did_key() -> None:
 
 
 @pytest.mark.parametrize(
-    ("issuer", "method"),
+    "issuer, method",
     [
         ("did:web:other.example", f"{DID}#key-1"),
         (DID, f"{DID}#key-2"),
@@ -134,7 +134,7 @@ def status_entries(**changes: Any) -> dict[str, Any]:  # noqa: ANN401  (any memb
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "reason"),
+    "words, code, reason",
     [
         ({"id": f"{BASE}/verify/{public_id(ISSUED, b'o' * 16)}"}, "genuine.id", "id_differs"),
         ({"id": "urn:uuid:1"}, "genuine.id", "id_differs"),

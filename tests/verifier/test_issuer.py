@@ -113,7 +113,7 @@ def test_report_is_invalid_when_the_key_is_not_one_of_the_issuers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("member", "moment", "reason"),
+    "member, moment, reason",
     [
         ("valid_from", ISSUED + HOUR, "key_not_yet_valid"),
         ("retired_at", ISSUED - HOUR, "key_retired"),

@@ -464,7 +464,7 @@ def test_report_counts_a_witnesss_cosignature_as_an_anchor(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "state", "reason"),
+    "changes, state, reason",
     [
         ({"name": "w2"}, State.UNKNOWN, "anchor_misnamed"),
         ({"token": b64("— w AAAAAAA=\n".encode())}, State.FAILED, "anchor_wrong"),

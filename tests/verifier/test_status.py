@@ -106,7 +106,7 @@ def test_report_is_invalid_when_suspended_and_valid_when_reinstated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("day", "verdict"),
+    "day, verdict",
     [
         (APRIL - timedelta(days=1), Verdict.VALID),
         (APRIL, Verdict.INVALID),

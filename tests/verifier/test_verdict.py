@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from string import Formatter
 
 import pytest
@@ -21,7 +22,8 @@ from verifier.wording import REASONS, SENTENCES, Coded, Text, say
 Change = Callable[[Check], Check]
 
 
-def valid_checks() -> list[Check]:
+@cache
+def valid_checks() -> tuple[Check, ...]:
     log = SmallLog()
     award = log.issue()
     log.publish(ISSUED + timedelta(minutes=1))
@@ -29,25 +31,22 @@ def valid_checks() -> list[Check]:
     log.publish(NOW, witnessed=NOW)
     report = judge(log.bundle(award), log.policy(witness=True, tsa=True))
     assert report.verdict is Verdict.VALID
-    return list(report.checks)
-
-
-VALID = valid_checks()
+    return report.checks
 
 
 @pytest.mark.parametrize("code", PLAN)
-@pytest.mark.parametrize(("state", "verdict"), [(State.FAILED, Verdict.INVALID), (State.UNKNOWN, Verdict.UNKNOWN)])
+@pytest.mark.parametrize("state, verdict", [(State.FAILED, Verdict.INVALID), (State.UNKNOWN, Verdict.UNKNOWN)])
 def test_verdict_flips_when_one_check_does_not_pass(code: str, state: State, verdict: Verdict) -> None:
-    changed = [replace(check, state=state) if check.code == code else check for check in VALID]
+    changed = [replace(check, state=state) if check.code == code else check for check in valid_checks()]
 
-    assert decide(VALID, PLAN) is Verdict.VALID
+    assert decide(valid_checks(), PLAN) is Verdict.VALID
     assert decide(changed, PLAN) is verdict
 
 
 @pytest.mark.parametrize("code", PLAN)
 def test_verdict_is_unknown_when_one_check_is_missing_or_doubled(code: str) -> None:
-    missing = [check for check in VALID if check.code != code]
-    doubled = [*VALID, next(check for check in VALID if check.code == code)]
+    missing = [check for check in valid_checks() if check.code != code]
+    doubled = [*valid_checks(), next(check for check in valid_checks() if check.code == code)]
 
     assert decide(missing, PLAN) is Verdict.UNKNOWN
     assert decide(doubled, PLAN) is Verdict.UNKNOWN
@@ -55,7 +54,9 @@ def test_verdict_is_unknown_when_one_check_is_missing_or_doubled(code: str) -> N
 
 @pytest.mark.parametrize("code", PLAN)
 def test_verdict_is_unknown_when_a_required_check_is_skipped(code: str) -> None:
-    changed = [replace(check, state=State.SKIPPED, required=True) if check.code == code else check for check in VALID]
+    changed = [
+        replace(check, state=State.SKIPPED, required=True) if check.code == code else check for check in valid_checks()
+    ]
     assert decide(changed, PLAN) is Verdict.UNKNOWN
 
 
@@ -66,7 +67,7 @@ def test_verdict_is_unknown_when_there_are_no_checks() -> None:
 
 @given(st.lists(st.sampled_from(State), min_size=len(PLAN), max_size=len(PLAN)))
 def test_verdict_is_valid_only_when_nothing_failed_or_is_unknown(states: list[State]) -> None:
-    checks = [replace(check, state=state) for check, state in zip(VALID, states, strict=True)]
+    checks = [replace(check, state=state) for check, state in zip(valid_checks(), states, strict=True)]
 
     verdict = decide(checks, PLAN)
 

@@ -10,10 +10,12 @@ Source: RFC 3161; RFC 9162 section 2.1.4; docs/spec/evidence.md.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from anchoring.cosignature import CosignatureVerifier
 from anchoring.error import AnchoringError, MalformedError, SignatureError
 from anchoring.note import Note, NoteSignature, parse_note, parse_signature_line
 from anchoring.rfc3161 import verify_rfc3161
@@ -22,7 +24,7 @@ from verifier.checks.log import ENTRIES, KNOWN, TrustedCheckpoint, trust_note
 from verifier.checks.time import cosigned_at
 from verifier.error import FormatError
 from verifier.evidence import Anchor, Evidence
-from verifier.policy import Policy
+from verifier.policy import Authority, Policy
 from verifier.report import Check, failed, not_judged, passed, skipped, unknown
 from verifier.wire import format_instant, parse_instant
 
@@ -58,7 +60,12 @@ class _MisnamedError(Exception):
 
 
 def judge_anchors(
-    evidence: Evidence, trusted: TrustedCheckpoint | None, policy: Policy, *, entries_proved: bool
+    evidence: Evidence,
+    trusted: TrustedCheckpoint | None,
+    policy: Policy,
+    operator: CosignatureVerifier | None,
+    *,
+    entries_proved: bool,
 ) -> tuple[Check, Anchors]:
     """Step 5: which independent time stamps cover the record, and are they good?"""
     if trusted is None or not entries_proved:
@@ -66,6 +73,7 @@ def judge_anchors(
     try:
         sizes = [_prove_place(anchor, evidence, trusted, policy) for anchor in evidence.anchors]
         _require_newest(evidence.anchored_size, sizes)
+        _require_good_lines(evidence.anchors, policy, operator)
         words = [_token_time(anchor, policy) for anchor in evidence.anchors]
     except (AnchoringError, FormatError) as error:
         return failed(ANCHORS, "anchor_wrong", detail=str(error), looked_at=_PLACE), Anchors()
@@ -79,9 +87,7 @@ def judge_anchors(
     return _summarise(proved, sizes, trusted)
 
 
-def _summarise(
-    proved: tuple[ProvedAnchor, ...], sizes: list[int], trusted: TrustedCheckpoint
-) -> tuple[Check, Anchors]:
+def _summarise(proved: tuple[ProvedAnchor, ...], sizes: list[int], trusted: TrustedCheckpoint) -> tuple[Check, Anchors]:
     if not sizes:
         return skipped(ANCHORS, "not_anchored", looked_at=_PLACE), Anchors()
     tail = trusted.checkpoint.size - max(sizes)
@@ -95,9 +101,7 @@ def _summarise(
     return check, Anchors(proved, tail)
 
 
-def _prove_place(
-    anchor: Anchor, evidence: Evidence, trusted: TrustedCheckpoint, policy: Policy
-) -> int:
+def _prove_place(anchor: Anchor, evidence: Evidence, trusted: TrustedCheckpoint, policy: Policy) -> int:
     """Tie an anchored checkpoint to the log and the credential; return its size.
 
     Raises:
@@ -131,6 +135,19 @@ def _require_newest(anchored_size: int | None, sizes: list[int]) -> None:
         raise MalformedError(f"anchored_size {anchored_size} is not that of the newest anchor")
 
 
+def _require_good_lines(anchors: Sequence[Anchor], policy: Policy, operator: CosignatureVerifier | None) -> None:
+    """Check known cosigners' lines on the anchored notes; nothing follows from good ones.
+
+    Raises:
+        SignatureError: One was altered.
+    """
+    keys = [key for _, key in policy.witnesses] + ([] if operator is None else [operator])
+    for anchor in anchors:
+        note = parse_note(anchor.checkpoint.encode())
+        for key in keys:
+            cosigned_at(note, key)
+
+
 def _token_time(anchor: Anchor, policy: Policy) -> datetime | None:
     """Return the time a trusted party vouches for; None if the policy does not name the party.
 
@@ -153,7 +170,7 @@ def _stamped_at(anchor: Anchor, policy: Policy) -> datetime | None:
     misnamed: str | None = None
     for authority in policy.authorities:
         try:
-            time = verify_rfc3161(anchor.token, message, authority.certificate)
+            time = _verify_token(anchor.token, message, authority)
         except AnchoringError as error:
             wrong = error if authority.name == anchor.name else wrong
         else:
@@ -165,6 +182,16 @@ def _stamped_at(anchor: Anchor, policy: Policy) -> datetime | None:
     if wrong is not None:
         raise wrong
     return None
+
+
+def _verify_token(token: bytes, message: bytes, authority: Authority) -> datetime:
+    return verify_rfc3161(
+        token,
+        message,
+        authority.certificate,
+        intermediates=authority.chain[:-1],
+        roots=authority.chain[-1:],
+    )
 
 
 def _cosigned_at(anchor: Anchor, policy: Policy) -> datetime | None:

@@ -110,9 +110,7 @@ def judge_recorded(
     return failed(RECORDED, case, detail=detail, looked_at=place)
 
 
-def judge_signer(
-    document: Document | None, record: Record | None, timeline: Timeline | None
-) -> Check:
+def judge_signer(document: Document | None, record: Record | None, timeline: Timeline | None) -> Check:
     """Step 11d: does the document name the issuer and key that the ledger names?"""
     if document is None or record is None or timeline is None:
         return not_judged(SIGNER, FORM if document is None else "issuer.known")

@@ -104,9 +104,7 @@ def judge_checkpoint(evidence: Evidence, policy: Policy) -> tuple[Check, Trusted
     return passed(KNOWN, case, log=checkpoint.origin, detail=detail, looked_at=place), trusted
 
 
-def judge_entries(
-    evidence: Evidence, trusted: TrustedCheckpoint | None
-) -> tuple[Check, tuple[Entry, ...] | None]:
+def judge_entries(evidence: Evidence, trusted: TrustedCheckpoint | None) -> tuple[Check, tuple[Entry, ...] | None]:
     """Step 2: is every entry of the file in the log, and in order?"""
     if trusted is None:
         return not_judged(ENTRIES, KNOWN), None
@@ -115,16 +113,12 @@ def judge_entries(
             prove_entry(proved, trusted.checkpoint)
         entries = tuple(parse_entry(proved.entry) for proved in evidence.entries)
     except AnchoringError as error:
-        return failed(
-            ENTRIES, "entry_not_in_log", detail=str(error), looked_at="evidence/entries"
-        ), None
+        return failed(ENTRIES, "entry_not_in_log", detail=str(error), looked_at="evidence/entries"), None
     detail = f"{len(entries)} entries at {[proved.index for proved in evidence.entries]}"
     return passed(ENTRIES, "entries_in_log", detail=detail, looked_at="evidence/entries"), entries
 
 
-def judge_state(
-    evidence: Evidence, trusted: TrustedCheckpoint | None
-) -> tuple[Check, StateCommitment | None]:
+def judge_state(evidence: Evidence, trusted: TrustedCheckpoint | None) -> tuple[Check, StateCommitment | None]:
     """Step 3: is the state commitment the very last entry, so that no later one exists?"""
     if trusted is None:
         return not_judged(STATE, KNOWN), None

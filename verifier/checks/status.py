@@ -37,9 +37,7 @@ SUCCESSOR: Final = "status.successor"
 SUSPENSION: Final = "status.suspension"
 
 
-def judge_history(
-    evidence: Evidence, entries: tuple[Entry, ...] | None
-) -> tuple[Check, Timeline | None]:
+def judge_history(evidence: Evidence, entries: tuple[Entry, ...] | None) -> tuple[Check, Timeline | None]:
     """Step 7: are these all the events of this very credential, in order?"""
     if entries is None:
         return not_judged(HISTORY, ENTRIES), None
@@ -128,9 +126,7 @@ def judge_suspension(timeline: Timeline | None, as_of: datetime | None) -> Check
         return passed(SUSPENSION, "not_suspended", looked_at=place)
     why = Coded(held.reason)
     detail = f"reason {held.reason}, recorded {held.recorded_at.isoformat()}"
-    return failed(
-        SUSPENSION, "suspended", date=held.effective_at, why=why, detail=detail, looked_at=place
-    )
+    return failed(SUSPENSION, "suspended", date=held.effective_at, why=why, detail=detail, looked_at=place)
 
 
 def judge_successor(timeline: Timeline | None, successor: Successor | None, owner: UUID) -> Check:
@@ -151,6 +147,4 @@ def judge_successor(timeline: Timeline | None, successor: Successor | None, owne
 def _prove_chunk(proved: ProvedChunk, leaf: int, size: int, root: bytes) -> None:
     if proved.leaf != leaf:
         raise ProofError(f"chunk {proved.leaf} where {leaf} is due")
-    verify_inclusion(
-        leaf=leaf_hash(proved.chunk), index=leaf, size=size, proof=proved.proof, root=root
-    )
+    verify_inclusion(leaf=leaf_hash(proved.chunk), index=leaf, size=size, proof=proved.proof, root=root)

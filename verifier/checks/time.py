@@ -121,9 +121,7 @@ def cosigned_at(note: Note, key: CosignatureVerifier) -> datetime | None:
     return key.verify(note)
 
 
-def judge_freshness(
-    cosigned: Cosigned | None, policy: Policy, asked: Asked
-) -> tuple[Check, datetime | None]:
+def judge_freshness(cosigned: Cosigned | None, policy: Policy, asked: Asked) -> tuple[Check, datetime | None]:
     """Step 6: when was this the latest state, and does that reach the instant asked about?
 
     Returns:
@@ -143,14 +141,10 @@ def judge_freshness(
     if instant > asked.now + CLOCK_SKEW:
         return unknown(FRESH, "time_ahead", detail=format_instant(instant), looked_at=_PLACE), None
     if reaching:
-        return passed(
-            FRESH, case, instant=instant, detail=_age(instant, asked), looked_at=_PLACE
-        ), instant
+        return passed(FRESH, case, instant=instant, detail=_age(instant, asked), looked_at=_PLACE), instant
     case = "ends_before" if asked.max_age is None else "stale"
     age = asked.now - instant
-    return unknown(
-        FRESH, case, instant=instant, age=age, detail=_age(instant, asked), looked_at=_PLACE
-    ), instant
+    return unknown(FRESH, case, instant=instant, age=age, detail=_age(instant, asked), looked_at=_PLACE), instant
 
 
 def _witnessed_at(cosigned: Cosigned, policy: Policy) -> datetime | None:
