@@ -111,12 +111,13 @@ class Evidences:
     def _attempt(self, public_id: str) -> dict[str, Any] | None:
         """Make the file, or None when the log is not (or no longer) where it has to be."""
         facts = self._facts(public_id)
-        snapshot = self._log.snapshot()
+        try:
+            snapshot = self._log.snapshot()
+        except NotReadyError:  # the very first checkpoint is still to come
+            return None
         positions = [*(event.position for event in facts.events), self._edition_position(facts)]
         indices = [self._log.index_of(position) for position in positions]
-        placed = [
-            index for index in indices if index is not None and index < snapshot.checkpoint.size
-        ]
+        placed = [index for index in indices if index is not None and index < snapshot.checkpoint.size]
         if len(placed) != len(positions):
             return None
         parts = self._state_parts(facts, snapshot)
@@ -156,15 +157,9 @@ class Evidences:
         }
 
     def _anchor_parts(self, snapshot: LogSnapshot, index: int) -> dict[str, Any]:
-        anchors = [
-            anchor for anchor in self._log.anchors() if anchor.size <= snapshot.checkpoint.size
-        ]
+        anchors = [anchor for anchor in self._log.anchors() if anchor.size <= snapshot.checkpoint.size]
         covering = [anchor for anchor in anchors if anchor.size > index]
-        chosen = (
-            covering
-            if len(covering) <= MAX_ANCHORS
-            else [*covering[: MAX_ANCHORS - 1], covering[-1]]
-        )
+        chosen = covering if len(covering) <= MAX_ANCHORS else [*covering[: MAX_ANCHORS - 1], covering[-1]]
         return {
             "anchors": [_anchor(snapshot, anchor, index) for anchor in chosen],
             "anchored_size": max((anchor.size for anchor in chosen), default=None),

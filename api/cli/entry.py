@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
+import traceback
 
-import click
 import typer
 
 from anchoring.error import AnchoringError
@@ -29,6 +30,7 @@ EXPECTED = (
     ApiError,
     SettingError,
     IdentityError,
+    sqlite3.Error,
     OSError,
 )
 
@@ -43,9 +45,9 @@ def make_app() -> typer.Typer:
     )
     app.command("serve")(serve.serve)
     app.command("demo")(demo_command.demo)
-    app.command("verify", epilog=EXIT_CODES)(verify_command.verify)
-    app.command("audit", epilog=EXIT_CODES)(audit_command.audit)
-    app.command("fsck", epilog=EXIT_CODES)(maintenance.fsck)
+    app.command("verify")(verify_command.verify)
+    app.command("audit")(audit_command.audit)
+    app.command("fsck")(maintenance.fsck)
     app.command("rebuild")(maintenance.rebuild)
     app.command("anchor")(maintenance.anchor)
     app.command("erase")(operator.erase)
@@ -53,21 +55,41 @@ def make_app() -> typer.Typer:
     app.add_typer(operator.keys_app, name="keys")
     app.add_typer(operator.access_app, name="access")
     app.add_typer(trust_app, name="trust")
+    _explain_exit_codes(app)
     return app
+
+
+def _explain_exit_codes(app: typer.Typer) -> None:
+    """Put the meaning of the exit codes under the help of every command."""
+    for command in app.registered_commands:
+        command.epilog = EXIT_CODES
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            _explain_exit_codes(group.typer_instance)
 
 
 def main() -> None:
     """Run the command and exit with a code that means something."""
     try:
         code = make_app()(standalone_mode=False)
-    except click.UsageError as error:
-        error.show()
+    except typer.TyperException as error:
+        _show_usage(error)
         sys.exit(Exit.USAGE)
-    except click.exceptions.Abort:
+    except (typer.Abort, KeyboardInterrupt):
         sys.exit(Exit.FAILURE)
     except EXPECTED as error:
         Terminal().say(f"error: {error}")
         sys.exit(Exit.FAILURE)
-    except KeyboardInterrupt:
+    except Exception:  # noqa: BLE001  a defect of ours; Python's own exit code, 1, would say «invalid»
+        traceback.print_exc()
         sys.exit(Exit.FAILURE)
     sys.exit(code if isinstance(code, int) else Exit.VALID)
+
+
+def _show_usage(error: typer.TyperException) -> None:
+    """Say what is wrong with the call, in the library's words where it has a way to print them."""
+    show = getattr(error, "show", None)
+    if callable(show):
+        show()
+    else:
+        Terminal().say(f"error: {error}")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Final
 
 import typer
@@ -55,6 +57,7 @@ def serve(  # noqa: PLR0913  one option per choice
 
     server = uvicorn.Server(_config(starting, host, port))
     preparing = threading.Thread(target=_guarded, args=(prepare, starting, server, terminal), name="cairn-start")
+    _stop_on_signal(server)
     preparing.start()
     server.run()
     preparing.join()
@@ -62,6 +65,20 @@ def serve(  # noqa: PLR0913  one option per choice
         close()
     if starting.failure is not None:
         raise typer.Exit(Exit.FAILURE)
+
+
+def _stop_on_signal(server: uvicorn.Server) -> None:
+    """Let a signal end the server and nothing else.
+
+    When uvicorn has stopped it raises the signal again, for the handler that stood before its own; Python's would end
+    the process there, before anything is closed.
+    """
+
+    def stop(_: int, __: FrameType | None) -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
 
 
 def _settings(data: Path, host: str, port: int, *, demo: bool) -> Settings:
