@@ -1,7 +1,7 @@
 """Rebuilds: a view is folded again from the first event while the old generation goes on serving.
 
 1. Take the right to make generations; clean up what an interrupted rebuild left.
-2. Make an empty generation and apply all events to it, without flushing.
+2. Make an empty generation and apply all events to it, without flushing, and again those that came meanwhile.
 3. Hold the old generation's write lock, so that nobody moves it, and apply what it has and the new one lacks.
 4. Flush the new generation, close it, and let ``CURRENT`` name it.
 5. Remove older generations that were retired long enough ago.
@@ -26,6 +26,10 @@ from projections.view import GRACE_SECONDS, View
 
 BATCH_EVENTS: Final = 5_000
 """Events a transaction. Source: performance notes; larger batches gain nothing."""
+
+ROUNDS: Final = 3
+"""How often to go as far as the store has come meanwhile before the lock is taken. Each round is short against the one
+before it, and their number is fixed, so that a busy ledger does not keep a rebuild going for ever."""
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -100,31 +104,28 @@ class _Builder:
         self._position = 0
 
     def run(self, view: View) -> None:
-        while self._apply_next():
-            self._progress(Progress(view.name, self._position, self._source.newest()))
+        for _ in range(ROUNDS):
+            self._reach(
+                self._source.newest(), lambda newest: self._progress(Progress(view.name, self._position, newest))
+            )
         if not view.ready:
             self._swap(view)
             return
         with view.write() as old:
-            self._overtake(old.tracking().position)
+            self._reach(old.tracking().position, lambda _: None)
             self._swap(view)
 
-    def _overtake(self, position: int) -> None:
-        """Go at least as far as the old generation, or to the end of a source that does not reach that far."""
-        while self._position < position and self._apply_next():
-            pass
+    def _reach(self, newest: int, reached: Callable[[int], None]) -> None:
+        """Apply events as far as *newest*, or to the end of a source that does not reach that far."""
+        while self._position < newest and (batch := self._source.read(self._position, BATCH_EVENTS)):
+            self._fresh.apply(batch, self._projection.apply, after=self._position)
+            self._position = batch[-1].position
+            reached(newest)
 
     def _swap(self, view: View) -> None:
         self._fresh.flush()
         self._fresh.close()
         view.make_current(self._fresh.name)
-
-    def _apply_next(self) -> bool:
-        batch = self._source.read(self._position, BATCH_EVENTS)
-        if batch:
-            self._fresh.apply(batch, self._projection.apply, after=self._position)
-            self._position = batch[-1].position
-        return bool(batch)
 
 
 def disagreement(view: View, source: EventSource) -> str | None:

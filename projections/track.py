@@ -90,5 +90,5 @@ class Track:
         now = self._wall_clock()
         if now - self._tidied >= GRACE_SECONDS:
             self._tidied = now
-            with suppress(RebuildRunningError), self.view.exclusive():
+            with suppress(RebuildRunningError), self.view.exclusive(patience_seconds=0):
                 self.view.clean(now)

@@ -37,7 +37,10 @@ CHECK_SECONDS: Final = 0.1
 """How long a reader may serve a generation after another process retired it."""
 GRACE_SECONDS: Final = 60
 """How long the files of a retired generation stay, for a process that read ``CURRENT`` and is about to open them."""
-OPEN_ATTEMPTS: Final = 10
+PATIENCE_SECONDS: Final = 1
+"""How long to wait for the right to make generations; tidying up takes milliseconds, a rebuild longer than this."""
+LOCK_POLL_SECONDS: Final = 0.01
+SWAP_ATTEMPTS: Final = 10
 _NAME: Final = re.compile(r"v([0-9]+)-([0-9]{6,})", re.ASCII)
 
 
@@ -132,7 +135,7 @@ class View:
     @contextmanager
     def write(self) -> Iterator[Write]:
         """Hold the write transaction of the generation that is current while it is held. Raises as :meth:`apply`."""
-        for _ in range(OPEN_ATTEMPTS):
+        for _ in range(SWAP_ATTEMPTS):
             generation = self._current()
             with generation.write() as write:
                 self._refresh()
@@ -143,19 +146,23 @@ class View:
         raise ViewError(message)
 
     @contextmanager
-    def exclusive(self) -> Iterator[None]:
+    def exclusive(self, patience_seconds: float = PATIENCE_SECONDS) -> Iterator[None]:
         """Hold the right to make and remove generations, against every process; the system frees it if we die.
+
+        Args:
+            patience_seconds: How long to wait for somebody who is only tidying up.
 
         Raises:
             RebuildRunningError: Somebody else holds it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
+        deadline = self._monotonic() + patience_seconds
         with (self.path / "rebuild.lock").open("ab") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                message = f"view {self.name} is being rebuilt already"
-                raise RebuildRunningError(message) from error
+            while not _try_lock(file.fileno()):
+                if self._monotonic() >= deadline:
+                    message = f"view {self.name} is being rebuilt already"
+                    raise RebuildRunningError(message)
+                time.sleep(LOCK_POLL_SECONDS)
             yield
 
     def make_generation(self) -> Generation:
@@ -236,10 +243,10 @@ class View:
 
     def _ensure_first(self) -> None:
         """Make an empty first generation; an empty view at position 0 is a consistent one."""
-        if self._current_name() is not None:
+        if self._stamp() is not None:
             return
         with suppress(RebuildRunningError), self.exclusive():
-            if self._current_name() is None:
+            if self._stamp() is None:
                 first = self.make_generation()
                 first.flush()
                 first.close()
@@ -253,21 +260,27 @@ class View:
         return status.st_ino, status.st_mtime_ns
 
     def _current_name(self) -> str | None:
+        """Return the name in ``CURRENT``; None when there is none, or it is damaged and a rebuild has to mend it."""
         try:
             name = (self.path / "CURRENT").read_text("ascii").strip()
-        except FileNotFoundError:
+        except (FileNotFoundError, UnicodeDecodeError):
             return None
-        _parse_name(name)
-        return name
+        return name if _NAME.fullmatch(name) else None
 
     def _names(self) -> list[str]:
         return [path.name for path in self.path.iterdir() if _NAME.fullmatch(path.name)]
 
 
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _parse_name(name: str) -> tuple[int, int]:
-    """Return version and number of a generation."""
+    """Return version and number of a generation; *name* is one."""
     match = _NAME.fullmatch(name)
-    if match is None:
-        message = f"{name!r} names no generation of a view"
-        raise ViewError(message)
+    assert match is not None  # noqa: S101  every caller has matched it
     return int(match[1]), int(match[2])

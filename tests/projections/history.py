@@ -76,9 +76,7 @@ def issued(institution: UUID, block: int = 0, index: int = 0, *, at: datetime = 
 
 def suspended(at: datetime, *, recorded: datetime | None = None) -> Credential.Suspended:
     """A suspension."""
-    return Credential.Suspended(
-        reason=Reason.UNDER_REVIEW, effective_at=at, note=None, recorded_at=recorded or at
-    )
+    return Credential.Suspended(reason=Reason.UNDER_REVIEW, effective_at=at, note=None, recorded_at=recorded or at)
 
 
 def reinstated(at: datetime, *, recorded: datetime | None = None) -> Credential.Reinstated:
@@ -88,9 +86,7 @@ def reinstated(at: datetime, *, recorded: datetime | None = None) -> Credential.
 
 def revoked(at: datetime, *, recorded: datetime | None = None) -> Credential.Revoked:
     """A revocation."""
-    return Credential.Revoked(
-        reason=Reason.INCORRECT_DATA, effective_at=at, note="cd" * 32, recorded_at=recorded or at
-    )
+    return Credential.Revoked(reason=Reason.INCORRECT_DATA, effective_at=at, note="cd" * 32, recorded_at=recorded or at)
 
 
 def replaced(at: datetime) -> Credential.Replaced:

@@ -69,7 +69,7 @@ def test_catalogue_pages_in_order_of_publication_when_listed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("identity", "body", "match"),
+    "identity, body, match",
     [
         (UUID(int=14), published(TARTU, "SOIL-1"), "has this code already"),
         (SOIL, published(TARTU, "SOIL-1"), "out of turn"),

@@ -65,5 +65,7 @@ def test_credential_status_names_the_event_when_its_bytes_are_not_an_event() -> 
 def test_credential_status_passes_over_unread_when_a_topic_is_not_its_own() -> None:
     history = History()
     history.add(CREDENTIAL, issued(INSTITUTION))
-    history.events.append(msgspec.structs.replace(history.events[0], position=2, topic="weather.changed.v1", state=b"?"))
+    history.events.append(
+        msgspec.structs.replace(history.events[0], position=2, topic="weather.changed.v1", state=b"?")
+    )
     assert len(fold(history).items()) == 1

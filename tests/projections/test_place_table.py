@@ -28,7 +28,7 @@ def test_place_table_keeps_other_keys_as_a_dict_does_when_they_change() -> None:
     assert table.get(b"r\x00\x00\x00\x02") is None
 
 
-@pytest.mark.parametrize(("key", "value"), [(b"p" + bytes(16), bytes(8)), (b"p123", b"12345678"), (b"p" + b"1" * 16, b"")])
+@pytest.mark.parametrize("key, value", [(b"p" + bytes(16), bytes(8)), (b"p123", b"12345678"), (b"p" + b"1" * 16, b"")])
 def test_place_table_refuses_when_a_place_moves_or_has_another_size(key: bytes, value: bytes) -> None:
     table = PlaceTable(1)
     table.put(b"p" + bytes(16), b"12345678")

@@ -92,7 +92,9 @@ def test_state_fold_commits_to_what_a_straightforward_fold_gives_when_history_va
                 while tree.blocks <= body["status_block"]:
                     tree.append_block()
         elif event.topic.startswith("credential."):
-            purpose = "revocation" if event.topic in {"credential.revoked.v1", "credential.replaced.v1"} else "suspension"
+            purpose = (
+                "revocation" if event.topic in {"credential.revoked.v1", "credential.replaced.v1"} else "suspension"
+            )
             trees[purpose].set_bit(*places[event.originator_id], value=event.topic != "credential.reinstated.v1")
     directory = MemoryTable()
     InstitutionDirectory(MAPPER).apply(history.events, directory)
@@ -106,7 +108,9 @@ def test_state_fold_commits_to_what_a_straightforward_fold_gives_when_history_va
 
 
 @given(st.integers(0, 20), st.lists(st.integers(1, 25), max_size=12))
-def test_state_fold_gives_the_same_commitment_when_entries_come_in_other_portions(seed: int, portions: list[int]) -> None:
+def test_state_fold_gives_the_same_commitment_when_entries_come_in_other_portions(
+    seed: int, portions: list[int]
+) -> None:
     entries = varied_history(seed).entries()
     divided, start = fold(), 0
     for portion in portions:
@@ -170,7 +174,7 @@ def test_state_fold_keeps_two_states_when_many_are_committed() -> None:
         states.committed(1)
 
 
-@pytest.mark.parametrize(("block", "index"), [(2, 0), (-1, 0), (0, 131_072), (0, -1)])
+@pytest.mark.parametrize("block, index", [(2, 0), (-1, 0), (0, 131_072), (0, -1)])
 def test_state_fold_refuses_a_proof_when_there_is_no_such_place(block: int, index: int) -> None:
     states = fold()
     states.commit(small().entries(), 2)
@@ -231,7 +235,7 @@ def test_state_fold_gives_consistent_proofs_when_read_while_it_commits() -> None
                 verify_status(known, "revocation", state.status_proof("revocation", 0, index))
                 verify_directory(known, state.directory_proof(TARTU))
                 checked[0] += 1
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  the test shows whatever it is
             failures.append(error)
 
     threads = [threading.Thread(target=reader) for _ in range(2)]

@@ -80,7 +80,7 @@ def test_status_lists_have_an_ownerless_block_when_a_later_one_is_used_first() -
 
 
 @pytest.mark.parametrize(
-    ("body", "match"),
+    "body, match",
     [
         (issued(TARTU, 0, 131_071), "is in use"),
         (issued(NARVA, 0, 1), "belongs to another institution"),

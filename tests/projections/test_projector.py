@@ -1,0 +1,204 @@
+import gc
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+from uuid import UUID
+
+import pytest
+
+from projections.credential_status import CredentialStatus, parse_facts
+from projections.error import CorruptionError, SourceError
+from projections.fold import Projection
+from projections.institution_directory import DirectoryReader, InstitutionDirectory
+from projections.projector import Projector, Track
+from projections.rebuild import Progress, rebuild
+from projections.source import EventSource, Notification
+from projections.table import Table
+from projections.view import View
+from tests.projections.counting import MAP_BYTES, Counting, CountingAnew, Numbers, fill, open_view
+from tests.projections.history import MAPPER, History, day, issued, registered, revoked
+
+TARTU, AWARD = UUID(int=1), UUID(int=11)
+
+
+class Fragile(Counting):
+    """Cannot stand the number 13."""
+
+    NAME: ClassVar[str] = "fragile"
+
+    def apply(self, batch: Sequence[Notification], table: Table) -> None:
+        if any(event.position == 13 for event in batch):
+            message = "thirteen"
+            raise CorruptionError(message)
+        super().apply(batch, table)
+
+
+def track(directory: Path, projection: Projection) -> Track:
+    view = View(directory, projection.NAME, projection.VERSION, writable=True, map_bytes=MAP_BYTES)
+    return Track(view, projection)
+
+
+@contextmanager
+def running(source: EventSource, *tracks: Track, poll_seconds: float = 0.01) -> Iterator[Projector]:
+    projector = Projector(source, tracks, poll_seconds=poll_seconds)
+    projector.start()
+    try:
+        yield projector
+    finally:
+        projector.close()
+
+
+def test_projector_brings_every_view_up_to_date_when_there_is_a_history(tmp_path: Path) -> None:
+    history = History(gap=3)
+    history.add(TARTU, registered("tartu"))
+    position = history.add(AWARD, issued(TARTU), revoked(day(2)))
+    status, directory = track(tmp_path, CredentialStatus(MAPPER)), track(tmp_path, InstitutionDirectory(MAPPER))
+    with running(history, status, directory) as projector:
+        assert projector.wait_for(position, 10)
+        stored = status.view.get(AWARD.bytes)
+        assert stored is not None
+        assert [event.position for event in parse_facts(stored).events] == [6, 9]
+        assert len(DirectoryReader(directory.view)) == 1
+        assert [(one.position, one.lag, one.error) for one in projector.standing()] == [(9, 0, None)] * 2
+
+
+def test_projector_answers_at_once_when_it_is_woken(tmp_path: Path) -> None:
+    source = Numbers(0)
+    with running(source, track(tmp_path, Counting()), poll_seconds=60) as projector:
+        while projector.standing()[0].position < (source.size or 0) or source.reads == 0:
+            time.sleep(0.001)
+        started = time.monotonic()
+        for position in range(1, 21):
+            source.size = position
+            projector.wake(position)
+            assert projector.wait_for(position, 10)
+        assert time.monotonic() - started < 5
+
+
+def test_projector_notices_events_of_other_processes_when_nobody_wakes_it(tmp_path: Path) -> None:
+    source = Numbers(2)
+    with running(source, track(tmp_path, Counting())) as projector:
+        assert projector.wait_for(2, 10)
+        source.size = 5
+        assert projector.wait_for(5, 10)
+
+
+def test_projector_gives_up_waiting_when_the_time_is_over(tmp_path: Path) -> None:
+    with running(Numbers(2), track(tmp_path, Counting())) as projector:
+        assert not projector.wait_for(3, 0.05)
+
+
+def test_projector_stops_one_projection_and_goes_on_with_others_when_it_raises(tmp_path: Path) -> None:
+    source = Numbers(12)
+    with running(source, track(tmp_path, Fragile()), track(tmp_path, Counting())) as projector:
+        assert projector.wait_for(12, 10)
+        source.size = 20
+        assert projector.wait_for(20, 10, {"counting"})
+        assert not projector.wait_for(20, 60, {"fragile"})
+        fragile, counting = projector.standing()
+        assert (fragile.position, fragile.lag, fragile.stopped) == (12, 8, True)
+        assert fragile.error == "CorruptionError: thirteen"
+        assert (counting.error, counting.stopped) == (None, False)
+
+
+def test_projector_goes_on_when_the_source_works_again(tmp_path: Path) -> None:
+    history = History()
+    history.add(TARTU, registered("tartu"))
+    history.failing = True
+    with running(history, track(tmp_path, InstitutionDirectory(MAPPER))) as projector:
+        while projector.standing()[0].error is None:
+            time.sleep(0.001)
+        standing = projector.standing()[0]
+        assert (standing.error, standing.lag) == ("the source of events failed: the disk is on fire", None)
+        assert not standing.stopped
+        history.failing = False
+        assert projector.wait_for(1, 10)
+        assert projector.standing()[0].error is None
+
+
+def test_projector_rebuilds_when_the_code_is_of_a_newer_version(tmp_path: Path) -> None:
+    fill(open_view(tmp_path), Numbers(8))
+    gc.collect()
+    newer = track(tmp_path, CountingAnew())
+    with running(Numbers(9), newer) as projector:
+        assert projector.wait_for(9, 10)
+    assert (newer.view.generation, newer.view.get(b"count")) == ("v2-000002", b"9")
+
+
+@pytest.mark.parametrize("source", [Numbers(8), Numbers(9, lambda _: b"another")])
+def test_projector_rebuilds_when_the_store_was_restored_from_an_older_backup(tmp_path: Path, source: Numbers) -> None:
+    fill(open_view(tmp_path), Numbers(9))
+    gc.collect()
+    restored = track(tmp_path, Counting())
+    Projector(source, [restored]).catch_up()
+    assert restored.view.generation == "v1-000002"
+    assert restored.view.get(b"count") == b"%d" % source.size
+    assert restored.view.get((8).to_bytes(8)) == source.read(7, 1)[0].state
+
+
+def test_projector_rebuilds_when_the_view_is_damaged(tmp_path: Path) -> None:
+    fill(open_view(tmp_path), Numbers(9))
+    gc.collect()
+    shutil.rmtree(tmp_path / "counting" / "v1-000001")
+    damaged = track(tmp_path, Counting())
+    Projector(Numbers(9), [damaged]).catch_up()
+    assert damaged.view.get(b"count") == b"9"
+
+
+def test_projector_gives_up_a_rebuild_when_it_is_closed(tmp_path: Path) -> None:
+    open_view(tmp_path)
+    gc.collect()
+    newer, reached = track(tmp_path, CountingAnew()), threading.Event()
+
+    class Long(Numbers):
+        def read(self, after: int, limit: int) -> Sequence[Notification]:
+            if after > 1_000:
+                reached.set()
+            return super().read(after, min(limit, 500))
+
+    projector = Projector(Long(1_000_000), [newer])
+    projector.start()
+    assert reached.wait(30)
+    projector.close()
+    assert not newer.view.ready
+    assert sorted(path.name for path in (tmp_path / "counting").glob("v*")) == ["v1-000001"]
+
+
+def test_projector_goes_on_into_the_new_generation_when_one_is_rebuilt_under_it(tmp_path: Path) -> None:
+    source, counting = Numbers(3_000), track(tmp_path, Counting())
+    with running(source, counting) as projector:
+        assert projector.wait_for(3_000, 10)
+
+        def grow(_: Progress) -> None:
+            source.size += 1
+            projector.wake(source.size)
+
+        for _ in range(3):
+            rebuild(counting.view, Counting(), source, progress=grow if source.size < 3_010 else lambda _: None)
+            source.size += 5
+            projector.wake(source.size)
+            assert projector.wait_for(source.size, 10)
+    assert counting.view.generation == "v1-000004"
+    assert counting.view.get(b"count") == b"%d" % source.size
+
+
+def test_projector_raises_what_stopped_it_when_it_catches_up_in_the_foreground(tmp_path: Path) -> None:
+    with pytest.raises(CorruptionError, match="thirteen"):
+        Projector(Numbers(14), [track(tmp_path, Fragile())]).catch_up()
+    history = History()
+    history.failing = True
+    with pytest.raises(SourceError):
+        Projector(history, [track(tmp_path, Counting())]).catch_up()
+
+
+def test_track_refuses_when_the_view_is_of_another_projection(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is not of counting version 2"):
+        Track(open_view(tmp_path), CountingAnew())
+
+
+def test_projector_closes_when_it_was_never_started(tmp_path: Path) -> None:
+    Projector(Numbers(3), [track(tmp_path, Counting())]).close()

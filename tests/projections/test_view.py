@@ -1,0 +1,221 @@
+import gc
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from projections.error import PositionMovedError, ViewFullError, ViewNotReadyError
+from projections.generation import Generation, fingerprint
+from projections.source import Notification
+from projections.table import Table
+from projections.view import CHECK_SECONDS, View
+from tests.projections.counting import MAP_BYTES, Counting, Numbers, fill, open_view
+
+
+def swap(view: View, source: Numbers) -> str:
+    """Bring in another generation by hand; return its name."""
+    with view.exclusive():
+        fresh = view.make_generation()
+        fresh.apply(source.read(0, source.size), Counting().apply, after=0)
+        fresh.flush()
+        fresh.close()
+        view.make_current(fresh.name)
+    return fresh.name
+
+
+def test_view_is_empty_and_at_zero_when_first_opened(tmp_path: Path) -> None:
+    view = open_view(tmp_path)
+    assert (view.ready, view.position(), view.get(b"count"), view.generation) == (True, 0, None, "v1-000001")
+    assert (tmp_path / "counting" / "CURRENT").read_bytes() == b"v1-000001\n"
+
+
+def test_view_keeps_rows_and_position_when_opened_again(tmp_path: Path) -> None:
+    view = open_view(tmp_path)
+    source = Numbers(12)
+    fill(view, source, limit=5)
+    del view
+    gc.collect()
+    again = open_view(tmp_path)
+    assert (again.get(b"count"), again.position()) == (b"12", 12)
+    assert again.tracking().fingerprint == fingerprint(source.read(11, 1)[0])
+
+
+def test_view_stays_as_it_was_when_a_fold_fails_half_way(tmp_path: Path) -> None:
+    view = open_view(tmp_path)
+    source = Numbers(10)
+    fill(view, Numbers(5))
+
+    def fail(batch: Sequence[Notification], table: Table) -> None:
+        Counting().apply(batch, table)
+        message = "the power went"
+        raise OSError(message)
+
+    with pytest.raises(OSError, match="the power went"):
+        view.apply(source.read(5, 5), fail, after=5)
+    assert (view.position(), view.get(b"count"), view.get((7).to_bytes(8))) == (5, b"5", None)
+    fill(view, source)
+    assert (view.position(), view.get(b"count")) == (10, b"10")
+
+
+def test_view_applies_nothing_when_a_batch_does_not_follow_its_position(tmp_path: Path) -> None:
+    view = open_view(tmp_path)
+    fill(view, Numbers(5))
+    for after in (0, 4, 6):
+        with pytest.raises(PositionMovedError):
+            view.apply(Numbers(9).read(after, 2), Counting().apply, after=after)
+    assert view.get(b"count") == b"5"
+
+
+def test_view_counts_each_event_once_when_two_processes_apply(tmp_path: Path) -> None:
+    view, source = open_view(tmp_path), Numbers(2_000)
+    other = subprocess.Popen(
+        [sys.executable, "-m", "tests.projections.process", "apply", str(tmp_path), "2000"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    moved = 0
+    while batch := source.read(position := view.position(), 11):
+        try:
+            view.apply(batch, Counting().apply, after=position)
+        except PositionMovedError:
+            moved += 1
+    output, _ = other.communicate(timeout=60)
+    assert other.returncode == 0
+    assert output.strip().isdecimal()
+    assert (view.get(b"count"), view.position()) == (b"2000", 2_000)
+
+
+def test_view_refuses_to_grow_when_its_map_is_full(tmp_path: Path) -> None:
+    view = open_view(tmp_path, map_bytes=1 << 16)
+    large = Numbers(40, lambda _: bytes(8_000))
+    with pytest.raises(ViewFullError, match="65536 bytes"):
+        fill(view, large)
+    assert (view.position(), view.get(b"count")) == (0, None)
+
+
+def test_view_scans_in_order_when_asked_by_prefix(tmp_path: Path) -> None:
+    view = open_view(tmp_path)
+
+    def put(_: Sequence[Notification], table: Table) -> None:
+        for key in (b"a1", b"b3", b"b1", b"b2", b"c1"):
+            table.put(key, key.upper())
+
+    view.apply(Numbers(1).read(0, 1), put, after=0)
+    with view.snapshot() as rows:
+        assert list(rows.scan(b"b")) == [(b"b1", b"B1"), (b"b2", b"B2"), (b"b3", b"B3")]
+        assert [key for key, _ in rows.scan(b"b", after=b"b1")] == [b"b2", b"b3"]
+        assert [key for key, _ in rows.scan()] == [b"a1", b"b1", b"b2", b"b3", b"c1"]
+        assert list(rows.scan(b"d")) == []
+
+
+def test_snapshot_stays_the_same_when_the_view_moves_on(tmp_path: Path) -> None:
+    view = open_view(tmp_path)
+    fill(view, Numbers(3))
+    with view.snapshot() as rows:
+        fill(view, Numbers(8))
+        swap(view, Numbers(9))
+        assert (rows.get(b"count"), view.get(b"count")) == (b"3", b"9")
+
+
+def test_reader_follows_when_another_view_swaps_the_generation(tmp_path: Path) -> None:
+    seconds = [0.0]
+    writer = open_view(tmp_path)
+    fill(writer, Numbers(3))
+    shutil.copytree(tmp_path, tmp_path / "copy")  # two processes' views of one directory, in one process
+    reader = View(tmp_path / "copy", "counting", 1, writable=False, map_bytes=MAP_BYTES, monotonic=lambda: seconds[0])
+    assert reader.get(b"count") == b"3"
+    name = swap(writer, Numbers(7))
+    shutil.copytree(tmp_path / "counting" / name, tmp_path / "copy" / "counting" / name)
+    shutil.copy(tmp_path / "counting" / "CURRENT", tmp_path / "copy" / "counting" / "CURRENT.new")
+    (tmp_path / "copy" / "counting" / "CURRENT.new").replace(tmp_path / "copy" / "counting" / "CURRENT")
+    assert reader.get(b"count") == b"3"
+    seconds[0] += CHECK_SECONDS
+    assert (reader.get(b"count"), reader.generation) == (b"7", name)
+
+
+def test_reader_is_not_ready_when_there_is_no_view_yet_and_ready_once_there_is(tmp_path: Path) -> None:
+    seconds = [0.0]
+    reader = View(tmp_path, "counting", 1, writable=False, map_bytes=MAP_BYTES, monotonic=lambda: seconds[0])
+    assert not reader.ready
+    with pytest.raises(ViewNotReadyError, match="counting has no generation of version 1"):
+        reader.get(b"count")
+    with Generation.create(tmp_path / "counting" / "v1-000001", 1, map_bytes=MAP_BYTES).write():
+        pass
+    (tmp_path / "counting" / "CURRENT").write_text("v1-000001\n")
+    gc.collect()
+    seconds[0] += CHECK_SECONDS
+    assert reader.position() == 0
+
+
+def test_view_is_not_ready_when_its_generation_is_of_another_version(tmp_path: Path) -> None:
+    fill(open_view(tmp_path), Numbers(3))
+    gc.collect()
+    newer = open_view(tmp_path, version=2)
+    assert not newer.ready
+    with pytest.raises(ViewNotReadyError, match="version 2"):
+        newer.get(b"count")
+
+
+def test_view_of_the_old_version_goes_on_when_a_newer_one_is_made_current(tmp_path: Path) -> None:
+    old = open_view(tmp_path)
+    fill(old, Numbers(3))
+    newer = open_view(tmp_path, version=2)
+    with newer.exclusive():
+        fresh = newer.make_generation()
+        fresh.close()
+        newer.make_current(fresh.name)
+        newer.clean(tmp_path.stat().st_mtime + 1e6)
+    assert not (tmp_path / "counting" / "v1-000001").exists()
+    old._check_after = 0.0
+    fill(old, Numbers(5))
+    assert (old.get(b"count"), old.generation, newer.generation) == (b"5", "v1-000001", "v2-000002")
+
+
+@pytest.mark.parametrize("damage", ["missing", "not a view", "no name"])
+def test_view_is_not_ready_when_its_generation_is_damaged(tmp_path: Path, damage: str) -> None:
+    fill(open_view(tmp_path), Numbers(3))
+    gc.collect()
+    if damage == "missing":
+        shutil.rmtree(tmp_path / "counting" / "v1-000001")
+    elif damage == "not a view":
+        (tmp_path / "counting" / "v1-000001" / "data.mdb").write_bytes(b"?" * 40_000)
+    else:
+        (tmp_path / "counting" / "CURRENT").write_text("../../elsewhere\n")
+    assert not open_view(tmp_path).ready
+
+
+def test_view_makes_its_first_generation_once_when_many_open_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.projections.process", "apply", str(tmp_path), "50"]
+    children = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(3)]
+    assert [child.wait(timeout=60) for child in children] == [0, 0, 0]
+    assert open_view(tmp_path).get(b"count") == b"50"
+    assert sorted(path.name for path in (tmp_path / "counting").glob("v*")) == ["v1-000001"]
+
+
+def test_view_is_read_by_many_threads_when_it_is_written(tmp_path: Path) -> None:
+    view, stop, failures, reads = open_view(tmp_path), threading.Event(), list[BaseException](), [0]
+
+    def reader() -> None:
+        try:
+            while not stop.is_set():
+                with view.snapshot() as rows:
+                    count = int(rows.get(b"count") or b"0")
+                    assert count == 0 or rows.get(count.to_bytes(8)) == b"%d" % count
+                    assert rows.get((count + 1).to_bytes(8)) is None
+                reads[0] += 1
+        except BaseException as error:  # noqa: BLE001  the test shows whatever it is
+            failures.append(error)
+
+    threads = [threading.Thread(target=reader) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    fill(view, Numbers(400), limit=2)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert reads[0] > 0
