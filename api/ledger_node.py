@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from api.identity import Identity, settle_identity
 from api.setting import Settings
@@ -13,6 +14,7 @@ from ledger.access import ACCESS_SCHEMA, Access
 from ledger.application import Clock, Ledger
 from ledger.catalogue import Catalogue
 from ledger.erasing import Erasing
+from ledger.error import KeyEncryptionError
 from ledger.institution import Institution
 from ledger.issuance import Issuance
 from ledger.key_ring import open_key_ring
@@ -25,6 +27,10 @@ from ledger.vault import VAULT_SCHEMA, Vault
 
 DATABASE = "ledger.db"
 SCHEMA = (*VAULT_SCHEMA, *SIGNING_SCHEMA, *ALLOCATION_SCHEMA, *ACCESS_SCHEMA)
+
+
+KEY_PLACE = "keys.path"
+"""File that says where this ledger's key-encryption keys were found last, for a copy that lies elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,7 @@ def open_ledger(
     identity = settle_identity(settings)
     factory = LedgerFactory(settings.data_dir / DATABASE, SCHEMA)
     ledger = Ledger(factory, clock=clock, random=random, on_commit=on_commit)
-    key_ring = open_key_ring(settings.key_dir, random)
+    key_ring = open_key_ring(find_key_directory(settings, is_new=not ledger.newest()), random)
     vault = Vault(ledger.store, key_ring, random)
     keys = SealedKeyStore(ledger.store, key_ring, random)
     places = StatusAllocator(ledger.store, vault.secret("status-places"))
@@ -96,3 +102,33 @@ def open_ledger(
         lifecycle=Lifecycle(ledger, vault),
         erasing=Erasing(ledger, vault),
     )
+
+
+def find_key_directory(settings: Settings, *, is_new: bool) -> Path:
+    """Find the key-encryption keys: where the settings say, beside the data, or where they were found last.
+
+    Args:
+        settings: What the operator decided.
+        is_new: Whether the ledger is empty, so that keys may be made.
+
+    Raises:
+        KeyEncryptionError: The ledger has content and its keys are in none of these places.
+    """
+    note = settings.data_dir / KEY_PLACE
+    chosen = settings.key_dir
+    if settings.kek_dir is None and not chosen.exists() and note.exists():
+        remembered = Path(note.read_text("utf-8").strip())
+        return remembered if remembered.exists() else _require_new(chosen, is_new=is_new)
+    _require_new(chosen, is_new=is_new)
+    place = str(chosen.absolute())
+    if not note.exists() or note.read_text("utf-8").strip() != place:
+        note.write_text(f"{place}\n", "utf-8")
+    return chosen
+
+
+def _require_new(directory: Path, *, is_new: bool) -> Path:
+    """Refuse to make fresh keys for a ledger whose vault they could not open."""
+    if directory.exists() or is_new:
+        return directory
+    message = f"the key-encryption keys of this ledger are not in {directory}; restore them, or name their place in CAIRN_KEK_DIR"
+    raise KeyEncryptionError(message)
