@@ -1,0 +1,26 @@
+"""One served ledger for each module of tests, and the choice of long tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.system.school import Caller, open_school
+from tests.system.serving import Serving
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """Serve an empty ledger for the tests of one module."""
+    directory = tmp_path_factory.mktemp("served")
+    server = Serving(directory / "data", directory / "home")
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def school(serving: Serving) -> Caller:
+    """The caller that issues for the module's one institution."""
+    return open_school(serving)

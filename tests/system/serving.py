@@ -1,0 +1,135 @@
+"""A real `cairn serve` process on a free loopback port, and the `cairn` command beside it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import httpx
+from typer.testing import CliRunner
+
+from api.cli.entry import make_app
+
+CAIRN: Final = Path(sys.executable).with_name("cairn")
+START_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 30.0
+COMMAND_SECONDS: Final = 120.0
+UNLIMITED: Final = {"CAIRN_RATE_LIMIT_PER_MINUTE": "0", "CAIRN_RATE_LIMIT_BURST": "0"}
+
+
+def free_port() -> int:
+    """Return a port that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment(home: Path, settings: dict[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a user whose configuration and state lie in *home*, with no other CAIRN_ setting."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("CAIRN_")}
+    places = {"XDG_CONFIG_HOME": str(home / "config"), "XDG_STATE_HOME": str(home / "state"), "HOME": str(home)}
+    return {**own, **places, "NO_COLOR": "1", "COLUMNS": "200", **UNLIMITED, **(settings or {})}
+
+
+def cairn(home: Path, *arguments: str | Path, content: bytes | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `cairn` to its end as the user of *home*."""
+    done = subprocess.run(
+        [CAIRN, *arguments],
+        env=environment(home),
+        input=content,
+        capture_output=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def quick_cairn(home: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run `cairn` inside this process, which saves the start of another: for commands that are run many times."""
+    words = [str(argument) for argument in arguments]
+    done = CliRunner().invoke(make_app(), words, env=environment(home))
+    return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
+
+
+class Serving:
+    """One `cairn serve` over one data directory; it can be stopped, killed and started again on its port.
+
+    Args:
+        data: The data directory.
+        home: Where its output and the user's configuration go.
+        settings: `CAIRN_` variables on top of the rate limits, which are off.
+    """
+
+    def __init__(self, data: Path, home: Path, settings: dict[str, str] | None = None) -> None:
+        self.data = data
+        self.home = home
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._settings = settings or {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self.http = httpx.Client(base_url=self.url, timeout=30.0)
+
+    @property
+    def output_file(self) -> Path:
+        """What the process wrote to standard error, over all its lives."""
+        return self.home / f"serve-{self.port}.log"
+
+    def start(self) -> None:
+        """Start the process and wait until it is ready."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        command: list[str | Path] = [CAIRN, "serve", "--data", self.data, "--port", str(self.port)]
+        with self.output_file.open("ab") as output:
+            self._process = subprocess.Popen(
+                command,
+                env=environment(self.home, self._settings),
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+            )
+        self._wait_until_ready()
+
+    def stop(self) -> int:
+        """Ask the process to stop, as a service manager would; return its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the process without a warning."""
+        self._end(signal.SIGKILL)
+
+    def close(self) -> None:
+        """End whatever still runs."""
+        if self._process is not None:
+            self._end(signal.SIGKILL)
+        self.http.close()
+
+    def _end(self, how: signal.Signals) -> int:
+        assert self._process is not None
+        self._process.send_signal(how)
+        code = self._process.wait(STOP_SECONDS)
+        self._process = None
+        # Connections of the old process are of no use with the next one.
+        self.http.close()
+        self.http = httpx.Client(base_url=self.url, timeout=30.0)
+        return code
+
+    def _wait_until_ready(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                break
+            try:
+                if self.http.get("/readyz").status_code == httpx.codes.OK:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
+        message = f"the server did not become ready; it said:\n{self.output_file.read_text()}"
+        raise AssertionError(message)
