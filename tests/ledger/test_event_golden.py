@@ -1,7 +1,7 @@
 """Golden events: bytes that were once stored are read for ever, and what is not exactly an event is refused.
 
-One file per topic in ``golden/``. A file is never changed once it is there (its digest stands in ``SHA256SUMS``); a changed fact
-is a new topic with a new file.
+One file per topic in ``golden/``. A file is never changed once it is there (its digest stands in
+``SHA256SUMS``); a changed fact is a new topic with a new file.
 """
 
 from __future__ import annotations

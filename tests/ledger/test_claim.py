@@ -1,0 +1,72 @@
+"""What an institution claims of a learner: complete, well formed, refused with the member's name."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+
+from ledger.claim import check_text
+from ledger.error import InvalidInputError, MissingElementError
+from tests.ledger.world import START, claim
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"reference": "S-1", "email": "ada@example.org", "id": "did:example:ada", "grade": "A"},
+        {"valid_until": datetime(2026, 2, 1, 0, 0, 0, 1_000, tzinfo=UTC)},
+        {"awarded_on": START.date()},
+    ],
+)
+def test_claim_is_accepted_when_complete(changes: dict[str, object]) -> None:
+    claim(**changes).check(START)  # type: ignore[arg-type]  # passed through as given
+
+
+@pytest.mark.parametrize("name", ["", "  ", "\t\n"])
+def test_claim_names_the_learner_when_the_name_is_missing(name: str) -> None:
+    with pytest.raises(MissingElementError, match="identification of the learner") as caught:
+        claim(name).check(START)
+    assert caught.value.pointer == "/learner/name"
+
+
+@pytest.mark.parametrize(
+    "changes, pointer",
+    [
+        ({"reference": ""}, "/learner/reference"),
+        ({"reference": "x" * 121}, "/learner/reference"),
+        ({"email": "ada"}, "/learner/email"),
+        ({"email": "ada@example.org\n"}, "/learner/email"),
+        ({"email": "a@" + "x" * 300}, "/learner/email"),
+        ({"id": "ada"}, "/learner/id"),
+        ({"id": "https://a b"}, "/learner/id"),
+        ({"grade": " "}, "/grade"),
+        ({"grade": "x" * 61}, "/grade"),
+        ({"awarded_on": START.date() + timedelta(days=1)}, "/awarded_on"),
+        ({"valid_until": datetime(2026, 2, 1, tzinfo=UTC)}, "/valid_until"),
+        ({"valid_until": datetime(2030, 1, 1)}, "/valid_until"),  # noqa: DTZ001  the naive instant is the point
+        ({"valid_until": datetime(2030, 1, 1, tzinfo=timezone(timedelta(hours=3)))}, "/valid_until"),
+        ({"valid_until": datetime(2030, 1, 1, 0, 0, 0, 1, tzinfo=UTC)}, "/valid_until"),
+    ],
+)
+def test_claim_is_refused_when_a_member_is_ill_formed(changes: dict[str, object], pointer: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        claim(**changes).check(START)  # type: ignore[arg-type]  # passed through as given
+    assert caught.value.pointer == pointer
+
+
+def test_claim_is_refused_when_the_name_is_too_long() -> None:
+    with pytest.raises(InvalidInputError):
+        claim("x" * 201).check(START)
+
+
+@pytest.mark.parametrize("changes", [{"reference": "\ud800"}, {"grade": "\udfff"}])
+def test_claim_is_refused_when_text_is_half_a_surrogate_pair(changes: dict[str, object]) -> None:
+    with pytest.raises(InvalidInputError, match="surrogate"):
+        claim(**changes).check(START)  # type: ignore[arg-type]  # passed through as given
+    check_text("\U0001f600")
+
+
+def test_claim_holds_from_the_beginning_of_its_day() -> None:
+    assert claim(awarded_on=date(2026, 2, 1)).valid_from == datetime(2026, 2, 1, tzinfo=UTC)

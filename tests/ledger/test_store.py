@@ -1,0 +1,159 @@
+"""The SQLite recorder: the contract, and what is SQLite's own."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from ledger.error import StorageError
+from ledger.store import Commit, LedgerFactory, LedgerRecorder, Write
+from tests.ledger.recorder_contract import ONE, SCHEMA, RecorderContract, event, history, row
+
+FULL, SECURE, MEMORY = 2, 1, 2
+
+
+def open_recorder(path: Path) -> LedgerRecorder:
+    return LedgerFactory(path, SCHEMA).application_recorder()
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Iterator[LedgerRecorder]:
+    recorder = open_recorder(tmp_path / "ledger.db")
+    yield recorder
+    recorder.datastore.close()
+
+
+class TestSqliteRecorder(RecorderContract):
+    """The contract on SQLite."""
+
+    @pytest.fixture
+    def recorder(self, tmp_path: Path) -> Iterator[LedgerRecorder]:
+        recorder = open_recorder(tmp_path / "ledger.db")
+        yield recorder
+        recorder.datastore.close()
+
+    @pytest.fixture
+    def reopened(self, recorder: LedgerRecorder, tmp_path: Path) -> Iterator[Callable[[], LedgerRecorder]]:
+        opened: list[LedgerRecorder] = []
+
+        def reopen() -> LedgerRecorder:
+            recorder.datastore.close()
+            opened.append(open_recorder(tmp_path / "ledger.db"))
+            return opened[-1]
+
+        yield reopen
+        for again in opened:
+            again.datastore.close()
+
+
+def test_every_pooled_connection_is_durable_and_overwrites_what_it_deletes(recorder: LedgerRecorder) -> None:
+    expected = {"synchronous": FULL, "secure_delete": SECURE, "temp_store": MEMORY, "foreign_keys": 1}
+    with ExitStack() as held:
+        connections = [held.enter_context(recorder.datastore.get_connection(commit=n == 0)) for n in range(12)]
+        assert len({id(connection) for connection in connections}) == 12
+        for connection in connections:
+            cursor = connection.cursor()
+            found = {}
+            for name in expected:
+                cursor.execute(f"PRAGMA {name}")
+                found[name] = cursor.fetchone()[0]
+            cursor.execute("PRAGMA journal_mode")
+            assert (found, cursor.fetchone()[0]) == (expected, "wal")
+
+
+def test_positions_stay_when_the_file_is_vacuumed_and_are_never_used_again(recorder: LedgerRecorder) -> None:
+    recorder.record([history(ONE, 1, 5)])
+    recorder.query("DELETE FROM stored_events WHERE position IN (2, 5)")
+    recorder.query("VACUUM")
+    assert [n.id for n in recorder.select_notifications(None, 9)] == [1, 3, 4]
+    assert recorder.record([Commit([event(ONE, 6)])]) == [[6]]
+
+
+@contextmanager
+def full_disk(recorder: LedgerRecorder) -> Iterator[None]:
+    """Let every connection of the pool find the disk full (SQLITE_FULL)."""
+    pages = recorder.query("PRAGMA page_count")[0][0]
+    with limited_pages(recorder, pages):
+        yield
+
+
+@contextmanager
+def limited_pages(recorder: LedgerRecorder, pages: int) -> Iterator[None]:
+    unlimited = 2**30
+    for limit in (pages, unlimited):
+        with ExitStack() as held:
+            for _ in range(8):
+                connection = held.enter_context(recorder.datastore.get_connection(commit=False))
+                connection.cursor().execute(f"PRAGMA max_page_count={limit}")
+        if limit == pages:
+            yield
+
+
+@contextmanager
+def failing_disk(recorder: LedgerRecorder) -> Iterator[None]:
+    """Let every write beyond the present size of the write-ahead log fail with an error of the disk."""
+    log = Path(recorder.datastore.pool.db_name + "-wal")
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+
+Trouble = Callable[[LedgerRecorder], AbstractContextManager[None]]
+
+
+@pytest.mark.parametrize("trouble", [full_disk, failing_disk])
+def test_recorder_records_nothing_when_the_disk_fails_and_goes_on_afterwards(
+    recorder: LedgerRecorder, trouble: Trouble
+) -> None:
+    recorder.record([Commit([event(ONE, 1)], [row("kept")])])
+    large = [Commit([event(UUID(int=n), 1, bytes(60_000))], [row(f"row-{n}")]) for n in range(2, 12)]
+    with trouble(recorder), pytest.raises(StorageError, match="nothing was recorded"):
+        recorder.record(large)
+    assert [n.id for n in recorder.select_notifications(None, 99)] == [1]
+    assert recorder.query("SELECT name FROM contract_row")[0][0] == "kept"
+    assert recorder.record(large) == [[n] for n in range(2, 12)]
+    assert recorder.query("PRAGMA integrity_check")[0][0] == "ok"
+
+
+def test_recorder_reports_a_storage_error_when_a_statement_fails(recorder: LedgerRecorder) -> None:
+    with pytest.raises(StorageError, match="no such table"):
+        recorder.query("SELECT * FROM missing")
+    with pytest.raises(StorageError, match="no such table"):
+        recorder.record([Commit((), [Write("INSERT INTO missing VALUES (?)", [(1,)])])])
+    assert recorder.record([history(ONE, 1, 1)]) == [[1]]
+
+
+def test_opening_empties_the_write_ahead_log_that_a_crash_left(recorder: LedgerRecorder, tmp_path: Path) -> None:
+    recorder.record([Commit([event(ONE, 1, b"recognisable")])])
+    crashed = tmp_path / "crashed"
+    crashed.mkdir()
+    for file in tmp_path.glob("ledger.db*"):
+        (crashed / file.name).write_bytes(file.read_bytes())
+    assert b"recognisable" in (crashed / "ledger.db-wal").read_bytes()
+    again = open_recorder(crashed / "ledger.db")
+    assert (crashed / "ledger.db-wal").stat().st_size == 0
+    assert again.select_events(ONE)[0].state == b"recognisable"
+    again.datastore.close()
+
+
+def test_write_ahead_log_is_not_emptied_while_a_reader_needs_it(recorder: LedgerRecorder) -> None:
+    recorder.record([history(ONE, 1, 1)])
+    with recorder.datastore.get_connection(commit=False) as reader:
+        cursor = reader.cursor()
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT COUNT(*) FROM stored_events")
+        cursor.fetchall()
+        recorder.record([history(ONE, 2, 2)])
+        with recorder.datastore.get_connection(commit=False) as other:
+            other.cursor().execute("PRAGMA busy_timeout=10")
+        assert recorder.empty_write_ahead_log() is False
+        reader.rollback()
+    assert recorder.empty_write_ahead_log() is True

@@ -1,0 +1,190 @@
+"""Group commit: shared transactions, separate fates."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from uuid import UUID
+
+import pytest
+
+from ledger import writer as writer_module
+from ledger.error import ConflictError, InvalidInputError, LedgerError, StorageError
+from ledger.store import Commit, LedgerRecorder
+from ledger.writer import GroupWriter
+from tests.ledger.recorder_contract import ONE, event, row
+from tests.ledger.test_store import recorder
+
+__all__ = ["recorder"]  # the fixture: SQLite with the contract's table
+WAIT_SECONDS = 10
+
+
+class HeldRecorder:
+    """A recorder at which the writer waits, so that commands gather behind it; notes each group's size."""
+
+    def __init__(self, inner: LedgerRecorder) -> None:
+        self.inner = inner
+        self.gate = threading.Event()
+        self.waiting = threading.Semaphore(0)
+        self.groups: list[int] = []
+        self.trouble: Exception | None = None
+
+    def record(self, commits: Sequence[Commit]) -> list[list[int] | LedgerError]:
+        self.waiting.release()
+        assert self.gate.wait(WAIT_SECONDS)
+        self.groups.append(len(commits))
+        if self.trouble is not None:
+            raise self.trouble
+        return self.inner.record(commits)
+
+
+class Bench:
+    """A writer over a held recorder, and commands in threads of their own."""
+
+    def __init__(self, inner: LedgerRecorder) -> None:
+        self.held = HeldRecorder(inner)
+        self.told: list[int] = []
+        self.writer = GroupWriter(self.held, self.told.append)  # type: ignore[arg-type]  # the writer only records
+        self.pool = ThreadPoolExecutor(64)
+
+    def hold(self, *commits: Commit) -> list[Future[list[int]]]:
+        """Occupy the writer with one commit, then let *commits* gather in this order behind it."""
+        first = self.pool.submit(self.writer.write, Commit([event(UUID(int=999), 1)]))
+        assert self.held.waiting.acquire(timeout=WAIT_SECONDS)
+        futures = []
+        for number, commit in enumerate(commits, start=1):
+            futures.append(self.pool.submit(self.writer.write, commit))
+            self._until(lambda number=number: self.writer._queue.qsize() == number)  # type: ignore[misc]  # bound in the loop
+        return [first, *futures]
+
+    def release(self) -> None:
+        self.held.gate.set()
+
+    def close(self) -> None:
+        self.release()
+        self.writer.close()
+        self.pool.shutdown()
+
+    def _until(self, condition: Callable[[], bool]) -> None:
+        pause = threading.Event()
+        for _ in range(WAIT_SECONDS * 1000):
+            if condition():
+                return
+            pause.wait(0.001)
+        message = "the writer's queue did not fill"
+        raise AssertionError(message)
+
+
+@pytest.fixture
+def bench(recorder: LedgerRecorder) -> Iterator[Bench]:
+    bench = Bench(recorder)
+    yield bench
+    bench.close()
+
+
+def one(number: int) -> Commit:
+    return Commit([event(UUID(int=number), 1)])
+
+
+def test_writer_records_waiting_commits_in_one_transaction(bench: Bench) -> None:
+    futures = bench.hold(*(one(number) for number in range(1, 41)))
+    bench.release()
+    assert [future.result() for future in futures] == [[position] for position in range(1, 42)]
+    assert bench.held.groups == [1, 40]
+
+
+def test_writer_fails_a_conflict_and_an_unstorable_row_alone_when_in_a_group(bench: Bench) -> None:
+    clash, odd = Commit([event(UUID(int=1), 1)], [row("lost")]), Commit([], [row("odd", "\ud800")])
+    futures = bench.hold(one(1), clash, odd, one(2))
+    bench.release()
+    assert [type(future.exception()) for future in futures] == [
+        type(None),
+        type(None),
+        ConflictError,
+        InvalidInputError,
+        type(None),
+    ]
+    assert futures[4].result() == [3]
+    assert bench.held.groups == [1, 4]
+
+
+@pytest.mark.parametrize("trouble", [StorageError("the disk is full"), MemoryError(), ValueError("a bug")])
+def test_writer_tells_every_waiter_when_the_group_cannot_commit_and_lives_on(bench: Bench, trouble: Exception) -> None:
+    commits = [one(number) for number in range(1, 21)]
+    futures = bench.hold(*commits)
+    bench.held.trouble = trouble
+    bench.release()
+    assert [future.exception(WAIT_SECONDS) for future in futures] == [trouble] * 21
+    bench.held.trouble = None
+    assert [bench.writer.write(commit) for commit in commits] == [[n] for n in range(1, 21)]
+    assert bench.told == list(range(1, 21))
+
+
+def test_writer_tells_every_waiter_when_the_disk_is_really_full(bench: Bench) -> None:
+    from tests.ledger.test_store import full_disk  # noqa: PLC0415  beside its only use
+
+    large = [Commit([event(UUID(int=n), 1, bytes(60_000))]) for n in range(1, 6)]
+    with full_disk(bench.held.inner):
+        futures = bench.hold(*large)
+        bench.release()
+        assert {type(future.exception(WAIT_SECONDS)) for future in futures[1:]} == {StorageError}
+    assert len([bench.writer.write(commit) for commit in large]) == 5
+    assert len(bench.held.inner.select_notifications(None, 99)) == 5 + (futures[0].exception() is None)
+
+
+def test_writer_tells_of_the_newest_position_after_it_is_recorded(recorder: LedgerRecorder) -> None:
+    told: list[tuple[int, int | None]] = []
+    writer = GroupWriter(recorder, lambda newest: told.append((newest, recorder.max_notification_id())))
+    writer.write(Commit([event(ONE, 1), event(ONE, 2)]))
+    writer.write(Commit([], [row("nothing to tell")]))
+    with pytest.raises(ConflictError):
+        writer.write(Commit([event(ONE, 1)]))
+    writer.close()
+    assert told == [(2, 2)]
+
+
+def test_writer_lives_on_when_its_listener_fails(recorder: LedgerRecorder, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(newest: int) -> None:
+        raise RuntimeError(newest)
+
+    writer = GroupWriter(recorder, fail)
+    with caplog.at_level(logging.ERROR):
+        assert writer.write(one(1)) == [1]
+        assert writer.write(one(2)) == [2]
+        writer.close()
+    assert [record.getMessage() for record in caplog.records] == [
+        "what is told of commits failed at position 1",
+        "what is told of commits failed at position 2",
+    ]
+
+
+def test_writer_records_what_waits_before_it_closes_and_nothing_after(bench: Bench) -> None:
+    futures = bench.hold(one(1), one(2))
+    closing = bench.pool.submit(bench.writer.close)
+    bench.release()
+    closing.result(WAIT_SECONDS)
+    assert [future.result(WAIT_SECONDS) for future in futures] == [[1], [2], [3]]
+    bench.writer.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        bench.writer.write(one(3))
+
+
+def test_writer_splits_what_waits_at_its_limits_and_loses_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "MAX_COMMITS_PER_GROUP", 3)
+    monkeypatch.setattr(writer_module, "MAX_EVENTS_PER_GROUP", 10)
+    sizes = [1, 1, 1, 1, 9, 2, 8, 12, 1]
+    commits = [
+        Commit([event(UUID(int=number), version) for version in range(1, size + 1)])
+        for number, size in enumerate(sizes, start=1)
+    ]
+    futures = bench.hold(*commits)
+    closing = bench.pool.submit(bench.writer.close)
+    bench.release()
+    closing.result(WAIT_SECONDS)
+    made = [position for future in futures for position in future.result(WAIT_SECONDS)]
+    assert made == list(range(1, sum(sizes) + 2))
+    assert bench.held.groups == [1, 3, 2, 2, 1, 1]
