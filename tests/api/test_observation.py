@@ -88,12 +88,8 @@ def test_access_log_writes_one_line_with_template_and_no_id() -> None:
     assert answer.headers["x-request-id"] == "ab" * 16
 
 
-@pytest.mark.parametrize(
-    "method, path", [("GET", f"/{SECRET}"), (SECRET.upper(), "/"), ("GET", f"/v1/{SECRET}%0a{{")]
-)
-def test_access_log_names_nothing_of_the_request_when_no_route_matches(
-    method: str, path: str
-) -> None:
+@pytest.mark.parametrize("method, path", [("GET", f"/{SECRET}"), (SECRET.upper(), "/"), ("GET", f"/v1/{SECRET}%0a{{")])
+def test_access_log_names_nothing_of_the_request_when_no_route_matches(method: str, path: str) -> None:
     stream = io.StringIO()
     send_raw(logged_app(stream), path, method=method)
     (line,) = stream.getvalue().splitlines()

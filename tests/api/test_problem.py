@@ -43,9 +43,7 @@ def make_app(log: RecordingLog, *, page: bool = False) -> FastAPI:
     app = FastAPI(redirect_slashes=False)
     app.include_router(problem_router(writer))
     install_problem_handlers(app, writer)
-    app.add_middleware(
-        UnexpectedErrorMiddleware, writer=writer, log=log, random_bytes=lambda n: b"\x6f" * n
-    )
+    app.add_middleware(UnexpectedErrorMiddleware, writer=writer, log=log, random_bytes=lambda n: b"\x6f" * n)
     errors: dict[str, Exception] = {
         "limited": RateLimitedError("Slow down.", headers={"Retry-After": "7"}),
         "input": ledger_error.InvalidInputError("Not a date.", "/award/~1date"),
@@ -234,9 +232,7 @@ def test_unexpected_error_breaks_connection_when_answer_has_begun() -> None:
         await send_message({"type": "http.response.start", "status": 200, "headers": []})
         raise ValueError(SECRET)
 
-    app = UnexpectedErrorMiddleware(
-        half, writer=ProblemWriter(BASE_URL), log=log, random_bytes=bytes
-    )
+    app = UnexpectedErrorMiddleware(half, writer=ProblemWriter(BASE_URL), log=log, random_bytes=bytes)
     with pytest.raises(AbortedAnswerError) as caught:
         send(app, "GET", "/")
     assert SECRET not in str(caught.value)

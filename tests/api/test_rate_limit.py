@@ -122,9 +122,7 @@ def test_limit_counts_public_writes() -> None:
     assert statuses(app, 4, method="POST", path="/v1/verify")[-1] == 429
 
 
-def test_limit_counts_clients_apart_and_ignores_forged_forwarding_when_no_proxy_is_trusted() -> (
-    None
-):
+def test_limit_counts_clients_apart_and_ignores_forged_forwarding_when_no_proxy_is_trusted() -> None:
     app = limited(Answer(), FakeClock())
     for number in range(3):
         get(app, headers={"x-forwarded-for": f"198.51.100.{number}"})
@@ -159,9 +157,7 @@ def test_limit_counts_client_behind_proxy_when_the_client_forges_more_entries() 
         ("", "", 0, UNKNOWN_CLIENT),
     ],
 )
-def test_client_address_counts_whom_the_proxies_name(
-    peer: str, forwarded: str, proxies: int, counted: str
-) -> None:
+def test_client_address_counts_whom_the_proxies_name(peer: str, forwarded: str, proxies: int, counted: str) -> None:
     fields = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
     scope = {"type": "http", "client": (peer, 1) if peer else None, "headers": fields}
     assert client_address(scope, proxies) == counted

@@ -62,7 +62,7 @@ def test_settings_look_at_nothing_but_the_mapping(monkeypatch: pytest.MonkeyPatc
 def test_settings_are_frozen_when_made() -> None:
     settings = load_settings({})
     with pytest.raises(ValidationError, match="frozen"):
-        settings.port = 1  # type: ignore[misc]
+        settings.port = 1  # type: ignore[misc]  # writing to it is the test
 
 
 @pytest.mark.parametrize(

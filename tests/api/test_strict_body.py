@@ -113,6 +113,4 @@ def test_body_is_read_when_type_is_spelt_differently(content_type: str) -> None:
 def test_body_error_names_the_place_when_a_name_occurs_twice() -> None:
     answer = send(make_app(), "POST", "/", content=b'{"a":{"b":1,"b":2}}', headers=JSON)
     assert answer.status_code == 400
-    assert answer.json()["errors"] == [
-        {"pointer": "#/a/b", "detail": "This name occurs twice in one object."}
-    ]
+    assert answer.json()["errors"] == [{"pointer": "#/a/b", "detail": "This name occurs twice in one object."}]

@@ -189,9 +189,7 @@ def test_strict_json_only_ever_raises_its_own_error_when_bytes_are_random(data: 
 
 
 @pytest.mark.parametrize("items, is_refused", [(9, False), (10, True)])
-def test_strict_json_refuses_when_values_and_names_are_too_many(
-    items: int, *, is_refused: bool
-) -> None:
+def test_strict_json_refuses_when_values_and_names_are_too_many(items: int, *, is_refused: bool) -> None:
     text = b"[" + b",".join(b"1" for _ in range(items)) + b"]"
     limits = JsonLimits(max_items=10)
     assert (outcome(text, limits) is None) is is_refused
