@@ -41,9 +41,10 @@ def read_body(mapper: EventMapper, event: Notification) -> Event:
         CorruptionError: The stored bytes are not exactly such an event.
     """
     try:
-        return mapper.decode(event.topic, event.state, f"{event.originator_id} version {event.version}")
+        return mapper.decode(event.topic, event.state, f"at position {event.position}")
     except LedgerError as error:
-        raise CorruptionError(str(error)) from error
+        message = f"{error} (version {event.version} of {event.originator_id})"
+        raise CorruptionError(message) from error
 
 
 def refuse(event: Notification, why: str) -> CorruptionError:
