@@ -48,8 +48,8 @@ def http_transport(url: str) -> Transport:
     return send
 
 
-def time_stamp_anchors(settings: Settings) -> list[tuple[Rfc3161Anchor, x509.Certificate]]:
-    """The time-stamp authorities of the settings, each with its pinned certificate.
+def time_stamp_anchors(settings: Settings) -> list[tuple[Rfc3161Anchor, Authority]]:
+    """The time-stamp authorities of the settings, each with its pinned certificates.
 
     Raises:
         SettingError: There are not as many certificates as authorities, or one cannot be read.
@@ -59,9 +59,10 @@ def time_stamp_anchors(settings: Settings) -> list[tuple[Rfc3161Anchor, x509.Cer
         raise SettingError(message)
     anchors = []
     for url, file in zip(settings.tsa_urls, settings.tsa_certificates, strict=True):
-        certificate = _certificate(file)
+        signer, *chain = _certificates(file)
         name = (urlsplit(url).hostname or "tsa") + (f"-{len(anchors)}" if anchors else "")
-        anchors.append((Rfc3161Anchor(name, http_transport(url), certificate), certificate))
+        anchor = Rfc3161Anchor(name, http_transport(url), signer, intermediates=chain[:-1], roots=chain[-1:])
+        anchors.append((anchor, Authority(name, signer, tuple(chain))))
     return anchors
 
 
@@ -93,18 +94,24 @@ def own_policy(node: LedgerNode, log_vkey: str) -> Policy:
     policy = trust_key(Policy(), log_vkey)
     if node.identity.demonstration:
         policy = trust_key(policy, demonstration_cosigner(node).vkey)
-    authorities = tuple(
-        Authority(anchor.name, certificate) for anchor, certificate in time_stamp_anchors(node.settings)
-    )
+    authorities = tuple(authority for _, authority in time_stamp_anchors(node.settings))
     return replace(policy, authorities=authorities)
 
 
-def _certificate(file: Path) -> x509.Certificate:
+def _certificates(file: Path) -> list[x509.Certificate]:
+    """The certificates in *file*: the authority's own first, then its chain up to a self-signed one.
+
+    Raises:
+        SettingError: The file cannot be read, or the chain does not end in a self-signed certificate.
+    """
     try:
         raw = file.read_bytes()
-        if raw.startswith(b"-----"):
-            return x509.load_pem_x509_certificate(raw)
-        return x509.load_der_x509_certificate(raw)
+        is_text = raw.startswith(b"-----")
+        chain = x509.load_pem_x509_certificates(raw) if is_text else [x509.load_der_x509_certificate(raw)]
     except (OSError, ValueError) as error:
-        message = f"CAIRN_TSA_CERTIFICATES: {file} is not a certificate in PEM or DER form"
+        message = f"CAIRN_TSA_CERTIFICATES: {file} holds no certificates in PEM or DER form"
         raise SettingError(message) from error
+    if chain[-1].issuer != chain[-1].subject:
+        message = f"CAIRN_TSA_CERTIFICATES: {file} has to end in the self-signed root of the authority's certificate"
+        raise SettingError(message)
+    return chain

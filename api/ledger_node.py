@@ -130,5 +130,8 @@ def _require_new(directory: Path, *, is_new: bool) -> Path:
     """Refuse to make fresh keys for a ledger whose vault they could not open."""
     if directory.exists() or is_new:
         return directory
-    message = f"the key-encryption keys of this ledger are not in {directory}; restore them, or name their place in CAIRN_KEK_DIR"
+    message = (
+        f"the key-encryption keys of this ledger are not in {directory}; "
+        "restore them, or name their place in CAIRN_KEK_DIR"
+    )
     raise KeyEncryptionError(message)
