@@ -57,7 +57,7 @@ def time_stamp_anchors(settings: Settings) -> list[tuple[Rfc3161Anchor, Authorit
     if len(settings.tsa_urls) != len(settings.tsa_certificates):
         message = "CAIRN_TSA_CERTIFICATES names one certificate file for each of CAIRN_TSA_URLS, in the same order"
         raise SettingError(message)
-    anchors = []
+    anchors: list[tuple[Rfc3161Anchor, Authority]] = []
     for url, file in zip(settings.tsa_urls, settings.tsa_certificates, strict=True):
         signer, *chain = _certificates(file)
         name = (urlsplit(url).hostname or "tsa") + (f"-{len(anchors)}" if anchors else "")

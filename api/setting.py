@@ -106,7 +106,8 @@ class Settings(BaseModel):
     tsa_certificates: tuple[Path, ...] = Field(
         default=(),
         json_schema_extra=_unit("paths, comma separated"),
-        description="Signing certificates of the authorities (PEM or DER), pinned, in the order of `CAIRN_TSA_URLS`.",
+        description="Certificates of the authorities, pinned: a PEM file each, the signing certificate first and its "
+        "chain up to the self-signed root behind it, in the order of `CAIRN_TSA_URLS`.",
     )
     anchor_interval_seconds: int = Field(
         default=3_600,
