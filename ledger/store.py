@@ -35,6 +35,7 @@ from eventsourcing.utils import Environment
 from ledger.error import ConflictError, InvalidInputError, LedgerError, StorageError
 
 LOCK_TIMEOUT_SECONDS = 30
+SWEEP_WAIT_MILLISECONDS = 200
 PRAGMAS = (
     "PRAGMA synchronous=FULL",
     "PRAGMA secure_delete=ON",
@@ -253,10 +254,24 @@ class LedgerRecorder(SQLiteApplicationRecorder):
     def empty_write_ahead_log(self) -> bool:
         """Move everything into the database file and truncate the write-ahead log.
 
+        While it waits for readers no one can write, so it waits for :data:`SWEEP_WAIT_MILLISECONDS` and no longer.
+
         Returns:
-            Whether it is empty now; False when a reader still needed it.
+            Whether the log is empty now; False when a reader still needed it.
+
+        Raises:
+            StorageError: The database failed.
         """
-        return bool(self.query("PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0)
+        with _storage_errors(), self.datastore.get_connection(commit=True) as connection:
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout={SWEEP_WAIT_MILLISECONDS}")
+            try:
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                busy: int = cursor.fetchone()[0]
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout={LOCK_TIMEOUT_SECONDS * 1000}")
+                cursor.sqlite_cursor.close()
+        return busy == 0
 
 
 class LedgerFactory(SQLiteFactory):
