@@ -1,0 +1,35 @@
+"""kill -9: what was acknowledged is there afterwards, whole; what was not is there wholly or not at all.
+
+``CAIRN_CRASH_CYCLES`` and ``CAIRN_CRASH_SEED`` choose how often and how; the seed is printed, and repeats the moments
+of the kills as far as the machine allows. ``pytest -m soak tests/ledger`` runs 200 cycles.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.ledger.crash import run_cycles
+
+SOAK_CYCLES = 200
+
+
+def crash(directory: Path, cycles: int) -> None:
+    seed = int(os.environ.get("CAIRN_CRASH_SEED") or random.SystemRandom().randrange(10**6))
+    print(f"CAIRN_CRASH_SEED={seed} CAIRN_CRASH_CYCLES={cycles}")  # noqa: T201  shown when the test fails
+    awards, busy = run_cycles(directory, cycles, seed)
+    print(f"{awards} acknowledged awards in {busy} of {cycles} cycles")  # noqa: T201  shown with -s
+    assert busy >= cycles // 2, "most cycles must have been killed at work, or nothing was tested"
+
+
+@pytest.mark.slow
+def test_ledger_loses_no_acknowledged_award_when_killed(tmp_path: Path) -> None:
+    crash(tmp_path, int(os.environ.get("CAIRN_CRASH_CYCLES", "10")))
+
+
+@pytest.mark.soak
+def test_ledger_loses_no_acknowledged_award_when_killed_two_hundred_times(tmp_path: Path) -> None:
+    crash(tmp_path, SOAK_CYCLES)
