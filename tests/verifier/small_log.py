@@ -98,16 +98,16 @@ def commit(owner: UUID, kind: str, form: bytes, salt: bytes) -> str:
 class Authority:
     """A time-stamping authority in the process: a certificate, and tokens for any time."""
 
-    def __init__(self, name: str, certificate: x509.Certificate, key: bytes) -> None:
+    def __init__(self, name: str, certificate: x509.Certificate, key: bytes, chain: list[x509.Certificate]) -> None:
         self.name = name
-        self.certificate = certificate
+        self.chain = [certificate, *chain]
         self._certificate = asn1_x509.Certificate.load(certificate.public_bytes(serialization.Encoding.DER))
         self._key = asn1_keys.PrivateKeyInfo.load(key)
 
     @property
     def policy_line(self) -> str:
-        der = self.certificate.public_bytes(serialization.Encoding.DER)
-        return f"tsa {self.name} {b64(der)}\n"
+        ders = [one.public_bytes(serialization.Encoding.DER) for one in self.chain]
+        return "".join(f"tsa {self.name} {b64(der)}\n" for der in ders)
 
     def stamp(self, message: bytes, at: datetime) -> bytes:
         imprint = {
@@ -122,29 +122,46 @@ class Authority:
         return token
 
 
-@cache
-def authority(name: str) -> Authority:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Test time {name}")])
-    usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
-    certificate = (
+def certify(
+    name: str, key: ec.EllipticCurvePrivateKey, issuer: str, signer: ec.EllipticCurvePrivateKey
+) -> x509.Certificate:
+    """Certify a key: a stamping one unless it certifies itself under another's name."""
+    common = [[x509.NameAttribute(NameOID.COMMON_NAME, who)] for who in (name, issuer)]
+    stamps = not name.endswith("root")
+    builder = (
         x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
+        .subject_name(x509.Name(common[0]))
+        .issuer_name(x509.Name(common[1]))
         .public_key(key.public_key())
         .serial_number(1 + len(name))
         .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
         .not_valid_after(datetime(2040, 1, 1, tzinfo=UTC))
-        .add_extension(usage, critical=True)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
+        .add_extension(x509.BasicConstraints(ca=not stamps, path_length=None), critical=True)
     )
+    if stamps:
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
+        builder = builder.add_extension(usage, critical=True)
+    return builder.sign(signer, hashes.SHA256())
+
+
+def authority(name: str, *, issued: bool = False) -> Authority:
+    """A time-stamping authority: self-signed, or issued by a root of its own. One for each name."""
+    return _authority(name, issued)
+
+
+@cache
+def _authority(name: str, issued: bool) -> Authority:  # noqa: FBT001  (positional, as the cache tells arguments apart)
+    key, root = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    common = f"Test time {name}"
+    above = f"{common} root" if issued else common
+    certificate = certify(common, key, above, root if issued else key)
+    chain = [certify(above, root, above, root)] if issued else []
     der = key.private_bytes(
         serialization.Encoding.DER,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    return Authority(name, certificate, der)
+    return Authority(name, certificate, der, chain)
 
 
 @dataclass
@@ -403,9 +420,9 @@ class SmallLog:
             lines.append(self.witness.cosign(text, witnessed))
         self.note = format_note(text, lines)
 
-    def stamp(self, at: datetime, name: str = "stamp") -> None:
+    def stamp(self, at: datetime, name: str = "stamp", *, issued: bool = False) -> None:
         """Have the current checkpoint time-stamped."""
-        token = authority(name).stamp(self.note, at)
+        token = authority(name, issued=issued).stamp(self.note, at)
         self.anchors.append(self._anchor("rfc3161", name, at, token))
 
     def cosign_anchor(self, at: datetime) -> None:

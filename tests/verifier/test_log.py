@@ -17,11 +17,12 @@ from tests.verifier.small_log import (
     NOW,
     ORIGIN,
     SmallLog,
+    authority,
     b64,
     private_key,
     unb64,
 )
-from verifier import Policy, State, Verdict
+from verifier import Policy, PolicyError, State, Verdict
 
 MINUTE = timedelta(minutes=1)
 
@@ -111,6 +112,17 @@ def test_report_is_invalid_when_the_checkpoint_has_an_extension_line() -> None:
     bundle = small_bundle(log)
     text = log.checkpoint.text() + "extra\n"
     bundle["evidence"]["checkpoint"] = format_note(text, [log.signer.sign(text)]).decode()
+
+    assert_verdict(judge(bundle, log.policy()), Verdict.INVALID, "checkpoint_malformed")
+
+
+def test_report_is_invalid_when_the_checkpoint_has_more_lines_than_anybody_needs() -> None:
+    log = SmallLog()
+    bundle = small_bundle(log)
+    line = bundle["evidence"]["checkpoint"].splitlines(keepends=True)[-1]
+    bundle["evidence"]["checkpoint"] += line * 14
+    assert_verdict(judge(bundle, log.policy()), Verdict.VALID, "valid")
+    bundle["evidence"]["checkpoint"] += line
 
     assert_verdict(judge(bundle, log.policy()), Verdict.INVALID, "checkpoint_malformed")
 
@@ -483,3 +495,18 @@ def test_report_does_not_count_a_cosigned_anchor_when_it_is_not_the_witnesss(
     bundle["evidence"]["anchors"][0] |= changes
 
     assert_check(judge(bundle, log.policy(witness=True)), "log.anchors", state, reason)
+
+
+def test_report_counts_a_time_stamp_when_the_authoritys_certificate_is_issued_by_another() -> None:
+    log = SmallLog()
+    award = log.issue()
+    log.publish(ISSUED + MINUTE)
+    log.stamp(ISSUED + 2 * MINUTE, "issued", issued=True)
+    log.publish(NOW)
+    stamper = authority("issued", issued=True)
+
+    report = judge(log.bundle(award), log.policy(extra=stamper.policy_line))
+
+    assert_check(report, "log.anchors", State.PASSED, "anchored")
+    with pytest.raises(PolicyError, match="self-signed"):
+        log.policy(extra=stamper.policy_line.splitlines()[0])

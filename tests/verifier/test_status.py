@@ -287,3 +287,16 @@ def test_report_is_invalid_when_not_yet_valid() -> None:
     log.publish()
     early = judge(log.bundle(ordinary), log.policy(), at=ISSUED - timedelta(days=1))
     assert_check(early, "dates.valid_from", State.FAILED, "not_yet_valid")
+
+
+def test_sentence_is_about_the_revocation_when_the_accreditation_was_missing_too() -> None:
+    log = SmallLog()
+    log.records[1]["accreditations"][0]["withdrawn_at"] = instant(ISSUED - timedelta(days=1))
+    award = log.issue()
+    log.change(award, "revoked", ISSUED, reason="accreditation_withdrawn")
+    log.publish()
+
+    report = judge(log.bundle(award), log.policy())
+
+    assert_check(report, "issuer.accreditation", State.FAILED, "not_accredited")
+    assert_verdict(report, Verdict.INVALID, "revoked")

@@ -48,7 +48,8 @@ class Anchors:
 
     Attributes:
         proved: Anchors by parties of the policy.
-        unanchored: Entries after the newest anchored checkpoint; None if nothing is anchored.
+        unanchored: Entries after the newest checkpoint that a party of the policy anchored; None
+            if there is none.
     """
 
     proved: tuple[ProvedAnchor, ...] = ()
@@ -94,11 +95,12 @@ def _summarise(proved: tuple[ProvedAnchor, ...], sizes: list[int], trusted: Trus
     detail = f"{len(sizes)} anchors, {len(proved)} by parties of the policy; {tail} entries after"
     if not proved:
         found = skipped(ANCHORS, "anchors_unchecked", detail=detail, looked_at=_PLACE)
-        return found, Anchors(unanchored=tail)
+        return found, Anchors()
     first = min(proved, key=lambda anchor: anchor.time)
     detail += f"; earliest by {first.name} at {format_instant(first.time)}"
     check = passed(ANCHORS, "anchored", time=first.time, detail=detail, looked_at=_PLACE)
-    return check, Anchors(proved, tail)
+    newest = max(anchor.size for anchor in proved)
+    return check, Anchors(proved, trusted.checkpoint.size - newest)
 
 
 def _prove_place(anchor: Anchor, evidence: Evidence, trusted: TrustedCheckpoint, policy: Policy) -> int:

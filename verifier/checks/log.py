@@ -27,6 +27,9 @@ from verifier.report import Check, failed, not_judged, passed, unknown
 KNOWN: Final = "log.known"
 ENTRIES: Final = "log.entries"
 STATE: Final = "log.state"
+MAX_SIGNATURES: Final = 16
+"""Signature lines of one note: every known key is tried on every line, so this bounds the work.
+Source: C2SP signed-note asks verifiers to accept at least 16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,11 @@ def trust_note(note: bytes, policy: Policy) -> TrustedCheckpoint | None:
 
     Raises:
         SignatureError: A signature by a trusted log key is wrong, or stands under another name.
-        MalformedError: Not a signed note, or not a checkpoint of that log.
+        MalformedError: Not a signed note of at most 16 lines, or not a checkpoint.
     """
     parsed = parse_note(note)
+    if len(parsed.signatures) > MAX_SIGNATURES:
+        raise MalformedError(f"a note of {len(parsed.signatures)} signatures")
     checkpoint = parse_checkpoint(parsed.text)
     for log in policy.logs:
         if log.name == checkpoint.origin and signed_by(parsed, log):

@@ -27,6 +27,7 @@ from verifier.event import Replaced
 from verifier.evidence import Evidence, ProvedChunk
 from verifier.report import Check, failed, not_judged, passed, skipped, unknown
 from verifier.timeline import HistoryError, Timeline, UnknownEventError, read_timeline
+from verifier.wire import format_instant
 from verifier.wording import Coded
 
 HISTORY: Final = "status.history"
@@ -105,7 +106,7 @@ def judge_revocation(timeline: Timeline | None, as_of: datetime | None) -> Check
         return passed(REVOCATION, "not_revoked", looked_at=place)
     case = "replaced" if isinstance(ended, Replaced) else "revoked"
     judge, case = (failed, case) if ended.effective_at <= as_of else (passed, "revoked_later")
-    detail = f"reason {ended.reason}, recorded {ended.recorded_at.isoformat()}"
+    detail = f"reason {ended.reason}, recorded {format_instant(ended.recorded_at)}"
     return judge(
         REVOCATION,
         case,
@@ -125,7 +126,7 @@ def judge_suspension(timeline: Timeline | None, as_of: datetime | None) -> Check
     if held is None:
         return passed(SUSPENSION, "not_suspended", looked_at=place)
     why = Coded(held.reason)
-    detail = f"reason {held.reason}, recorded {held.recorded_at.isoformat()}"
+    detail = f"reason {held.reason}, recorded {format_instant(held.recorded_at)}"
     return failed(SUSPENSION, "suspended", date=held.effective_at, why=why, detail=detail, looked_at=place)
 
 
