@@ -28,6 +28,7 @@ MAX_ENTRY_BYTES: Final = 0xFFFF  # C2SP tlog-tiles: the length is a uint16
 MAX_TREE_SIZE: Final = (1 << 63) - 1  # C2SP tlog-checkpoint consumers hold sizes in an int64
 MAX_LEVEL: Final = 63  # C2SP tlog-tiles
 CHECKPOINT_PATH: Final = "checkpoint"
+MAX_PATH_CHARS: Final = 64  # "tile/entries/", 22 digits in groups, ".p/255"
 
 _MAX_INDEX: Final = MAX_TREE_SIZE // TILE_WIDTH
 _PATH: Final = re.compile(
@@ -96,7 +97,7 @@ def parse_path(path: str) -> TileId:
     Raises:
         MalformedError: Any other string, such as a leading zero group, a width of 0 or 256.
     """
-    match = _PATH.fullmatch(path)
+    match = _PATH.fullmatch(path) if len(path) <= MAX_PATH_CHARS else None
     if match is None:
         msg = "not a tile path"
         raise MalformedError(msg)

@@ -205,3 +205,8 @@ def test_bundle_takes_an_entry_up_to_the_limit_and_not_beyond() -> None:
     assert decode_bundle(encode_bundle([longest]), 1) == [longest]
     with pytest.raises(EntryTooLargeError):
         encode_bundle([bytes(MAX_ENTRY_BYTES + 1)])
+
+
+def test_path_is_refused_when_its_number_has_thousands_of_digits() -> None:
+    with pytest.raises(MalformedError):
+        parse_path("tile/0/" + "x001/" * 2_000 + "001")
