@@ -198,6 +198,13 @@ class Generation:
             message = f"the view in {self.name} cannot be written: {error}"
             raise ViewError(message) from error
 
+    def release_dead_readers(self) -> int:
+        """Free what processes that died while reading still hold; return how many there were.
+
+        Until then the pages that such a reader saw are not used again, and the file grows.
+        """
+        return self._environment.reader_check()
+
     def flush(self) -> None:
         """Return when everything committed so far is on the disk."""
         self._environment.sync(True)

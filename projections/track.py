@@ -86,9 +86,10 @@ class Track:
         return True
 
     def _tidy(self) -> None:
-        """Remove retired generations, once a grace, when there is nothing else to do."""
+        """Remove what the dead and the retired left behind, once a grace, when there is nothing else to do."""
         now = self._wall_clock()
         if now - self._tidied >= GRACE_SECONDS:
             self._tidied = now
+            self.view.release_dead_readers()
             with suppress(RebuildRunningError), self.view.exclusive(patience_seconds=0):
                 self.view.clean(now)

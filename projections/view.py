@@ -207,6 +207,10 @@ class View:
             remove_generation(self.path / name)
         return removed
 
+    def release_dead_readers(self) -> int:
+        """Free what processes that died while reading still hold; see :meth:`Generation.release_dead_readers`."""
+        return self._current().release_dead_readers()
+
     # ── which generation ──────────────────────────────────────────────────────────────────────────────────
 
     def _current(self) -> Generation:

@@ -1,4 +1,4 @@
-"""Other processes that tests start: one that rebuilds slowly, one that reads without pause, one that applies.
+"""Other processes that tests start: to rebuild slowly, to read on, to hold a snapshot, to apply.
 
 ``python -m tests.projections.process ROLE DIRECTORY SIZE``
 """
@@ -55,7 +55,14 @@ def apply_on(directory: Path, size: int) -> None:
     print(moved, flush=True)  # noqa: T201  the test reads it
 
 
-ROLES = {"rebuild": rebuild_slowly, "read": read_on, "apply": apply_on}
+def hold(directory: Path, size: int) -> None:
+    """Hold a snapshot until killed."""
+    with open_view(directory, writable=False).snapshot() as rows:
+        print(len(list(rows.scan())) == size, flush=True)  # noqa: T201  the test reads it
+        time.sleep(30)
+
+
+ROLES = {"hold": hold, "rebuild": rebuild_slowly, "read": read_on, "apply": apply_on}
 
 if __name__ == "__main__":
     ROLES[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))

@@ -58,7 +58,9 @@ def test_credential_status_names_the_event_when_its_bytes_are_not_an_event() -> 
     history = History()
     history.add(CREDENTIAL, issued(INSTITUTION), revoked(day(3)))
     history.events[1] = damaged(history.events[1])
-    with pytest.raises(CorruptionError, match=rf"event at position 2 \(credential\.revoked\.v1\) .*version 2 of {CREDENTIAL}"):
+    with pytest.raises(
+        CorruptionError, match=rf"event at position 2 \(credential\.revoked\.v1\) .*version 2 of {CREDENTIAL}"
+    ):
         fold(history)
 
 

@@ -1,8 +1,10 @@
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from openvc.did.base import parse_did_document
 
+from anchoring.tree import leaf_hash
 from ledger.institution import Institution
 from ledger.reason import Reason
 from projections.directory_record import did_document, encode_record, parse_record
@@ -141,3 +143,10 @@ def test_did_document_lets_retired_keys_assert_when_asked_but_never_compromised_
     lenient = did_document(record, retired_may_assert=True)
     assert lenient["assertionMethod"] == [f"{record.did}#key-2", f"{record.did}#key-3"]
     assert lenient["@context"] == ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"]
+
+
+def test_specification_shows_the_golden_record_and_its_leaf_hash_when_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "spec" / "directory.md").read_text("utf-8")
+    assert GOLDEN.decode() in page
+    assert f"These {len(GOLDEN)} bytes" in page
+    assert leaf_hash(GOLDEN).hex() in page

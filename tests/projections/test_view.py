@@ -219,3 +219,31 @@ def test_view_is_read_by_many_threads_when_it_is_written(tmp_path: Path) -> None
         thread.join()
     assert failures == []
     assert reads[0] > 0
+
+
+def test_view_frees_what_a_dead_reader_held_when_told_to(tmp_path: Path) -> None:
+    view = open_view(tmp_path)
+    fill(view, Numbers(3))
+    command = [sys.executable, "-m", "tests.projections.process", "hold", str(tmp_path), "4"]
+    reader = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == "True\n"
+    assert view.release_dead_readers() == 0
+    reader.kill()
+    reader.communicate(timeout=30)
+    assert view.release_dead_readers() == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed there on Linux alone")
+def test_view_lets_go_of_old_generations_when_they_are_swapped(tmp_path: Path) -> None:
+    view = open_view(tmp_path)
+
+    def files() -> int:
+        links = [str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+        return sum("data.mdb" in link and str(tmp_path) in link for link in links)
+
+    before = files()
+    for _ in range(5):
+        swap(view, Numbers(3))
+        assert view.get(b"count") == b"3"
+    assert files() == before > 0
