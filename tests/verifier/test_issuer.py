@@ -118,6 +118,7 @@ def test_report_is_invalid_when_the_key_is_not_one_of_the_issuers() -> None:
         ("valid_from", ISSUED + HOUR, "key_not_yet_valid"),
         ("retired_at", ISSUED - HOUR, "key_retired"),
         ("revoked_at", ISSUED - HOUR, "key_revoked"),
+        ("revoked_at", ISSUED, "key_revoked"),
     ],
 )
 def test_report_is_invalid_when_the_key_was_not_in_use(member: str, moment: datetime, reason: str) -> None:
@@ -126,11 +127,22 @@ def test_report_is_invalid_when_the_key_was_not_in_use(member: str, moment: date
     assert_verdict(report, Verdict.INVALID, reason)
 
 
-@pytest.mark.parametrize("member", ["retired_at", "revoked_at"])
-def test_report_is_valid_when_the_key_went_out_of_use_later(member: str) -> None:
-    report = judged_with(keys=[key_row() | {member: instant(ISSUED)}])
+@pytest.mark.parametrize(
+    "member,end,valid",
+    [
+        ("retired_at", ISSUED, True),
+        ("revoked_at", ISSUED, False),
+        ("revoked_at", ISSUED + timedelta(milliseconds=1), True),
+    ],
+)
+def test_key_may_be_used_at_the_instant_it_is_retired_and_not_at_that_of_its_revocation(
+    member: str,
+    end: datetime,
+    valid: bool,  # noqa: FBT001  (a column of the table)
+) -> None:
+    report = judged_with(keys=[key_row() | {member: instant(end)}])
 
-    assert_verdict(report, Verdict.VALID, "valid")
+    assert (report.verdict is Verdict.VALID) == valid
 
 
 # ── a stolen key ────────────────────────────────────────────────────────────────────────────
@@ -218,6 +230,7 @@ def accredited(**changes: Any) -> list[dict[str, Any]]:  # noqa: ANN401  (any me
         accredited(valid_from=instant(ISSUED + HOUR)),
         accredited(valid_until=instant(ISSUED - HOUR)),
         accredited(withdrawn_at=instant(ISSUED - HOUR)),
+        accredited(withdrawn_at=instant(ISSUED)),
     ],
 )
 def test_report_is_invalid_when_the_issuer_was_not_accredited(rows: list[dict[str, Any]]) -> None:

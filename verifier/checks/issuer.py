@@ -75,9 +75,11 @@ def judge_key(record: Record | None, timeline: Timeline | None) -> tuple[Check, 
     detail = f"{key.key_id}, from {format_instant(key.valid_from)}; used {format_instant(used)}"
     if used < key.valid_from:
         return failed(KEY, "key_not_yet_valid", detail=detail, looked_at=_PLACE), key
-    for case, end in (("key_revoked", key.revoked_at), ("key_retired", key.retired_at)):
-        if end is not None and used > end:
-            return failed(KEY, case, date=end, detail=detail, looked_at=_PLACE), key
+    # A key may still be used at the very instant of its retirement; from the instant of a revocation on it may not.
+    if key.revoked_at is not None and used >= key.revoked_at:
+        return failed(KEY, "key_revoked", date=key.revoked_at, detail=detail, looked_at=_PLACE), key
+    if key.retired_at is not None and used > key.retired_at:
+        return failed(KEY, "key_retired", date=key.retired_at, detail=detail, looked_at=_PLACE), key
     return passed(KEY, "key_valid", detail=detail, looked_at=_PLACE), key
 
 
@@ -124,6 +126,7 @@ def judge_accreditation(record: Record | None, timeline: Timeline | None) -> Che
 
 
 def _covers(accreditation: Accreditation, instant: datetime) -> bool:
-    ends = (accreditation.valid_until, accreditation.withdrawn_at)
+    """The end is the last instant of an accreditation; the instant of its withdrawal is the first one without."""
     begun = accreditation.valid_from <= instant
-    return begun and all(end is None or instant <= end for end in ends)
+    lasting = accreditation.valid_until is None or instant <= accreditation.valid_until
+    return begun and lasting and (accreditation.withdrawn_at is None or instant < accreditation.withdrawn_at)
