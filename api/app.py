@@ -13,7 +13,8 @@ from structlog.typing import FilteringBoundLogger
 
 from api.access_log import AccessLogMiddleware
 from api.anchor_setup import own_policy
-from api.cli.demo import read_summary
+from api.demo.closing import read_summary, show_command
+from api.head import HeadMiddleware
 from api.health import ReadyCheck, clock_check, database_check, disk_check, health_router, limit_check
 from api.log_route import log_router
 from api.metric import MetricMiddleware, Metrics, log_readers, metric_router
@@ -43,18 +44,27 @@ DISTRIBUTION = "cairn-ledger"
 def make_app(node: Node, runtime: Runtime, clock: Clock, log: FilteringBoundLogger) -> ASGIApp:
     """Make the application. Nothing is started here."""
     settings, identity = node.settings, node.parts.identity
-    app = FastAPI(title="Cairn", version=version(DISTRIBUTION), description=DESCRIPTION, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Cairn",
+        version=version(DISTRIBUTION),
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect would repeat whatever `Host` the client sent
+    )
     renderer = PageRenderer(identity.base_url, demonstration=identity.demonstration)
     writer = ProblemWriter(identity.base_url, renderer.render_problem)
     standing = Standing(node)
     metrics = Metrics(version=app.version, readers=log_readers(**standing.readings()))
     _include(app, node, renderer, writer, metrics, _ready_checks(node, runtime, standing, clock))
     install_problem_handlers(app, writer)
+    # Inside the framework's own last handler, which would answer first and in plain text.
+    app.add_middleware(UnexpectedErrorMiddleware, writer=writer, log=log, random_bytes=os.urandom)
     install_openapi(app)
     return _wrap(app, settings, writer, metrics, log, is_https=identity.base_url.startswith("https:"))
 
 
-def _include(  # noqa: PLR0913  what the routers are made of
+def _include(
     app: FastAPI,
     node: Node,
     renderer: PageRenderer,
@@ -79,7 +89,7 @@ def _include(  # noqa: PLR0913  what the routers are made of
     app.include_router(page.make_router(renderer, verification, _samples(node), node.ledger.now))
 
 
-def _wrap(  # noqa: PLR0913  what the layers are made of
+def _wrap(
     app: FastAPI,
     settings: Settings,
     writer: ProblemWriter,
@@ -92,9 +102,10 @@ def _wrap(  # noqa: PLR0913  what the layers are made of
     limiter = RateLimiter(
         per_minute=settings.rate_limit_per_minute, burst=settings.rate_limit_burst, clock=time.monotonic
     )
-    limited = RateLimitMiddleware(app, limiter=limiter, writer=writer, trusted_proxy_count=settings.trusted_proxy_count)
-    caught = UnexpectedErrorMiddleware(limited, writer=writer, log=log, random_bytes=os.urandom)
-    secured = SecurityHeaderMiddleware(caught, is_https=is_https)
+    limited = RateLimitMiddleware(
+        HeadMiddleware(app), limiter=limiter, writer=writer, trusted_proxy_count=settings.trusted_proxy_count
+    )
+    secured = SecurityHeaderMiddleware(limited, is_https=is_https)
     measured = MetricMiddleware(secured, metrics=metrics, timer=time.perf_counter)
     return AccessLogMiddleware(measured, log=log, timer=time.perf_counter, random_bytes=os.urandom)
 
@@ -113,15 +124,16 @@ def _ready_checks(node: Node, runtime: Runtime, standing: Standing, clock: Clock
 
 def _samples(node: Node) -> Callable[[], tuple[Sample, ...]]:
     """Awards to try, if this is a demonstration."""
-    rows = (read_summary(node.settings.data_dir) or []) if node.parts.identity.demonstration else []
+    data, identity = node.settings.data_dir, node.parts.identity
+    awards = (read_summary(data) or []) if identity.demonstration else []
     samples = tuple(
         Sample(
-            what={"en": row["sentence"], "ru": row["sentence"]},
-            credential=row["credential"],
-            verdict=row["verdict"],
-            command=row["command"],
+            what={"en": award.sentence, "ru": award.sentence},
+            credential=award.credential,
+            verdict=award.verdict,
+            command=show_command(award, data, identity.base_url),
         )
-        for row in rows
-        if row["state"] != "forged"
+        for award in awards
+        if award.document is None
     )
     return lambda: samples

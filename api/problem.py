@@ -25,6 +25,7 @@ from api.error import ApiError, FieldError
 from api.media_type import accepts_html
 from api.request_id import request_id
 from ledger import error as ledger_error
+from verifier import error as verifier_error
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -156,7 +157,7 @@ PROBLEMS: Final = (
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "Invalid request",
         "The request can be read, but something in it cannot be accepted; `errors` names each place.",
-        (api_error.InvalidRequestError, ledger_error.InvalidInputError),
+        (api_error.InvalidRequestError, ledger_error.InvalidInputError, verifier_error.InputError),
     ),
     ProblemKind(
         "missing-element",
@@ -184,7 +185,7 @@ PROBLEMS: Final = (
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "Instant lies in the future",
         "Nothing can be said about an instant that has not come. Ask about now or the past.",
-        (api_error.FutureInstantError,),
+        (api_error.FutureInstantError, verifier_error.FutureInstantError),
     ),
     ProblemKind(
         "rate-limited",
@@ -254,6 +255,8 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, ledger_error.InvalidInputError):
         place = FieldError(error.detail, error.pointer)
         return Problem(kind, error.detail, (place,))
+    if isinstance(error, verifier_error.InputError):
+        return Problem(kind, error.reason, (FieldError(error.reason, error.pointer),))
     return Problem(kind, str(error) or kind.remedy)
 
 

@@ -18,6 +18,7 @@ from api.error import ApiError, FieldError
 from api.problem import Problem, ProblemWriter, kind_named, kind_of_status, problem_of
 from api.request_id import assign_request_id
 from ledger.error import LedgerError
+from verifier.error import VerifierError
 
 # Frames of a traceback that go to the log; more help nobody.
 MAX_FRAMES: Final = 30
@@ -26,7 +27,7 @@ MAX_FRAMES: Final = 30
 class ErrorLog(Protocol):
     """Where unexpected errors are recorded. structlog's bound loggers fit."""
 
-    def error(self, event: str, /, **fields: object) -> object:
+    def error(self, event: str, **fields: object) -> object:
         """Record one event with its fields; must not raise."""
 
 
@@ -51,6 +52,7 @@ def install_problem_handlers(app: FastAPI, writer: ProblemWriter) -> None:
 
     app.add_exception_handler(ApiError, known)
     app.add_exception_handler(LedgerError, known)
+    app.add_exception_handler(VerifierError, known)
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, invalid)
 

@@ -11,12 +11,11 @@ from api.published_log import PublishedLog
 from ledger.achievement import Template
 from ledger.issuance import Successor
 from projections.credential_status import CredentialFacts
-from projections.directory_record import DirectoryRecord
+from projections.directory_record import DirectoryRecord, KeyRecord
 from projections.error import FutureInstantError as ProjectionFutureError
 from projections.status_answer import StatusAnswer, judge
 
 HOLDS: Final = "active"
-_GOOD_KEYS: Final = frozenset({"in_force", "compromised"})
 
 
 class Statuses:
@@ -88,25 +87,32 @@ class Statuses:
         return body
 
     def _verdict(self, facts: CredentialFacts, answer: StatusAnswer, record: DirectoryRecord) -> str:
-        """One word, by the rules of the verifier's report. What cannot be told is never called valid."""
-        if answer.state == "unknown" or answer.issuer is None:
+        """One word, by the rules of the verifier's report: what fails is invalid, what cannot be told never valid."""
+        key = next((key for key in record.keys if key.key_id == facts.key_id), None)
+        accredited = [
+            not record.accreditations or record.accredited_at(at) for at in (facts.valid_from, facts.recorded_at)
+        ]
+        if answer.state == "unknown":
             return "unknown"
-        if answer.state != HOLDS:
+        if answer.state != HOLDS or key is None or not _in_use(key, facts.recorded_at) or not accredited[0]:
             return "invalid"
-        if record.accreditations and not record.accredited_at(facts.valid_from):
-            return "invalid"
-        if answer.issuer.key == "compromised" and not self._anchored_before(facts, answer.issuer.key_since):
+        if key.compromised_at is not None and not self._anchored_before(facts, key.compromised_at):
             return "unknown"
-        if answer.issuer.key not in _GOOD_KEYS:
-            return "invalid"
-        return "unknown" if record.accreditations and not record.accredited_at(facts.recorded_at) else "valid"
+        return "valid" if accredited[1] else "unknown"
 
-    def _anchored_before(self, facts: CredentialFacts, compromised_at: datetime | None) -> bool:
+    def _anchored_before(self, facts: CredentialFacts, compromised_at: datetime) -> bool:
         """Whether a time anchor from before *compromised_at* covers the award."""
         index = self._log.index_of(facts.events[0].position)
-        if index is None or compromised_at is None:
+        if index is None:
             return False
         return any(anchor.size > index and anchor.proof.at < compromised_at for anchor in self._log.anchors())
+
+
+def _in_use(key: KeyRecord, at: datetime) -> bool:
+    """Whether the key was the institution's to sign with at *at*; whether it was stolen by then is another question."""
+    retired = key.retired_at is not None and at > key.retired_at
+    revoked = key.revoked_at is not None and at >= key.revoked_at
+    return key.valid_from <= at and not retired and not revoked
 
 
 def _issuer(record: DirectoryRecord, facts: CredentialFacts, answer: StatusAnswer) -> dict[str, Any]:

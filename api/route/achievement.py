@@ -9,11 +9,12 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api import example
-from api.caller import authenticate, submission_request
+from api.caller import identify, submission_request
 from api.json_body import read_json
 from api.node import Node
 from api.openapi import body_of
 from api.schema import Publication, convert
+from ledger.access import Actor
 
 JSON = "application/json"
 MAX_PAGE = 200
@@ -29,11 +30,11 @@ def make_router(node: Node) -> APIRouter:
 
         A template without one of the mandatory elements of the EU Recommendation is refused, and the problem names it.
         """
+        actor = await identify(request, node.access, node.ledger.now)
         value, raw = await read_json(request, node.settings.max_body_bytes)
-        return await run_in_threadpool(_publish, request, value, raw)
+        return await run_in_threadpool(_publish, request, actor, value, raw)
 
-    def _publish(request: Request, value: object, raw: bytes) -> Response:
-        actor = authenticate(request, node.access, node.ledger.now())
+    def _publish(request: Request, actor: Actor, value: object, raw: bytes) -> Response:
         publication = convert(value, Publication)
         outcome = node.catalogue.publish(
             slug=node.slug_for(actor, publication.institution),

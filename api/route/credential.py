@@ -9,12 +9,13 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api import example
-from api.caller import authenticate, submission_request
+from api.caller import authenticate, identify, submission_request
 from api.instant import parse_instant
 from api.json_body import read_json
 from api.node import Node
 from api.openapi import body_of
 from api.schema import Change, Reinstatement, Replacement, awards, convert
+from ledger.access import Actor
 from ledger.application import Outcome
 from ledger.error import ErasedError
 
@@ -33,11 +34,11 @@ def make_router(node: Node) -> APIRouter:  # noqa: C901, PLR0915  one closure pe
         The answer holds each award's id and bundle: the signed document and the salt that opens its commitment. Hand the
         bundle to the learner. Repeating the request with the same `Idempotency-Key` gives the same awards.
         """
+        actor = await identify(request, node.access, node.ledger.now)
         value, raw = await read_json(request, node.settings.max_batch_body_bytes, batch=True)
-        return await run_in_threadpool(_issue, request, value, raw)
+        return await run_in_threadpool(_issue, request, actor, value, raw)
 
-    def _issue(request: Request, value: object, raw: bytes) -> Response:
-        actor = authenticate(request, node.access, node.ledger.now())
+    def _issue(request: Request, actor: Actor, value: object, raw: bytes) -> Response:
         batch, single = awards(value)
         slug = node.slug_for(actor, batch.institution)
         outcome = node.issuance.issue(
@@ -92,11 +93,11 @@ def make_router(node: Node) -> APIRouter:  # noqa: C901, PLR0915  one closure pe
     @router.post("/{id}/suspension", openapi_extra=body_of("Change", None, example.SUSPENSION))
     async def suspend(request: Request, id: str) -> Response:
         """Suspend an award: it does not hold until it is reinstated."""
+        actor = await identify(request, node.access, node.ledger.now)
         value, raw = await read_json(request, node.settings.max_body_bytes)
-        return await run_in_threadpool(_suspend, request, id, value, raw)
+        return await run_in_threadpool(_suspend, request, actor, id, value, raw)
 
-    def _suspend(request: Request, id: str, value: object, raw: bytes) -> Response:
-        actor = authenticate(request, node.access, node.ledger.now())
+    def _suspend(request: Request, actor: Actor, id: str, value: object, raw: bytes) -> Response:
         change = convert(value, Change)
         outcome = node.lifecycle.suspend(
             public_id=id,
@@ -111,11 +112,11 @@ def make_router(node: Node) -> APIRouter:  # noqa: C901, PLR0915  one closure pe
     @router.delete("/{id}/suspension", openapi_extra=body_of("Reinstatement", None, {}, required=False))
     async def reinstate(request: Request, id: str) -> Response:
         """End a suspension."""
+        actor = await identify(request, node.access, node.ledger.now)
         value, raw = await read_json(request, node.settings.max_body_bytes, empty={})
-        return await run_in_threadpool(_reinstate, request, id, value, raw)
+        return await run_in_threadpool(_reinstate, request, actor, id, value, raw)
 
-    def _reinstate(request: Request, id: str, value: object, raw: bytes) -> Response:
-        actor = authenticate(request, node.access, node.ledger.now())
+    def _reinstate(request: Request, actor: Actor, id: str, value: object, raw: bytes) -> Response:
         end = convert(value, Reinstatement)
         outcome = node.lifecycle.reinstate(
             public_id=id,
@@ -128,11 +129,11 @@ def make_router(node: Node) -> APIRouter:  # noqa: C901, PLR0915  one closure pe
     @router.post("/{id}/revocation", openapi_extra=body_of("Change", None, example.REVOCATION))
     async def revoke(request: Request, id: str) -> Response:
         """Revoke an award for good. The reason is a code from a closed list; a note goes to the vault."""
+        actor = await identify(request, node.access, node.ledger.now)
         value, raw = await read_json(request, node.settings.max_body_bytes)
-        return await run_in_threadpool(_revoke, request, id, value, raw)
+        return await run_in_threadpool(_revoke, request, actor, id, value, raw)
 
-    def _revoke(request: Request, id: str, value: object, raw: bytes) -> Response:
-        actor = authenticate(request, node.access, node.ledger.now())
+    def _revoke(request: Request, actor: Actor, id: str, value: object, raw: bytes) -> Response:
         change = convert(value, Change)
         outcome = node.lifecycle.revoke(
             public_id=id,
@@ -151,11 +152,11 @@ def make_router(node: Node) -> APIRouter:  # noqa: C901, PLR0915  one closure pe
     )
     async def replace(request: Request, id: str) -> Response:
         """Put a corrected award in the place of this one; the old one points to the new."""
+        actor = await identify(request, node.access, node.ledger.now)
         value, raw = await read_json(request, node.settings.max_body_bytes)
-        return await run_in_threadpool(_replace, request, id, value, raw)
+        return await run_in_threadpool(_replace, request, actor, id, value, raw)
 
-    def _replace(request: Request, id: str, value: object, raw: bytes) -> Response:
-        actor = authenticate(request, node.access, node.ledger.now())
+    def _replace(request: Request, actor: Actor, id: str, value: object, raw: bytes) -> Response:
         replacement = convert(value, Replacement)
         outcome = node.issuance.replace(
             public_id=id,

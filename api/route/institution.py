@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api import example
-from api.caller import authenticate, submission_request
+from api.caller import identify, submission_request
 from api.json_body import read_json
 from api.node import Node
 from api.openapi import body_of
@@ -40,10 +40,10 @@ def make_router(node: Node) -> APIRouter:  # noqa: C901, PLR0915  one closure pe
         empty: object = None,
     ) -> Response:
         """Read the body, find out who calls, carry out the command, answer."""
+        actor = await identify(request, node.access, node.ledger.now)
         value, raw = await read_json(request, node.settings.max_body_bytes, empty=empty)
 
         def work() -> Response:
-            actor = authenticate(request, node.access, node.ledger.now())
             outcome = command(value)(actor, submission_request(request, actor, raw))
             node.wait_until_visible(outcome.position)
             return Response(msgspec.json.encode(outcome.answer), status, media_type=JSON)
@@ -172,12 +172,12 @@ def make_router(node: Node) -> APIRouter:  # noqa: C901, PLR0915  one closure pe
     )
     async def grant_key(request: Request, slug: str) -> Response:
         """Make a bearer key for an institution. It is shown once. Needs an operator key."""
+        actor = await identify(request, node.access, node.ledger.now)
+        actor.require_operator()
         value, _ = await read_json(request, node.settings.max_body_bytes)
 
         def work() -> Response:
             now = node.ledger.now()
-            actor = authenticate(request, node.access, now)
-            actor.require_operator()
             new = convert(value, KeyGrant)
             if not 0 < new.days <= MAX_KEY_DAYS:
                 message = f"a key is good for 1 to {MAX_KEY_DAYS} days"

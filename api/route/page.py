@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -68,7 +67,7 @@ def make_router(
 
 
 def _pasted_id(text: str) -> str | None:
-    """The id in a pasted link or id, or None."""
-    path = urlsplit(text.strip()).path if len(text) < 2_000 else ""
+    """The id in a pasted link or id, or None: what stands between slashes, before any query or fragment."""
+    path = re.split(r"[?#]", text.strip(), maxsplit=1)[0]
     found = [part for part in path.split("/") if PUBLIC_ID.fullmatch(part)]
     return found[-1] if found else None

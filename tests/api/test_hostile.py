@@ -1,0 +1,109 @@
+"""What strangers send: nothing of it is answered with a 500, and nothing of it costs more than it should."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+import pytest
+
+from tests.api.served import SLUG, Served
+
+BUNDLE = {"format": "cairn/bundle/v1"}
+EVIDENCE = {"format": "cairn/evidence/v1"}
+
+
+@pytest.fixture(scope="module")
+def award(served: Served, school_key: str) -> dict[str, Any]:
+    return served.issue(school_key)
+
+
+@pytest.mark.parametrize("body", [BUNDLE, EVIDENCE, EVIDENCE | {"entries": 1}, BUNDLE | {"salt": "?"}])
+def test_verify_names_the_place_when_the_file_is_malformed(served: Served, body: dict[str, Any]) -> None:
+    answered = served.verify(json.dumps(body).encode())
+    assert answered.status_code == 422
+    assert answered.headers["content-type"] == "application/problem+json"
+    assert answered.json()["type"].endswith("/problems/invalid-request")
+    assert answered.json()["errors"][0]["detail"] == answered.json()["detail"]
+
+
+def test_question_about_the_future_is_refused_alike_everywhere(served: Served, award: dict[str, Any]) -> None:
+    content = served.http.get(f"/v1/credentials/{award['id']}/evidence").content
+    for answered in (
+        served.http.get(f"/verify/{award['id']}?at=9999-12-31"),
+        served.http.get(f"/v1/credentials/{award['id']}/status?at=9999-12-31"),
+        served.http.get(f"/v1/credentials/{award['id']}/status?known_at=9999-12-31"),
+        served.verify(content, at="9999-12-31"),
+    ):
+        assert answered.status_code == 422
+        assert answered.json()["type"].endswith("/problems/future-instant")
+
+
+@pytest.mark.parametrize(
+    "at",
+    ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2016-12-31T23:59:60Z", "2026-01-31T12:00:00", "\0"],
+)
+def test_instant_is_refused_when_it_is_none(served: Served, award: dict[str, Any], at: str) -> None:
+    for path in (f"/v1/credentials/{award['id']}/status", f"/verify/{award['id']}"):
+        answered = served.http.get(path, params={"at": at})
+        assert answered.status_code == 422
+        assert answered.json()["errors"][0]["parameter"] == "at"
+
+
+@pytest.mark.parametrize("pasted", ["http://[", "[", "//", "?", "#", "\0", "http://a]b/verify/"])
+def test_search_says_not_found_when_nothing_like_an_id_was_pasted(served: Served, pasted: str) -> None:
+    assert served.http.get("/verify", params={"q": pasted}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "pasted", ["{id}", " {id} ", "http://x/verify/{id}?lang=ru#top", "/v1/credentials/{id}/status"]
+)
+def test_search_goes_to_the_page_when_an_id_is_in_it(served: Served, award: dict[str, Any], pasted: str) -> None:
+    answered = served.http.get("/verify", params={"q": pasted.format(id=award["id"])})
+    assert answered.status_code == 303
+    assert answered.headers["location"].startswith(f"/verify/{award['id']}")
+
+
+@pytest.mark.parametrize("path", ["/v1/institutions/", "/v1/achievements/", "/log/tile", "/log/checkpoint/"])
+def test_address_with_a_slash_too_many_is_not_redirected(served: Served, path: str) -> None:
+    answered = served.http.get(path, headers={"Host": "evil.example"})
+    assert answered.status_code == 404
+    assert "evil.example" not in answered.text
+
+
+def test_unexpected_error_is_a_problem_when_the_whole_application_answers(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> NoReturn:
+        message = "Mari Maasikas"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(served.node.views.directory, "page", lambda **_: fail())
+    answered = served.http.get("/v1/institutions")
+    assert answered.status_code == 500
+    assert answered.json()["type"].endswith("/problems/internal-error")
+    assert answered.headers["x-content-type-options"] == "nosniff"
+    assert "Mari" not in answered.text + served.log.getvalue()
+
+
+@pytest.mark.parametrize(
+    "method, path",
+    [
+        ("POST", "/v1/credentials"),
+        ("POST", "/v1/credentials/x/revocation"),
+        ("POST", "/v1/credentials/x/replacement"),
+        ("POST", "/v1/credentials/x/suspension"),
+        ("DELETE", "/v1/credentials/x/suspension"),
+        ("POST", "/v1/achievements"),
+        ("POST", "/v1/institutions"),
+        ("POST", f"/v1/institutions/{SLUG}/keys"),
+        ("POST", f"/v1/institutions/{SLUG}/access-keys"),
+    ],
+)
+@pytest.mark.parametrize("body", [b"[" * 1_000_000, b"{", b""])
+def test_write_asks_for_the_key_before_it_looks_at_the_body(
+    served: Served, method: str, path: str, body: bytes
+) -> None:
+    answered = served.http.request(method, path, content=body)
+    assert answered.status_code == 401
+    assert answered.json()["type"].endswith("/problems/unauthenticated")
