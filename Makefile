@@ -48,8 +48,7 @@ $(TEST_STAMP): $(RUN_STAMP) requirements/test.txt requirements/oracle.txt
 
 .PHONY: run
 run: setup ## Serve the demo ledger on 127.0.0.1:$(PORT), filling it the first time
-	@$(BIN)/cairn demo --data "$(DATA)"
-	@exec $(BIN)/cairn serve --data "$(DATA)" --port "$(PORT)"
+	@exec $(BIN)/cairn serve --demo --quiet --data "$(DATA)" --port "$(PORT)"
 
 .PHONY: test-setup
 test-setup: $(TEST_STAMP) ## Install what the tests and checks need on top of setup

@@ -7,6 +7,7 @@ client or an id of anything but the request: what is not written down cannot lea
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
@@ -24,12 +25,13 @@ REQUEST_ID_HEADER: Final = "X-Request-Id"
 _MILLISECONDS: Final = 1_000
 
 
-def make_log(stream: TextIO, now: Callable[[], datetime]) -> FilteringBoundLogger:
+def make_log(stream: TextIO, now: Callable[[], datetime], *, is_quiet: bool = False) -> FilteringBoundLogger:
     """Return a log that writes JSON lines; nothing is configured for the whole process.
 
     Args:
         stream: Where lines go. One `write` per line, so lines of several threads do not mix.
         now: The clock, aware UTC.
+        is_quiet: Whether to leave out what is not a warning or an error, such as every request.
     """
 
     def stamp(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -42,7 +44,7 @@ def make_log(stream: TextIO, now: Callable[[], datetime]) -> FilteringBoundLogge
             stamp,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
-        wrapper_class=structlog.BoundLogger,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if is_quiet else logging.INFO),
         cache_logger_on_first_use=True,
     )
     return log

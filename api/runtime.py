@@ -29,10 +29,10 @@ FATAL: Final = (CorruptionError, ConflictError, SignatureError)
 class EventLog(Protocol):
     """Where what happens is recorded. structlog's bound loggers fit."""
 
-    def info(self, event: str, /, **fields: object) -> object:
+    def info(self, event: str, **fields: object) -> object:
         """Record that something happened."""
 
-    def error(self, event: str, /, **fields: object) -> object:
+    def error(self, event: str, **fields: object) -> object:
         """Record that something went wrong."""
 
 

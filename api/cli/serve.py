@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Final
@@ -13,13 +15,16 @@ from typing import Annotated, Final
 import typer
 import uvicorn
 from starlette.types import ASGIApp
+from structlog.typing import FilteringBoundLogger
 
 from api.access_log import make_log
 from api.app import make_app
-from api.cli.demo import ORIGIN, fill, read_summary, table
+from api.cli.demo import show_summary
 from api.cli.option import DEFAULT_DATA
-from api.cli.terminal import Exit, Terminal
-from api.ledger_node import DATABASE, system_clock
+from api.cli.terminal import Terminal
+from api.demo.closing import read_summary
+from api.demo.filling import ORIGIN, fill
+from api.ledger_node import system_clock
 from api.node import open_node
 from api.runtime import Runtime
 from api.setting import Settings, load_settings
@@ -28,61 +33,124 @@ from api.starting import StartingApp
 KEEP_ALIVE_SECONDS: Final = 65
 SHUTDOWN_SECONDS: Final = 10
 MAX_CONNECTIONS: Final = 4_096
+BACKLOG: Final = 2_048
 
 
-def serve(  # noqa: PLR0913  one option per choice
+def serve(
     data: Annotated[Path, typer.Option("--data", help="Data directory; made when it is not there.")] = DEFAULT_DATA,
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65_535)] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     demo: Annotated[bool, typer.Option("--demo", help="Fill an empty directory with the demonstration first.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Do not write request lines to standard error.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Write warnings and errors alone to standard error.")] = False,
 ) -> None:
     """Serve a ledger: pages, API and log. Settings: docs/settings.md."""
     terminal = Terminal()
     settings = _settings(data, host, port, demo=demo)
-    log = make_log(_Sink(sys.stderr, quiet=quiet), system_clock)
-    starting = StartingApp()
-    closers = []
-
-    def prepare() -> None:
-        if demo and read_summary(data) is None:
-            _fill(settings, terminal, starting)
-        node = open_node(settings)
-        runtime = Runtime(node, system_clock, log)
-        app: ASGIApp = make_app(node, runtime, system_clock, log)
-        runtime.start()
-        closers.extend((node.close, runtime.close))
-        starting.become(app)
-        _greet(terminal, settings, demo=demo)
-
-    server = uvicorn.Server(_config(starting, host, port))
-    preparing = threading.Thread(target=_guarded, args=(prepare, starting, server, terminal), name="cairn-start")
-    _stop_on_signal(server)
-    preparing.start()
-    server.run()
-    preparing.join()
-    for close in reversed(closers):
-        close()
-    if starting.failure is not None:
-        raise typer.Exit(Exit.FAILURE)
+    try:
+        listener = _listen(host, port)
+    except OSError as error:
+        terminal.fail(f"cannot listen on {host} port {port}: {error.strerror or error}; choose another with --port")
+    with listener:
+        process = Process(settings, terminal, make_log(sys.stderr, system_clock, is_quiet=quiet), demo=demo)
+        failure = process.run(listener)
+    if failure is not None:
+        terminal.fail(failure)
 
 
-def _stop_on_signal(server: uvicorn.Server) -> None:
-    """Let a signal end the server and nothing else.
+class _StoppedError(Exception):
+    """The process was asked to stop before it had started."""
 
-    When uvicorn has stopped it raises the signal again, for the handler that stood before its own; Python's would end
-    the process there, before anything is closed.
+
+class Process:
+    """One serving process from the first answer to the last.
+
+    The socket answers from the start; the ledger is opened, and filled if asked for, on a thread beside it.
+
+    Args:
+        settings: What the operator decided.
+        terminal: Where messages go.
+        log: Where requests and background work are recorded.
+        demo: Whether to fill an empty directory with the demonstration.
     """
 
-    def stop(_: int, __: FrameType | None) -> None:
-        server.should_exit = True
+    def __init__(self, settings: Settings, terminal: Terminal, log: FilteringBoundLogger, *, demo: bool) -> None:
+        self._settings = settings
+        self._terminal = terminal
+        self._log = log
+        self._demo = demo
+        self._starting = StartingApp(settings.base_url, demonstration=settings.demonstration)
+        self._server = uvicorn.Server(_config(self._starting))
+        self._closers: list[Callable[[], None]] = []
+        self._failure: str | None = None
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    def run(self, listener: socket.socket) -> str | None:
+        """Serve on *listener* until a signal comes; returns why the start failed, if it did."""
+        self._stop_on_signal()
+        preparing = threading.Thread(target=self._prepare, name="cairn-start")
+        preparing.start()
+        self._server.run([listener])
+        preparing.join()
+        for close in reversed(self._closers):
+            close()
+        return self._failure
+
+    def _stop_on_signal(self) -> None:
+        """Let a signal end the server and nothing else.
+
+        When uvicorn has stopped it raises the signal again, for the handler that stood before its own; Python's would
+        end the process there, before anything is closed.
+        """
+
+        def stop(_: int, __: FrameType | None) -> None:
+            self._server.should_exit = True
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+
+    def _prepare(self) -> None:
+        try:
+            if self._demo and read_summary(self._settings.data_dir) is None:
+                self._fill()
+            self._starting.become(self._open())
+            self._greet()
+        except _StoppedError:
+            self._terminal.say("Stopped before the demonstration was complete; the next start makes it anew.")
+        except Exception as error:  # noqa: BLE001  whatever it is, the process cannot serve
+            self._failure = str(error) or type(error).__name__
+            self._server.should_exit = True
+
+    def _open(self) -> ASGIApp:
+        node = open_node(self._settings)
+        self._closers.append(node.close)
+        runtime = Runtime(node, system_clock, self._log)
+        app = make_app(node, runtime, system_clock, self._log)
+        runtime.start()
+        self._closers.append(runtime.close)
+        return app
+
+    def _fill(self) -> None:
+        self._terminal.say(f"Filling {self._settings.data_dir} with five made-up years, once…")
+        with self._terminal.progress("steps", None) as bar:
+
+            def show(done: int, total: int) -> None:
+                if self._server.should_exit:
+                    raise _StoppedError
+                bar.reach(done, total)
+                self._starting.progress = (done, total)
+
+            fill(self._settings, system_clock(), show)
+
+    def _greet(self) -> None:
+        data, url = self._settings.data_dir, _address(self._settings.host, self._settings.port)
+        if self._demo:
+            show_summary(self._terminal, data, url)
+            self._terminal.say("")
+        for line in _greeting(data, url, _program(sys.argv[0])):
+            self._terminal.say(line)
 
 
 def _settings(data: Path, host: str, port: int, *, demo: bool) -> Settings:
-    chosen = None if os.environ.get("CAIRN_BASE_URL") else f"http://{_shown_host(host)}:{port}"
+    chosen = None if os.environ.get("CAIRN_BASE_URL") else _address(host, port)
     if demo:
         return load_settings(
             os.environ, data_dir=data, host=host, port=port, base_url=chosen, origin=ORIGIN, demonstration=True
@@ -90,15 +158,25 @@ def _settings(data: Path, host: str, port: int, *, demo: bool) -> Settings:
     return load_settings(os.environ, data_dir=data, host=host, port=port, base_url=chosen)
 
 
-def _shown_host(host: str) -> str:
-    return "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104  recognised, not bound to
+def _address(host: str, port: int) -> str:
+    """The address to open for a server that listens on *host*."""
+    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104  recognised, not bound to
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
-def _config(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port before anything is written, so that a port in use is said at once.
+
+    Raises:
+        OSError: It cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        host=host,
-        port=port,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -110,54 +188,16 @@ def _config(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
     )
 
 
-def _guarded(prepare, starting: StartingApp, server: uvicorn.Server, terminal: Terminal) -> None:  # noqa: ANN001
-    try:
-        prepare()
-    except Exception as error:  # noqa: BLE001  whatever it is, the process cannot serve
-        starting.failure = str(error)
-        terminal.say(f"error: {error}")
-        server.should_exit = True
+def _program(argument: str) -> str:
+    """How this command was called, so that the lines that are printed work when they are pasted."""
+    return argument if os.sep in argument and not Path(argument).is_absolute() else "cairn"
 
 
-def _fill(settings: Settings, terminal: Terminal, starting: StartingApp) -> None:
-    if (settings.data_dir / DATABASE).exists():
-        message = f"{settings.data_dir} holds another ledger, or a demonstration that was interrupted; remove it or choose another"
-        raise RuntimeError(message)
-    terminal.say(f"Filling {settings.data_dir} with five made-up years…")
-    with terminal.progress("steps", None) as bar:
-
-        def show(done: int, total: int | None = None) -> None:
-            bar.reach(done, total)
-            starting.progress = (done, total or 0)
-
-        fill(settings, show)
-
-
-def _greet(terminal: Terminal, settings: Settings, *, demo: bool) -> None:
-    url = f"http://{_shown_host(settings.host)}:{settings.port}"
-    if demo:
-        rows = read_summary(settings.data_dir) or []
-        terminal.result(rows, table(rows, url))
-    terminal.say(f"Serving {settings.data_dir} on {url}")
-    terminal.say(f"  open   {url}/              what is here")
-    terminal.say(f"  open   {url}/docs          the API")
-    terminal.say(f"  try    cairn audit {url}   check the whole ledger from outside")
-    terminal.say(f"  try    curl -s {url}/log/checkpoint")
-
-
-class _Sink:
-    """Standard error, or nothing for request lines when asked to be quiet."""
-
-    def __init__(self, stream, *, quiet: bool) -> None:  # noqa: ANN001
-        self._stream = stream
-        self._quiet = quiet
-
-    def write(self, text: str) -> int:
-        """Write one line, unless it is an unremarkable one and quiet was asked for."""
-        if self._quiet and '"level": "info"' in text:
-            return len(text)
-        return int(self._stream.write(text))
-
-    def flush(self) -> None:
-        """Flush."""
-        self._stream.flush()
+def _greeting(data: Path, url: str, program: str) -> list[str]:
+    return [
+        f"Serving {data} on {url} (Ctrl-C stops it; the data stay)",
+        f"  open  {url}/        check an award",
+        f"  open  {url}/docs    the API, with examples",
+        f"  try   {program} audit {url}    check the whole ledger from outside",
+        f"  try   curl {url}/log/checkpoint    the signed head of the log",
+    ]

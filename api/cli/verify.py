@@ -28,7 +28,7 @@ MAX_DOCUMENT_BYTES: Final = 262_144
 STANDARD_INPUT: Final = "-"
 
 
-def verify(  # noqa: PLR0913  one option per choice
+def verify(
     file: Annotated[str, typer.Argument(help="Bundle, evidence file or signed document; - for standard input.")],
     policy: PolicyFile = None,
     at: Annotated[str | None, typer.Option(help="Judge as of this instant (RFC 3339, or a day).")] = None,

@@ -157,7 +157,7 @@ def _untouched_rules(calendar: Calendar) -> tuple[_Rule, ...]:
         _Rule(
             state="cyrillic_name",
             expected="valid",
-            sentence="The learner's name is in Cyrillic script, in the document and on the page.",
+            sentence="The learner's name is in Cyrillic script: in the document, and in no public answer.",
             test=lambda one: one.is_plain and one.script == "cyrillic",
         ),
         _Rule(

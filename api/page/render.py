@@ -14,7 +14,7 @@ from markupsafe import Markup
 from starlette.types import Scope
 
 from api.page.language import LANGUAGES, Language, Speech, choose_language
-from api.page.view import HomeView, VerifyView
+from api.page.view import HomeView, StartingView, VerifyView
 from api.problem import Problem, ProblemKind
 from api.request_id import request_id
 from verifier.report import Check, Group, State
@@ -86,6 +86,10 @@ class PageRenderer:
     def render_home(self, view: HomeView) -> str:
         """Render the home page."""
         return self._render("home.html", view.language, path="/", view=view)
+
+    def render_starting(self, view: StartingView) -> str:
+        """Render the page of a ledger that is still starting; it loads itself again."""
+        return self._render("starting.html", view.language, path=None, view=view)
 
     def render_not_found(self, language: Language, *, is_credential: bool) -> str:
         """Render the page for an address where nothing public is."""

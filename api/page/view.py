@@ -59,3 +59,20 @@ class HomeView:
     samples: tuple[Sample, ...] = field(default=())
     is_refused: bool = False
     language: Language = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class StartingView:
+    """What the page of a ledger that is still starting shows.
+
+    Args:
+        done: Steps of the demonstration that have been made.
+        total: How many there are; 0 when none are being made.
+        retry_seconds: After how many seconds the page loads itself again.
+        language: Language of the page.
+    """
+
+    done: int
+    total: int
+    retry_seconds: int
+    language: Language = "en"

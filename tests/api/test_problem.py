@@ -31,7 +31,7 @@ class RecordingLog:
     def __init__(self) -> None:
         self.lines: list[dict[str, object]] = []
 
-    def error(self, event: str, /, **fields: object) -> None:
+    def error(self, event: str, **fields: object) -> None:
         self.lines.append({"event": event, **fields})
 
 
