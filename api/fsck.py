@@ -18,10 +18,10 @@ from uuid import UUID
 import msgspec
 
 from anchoring import fsck as log_fsck
+from anchoring.checkpoint import parse_checkpoint
 from anchoring.checkpoint_store import SqliteCheckpointStore
 from anchoring.error import AnchoringError
 from anchoring.note import NoteVerifier, parse_note
-from anchoring.checkpoint import parse_checkpoint
 from anchoring.reader import LogReader
 from anchoring.storage import DirectoryTileStore
 from api.audit.report import SHOWN, Finding
@@ -193,6 +193,10 @@ class Fsck:
                 self._find(
                     "view-differs", f"{fold.NAME} row {key.hex()}", "it is not what the events add up to; rebuild it"
                 )
+        with view.snapshot() as stored:
+            for key, _ in stored.scan():
+                if ours.get(key) is None:
+                    self._find("view-extra", f"{fold.NAME} row {key.hex()}", "no event accounts for it; rebuild it")
         return len(ours.items())
 
     def _fold(self, fold: Projection, table: MemoryTable, until: int) -> None:
