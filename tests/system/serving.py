@@ -103,6 +103,11 @@ class Serving:
         """End the process without a warning."""
         self._end(signal.SIGKILL)
 
+    def ended(self) -> int:
+        """Wait until the process has ended by itself; return its exit code."""
+        assert self._process is not None
+        return self._process.wait(STOP_SECONDS)
+
     def close(self) -> None:
         """End whatever still runs."""
         if self._process is not None:
