@@ -11,7 +11,7 @@ the log carries them verbatim. A stored field is never renamed, removed or re-ty
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args, get_type_hints
 from uuid import UUID
 
@@ -60,13 +60,9 @@ def check_instant(instant: datetime, pointer: str) -> None:
     Raises:
         InvalidInputError: It is naive, not in UTC, or finer than a millisecond.
     """
-    if not _is_instant(instant):
+    if instant.utcoffset() != timedelta(0) or instant.microsecond % 1000:
         message = "an instant is in UTC and in whole milliseconds, such as 2026-11-23T09:30:00.250Z"
         raise InvalidInputError(message, pointer)
-
-
-def _is_instant(instant: datetime) -> bool:
-    return instant.utcoffset() == timedelta(0) and instant.microsecond % 1000 == 0
 
 
 class EventMapper(Mapper[UUID]):
@@ -123,13 +119,14 @@ class EventMapper(Mapper[UUID]):
     def _encode(self, body: Event) -> bytes:
         try:
             state = self._encoder.encode(body)
-            if self.decode(body.TOPIC, state, "about to be written") == body:
-                return state
-        except (CorruptionError, UnicodeEncodeError) as error:
+            same = self._read(body.TOPIC, state) == body
+        except (msgspec.MsgspecError, _UnreadableError, UnicodeEncodeError) as error:
             message = f"this cannot be recorded as {body.TOPIC}: {error}"
             raise InvalidInputError(message) from error
-        message = f"this cannot be recorded as {body.TOPIC}: it would read back as something else"
-        raise InvalidInputError(message)
+        if not same:
+            message = f"this cannot be recorded as {body.TOPIC}: it would read back as something else"
+            raise InvalidInputError(message)
+        return state
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:  # noqa: ANN401  see to_stored_event
         """Decode a stored event.
@@ -137,8 +134,7 @@ class EventMapper(Mapper[UUID]):
         Raises:
             CorruptionError: Unknown topic, or bytes that are not exactly such an event.
         """
-        place = f"{stored_event.originator_id} version {stored_event.originator_version}"
-        body = self.decode(stored_event.topic, stored_event.state, place)
+        body = self.decode(stored_event.topic, stored_event.state, stored_event)
         originator = stored_event.originator_id
         return DomainEvent(
             originator if isinstance(originator, UUID) else UUID(originator),
@@ -146,26 +142,44 @@ class EventMapper(Mapper[UUID]):
             body,
         )
 
-    def decode(self, topic: str, state: bytes, place: str) -> Event:
+    def decode(self, topic: str, state: bytes, place: str | StoredEvent) -> Event:
         """Decode the body of an event of *topic* from its stored bytes; *place* names it in an error.
 
         Raises:
             CorruptionError: Unknown topic, or bytes that are not exactly such an event.
         """
-        decoder = self._decoders.get(topic)
-        if decoder is None:
-            message = f"event {place} has the unknown topic {topic!r}"
-            raise CorruptionError(message)
         try:
-            body: Event = decoder.decode(state)
-        except msgspec.MsgspecError as error:
+            return self._read_exactly(topic, state)
+        except (msgspec.MsgspecError, _UnreadableError) as error:
+            if isinstance(place, StoredEvent):
+                place = f"{place.originator_id} version {place.originator_version}"
             message = f"event {place} ({topic}) cannot be read: {error}"
             raise CorruptionError(message) from error
-        instants = (getattr(body, name) for name in self._instants[topic])
-        if self._encoder.encode(body) != state or not all(i is None or _is_instant(i) for i in instants):
-            message = f"event {place} ({topic}) is not spelled as the ledger spells it"
-            raise CorruptionError(message)
+
+    def _read_exactly(self, topic: str, state: bytes) -> Event:
+        body = self._read(topic, state)
+        if self._encoder.encode(body) != state:
+            raise _UnreadableError(_SPELLING)
         return body
+
+    def _read(self, topic: str, state: bytes) -> Event:
+        decoder = self._decoders.get(topic)
+        if decoder is None:
+            message = "nothing by this topic is known"
+            raise _UnreadableError(message)
+        body: Event = decoder.decode(state)
+        for name in self._instants[topic]:
+            instant: datetime | None = getattr(body, name)
+            if instant is not None and (instant.tzinfo is not UTC or instant.microsecond % 1000):
+                raise _UnreadableError(_SPELLING)
+        return body
+
+
+_SPELLING = "it is not spelled as the ledger spells it"
+
+
+class _UnreadableError(Exception):
+    """Bytes are not exactly an event; becomes an error of the ledger where the place is known."""
 
 
 def _instant_fields(body: type[Event]) -> tuple[str, ...]:

@@ -81,7 +81,9 @@ def test_event_declares_recorded_at_as_its_last_member(event: type[Event]) -> No
 
 
 def test_mapper_names_the_place_when_a_topic_is_unknown() -> None:
-    with pytest.raises(CorruptionError, match=r"event 7 has the unknown topic 'credential.lost.v1'"):
+    with pytest.raises(
+        CorruptionError, match=r"event 7 \(credential\.lost\.v1\) cannot be read: nothing by this topic"
+    ):
         make_mapper().decode("credential.lost.v1", b"{}", "7")
 
 
