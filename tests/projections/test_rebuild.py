@@ -169,3 +169,18 @@ def test_disagreement_is_found_when_the_store_went_another_way(
 
 def test_disagreement_is_not_found_when_the_view_is_new(tmp_path: Path) -> None:
     assert disagreement(open_view(tmp_path), Numbers(0)) is None
+
+
+def test_rebuild_overtakes_the_old_one_under_its_lock_when_that_moved_after_the_last_round(tmp_path: Path) -> None:
+    class Stale(Numbers):
+        def newest(self) -> int:
+            return 10
+
+    view, source = open_view(tmp_path), Stale(10)
+
+    def grow(_: Progress) -> None:
+        source.size = 40
+        fill(view, source)
+
+    rebuild(view, Counting(), source, progress=grow)
+    assert (view.generation, view.position(), view.get(b"count")) == ("v1-000002", 40, b"40")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from projections.error import PositionMovedError, ViewFullError, ViewNotReadyError
+from projections.error import PositionMovedError, ViewError, ViewFullError, ViewNotReadyError
 from projections.generation import Generation, fingerprint
 from projections.source import Notification
 from projections.table import Table
@@ -247,3 +247,44 @@ def test_view_lets_go_of_old_generations_when_they_are_swapped(tmp_path: Path) -
         swap(view, Numbers(3))
         assert view.get(b"count") == b"3"
     assert files() == before > 0
+
+
+def test_view_writes_into_the_new_generation_when_it_was_swapped_since_the_last_look(tmp_path: Path) -> None:
+    view = View(tmp_path, "counting", 1, writable=True, map_bytes=MAP_BYTES, monotonic=lambda: 0.0)
+    fill(view, Numbers(5))
+    fresh = view.make_generation()
+    fresh.apply(Numbers(3).read(0, 3), Counting().apply, after=0)
+    fresh.flush()
+    fresh.close()
+    (tmp_path / "counting" / "CURRENT.new").write_text("v1-000002\n")
+    (tmp_path / "counting" / "CURRENT.new").replace(tmp_path / "counting" / "CURRENT")
+    assert view.generation == "v1-000001"
+    with pytest.raises(PositionMovedError, match="v1-000002 stands at 3, not at 5"):
+        view.apply(Numbers(6).read(5, 1), Counting().apply, after=5)
+    fill(view, Numbers(6))
+    assert (view.generation, view.get(b"count")) == ("v1-000002", b"6")
+
+
+def test_reader_opens_the_next_generation_when_one_is_removed_under_its_hands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = open_view(tmp_path)
+    name = swap(writer, Numbers(7))
+    current = tmp_path / "counting" / "CURRENT"
+    current.write_text("v1-000001\n")
+    opened = list[str]()
+
+    def open_late(path: Path, *, writable: bool, map_bytes: int) -> Generation:
+        opened.append(path.name)
+        if path.name == "v1-000001":
+            (tmp_path / "CURRENT.new").write_text(f"{name}\n")
+            (tmp_path / "CURRENT.new").replace(current)
+            message = "the files are gone"
+            raise ViewError(message)
+        return Generation(path, writable=writable, map_bytes=map_bytes)
+
+    del writer
+    gc.collect()
+    monkeypatch.setattr("projections.view.Generation", open_late)
+    assert open_view(tmp_path, writable=False).get(b"count") == b"7"
+    assert opened == ["v1-000001", name]
