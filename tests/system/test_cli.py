@@ -1,0 +1,209 @@
+"""The `cairn` command's manners: help, exit codes, JSON on standard output alone, words on standard error, signals."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from api.cli.entry import make_app
+from api.cli.terminal import Exit
+from tests.system.school import CODE, SLUG, Caller, evidence, loaded, status
+from tests.system.serving import Serving, cairn, quick_cairn
+
+OTHER = "json-school"
+"""An institution whose keys and accreditation the commands may spoil; the first of them founds it."""
+
+
+def _paths(app: typer.Typer, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words that call each command, the groups and the whole included."""
+    yield before
+    for command in app.registered_commands:
+        assert command.callback is not None
+        yield (*before, command.name or command.callback.__name__)
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        yield from _paths(group.typer_instance, (*before, str(group.name)))
+
+
+@pytest.mark.parametrize("words", list(_paths(make_app())), ids=" ".join)
+def test_help_says_what_exit_codes_mean_when_asked(words: tuple[str, ...]) -> None:
+    shown = CliRunner().invoke(make_app(), [*words, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"})
+    assert shown.exit_code == 0
+    for code in Exit:
+        assert f"{code.value} " in shown.stdout.partition("Exit codes:")[2]
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["verify"], ["serve", "--port", "none"], ["fsck", "--data", "absent"]])
+def test_command_exits_64_when_it_is_called_wrongly(tmp_path: Path, words: list[str]) -> None:
+    done = cairn(tmp_path, *words)
+    assert done.returncode == 64
+    assert done.stdout == ""
+    assert "error" in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+
+
+def test_command_exits_3_with_one_line_when_it_fails(serving: Serving, school: Caller) -> None:
+    del school
+    done = cairn(serving.home, "keys", "list", "nobody", "--data", serving.data)
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_setting_is_refused_when_its_name_is_misspelt(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAIRN_PROT", "1")
+    done = CliRunner().invoke(make_app(), ["institution", "list", "--data", str(serving.data)])
+    assert "CAIRN_PROT is not a setting" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["institution", "add", OTHER, "--name", "J", "--country", "EE"],
+        ["institution", "list"],
+        ["institution", "accredit", OTHER, "--by", "An agency", "--scope", "All", "--since", "2024-01-01"],
+        ["institution", "withdraw", OTHER, "accreditation-1"],
+        ["keys", "list", OTHER],
+        ["keys", "rotate", OTHER],
+        ["keys", "compromised", OTHER, "key-1", "--since", "2026-01-01"],
+        ["keys", "revoke", OTHER, "key-1"],
+        ["access", "grant"],
+        ["access", "grant", "--institution", OTHER],
+        ["access", "list"],
+        ["rebuild", "achievement_catalogue"],
+        ["fsck"],
+    ],
+    ids=" ".join,
+)
+def test_standard_output_is_json_alone_when_asked(serving: Serving, school: Caller, words: list[str]) -> None:
+    del school
+    done = quick_cairn(serving.home, *words, "--data", serving.data, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) is not None
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_trust_is_kept_listed_and_taken_back_when_asked(serving: Serving, tmp_path: Path) -> None:
+    vkey = serving.http.get("/log/vkey").text.strip()
+    assert quick_cairn(tmp_path, "trust", "add", vkey).returncode == 0
+    listed = quick_cairn(tmp_path, "trust", "list", "--json")
+    assert json.loads(listed.stdout) == {"keys": [vkey]}
+    assert vkey in quick_cairn(tmp_path, "trust", "list").stdout
+    assert quick_cairn(tmp_path, "trust", "remove", vkey).returncode == 0
+    assert json.loads(quick_cairn(tmp_path, "trust", "list", "--json").stdout) == {"keys": []}
+    assert quick_cairn(tmp_path, "trust", "remove", vkey).returncode == 3
+    assert quick_cairn(tmp_path, "trust", "add", "nonsense").returncode == 64
+
+
+def test_evidence_is_read_from_standard_input_when_the_file_is_a_dash(
+    serving: Serving, school: Caller, tmp_path: Path
+) -> None:
+    content = evidence(serving, school.issue()["id"])
+    policy = tmp_path / "policy"
+    policy.write_bytes(serving.http.get("/log/policy").content)
+    done = cairn(tmp_path, "verify", "-", "--policy", policy, content=content)
+    assert (done.returncode, done.stderr) == (0, "")
+    broken = cairn(tmp_path, "verify", "-", "--policy", policy, content=content[:-1])
+    assert broken.returncode == 1
+
+
+def test_every_read_is_answered_when_views_are_rebuilt_under_the_server(serving: Serving, school: Caller) -> None:
+    public_id = school.issue()["id"]
+    paths = [
+        f"/v1/credentials/{public_id}/status",
+        f"/v1/achievements?institution={SLUG}",
+        f"/institutions/{SLUG}/did.json",
+        f"/institutions/{SLUG}/achievements/{CODE}/1",
+        "/status-lists/0",
+        "/v1/audit/statuses",
+    ]
+    finished, failed, counted = threading.Event(), [], [0]
+
+    def read() -> None:
+        with httpx.Client(base_url=serving.url, timeout=30.0) as http:
+            while not finished.is_set():
+                for path in paths:
+                    answered = http.get(path)
+                    counted[0] += 1
+                    if answered.status_code != httpx.codes.OK:
+                        failed.append((path, answered.status_code, answered.text))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    rebuilt = cairn(serving.home, "rebuild", "--data", serving.data, "--json")
+    school.issue("Written after the swap")
+    finished.set()
+    reader.join()
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert {one["name"] for one in json.loads(rebuilt.stdout)} >= {"credential_status", "status_lists"}
+    assert failed == []
+    assert counted[0] > len(paths)
+    after = school.issue("Written to the new generation")["id"]
+    assert status(serving, after)["state"] == "active"
+    assert loaded(serving.http.get("/readyz"))["status"] == "ready"
+
+
+def test_second_server_says_why_it_cannot_start_when_the_data_are_served(serving: Serving, school: Caller) -> None:
+    second = Serving(serving.data, serving.home)
+    try:
+        with pytest.raises(AssertionError, match="another sequencer holds"):
+            second.start()
+        assert second.ended() == 3
+    finally:
+        second.close()
+    assert status(serving, school.issue()["id"])["state"] == "active"
+
+
+def test_server_says_why_it_cannot_start_when_the_port_is_taken(serving: Serving, tmp_path: Path) -> None:
+    other = Serving(tmp_path / "data", tmp_path / "home")
+    other.port = serving.port
+    done = cairn(tmp_path, "serve", "--data", other.data, "--port", str(other.port))
+    assert done.returncode == 3
+    assert str(serving.port) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_server_closes_everything_when_asked_to_stop(serving: Serving, school: Caller) -> None:
+    public_id = school.issue("Issued just before the end")["id"]
+    assert serving.stop() == 0
+    try:
+        left = [file.name for file in serving.data.iterdir() if file.name.endswith("-wal") and file.stat().st_size]
+        assert left == []
+        assert quick_cairn(serving.home, "fsck", "--data", serving.data).returncode == 0
+        assert "Traceback" not in serving.output_file.read_text()
+    finally:
+        serving.start()
+    assert status(serving, public_id)["state"] == "active"
+
+
+def test_demonstration_is_kept_when_it_is_made_again(tmp_path: Path) -> None:
+    data = tmp_path / "demo"
+    first = cairn(tmp_path, "demo", "--data", data, "--json")
+    assert first.returncode == 0, first.stderr
+    assert len(json.loads(first.stdout)) > 5
+    made = _digests(data)
+    second = cairn(tmp_path, "demo", "--data", data, "--json")
+    assert (second.returncode, second.stdout) == (0, first.stdout)
+    assert "nothing was changed" in second.stderr
+    assert _digests(data) == made
+    assert quick_cairn(tmp_path, "fsck", "--data", data).returncode == 0
+
+
+def test_demonstration_is_refused_when_another_ledger_is_there(serving: Serving) -> None:
+    done = quick_cairn(serving.home, "demo", "--data", serving.data)
+    assert done.returncode == 64
+    assert "choose another" in done.stderr
+
+
+def _digests(data: Path) -> dict[str, str]:
+    files = [file for file in sorted(data.rglob("*")) if file.is_file() and not file.name.endswith(("-wal", "-shm"))]
+    return {file.relative_to(data).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
