@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import msgspec
 
-from api.error import FieldError, InvalidRequestError, UnknownResourceError
+from api.error import FieldError, InvalidRequestError, NotReadyError, UnknownResourceError
 from api.evidence import Evidences
 from api.ledger_node import LedgerNode, open_ledger, system_clock
 from api.log_node import LogNode, open_log
-from api.published_log import PublishedLog
+from api.published_log import RETRY_AFTER, PublishedLog
 from api.setting import Settings
 from api.status import Statuses
 from api.status_list import StatusList, StatusLists
@@ -22,10 +22,12 @@ from ledger.access import Access, Actor
 from ledger.application import Clock, Ledger
 from ledger.catalogue import Catalogue
 from ledger.document import PURPOSES
+from ledger.error import InvalidInputError, NotFoundError
 from ledger.institution import Institution
 from ledger.issuance import Issuance
 from ledger.lifecycle import Lifecycle
 from ledger.registry import Registry
+from projections.credential_status import CredentialFacts
 from projections.directory_record import did_document
 from projections.source import LedgerSource
 
@@ -140,7 +142,7 @@ class Node:
                 "edition": listing.editions,
                 "title": listing.title,
                 "language": listing.language,
-                "url": f"{self.parts.identity.base_url}/institutions/{owner}/achievements/{listing.code}/{listing.editions}",
+                "url": self._edition_url(owner, listing.code, listing.editions),
             }
             for owner, listing in page
         ]
@@ -155,13 +157,16 @@ class Node:
             message = "there is no such edition of a micro-credential"
             raise UnknownResourceError(message)
         return {
-            "id": f"{self.parts.identity.base_url}/institutions/{slug}/achievements/{code}/{edition}",
+            "id": self._edition_url(slug, code, edition),
             "institution": slug,
             "code": code,
             "edition": edition,
             "recorded_at": found.recorded_at,
             **msgspec.to_builtins(found.template),
         }
+
+    def _edition_url(self, slug: str, code: str, edition: int) -> str:
+        return f"{self.parts.identity.base_url}/institutions/{slug}/achievements/{code}/{edition}"
 
     def close(self) -> None:
         """Stop projecting and close everything."""
@@ -178,9 +183,12 @@ def open_node(settings: Settings, *, clock: Clock = system_clock, random: Callab
         anchoring.error.AnchoringError: See :func:`api.log_node.open_log`.
     """
     woken: list[Callable[[int], None]] = []
-    parts = open_ledger(
-        settings, clock=clock, random=random, on_commit=lambda position: [wake(position) for wake in woken] and None
-    )
+
+    def on_commit(position: int) -> None:
+        for wake in woken:
+            wake(position)
+
+    parts = open_ledger(settings, clock=clock, random=random, on_commit=on_commit)
     try:
         log = open_log(parts, clock)
     except BaseException:
@@ -193,8 +201,9 @@ def open_node(settings: Settings, *, clock: Clock = system_clock, random: Callab
 
 
 def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
+    facts = _facts(parts, views)
     statuses = Statuses(
-        facts=views.facts,
+        facts=facts,
         record=lambda facts: views.record(facts.institution),
         template=views.template,
         successor=parts.issuance.successor,
@@ -204,7 +213,7 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
     evidences = Evidences(
         log.published,
         log.state,
-        views.facts,
+        facts,
         lambda facts: views.edition(facts).position,
         parts.issuance,
         log.keys.log.vkey,
@@ -217,3 +226,20 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
 
     lists = StatusLists(parts.ledger, parts.keys, parts.identity.base_url, bits)
     return Node(parts, log, views, statuses, evidences, lists)
+
+
+def _facts(parts: LedgerNode, views: ViewNode) -> Callable[[str], CredentialFacts]:
+    """Look up awards in the view, and never call one unknown that is recorded and merely not there yet."""
+
+    def facts(public_id: str) -> CredentialFacts:
+        try:
+            return views.facts(public_id)
+        except UnknownResourceError as unknown:
+            try:
+                parts.ledger.credential(public_id)
+            except (NotFoundError, InvalidInputError):
+                raise unknown from None
+            message = "the award is recorded, and this server has not caught up with it; try again in a second"
+            raise NotReadyError(message, headers=RETRY_AFTER) from unknown
+
+    return facts

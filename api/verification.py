@@ -18,7 +18,8 @@ from verifier.bundle import Bundle, parse_bundle
 from verifier.evidence import Evidence, parse_evidence
 from verifier.policy import Policy
 from verifier.report import Group, Report, State
-from verifier.verify import LogSearch, verify_bundle, verify_document, verify_evidence
+from verifier.unlogged import LogSearch
+from verifier.verify import verify_bundle, verify_document, verify_evidence
 
 VERIFY_PATH: Final = "/verify/"
 
@@ -35,7 +36,7 @@ class Verification:
         now: Present instant.
     """
 
-    def __init__(  # noqa: PLR0913  what a live judgement draws upon
+    def __init__(
         self,
         policy: Policy,
         evidences: Evidences,
@@ -81,20 +82,19 @@ class Verification:
         return verify_evidence(self._fresh(public_id), self._policy, now=self._now(), at=at)
 
     def _evidence(self, evidence: Evidence, at: datetime | None) -> Report:
-        own = verify_evidence(evidence, self._policy, now=self._now(), at=at, max_age=None)
-        if _is_doubtful(own):
-            return own
+        if _is_doubtful(verify_evidence(evidence, self._policy, now=self._now(), max_age=None)):
+            return verify_evidence(evidence, self._policy, now=self._now(), at=at, max_age=None)
         try:
             fresh = self._fresh(evidence.credential)
         except UnknownResourceError:
-            return own
+            return verify_evidence(evidence, self._policy, now=self._now(), at=at, max_age=None)
         return verify_evidence(fresh, self._policy, now=self._now(), at=at)
 
     def _bundle(self, bundle: Bundle, at: datetime | None) -> Report:
-        if bundle.evidence is not None:
-            own = verify_bundle(bundle, self._policy, now=self._now(), at=at, max_age=None)
-            if _is_doubtful(own):
-                return own
+        if bundle.evidence is not None and _is_doubtful(
+            verify_bundle(bundle, self._policy, now=self._now(), max_age=None)
+        ):
+            return verify_bundle(bundle, self._policy, now=self._now(), at=at, max_age=None)
         public_id = self._id_of(bundle.document)
         try:
             fresh = None if public_id is None else self._fresh(public_id)

@@ -1,4 +1,4 @@
-"""One served ledger for each module of tests."""
+"""Served ledgers: a small one for each module of tests, and the demonstration for all of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.api.served import Served, open_school, serving
+from api.demo.filling import ORIGIN, fill
+from api.ledger_node import system_clock
+from api.setting import Settings
+from tests.api.served import BASE, Served, open_school, serving
 
 
 @pytest.fixture(scope="module")
@@ -20,3 +23,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def school_key(served: Served) -> str:
     """The bearer key of the module's one institution, which has one micro-credential."""
     return open_school(served)
+
+
+@pytest.fixture(scope="session")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Serve the demonstration, whole."""
+    data = tmp_path_factory.mktemp("demonstration") / "data"
+    settings = Settings(data_dir=data, base_url=BASE, origin=ORIGIN, demonstration=True)
+    fill(settings, system_clock(), lambda _done, _of: None)
+    with serving(data, origin=ORIGIN, demonstration=True) as one:
+        yield one

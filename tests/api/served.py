@@ -26,6 +26,7 @@ from ledger.access import Actor
 BASE: Final = "http://ledger.test"
 OPERATOR: Final = Actor(name="test", role="operator")
 UNLIMITED: Final = {"rate_limit_per_minute": 0, "rate_limit_burst": 0}
+CAUGHT_UP_SECONDS: Final = 60.0
 SLUG: Final = "riverside-university"
 CODE: Final = "DATA-101"
 TEMPLATE: Final[dict[str, Any]] = {
@@ -124,6 +125,7 @@ def serving(data: Path, **settings: Any) -> Iterator[Served]:  # noqa: ANN401  s
     runtime = Runtime(node, system_clock, log)
     app = make_app(node, runtime, system_clock, log)
     runtime.start()
+    node.views.projector.wait_for(node.ledger.newest(), CAUGHT_UP_SECONDS)
     try:
         yield Served(node, app, Http(app), stream)
     finally:
