@@ -26,7 +26,17 @@ from api.problem import ProblemWriter
 from api.problem_handler import UnexpectedErrorMiddleware, install_problem_handlers
 from api.problem_route import problem_router
 from api.rate_limit import RateLimiter, RateLimitMiddleware
-from api.route import achievement, audit, credential, institution, page, status_list, verify
+from api.route import (
+    achievement,
+    audit,
+    credential,
+    credential_change,
+    institution,
+    institution_key,
+    page,
+    status_list,
+    verify,
+)
 from api.runtime import Runtime
 from api.security_header import SecurityHeaderMiddleware
 from api.setting import Settings
@@ -79,9 +89,11 @@ def _include(
     app.include_router(audit.make_router(node, policy))
     app.include_router(log_router(node.log.tiles.read, lambda: node.log.keys.log.vkey))
     app.include_router(credential.make_router(node))
+    app.include_router(credential_change.make_router(node))
     app.include_router(verify.make_router(verification))
     app.include_router(achievement.make_router(node))
     app.include_router(institution.make_router(node))
+    app.include_router(institution_key.make_router(node))
     app.include_router(status_list.make_router(node.status_lists))
     app.include_router(health_router(checks))
     app.include_router(metric_router(metrics))

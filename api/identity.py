@@ -7,6 +7,7 @@ These stand in every signed document and checkpoint, so they are decided when th
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -37,10 +38,8 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """
         parts = urlsplit(self.base_url)
         host = parts.hostname or "localhost"
-        try:
+        with suppress(ValueError):  # a name, not an address
             host = "localhost" if ip_address(host).is_loopback else host
-        except ValueError:
-            pass
         return host if parts.port is None else f"{host}:{parts.port}"
 
 

@@ -1,4 +1,4 @@
-"""A route's JSON body, both ways: the value that the command takes, and the exact bytes that make a repetition known."""
+"""A route's JSON body: the value that the command takes, and the exact bytes that make a repetition known."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from api.strict_json import (
     parse_strict_json,
 )
 
-_ABSENT: Final = object()
+ABSENT: Final = object()
+"""Stands for «an absent body means nothing, and is refused»."""
 
 
 async def read_json(
-    request: Request, max_bytes: int, *, empty: object = _ABSENT, batch: bool = False
+    request: Request, max_bytes: int, *, empty: object = ABSENT, batch: bool = False
 ) -> tuple[JsonValue, bytes]:
     """Read a request's body.
 
@@ -38,7 +39,7 @@ async def read_json(
         MediaTypeError, BodyTooLargeError, MalformedBodyError: See :func:`api.strict_body.read_strict_json`.
     """
     raw = await read_body(request, max_bytes=max_bytes)
-    if not raw and empty is not _ABSENT:
+    if not raw and empty is not ABSENT:
         return empty, raw  # type: ignore[return-value]  # the caller's own JSON value
     check_content_type(request.scope)
     return parse_body(raw, BATCH_LIMITS if batch else DEFAULT_LIMITS), raw

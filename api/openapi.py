@@ -34,7 +34,7 @@ PROBLEM_SCHEMA: dict[str, Any] = {
 PUBLIC_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "A signed document, a holder's bundle (cairn/bundle/v1) or an evidence file (cairn/evidence/v1).",
+        "description": "A signed document, a bundle (cairn/bundle/v1) or an evidence file (cairn/evidence/v1).",
         "content": {
             "application/json": {
                 "schema": {"type": "object"},
@@ -52,7 +52,7 @@ def body_of(
     example: object,
     *,
     required: bool = True,
-    write: bool = True,
+    is_repeatable: bool = True,
 ) -> dict[str, Any]:
     """Describe a JSON request body for a route that reads it itself.
 
@@ -61,19 +61,19 @@ def body_of(
         alternative: Name of another struct that the body may be instead.
         example: A body that works.
         required: Whether there must be one.
-        write: Whether the route changes anything and so needs a bearer key and an idempotency key.
+        is_repeatable: Whether a repetition has the first one's effect and answer, and so needs an idempotency key.
     """
     reference: dict[str, Any] = {"$ref": REF.format(name=shape)}
     if alternative is not None:
         reference = {"oneOf": [{"$ref": REF.format(name=alternative)}, reference]}
     described: dict[str, Any] = {
+        "security": [{"bearer": []}],
         "requestBody": {
             "required": required,
             "content": {"application/json": {"schema": reference, "example": example}},
-        }
+        },
     }
-    if write:
-        described["security"] = [{"bearer": []}]
+    if is_repeatable:
         described["parameters"] = [
             {
                 "name": "Idempotency-Key",

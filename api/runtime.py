@@ -1,7 +1,7 @@
 """What goes on in the background of a serving process: sequencing, heartbeats, time anchors.
 
-Each runs on a thread of its own. An error of storage or network is recorded and tried again, with growing pauses; damage
-or a second sequencer stops the thread for good, and readiness says so.
+Each runs on a thread of its own. An error of storage or network is recorded and tried again, with growing pauses;
+damage or a second sequencer stops the thread for good, and readiness says so.
 """
 
 from __future__ import annotations
@@ -73,11 +73,11 @@ class Loop:
                 self.step()
             except FATAL as error:
                 self.error, self.stopped = f"{type(error).__name__}: {error}", True
-                self.log.error("loop_stopped", loop=self.name, error=self.error)
+                self.log.error("loop_stopped", loop=self.name, error=self.error)  # noqa: TRY400  no traceback: the words say it all
                 return
             except Exception as error:  # noqa: BLE001  storage or network: shown, and tried again
                 self.error = f"{type(error).__name__}: {error}"
-                self.log.error("loop_failed", loop=self.name, error=self.error)
+                self.log.error("loop_failed", loop=self.name, error=self.error)  # noqa: TRY400  the same
                 pause = min(max(pause, FIRST_PAUSE_SECONDS) * 2, LONGEST_PAUSE_SECONDS)
             else:
                 self.error, pause = None, self.pause_seconds

@@ -107,6 +107,10 @@ class Compromise(Body, frozen=True, kw_only=True):
     compromised_at: datetime
 
 
+class Empty(Body, frozen=True, kw_only=True):
+    """A command that needs no further facts."""
+
+
 class KeyGrant(Body, frozen=True, kw_only=True):
     """A bearer key to make for an institution."""
 
@@ -125,6 +129,7 @@ REQUEST_SHAPES: tuple[type, ...] = (
     AccreditationGrant,
     Withdrawal,
     Compromise,
+    Empty,
     KeyGrant,
 )
 """Every shape that OpenAPI describes as a request body."""

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -87,30 +87,28 @@ class StatusLists:
         if found is None:
             message = f"there is no status list {number}"
             raise UnknownResourceError(message)
-        digest = hashlib.sha256(found.bits).digest()
-        now = self._ledger.now()
-        with self._lock:
-            kept = self._signed.get(number)
-            if kept is None or kept.digest != digest or now - kept.signed_at > SIGN_AGAIN_AFTER:
-                kept = self._sign(number, found, PURPOSES[offset], digest, now)
-                self._signed[number] = kept
-        return kept
-
-    def _sign(self, number: int, found: StatusList, purpose: str, digest: bytes, now: datetime) -> SignedList:
         institution = self._ledger.load(Institution, found.institution, "such institution")
         key = institution.active_key
         if key is None:
             message = f"{institution.name} has no signing key in force, so its status lists cannot be signed"
             raise NotReadyError(message)
-        unsigned = build_status_list_credential(
-            id=f"{self._base_url}/status-lists/{number}",
-            issuer=institution.did,
-            bitstring=found.bits,
-            status_purpose=purpose,
-            valid_from=now,
-            ttl=TTL_MILLISECONDS,
-        )
+        digest, now = hashlib.sha256(found.bits).digest(), self._ledger.now()
+        with self._lock:
+            kept = self._signed.get(number)
+            if kept is None or not kept.serves(digest, key.key_id, now):
+                unsigned = build_status_list_credential(
+                    id=f"{self._base_url}/status-lists/{number}",
+                    issuer=institution.did,
+                    bitstring=found.bits,
+                    status_purpose=PURPOSES[offset],
+                    valid_from=now,
+                    ttl=TTL_MILLISECONDS,
+                )
+                body = self._sign(unsigned, institution, key, now)
+                kept = SignedList(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', digest, key.key_id, now)
+                self._signed[number] = kept
+        return kept
+
+    def _sign(self, unsigned: dict[str, Any], institution: Institution, key: SigningKeyRecord, now: datetime) -> bytes:
         signer = self._keys.signing_key(institution.id, key.key_id, f"{institution.did}#{key.key_id}")
-        body = msgspec.json.encode(sign_document(unsigned, signer, now))
-        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        return SignedList(body, etag, hashlib.sha256(found.bits).digest(), key.key_id, now)
+        return msgspec.json.encode(sign_document(unsigned, signer, now))

@@ -1,4 +1,4 @@
-"""The audit itself, as a plan:
+"""The audit itself, by a plan.
 
 1. Read the checkpoint and verify the log's signature with a trusted key (or pin the key on first use, and say so).
 2. Verify that it extends the checkpoint that was seen at the last audit: the log only grew, in one history.

@@ -40,7 +40,7 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
         institutions: Served institution records compared.
         anchors: Time anchors whose tokens were compared with the log.
         anchored_size: Size of the newest anchored checkpoint; what follows is not anchored yet.
-        previous_size: Size of the checkpoint seen at the last audit, which this one was proved to extend; None at first.
+        previous_size: Size of the checkpoint of the last audit, which this one was proved to extend; None at first.
         trust: Where the log's key came from.
         differences: How many findings there are.
         findings: What differs.

@@ -1,8 +1,8 @@
 """Carries out the demonstration's plan against a real ledger, under a simulated clock.
 
 Five years pass in seconds: before each step the clock is set to the step's instant, so every event, signature and
-checkpoint bears the date it would have had. The log is published, and stamped by the demonstration's own witness, at the
-end of every simulated week in which something happened.
+checkpoint bears the date it would have had. The log is published, and stamped by the demonstration's own witness, at
+the end of every simulated week in which something happened.
 """
 
 from __future__ import annotations

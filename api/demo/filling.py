@@ -28,8 +28,9 @@ from anchoring.lock import SequencerLock
 from api.anchor_setup import demonstration_witness
 from api.demo.closing import ShownAward, example_directory, read_summary, write_summary
 from api.demo.driver import Driver, SimulatedClock
+from api.demo.judging import Judge
 from api.demo.plan import Plan, make_plan
-from api.demo.showcase import Showcase
+from api.demo.showcase import Showcase, Verdict
 from api.ledger_node import LedgerNode, open_ledger
 from api.log_node import LOCK_FILE, LogNode, open_log
 from api.setting import Settings
@@ -111,8 +112,13 @@ def _fill(settings: Settings, unfinished: Path, now: datetime, progress: Progres
         last.callback(log.lock.release)
         first.callback(log.store.close)
         driver = _carry_out(node, log, plan, clock, progress)  # 2
+        judge = Judge(node, log)
+        verdicts = [judge.verdict(driver, showcase) for showcase in plan.showcases]
         first.close()  # 3
-        awards = [_shown(settings.data_dir, driver, showcase) for showcase in plan.showcases]
+        awards = [
+            _shown(settings.data_dir, driver, showcase, verdict)
+            for showcase, verdict in zip(plan.showcases, verdicts, strict=True)
+        ]
         write_summary(unfinished, awards)
         unfinished.rename(settings.data_dir)  # 4
     return awards
@@ -133,7 +139,7 @@ def _carry_out(node: LedgerNode, log: LogNode, plan: Plan, clock: SimulatedClock
     return driver
 
 
-def _shown(data: Path, driver: Driver, showcase: Showcase) -> ShownAward:
+def _shown(data: Path, driver: Driver, showcase: Showcase, verdict: Verdict) -> ShownAward:
     forged = driver.forged.get(showcase.award)
     if forged is not None:
         directory = example_directory(data)
@@ -142,7 +148,7 @@ def _shown(data: Path, driver: Driver, showcase: Showcase) -> ShownAward:
     return ShownAward(
         credential=driver.credentials[showcase.award],
         state=showcase.state,
-        verdict=showcase.expected,
+        verdict=verdict,
         sentence=showcase.sentence,
         document=None if forged is None else FORGED_FILE,
     )

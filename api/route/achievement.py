@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 
 from api import example
-from api.caller import identify, submission_request
-from api.json_body import read_json
 from api.node import Node
 from api.openapi import body_of
-from api.schema import Publication, convert
-from ledger.access import Actor
+from api.schema import Publication
+from api.write import Write, json_answer, submit
 
-JSON = "application/json"
 MAX_PAGE = 200
 
 
@@ -30,21 +25,7 @@ def make_router(node: Node) -> APIRouter:
 
         A template without one of the mandatory elements of the EU Recommendation is refused, and the problem names it.
         """
-        actor = await identify(request, node.access, node.ledger.now)
-        value, raw = await read_json(request, node.settings.max_body_bytes)
-        return await run_in_threadpool(_publish, request, actor, value, raw)
-
-    def _publish(request: Request, actor: Actor, value: object, raw: bytes) -> Response:
-        publication = convert(value, Publication)
-        outcome = node.catalogue.publish(
-            slug=node.slug_for(actor, publication.institution),
-            code=publication.code,
-            template=publication.template,
-            actor=actor,
-            request=submission_request(request, actor, raw),
-        )
-        node.wait_until_visible(outcome.position)
-        return Response(msgspec.json.encode(outcome.answer), 201, media_type=JSON)
+        return await submit(node, request, lambda write: _publish(node, write))
 
     @router.get("")
     def published(
@@ -53,7 +34,19 @@ def make_router(node: Node) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     ) -> Response:
         """List published micro-credentials, page by page."""
-        page = node.catalogue_page(institution, after, limit)
-        return Response(msgspec.json.encode(page), media_type=JSON)
+        return json_answer(node.catalogue_page(institution, after, limit))
 
     return router
+
+
+def _publish(node: Node, write: Write) -> Response:
+    publication = write.body_as(Publication)
+    outcome = node.catalogue.publish(
+        slug=node.slug_for(write.actor, publication.institution),
+        code=publication.code,
+        template=publication.template,
+        actor=write.actor,
+        request=write.submission,
+    )
+    node.wait_until_visible(outcome.position)
+    return json_answer(outcome.answer, 201)

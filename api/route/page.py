@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api.instant import parse_instant
@@ -17,6 +17,7 @@ from api.page.view import HomeView, Sample, VerifyView
 from api.verification import Verification
 
 PUBLIC_ID = re.compile(r"[0-9a-v]{36}")
+MAX_INSTANT_CHARS = 64
 NO_STORE = {"Cache-Control": "no-store"}
 STYLE_CACHE = {"Cache-Control": "public, max-age=3600"}
 
@@ -47,10 +48,18 @@ def make_router(
         return HTMLResponse(renderer.render_home(view), headers=NO_STORE)
 
     @router.get("/verify/{id}")
-    def verify(request: Request, id: str, at: Annotated[str | None, Query(max_length=64)] = None) -> Response:
-        report = verification.credential(id, parse_instant(at, "at"))
+    def verify(
+        request: Request,
+        public_id: Annotated[str, Path(alias="id")],
+        at: Annotated[str | None, Query(max_length=MAX_INSTANT_CHARS)] = None,
+    ) -> Response:
+        report = verification.credential(public_id, parse_instant(at, "at"))
         view = VerifyView(
-            report=report, credential=id, checked_at=now(), asked_at=at or None, language=choose_language(request.scope)
+            report=report,
+            credential=public_id,
+            checked_at=now(),
+            asked_at=at or None,
+            language=choose_language(request.scope),
         )
         return HTMLResponse(renderer.render_verify(view), headers=NO_STORE)
 

@@ -29,7 +29,7 @@ def make_router(verification: Verification) -> APIRouter:
     ) -> Response:
         """Judge a signed document, a holder's bundle or an evidence file.
 
-        The report names every check, each `passed`, `failed`, `unknown` or `skipped`; the verdict follows from them alone.
+        The report names every check: `passed`, `failed`, `unknown` or `skipped`. The verdict follows from them alone.
         """
         value, raw = await read_json(request, MAX_EVIDENCE_BODY_BYTES)
         report = await run_in_threadpool(verification.verify, value, raw, parse_instant(at, "at"))
