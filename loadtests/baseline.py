@@ -1,4 +1,4 @@
-"""What the figures are compared with: the same durable inserts on the raw engine, and plain hashing of the same bytes."""
+"""What the figures are compared with: the same durable inserts on the raw engine, and plain hashing of like bytes."""
 
 from __future__ import annotations
 

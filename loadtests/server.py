@@ -62,7 +62,7 @@ class Client:
 def cairn(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the ``cairn`` command that belongs to this interpreter."""
     program = str(Path(sys.executable).with_name("cairn"))
-    return subprocess.run([program, *arguments], check=True, capture_output=True, text=True)  # noqa: S603
+    return subprocess.run([program, *arguments], check=True, capture_output=True, text=True)
 
 
 def free_port() -> int:
@@ -81,7 +81,7 @@ def running_server(data: Path) -> Iterator[Server]:
     program = str(Path(sys.executable).with_name("cairn"))
     environment["CAIRN_BASE_URL"] = f"http://{HOST}:{port}"
     with (data.parent / "server.log").open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603  our own program
+        process = subprocess.Popen(
             [program, "serve", "--data", str(data), "--port", str(port)], env=environment, stdout=log, stderr=log
         )
         try:
@@ -97,11 +97,12 @@ def _wait_until_ready(port: int) -> None:
     while time.monotonic() < deadline:
         try:
             connection = http.client.HTTPConnection(HOST, port, timeout=2)
-            connection.request("GET", "/livez")
+            connection.request("GET", "/readyz")
             if connection.getresponse().status == http.HTTPStatus.OK:
                 return
         except OSError:
-            time.sleep(0.05)
+            pass  # it does not listen yet
+        time.sleep(0.05)
     message = f"the server on port {port} did not answer within {START_SECONDS} s"
     raise TimeoutError(message)
 
