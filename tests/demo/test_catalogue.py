@@ -203,9 +203,7 @@ outcomes = [{ text = "Writes.", skill = "write English" }]
 """
 
 
-def test_small_file_is_read_when_nothing_is_wrong_with_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_small_file_is_read_when_nothing_is_wrong_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = tmp_path / "content"
     content.mkdir()
     (content / "somewhere.toml").write_text(SMALL_FILE, encoding="utf-8")

@@ -77,9 +77,7 @@ def test_steps_are_strictly_ordered_and_span_five_years(plan: Plan) -> None:
     assert instants[-1] < END
     assert END - instants[-1] < timedelta(days=30)
     assert instants[-1] - instants[0] > timedelta(days=5 * 360)
-    assert {(instant.microsecond, instant.utcoffset()) for instant in instants} == {
-        (0, timedelta(0))
-    }
+    assert {(instant.microsecond, instant.utcoffset()) for instant in instants} == {(0, timedelta(0))}
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -201,12 +199,9 @@ def test_every_award_is_covered_by_an_accreditation_but_for_those_revoked_for_it
     plan: Plan,
 ) -> None:
     withdrawn = {
-        (step.institution, step.accreditation_id): step.effective_at
-        for step in of(plan, WithdrawAccreditation)
+        (step.institution, step.accreditation_id): step.effective_at for step in of(plan, WithdrawAccreditation)
     }
-    revoked = {
-        step.award for step in of(plan, Revoke) if step.reason is Reason.ACCREDITATION_WITHDRAWN
-    }
+    revoked = {step.award for step in of(plan, Revoke) if step.reason is Reason.ACCREDITATION_WITHDRAWN}
     uncovered = {
         award.handle
         for step, award in made(plan)
@@ -277,12 +272,7 @@ def test_the_stolen_days_hold_awards_of_which_some_are_never_made_again(plan: Pl
     assert len(doubtful) >= 10
     assert again < doubtful
     [forgery] = of(plan, ForgeDocument)
-    assert (
-        theft.compromised_at
-        < forgery.at
-        < theft.at
-        == Calendar.ending(END).at(DECLARED_DAY, 6 * 3600)
-    )
+    assert theft.compromised_at < forgery.at < theft.at == Calendar.ending(END).at(DECLARED_DAY, 6 * 3600)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -305,12 +295,8 @@ def test_showcases_show_each_kind_of_award_once_under_any_seed(seed: int) -> Non
 def test_showcases_expect_what_the_fate_of_each_award_says(plan: Plan) -> None:
     forged = {step.award.handle for step in of(plan, ForgeDocument)}
     gone = {step.award for step in plan.steps if isinstance(step, Revoke | Replace)}
-    suspended = {step.award for step in of(plan, Suspend)} - {
-        step.award for step in of(plan, Reinstate)
-    }
-    expired = {
-        award.handle for step, award in made(plan) if step.valid_until and step.valid_until < END
-    }
+    suspended = {step.award for step in of(plan, Suspend)} - {step.award for step in of(plan, Reinstate)}
+    expired = {award.handle for step, award in made(plan) if step.valid_until and step.valid_until < END}
     [theft] = of(plan, CompromiseKey)
     doubtful = {
         award.handle

@@ -14,7 +14,5 @@ def text(path: str) -> str:
 
 def committed_files() -> list[str]:
     """Return the paths of all files that git keeps, relative to the root."""
-    listing = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return [path for path in listing.split("\0") if path and (ROOT / path).is_file()]

@@ -23,9 +23,7 @@ def test_ruff_setting_gives_a_reason_when_a_rule_is_ignored() -> None:
         *lint["ignore"],
         *(code for codes in lint["per-file-ignores"].values() for code in codes),
     ]
-    lines = [
-        match for match in _CODE_LINE.finditer(text("pyproject.toml")) if match["code"] != "ALL"
-    ]
+    lines = [match for match in _CODE_LINE.finditer(text("pyproject.toml")) if match["code"] != "ALL"]
     assert sorted(match["code"] for match in lines) == sorted(ignored)
     without = [match["code"] for match in lines if not _has_reason(match["rest"].partition("#")[2])]
     assert not without

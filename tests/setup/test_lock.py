@@ -9,9 +9,7 @@ from packaging.utils import canonicalize_name
 
 from tests.setup.repository import LOCKS, text
 
-_PIN = re.compile(
-    r"^(?P<name>[a-z0-9][a-z0-9.-]*)==(?P<version>[^ ]+)(?: ; (?P<marker>[^\\]+?))? \\$"
-)
+_PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9.-]*)==(?P<version>[^ ]+)(?: ; (?P<marker>[^\\]+?))? \\$")
 _HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}(?P<more> \\)?$")
 
 
@@ -49,14 +47,10 @@ def test_lock_carries_a_hash_when_a_version_is_pinned(lock: str) -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-@pytest.mark.parametrize(
-    "word", ["://", "http", "index-url", "find-links", "trusted-host", "resolved"]
-)
+@pytest.mark.parametrize("word", ["://", "http", "index-url", "find-links", "trusted-host", "resolved"])
 def test_lock_names_no_address_when_read_whole(lock: str, word: str) -> None:
     # Libraries may have such a word in their own name: httpx, httptools.
-    without_names = re.sub(
-        r"^[a-z0-9.-]+==", "", text(f"requirements/{lock}.txt"), flags=re.MULTILINE
-    )
+    without_names = re.sub(r"^[a-z0-9.-]+==", "", text(f"requirements/{lock}.txt"), flags=re.MULTILINE)
     assert word not in without_names
 
 
@@ -83,9 +77,7 @@ def test_project_names_the_same_bounds_when_compared_with_the_inputs(group: str)
     listed = project["dependencies"] if group == "run" else project["optional-dependencies"]["test"]
     # setuptools is in the lock to build, so it is bounded in build-system instead.
     listed = [*listed, *(document["build-system"]["requires"] if group == "run" else [])]
-    assert {str(Requirement(line)) for line in listed} == {
-        str(requirement) for requirement in _bounds(group).values()
-    }
+    assert {str(Requirement(line)) for line in listed} == {str(requirement) for requirement in _bounds(group).values()}
 
 
 @pytest.mark.parametrize("group", LOCKS)
