@@ -79,8 +79,8 @@ bench: setup ## Measure issuing, auditing and proving against raw SQLite and pla
 	@$(BIN)/python -m loadtests.bench
 
 .PHONY: soak
-soak: setup ## Load a server for a bounded time and watch memory, files and answers
-	@$(BIN)/python -m loadtests.soak
+soak: test-setup ## Two hundred cycles of kill -9 under load, on the store and on the server, each ending in fsck
+	@$(BIN)/python -m pytest -m soak tests/ledger tests/system
 
 .PHONY: lock
 lock: ## Write requirements/*.txt anew from requirements/*.in (needs uv)

@@ -7,6 +7,7 @@ import ipaddress
 import os
 import sys
 
+import pytest
 from hypothesis import settings
 
 _LOCAL_NAMES = {"", "localhost"}
@@ -44,3 +45,13 @@ def pytest_configure() -> None:
     settings.register_profile("desk", deadline=None)
     settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
     settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the tests of many minutes out unless the command line asks for them by their mark."""
+    if "soak" in str(config.getoption("-m")):
+        return
+    left_out = [item for item in items if item.get_closest_marker("soak") is not None]
+    if left_out:
+        items[:] = [item for item in items if item.get_closest_marker("soak") is None]
+        config.hook.pytest_deselected(items=left_out)

@@ -1,4 +1,4 @@
-"""One served ledger for each module of tests, and the choice of long tests."""
+"""One served ledger for each module of tests."""
 
 from __future__ import annotations
 
@@ -8,22 +8,6 @@ import pytest
 
 from tests.system.school import Caller, open_school
 from tests.system.serving import Serving
-
-SOAK = "soak"
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Name the mark of tests that run for long."""
-    config.addinivalue_line("markers", f"{SOAK}: runs for many minutes; only with -m {SOAK}")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long tests out unless the command line asks for them by their mark."""
-    if SOAK in str(config.getoption("-m")):
-        return
-    long = [item for item in items if item.get_closest_marker(SOAK) is not None]
-    items[:] = [item for item in items if item.get_closest_marker(SOAK) is None]
-    config.hook.pytest_deselected(items=long)
 
 
 @pytest.fixture(scope="module")
