@@ -191,7 +191,7 @@ def test_fsck_reports_two_trees_when_the_log_signed_twice(log: Log) -> None:
 
 
 def test_fsck_reports_log_db_when_its_rows_are_changed(log: Log) -> None:
-    database = log.store._db  # type: ignore[attr-defined]
+    database = log.store._db  # type: ignore[attr-defined]  # the test reaches into the part
     for change, code in (
         ("UPDATE placement SET first_index = first_index + 1 WHERE first_position > 500",
          "placement_wrong"),
@@ -220,7 +220,7 @@ def test_fsck_reports_the_anchor_when_its_token_is_not_what_was_logged(log: Log)
     log.store.add_anchor(proof, published.note, published.size)
     log.start().sequence()
     assert fsck(log).clean
-    database = log.store._db  # type: ignore[attr-defined]
+    database = log.store._db  # type: ignore[attr-defined]  # the test reaches into the part
     database.execute("UPDATE anchor SET token = CAST('other' AS BLOB)")
     (finding,) = fsck(log).findings
     assert (finding.code, finding.index) == ("anchor_differs", SIZE)

@@ -299,7 +299,7 @@ def test_cosignature_is_refused_when_its_time_cannot_be_told() -> None:
         OPERATOR.verify_signature(TEXT, seconds.to_bytes(8) + key.sign(message))
 
 
-@pytest.mark.parametrize("at", [datetime(2026, 3, 1), datetime(1969, 1, 1, tzinfo=UTC)])  # noqa: DTZ001
+@pytest.mark.parametrize("at", [datetime(2026, 3, 1), datetime(1969, 1, 1, tzinfo=UTC)])  # noqa: DTZ001  a naive instant is what has to be refused
 def test_cosigning_is_refused_when_the_time_is_naive_or_before_1970(at: datetime) -> None:
     with pytest.raises(ValueError, match="no time"):
         COSIGNER.cosign(TEXT, at)

@@ -32,13 +32,13 @@ def log(tmp_path: Path) -> Log:
     swap = log.store.compare_and_swap
 
     def swap_and_die(old: Published | None, new: Published, **more: object) -> None:
-        swap(old, new, **more)  # type: ignore[arg-type]
+        swap(old, new, **more)  # type: ignore[arg-type]  # the test reaches into the part
         raise CrashError
 
-    log.store.compare_and_swap = swap_and_die  # type: ignore[method-assign]
+    log.store.compare_and_swap = swap_and_die  # type: ignore[method-assign]  # the test reaches into the part
     with pytest.raises(CrashError):
         sequencer.sequence()
-    log.store.compare_and_swap = swap  # type: ignore[method-assign]
+    log.store.compare_and_swap = swap  # type: ignore[method-assign]  # the test reaches into the part
     return log
 
 
@@ -94,7 +94,7 @@ def test_recover_refuses_when_another_tree_of_the_size_is_public(log: Log) -> No
 
 
 def test_recover_refuses_when_log_db_contradicts_its_checkpoint(log: Log) -> None:
-    log.store._db.execute("UPDATE published SET size = 601")  # type: ignore[attr-defined]
+    log.store._db.execute("UPDATE published SET size = 601")  # type: ignore[attr-defined]  # the test reaches into the part
     with pytest.raises(CorruptionError, match="contradicts its own checkpoint"):
         log.start().recover()
 
@@ -144,7 +144,7 @@ def test_sequence_signs_nothing_when_the_committer_commits_to_another_size(tmp_p
     log = make_log(tmp_path)
     log.feed.add(1)
     sequencer = log.start()
-    sequencer._committer.commit = lambda *_: state(log, 9)  # type: ignore[method-assign]
+    sequencer._committer.commit = lambda *_: state(log, 9)  # type: ignore[method-assign]  # the test reaches into the part
     with pytest.raises(CorruptionError, match="does not cover 1 entries"):
         sequencer.sequence()
     assert log.store.load() is None

@@ -67,7 +67,7 @@ class CredentialMachine(RuleBasedStateMachine):
 
     @rule()
     def replace(self) -> None:
-        command: Command = lambda c: c.replace(reason=Reason.SUPERSEDED, successor="ab" * 32, at=self.now)  # noqa: E731
+        command: Command = lambda c: c.replace(reason=Reason.SUPERSEDED, successor="ab" * 32, at=self.now)  # noqa: E731  one line says what the command does
         self.act("replace", command, dated=True)
 
     def act(self, name: str, command: Command, *, dated: bool) -> None:

@@ -291,7 +291,7 @@ class SmallLog:
         }
         return self.append("achievement.published.v1", WELDING, body | changes)
 
-    def build_document(self, identifier: str, block: int, index: int, **changes: Any) -> Json:  # noqa: ANN401
+    def build_document(self, identifier: str, block: int, index: int, **changes: Any) -> Json:  # noqa: ANN401  any JSON value stands here
         entries = []
         for offset, purpose in enumerate(("revocation", "suspension")):
             url = f"{BASE}/status-lists/{2 * block + offset}"
@@ -371,7 +371,7 @@ class SmallLog:
         award.indexes.append(self.append("credential.issued.v1", owner, body))
         return award
 
-    def change(self, award: Award, kind: str, effective: datetime, **members: Any) -> None:  # noqa: ANN401
+    def change(self, award: Award, kind: str, effective: datetime, **members: Any) -> None:  # noqa: ANN401  any JSON value stands here
         """Log a change of status and set the bits that follow from it."""
         body: Json = {}
         if kind != "reinstated":
@@ -393,7 +393,7 @@ class SmallLog:
         at: datetime | None = NOW,
         *,
         witnessed: datetime | None = None,
-        **changes: Any,  # noqa: ANN401
+        **changes: Any,  # noqa: ANN401  any JSON value stands here
     ) -> None:
         """End the log in a state commitment, sign and cosign its checkpoint."""
         tree = self.directory()

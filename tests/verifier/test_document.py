@@ -36,7 +36,7 @@ from verifier import (
 from verifier.bundle import read_bundle
 
 
-def issued_with(log: SmallLog, **document: Any) -> dict[str, Any]:  # noqa: ANN401
+def issued_with(log: SmallLog, **document: Any) -> dict[str, Any]:  # noqa: ANN401  any JSON value stands here
     """Bundle of an award whose document was signed and committed with other words than logged."""
     award = log.issue(document=document)
     log.publish()

@@ -42,7 +42,7 @@ def evidence() -> dict[str, Any]:
     return deepcopy(example()[0]["evidence"])
 
 
-def put(value: Any, pointer: str, new: Any) -> Any:  # noqa: ANN401  (JSON)
+def put(value: Any, pointer: str, new: Any) -> Any:  # noqa: ANN401  any JSON value stands here
     """Set one place of a JSON value."""
     *steps, last = pointer.split("/")[1:]
     inner = value
@@ -185,7 +185,7 @@ Anything = st.recursive(
 )
 
 
-def places(value: Any, here: str = "") -> list[str]:  # noqa: ANN401  (JSON)
+def places(value: Any, here: str = "") -> list[str]:  # noqa: ANN401  any JSON value stands here
     """Every pointer below the top of a JSON value."""
     steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     found = []

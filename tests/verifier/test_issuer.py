@@ -89,7 +89,7 @@ def test_report_is_invalid_when_the_issuer_is_unknown_to_the_directory() -> None
         lambda _: b"",
     ],
 )
-def test_report_is_invalid_when_a_proved_record_is_malformed(broken: Any) -> None:  # noqa: ANN401
+def test_report_is_invalid_when_a_proved_record_is_malformed(broken: Any) -> None:  # noqa: ANN401  any JSON value stands here
     log = SmallLog()
     award = log.issue()
     log.publish()

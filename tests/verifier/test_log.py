@@ -371,7 +371,7 @@ def test_report_is_invalid_when_a_known_witnesss_line_is_altered() -> None:
 # ── time anchors ────────────────────────────────────────────────────────────────────────────
 
 
-def anchored(**changes: Any) -> tuple[SmallLog, dict[str, Any]]:  # noqa: ANN401
+def anchored(**changes: Any) -> tuple[SmallLog, dict[str, Any]]:  # noqa: ANN401  any JSON value stands here
     log = SmallLog()
     award = log.issue()
     log.publish(ISSUED + MINUTE)

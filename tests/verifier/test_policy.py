@@ -52,7 +52,7 @@ def test_policy_is_read_whole_and_written_back_to_the_same() -> None:
         ({"north", "south", "west"}, True),
     ],
 )
-def test_quorum_is_met_only_by_the_witnesses_it_names(names: set[str], met: bool) -> None:  # noqa: FBT001
+def test_quorum_is_met_only_by_the_witnesses_it_names(names: set[str], met: bool) -> None:  # noqa: FBT001  the expected answer of a table row
     assert parse_policy(WHOLE).satisfied_by(frozenset(names)) is met
     assert Policy().satisfied_by(frozenset(names))
 
