@@ -44,6 +44,8 @@ class Word(StrEnum):
         ({"b": 1, "a": 2}, b'{"a":2,"b":1}'),
         # Beyond the basic plane the order of UTF-16 units is not the order of code points.
         ({"\ufb33": 1, "\U0001f600": 2}, '{"\U0001f600":2,"\ufb33":1}'.encode()),
+        ([2.0], b"[2]"),
+        ([999_999_999.0], b"[999999999]"),
         ([2.0, -0.0, 1e21, 1e-7, 2.5, 1e16, 5e-324], b"[2,0,1e+21,1e-7,2.5,10000000000000000,5e-324]"),
         ('\x00\x1f\x7f"\\/\b\t\n\f\r\u2028é', '"\\u0000\\u001f\x7f\\"\\\\/\\b\\t\\n\\f\\r\u2028é"'.encode()),
         ((1, Word.ONE), b'[1,"one"]'),

@@ -11,7 +11,7 @@ import pytest
 from ledger.commitment import DOCUMENT_KIND
 from ledger.credential_id import credential_aggregate_id
 from ledger.error import CorruptionError, ErasedError, KeyEncryptionError, NotFoundError
-from ledger.key_ring import KeyRing, open_key_ring
+from ledger.key_ring import KEY_BYTES, KeyRing, open_key_ring
 from ledger.store import Commit, Write
 from ledger.vault import SEAL_SQL, Vault
 from tests.ledger.world import OPERATOR, SLUG, SeededRandom, World, claim
@@ -174,6 +174,19 @@ def test_key_ring_directory_is_made_for_its_owner_alone_and_read_again(tmp_path:
 
 def test_key_ring_directory_is_usable_when_a_crash_left_an_unfinished_key(tmp_path: Path) -> None:
     (tmp_path / "kek-01020304.new").write_text("0011", "ascii")
+    ring = open_key_ring(tmp_path, SeededRandom(1))
+    assert ring.unwrap(ring.wrap(b"secret", CONTEXT), CONTEXT) == b"secret"
+
+
+def test_key_ring_directory_is_usable_when_its_first_key_was_cut_short(tmp_path: Path) -> None:
+    def fail_at_the_key(count: int) -> bytes:
+        if count == KEY_BYTES:
+            raise KeyboardInterrupt
+        return bytes(count)
+
+    with pytest.raises(KeyboardInterrupt):
+        open_key_ring(tmp_path, fail_at_the_key)
+    assert [file.suffix for file in tmp_path.iterdir()] == [".new"]
     ring = open_key_ring(tmp_path, SeededRandom(1))
     assert ring.unwrap(ring.wrap(b"secret", CONTEXT), CONTEXT) == b"secret"
 
