@@ -52,7 +52,7 @@ def time_stamp_anchors(settings: Settings) -> list[tuple[Rfc3161Anchor, Authorit
     """The time-stamp authorities of the settings, each with its pinned certificates.
 
     Raises:
-        SettingError: There are not as many certificates as authorities, or one cannot be read.
+        SettingError: There are not as many certificates as authorities, one cannot be read, or a chain has no end.
     """
     if len(settings.tsa_urls) != len(settings.tsa_certificates):
         message = "CAIRN_TSA_CERTIFICATES names one certificate file for each of CAIRN_TSA_URLS, in the same order"
@@ -62,7 +62,11 @@ def time_stamp_anchors(settings: Settings) -> list[tuple[Rfc3161Anchor, Authorit
         signer, *chain = _certificates(file)
         name = (urlsplit(url).hostname or "tsa") + (f"-{len(anchors)}" if anchors else "")
         anchor = Rfc3161Anchor(name, http_transport(url), signer, intermediates=chain[:-1], roots=chain[-1:])
-        anchors.append((anchor, Authority(name, signer, tuple(chain))))
+        authority = Authority(name, signer, tuple(chain))
+        if not authority.is_closed:
+            message = f"CAIRN_TSA_CERTIFICATES: {file} needs the issuers too, up to a self-signed certificate"
+            raise SettingError(message)
+        anchors.append((anchor, authority))
     return anchors
 
 

@@ -22,7 +22,7 @@ from anchoring.checkpoint import parse_checkpoint
 from anchoring.note import parse_note
 from tests.anchoring.tsa import Authority, make_authority, openssl_responder, served
 from tests.system.school import Caller, Json, evidence, loaded, open_school
-from tests.system.serving import Serving, quick_cairn
+from tests.system.serving import Serving, free_port, quick_cairn
 
 COMMITS: Final = 100
 CLIENTS: Final = 4
@@ -189,6 +189,20 @@ def test_log_is_published_when_the_authority_is_down(authority: Authority, tmp_p
         assert (answer["anchors"], answer["anchored_size"]) == ([], None)
         assert answer["unanchored_entries"] == answer["log_size"] > 0
         assert loaded(serving.http.get("/readyz"))["status"] == "ready"
+    finally:
+        serving.close()
+
+
+def test_server_does_not_start_when_the_authority_s_certificates_end_nowhere(
+    authority: Authority, tmp_path: Path
+) -> None:
+    settings = _settings(tmp_path, authority, free_port())
+    Path(settings["CAIRN_TSA_CERTIFICATES"]).write_bytes(authority.certificate.public_bytes(Encoding.PEM))
+    serving = Serving(tmp_path / "data", tmp_path / "home", settings)
+    try:
+        with pytest.raises(AssertionError, match="self-signed"):
+            serving.start()
+        assert serving.ended() == 3
     finally:
         serving.close()
 
