@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from ledger.commitment import commit
 from ledger.credential_id import credential_aggregate_id, make_public_id, parse_public_id
+from ledger.document import document_form
 from ledger.error import InvalidInputError
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "identity_vectors.json").read_text("utf-8"))
@@ -139,3 +140,29 @@ def test_public_id_is_refused_when_not_spelled_in_the_one_way(text: str) -> None
     with pytest.raises(InvalidInputError, match="check that the whole id was copied") as caught:
         parse_public_id(text)
     assert caught.value.pointer == "/id"
+
+
+SHARED: dict[str, Any] = json.loads(
+    (Path(__file__).parents[1] / "verifier" / "vectors.json").read_text("utf-8"),
+)
+"""The verifier's own vectors: the two packages share no code, so they share what must come out."""
+
+
+@pytest.mark.parametrize("vector", SHARED["public_ids"], ids=lambda vector: vector["public_id"])
+def test_identity_is_what_the_verifier_derives(vector: dict[str, str]) -> None:
+    assert parse_public_id(vector["public_id"]).hex() == vector["raw"]
+    assert str(credential_aggregate_id(vector["public_id"])) == vector["aggregate_id"]
+
+
+@pytest.mark.parametrize("text", SHARED["public_ids_refused"])
+def test_public_id_is_refused_where_the_verifier_refuses_it(text: str) -> None:
+    with pytest.raises(InvalidInputError):
+        parse_public_id(text)
+
+
+@pytest.mark.parametrize("vector", SHARED["commitments"], ids=lambda vector: vector["kind"])
+def test_commitment_is_what_the_verifier_computes(vector: dict[str, Any]) -> None:
+    form, salt = bytes.fromhex(vector["form"]), bytes.fromhex(vector["salt"])
+    assert commit(UUID(vector["owner"]), vector["kind"], form, salt) == vector["commitment"]
+    if "document" in vector:
+        assert document_form(vector["document"]) == form
