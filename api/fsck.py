@@ -25,8 +25,8 @@ from anchoring.note import NoteVerifier, parse_note
 from anchoring.reader import LogReader
 from anchoring.storage import DirectoryTileStore
 from api.audit.report import SHOWN, Finding
-from api.ledger_node import LedgerNode
-from api.log_node import LOG_DATABASE, LOG_DIRECTORY, log_keys
+from api.ledger_node import LedgerNode, system_clock
+from api.log_node import LOG_DATABASE, LOG_DIRECTORY, log_keys, open_log
 from api.view_node import VIEWS_DIRECTORY, projections
 from ledger.commitment import DOCUMENT_KIND, commit
 from ledger.error import LedgerError
@@ -108,6 +108,7 @@ class Fsck:
         keys = log_keys(self._node)
         if not (self._data / LOG_DATABASE).exists():
             return 0
+        self._finish_publication()
         store = SqliteCheckpointStore(self._data / LOG_DATABASE)
         try:
             report = log_fsck.check(
@@ -121,6 +122,15 @@ class Fsck:
         for finding in report.findings:
             self._find(f"log-{finding.code}", finding.where, finding.what)
         return report.entries
+
+    def _finish_publication(self) -> None:
+        """Do what the next start would do after a crash: a step that was committed and half published is no damage."""
+        store = SqliteCheckpointStore(self._data / LOG_DATABASE)
+        unfinished = store.staged() is not None
+        store.close()
+        if unfinished:
+            with suppress(AnchoringError):  # whatever is wrong is named by the check that follows
+                open_log(self._node, system_clock).close()
 
     def _events(self) -> int:
         """Step 2."""
