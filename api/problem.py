@@ -210,6 +210,16 @@ PROBLEMS: Final = (
         "A part of the ledger cannot serve at this moment. Retry later; `checks` may say which.",
         (api_error.NotReadyError,),
     ),
+    ProblemKind(
+        "storage-unavailable",
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Storage unavailable",
+        "The ledger's disk could not take or give what was asked: it may be full, locked or gone. Nothing of the request "
+        "was recorded. Send it again, with the same idempotency key, after as many seconds as `Retry-After` says.",
+        (ledger_error.StorageError,),
+        is_internal=True,
+        headers={"Retry-After": "5"},
+    ),
 )
 
 _BY_NAME: Final = {kind.name: kind for kind in PROBLEMS}

@@ -49,6 +49,7 @@ def make_app(log: RecordingLog, *, page: bool = False) -> FastAPI:
         "input": ledger_error.InvalidInputError("Not a date.", "/award/~1date"),
         "rule": ledger_error.RuleError("Revoked for ever."),
         "key": ledger_error.AuthenticationError("The key is unknown."),
+        "full": ledger_error.StorageError(SECRET),
         "corrupt": ledger_error.CorruptionError(SECRET),
         "crash": ValueError(SECRET),
     }
@@ -111,6 +112,7 @@ def test_table_knows_every_error_of_the_http_side(cls: type[Exception]) -> None:
         (ledger_error.IdempotencyError, "idempotency-key-reused"),
         (ledger_error.ConflictError, "conflict"),
         (ledger_error.ForbiddenError, "forbidden"),
+        (ledger_error.StorageError, "storage-unavailable"),
         (ledger_error.KeyEncryptionError, "internal-error"),
         (ledger_error.LedgerError, "internal-error"),
         (KeyError, "internal-error"),
@@ -200,12 +202,15 @@ def test_app_answers_malformed_when_framework_cannot_read_json() -> None:
     assert members(answer)["type"] == f"{BASE_URL}/problems/malformed-json"
 
 
-@pytest.mark.parametrize("name", ["crash", "corrupt"])
-def test_app_leaks_nothing_when_error_is_unexpected(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "status", "retry_after"), [("crash", 500, None), ("corrupt", 500, None), ("full", 503, "5")]
+)
+def test_app_leaks_nothing_when_error_is_unexpected(name: str, status: int, retry_after: str | None) -> None:
     log = RecordingLog()
     answer = send(make_app(log), "GET", f"/raise/{name}")
     body = members(answer)
-    assert answer.status_code == 500
+    assert answer.status_code == status
+    assert answer.headers.get("retry-after") == retry_after
     assert body["instance"] == f"urn:cairn:request:{ID}"
     assert SECRET not in answer.text
     assert "Traceback" not in answer.text
