@@ -214,8 +214,9 @@ PROBLEMS: Final = (
         "storage-unavailable",
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Storage unavailable",
-        "The ledger's disk could not take or give what was asked: it may be full, locked or gone. Nothing of the request "
-        "was recorded. Send it again, with the same idempotency key, after as many seconds as `Retry-After` says.",
+        "The ledger's disk could not take or give what was asked: it may be full, locked or gone. Nothing of the "
+        "request was recorded. Send it again, with the same idempotency key, after as many seconds as `Retry-After` "
+        "says.",
         (ledger_error.StorageError,),
         is_internal=True,
         headers={"Retry-After": "5"},

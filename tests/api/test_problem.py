@@ -203,7 +203,7 @@ def test_app_answers_malformed_when_framework_cannot_read_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "status", "retry_after"), [("crash", 500, None), ("corrupt", 500, None), ("full", 503, "5")]
+    "name, status, retry_after", [("crash", 500, None), ("corrupt", 500, None), ("full", 503, "5")]
 )
 def test_app_leaks_nothing_when_error_is_unexpected(name: str, status: int, retry_after: str | None) -> None:
     log = RecordingLog()
