@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from openvc.proof.di_jcs import EddsaJcsProofSuite
 from openvc.proof.vc_jwt import SigningKey
 from openvc.status.issue import build_status_list_entry
 
@@ -22,6 +21,7 @@ from ledger.achievement import Outcome, Template
 from ledger.canonical import canonical_json
 from ledger.claim import AwardClaim
 from ledger.institution import Institution
+from ledger.integrity_proof import add_proof
 from ledger.status_allocation import StatusPlace
 
 VC_CONTEXT = "https://www.w3.org/ns/credentials/v2"
@@ -92,10 +92,7 @@ def build_document(award: Award, base_url: str) -> dict[str, Any]:
 
 def sign_document(document: dict[str, Any], key: SigningKey, created: datetime) -> dict[str, Any]:
     """Sign *document* with ``eddsa-jcs-2022`` as the key's own verification method (its ``kid``)."""
-    signed: dict[str, Any] = EddsaJcsProofSuite().add_proof(
-        document, signing_key=key, verification_method=key.kid, created=created
-    )
-    return signed
+    return add_proof(document, key, created)
 
 
 def document_form(signed: dict[str, Any]) -> bytes:
