@@ -85,9 +85,12 @@ class Node:
         """The log as the public sees it."""
         return self.log.published
 
-    def wait_until_visible(self, position: int) -> None:
-        """Wait until the views show what was written up to *position*, but not for long: the write stands anyway."""
-        self.views.projector.wait_for(position, VISIBLE_SECONDS)
+    def wait_until_visible(self, position: int, *views: str) -> None:
+        """Wait until *views* (all, when none is named) show what was written up to *position*.
+
+        Not for long: the write stands anyway.
+        """
+        self.views.projector.wait_for(position, VISIBLE_SECONDS, views or None)
 
     def slug_for(self, actor: Actor, named: str | None) -> str:
         """The institution that a write is for: the key's own, or the one that an operator names.

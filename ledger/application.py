@@ -209,6 +209,7 @@ class Ledger(Application[UUID]):
     def close(self) -> None:
         """Record what is waiting, then close the database."""
         self._writer.close()
+        self.store.close()
         super().close()
 
 

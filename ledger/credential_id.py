@@ -12,7 +12,7 @@ import base64
 import binascii
 import hashlib
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from ledger.error import InvalidInputError
@@ -21,6 +21,7 @@ RANDOM_BYTES = 16
 PUBLIC_ID_BYTES = 6 + RANDOM_BYTES
 PUBLIC_ID_CHARS = 36
 _TAG = b"cairn/credential-id/v1\n"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ALPHABET = re.compile(r"[0-9a-v]{36}")
 
 
@@ -40,7 +41,7 @@ def make_public_id(issued_at: datetime, randomness: bytes) -> str:
     if len(randomness) != RANDOM_BYTES:
         message = f"a public id takes {RANDOM_BYTES} random bytes, not {len(randomness)}"
         raise ValueError(message)
-    milliseconds = int(issued_at.timestamp()) * 1000 + issued_at.microsecond // 1000
+    milliseconds = (issued_at - _EPOCH) // timedelta(milliseconds=1)
     raw = milliseconds.to_bytes(6, "big") + randomness
     return base64.b32hexencode(raw).decode("ascii").rstrip("=").lower()
 

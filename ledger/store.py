@@ -33,6 +33,7 @@ from eventsourcing.sqlite import (
 from eventsourcing.utils import Environment
 
 from ledger.error import ConflictError, InvalidInputError, LedgerError, StorageError
+from ledger.read_connection import ReadConnections
 
 LOCK_TIMEOUT_SECONDS = 30
 SWEEP_WAIT_MILLISECONDS = 200
@@ -107,8 +108,9 @@ class LedgerRecorder(SQLiteApplicationRecorder):
     SQLite's lock across processes. Retries: none here; a conflict fails its own commit only.
     """
 
-    def __init__(self, datastore: SQLiteDatastore, schema: Iterable[str] = ()) -> None:
+    def __init__(self, datastore: SQLiteDatastore, path: Path, schema: Iterable[str] = ()) -> None:
         self._schema = tuple(schema)
+        self._reading = ReadConnections(path)
         super().__init__(datastore)
         self.insert_events_statement = (
             "INSERT INTO stored_events (originator_id, originator_version, topic, state) VALUES (?,?,?,?)"
@@ -242,14 +244,12 @@ class LedgerRecorder(SQLiteApplicationRecorder):
         Raises:
             StorageError: The database failed.
         """
-        with _storage_errors(), self.datastore.get_connection(commit=False) as connection:
-            cursor = connection.cursor()
-            try:
-                cursor.execute(sql, parameters)
-                rows: list[Any] = cursor.fetchall()
-            finally:
-                cursor.sqlite_cursor.close()
-        return rows
+        with _storage_errors():
+            return self._reading.rows(sql, parameters)
+
+    def close(self) -> None:
+        """Close the connections for reading."""
+        self._reading.close()
 
     def empty_write_ahead_log(self) -> bool:
         """Move everything into the database file and truncate the write-ahead log.
@@ -286,6 +286,7 @@ class LedgerFactory(SQLiteFactory):
         super().__init__(Environment("Ledger", {"SQLITE_DBNAME": str(path)}))
         self.datastore.close()
         self.datastore = DurableDatastore(path)
+        self._path = path
         self._schema = tuple(schema)
 
     def application_recorder(self) -> LedgerRecorder:
@@ -293,7 +294,7 @@ class LedgerFactory(SQLiteFactory):
 
         A crash between an erasure and its sweep leaves what was erased in that log; opening the ledger makes up for it.
         """
-        recorder = LedgerRecorder(self.datastore, self._schema)
+        recorder = LedgerRecorder(self.datastore, self._path, self._schema)
         recorder.create_table()
         recorder.empty_write_ahead_log()
         return recorder

@@ -1,9 +1,12 @@
 """The projector: keeps every view up to date, each on a thread of its own.
 
 Each thread applies what is new in batches, then sleeps until the ledger's commit hook wakes it, or until 100 ms have
-passed and it is time to look for events of other processes. A projection that cannot go on stops with its error, which
-readiness shows, and the others go on. An error of the source is taken to be passing: it is shown, and the thread tries
-again.
+passed and it is time to look for events of other processes. Woken by the hook it lingers a little, so that a burst of
+commits costs one batch and not one each; whoever waits for a view cuts that short. The threads share what they read: at
+the tail of the ledger one look at the store serves them all.
+
+A projection that cannot go on stops with its error, which readiness shows, and the others go on. An error of the source
+is taken to be passing: it is shown, and the thread tries again.
 
 Any number of processes may project the same views: each batch checks in its transaction that the view stands where the
 batch begins, so nobody applies an event twice; who comes second reads the position again.
@@ -12,8 +15,8 @@ batch begins, so nobody applies an event twice; who comes second reads the posit
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Collection, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -22,10 +25,12 @@ from projections.error import RebuildRunningError, SourceError
 from projections.source import EventSource, Notification
 from projections.track import Track
 
-__all__ = ["POLL_SECONDS", "Projector", "Standing", "Track"]
+__all__ = ["LINGER_SECONDS", "POLL_SECONDS", "Projector", "Standing", "Track"]
 
 POLL_SECONDS: Final = 0.1
 """How soon an event of another process is noticed."""
+LINGER_SECONDS: Final = 0.02
+"""How long a view that nobody waits for gathers commits before it applies them."""
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -55,24 +60,16 @@ class Projector:
         source: The events.
         tracks: The projections and their views.
         poll_seconds: How soon an event of another process is noticed.
-        monotonic: Seconds of a clock that never goes back.
     """
 
-    def __init__(
-        self,
-        source: EventSource,
-        tracks: Sequence[Track],
-        *,
-        poll_seconds: float = POLL_SECONDS,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._source = _GuardedSource(source)
+    def __init__(self, source: EventSource, tracks: Sequence[Track], *, poll_seconds: float = POLL_SECONDS) -> None:
+        self._source = _SharedSource(source)
         self._tracks = tracks
         self._poll_seconds = poll_seconds
-        self._monotonic = monotonic
-        self._changed = threading.Condition()
-        self._woken = 0
+        self._lock = threading.Lock()
+        self._waiting: list[_Waiter] = []
         self._closing = threading.Event()
+        self._bells = {track.view.name: _Bell() for track in tracks}
         self._threads = [
             threading.Thread(target=self._run, args=(track,), name=f"project-{track.view.name}", daemon=True)
             for track in tracks
@@ -86,16 +83,16 @@ class Projector:
     def close(self) -> None:
         """Stop after the batches at hand, give up rebuilds, and wait until the threads have ended."""
         self._closing.set()
-        self._notify()
+        for bell in self._bells.values():
+            bell.hurry()
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join()
 
-    def wake(self, position: int) -> None:
-        """Say that the store has events up to *position*: the ledger's commit hook. Returns at once."""
-        with self._changed:
-            self._woken = max(self._woken, position)
-            self._changed.notify_all()
+    def wake(self, _position: int) -> None:
+        """Say that the store has new events: the ledger's commit hook. Returns at once."""
+        for bell in self._bells.values():
+            bell.rung.set()
 
     def wait_for(self, position: int, timeout: float, names: Collection[str] | None = None) -> bool:
         """Wait until projections have applied every event up to *position*.
@@ -108,15 +105,18 @@ class Projector:
         Returns:
             Whether they have. False at once when one of them has stopped short of it.
         """
-        tracks = [track for track in self._tracks if names is None or track.view.name in names]
-        deadline = self._monotonic() + timeout
-        with self._changed:
-            while behind := [track for track in tracks if track.position < position]:
-                remaining = deadline - self._monotonic()
-                if remaining <= 0 or any(track.stopped for track in behind):
-                    return False
-                self._changed.wait(remaining)
-        return True
+        waiter = _Waiter(position, [track for track in self._tracks if names is None or track.view.name in names])
+        with self._lock:
+            if not waiter.settled():
+                self._waiting.append(waiter)
+        for track in waiter.behind():
+            self._bells[track.view.name].hurry()
+        if not waiter.settled():
+            waiter.done.wait(timeout)
+        with self._lock:
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+        return not waiter.behind()
 
     def standing(self) -> list[Standing]:
         """Say how each projection stands: for readiness and metrics."""
@@ -148,9 +148,10 @@ class Projector:
                 pass
 
     def _run(self, track: Track) -> None:
-        prepared = False
+        prepared, bell = False, self._bells[track.view.name]
         while not self._closing.is_set() and not track.stopped:
-            more, woken = False, self._woken
+            more = False
+            bell.rung.clear()  # before the look: what is committed after it rings again
             try:
                 if not prepared:
                     track.prepare(self._source, self._closing)
@@ -162,36 +163,88 @@ class Projector:
             except Exception as error:  # noqa: BLE001  whatever it is stops this projection and is shown
                 track.error = f"{type(error).__name__}: {error}"
                 track.stopped = True
-            self._notify()
-            if not more:
-                self._sleep(woken)
+            self._settle()
+            if not more and bell.rung.wait(self._poll_seconds):
+                bell.linger()
 
-    def _notify(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
+    def _settle(self) -> None:
+        """Wake those who wait for what has been reached, or can no longer be."""
+        with self._lock:
+            settled = [waiter for waiter in self._waiting if waiter.settled()]
+            for waiter in settled:
+                self._waiting.remove(waiter)
+                waiter.done.set()
 
-    def _sleep(self, woken: int) -> None:
-        """Sleep until the commit hook names a position beyond *woken*, which was looked for, or it is time to look."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closing.is_set() or self._woken > woken, timeout=self._poll_seconds)
+
+class _Bell:
+    """Wakes one thread: rung by commits, hurried by whoever waits for the view."""
+
+    def __init__(self) -> None:
+        self.rung = threading.Event()
+        self._hurried = threading.Event()
+
+    def hurry(self) -> None:
+        self._hurried.set()
+        self.rung.set()
+
+    def linger(self) -> None:
+        self._hurried.wait(LINGER_SECONDS)
+        self._hurried.clear()
 
 
-class _GuardedSource:
-    """A source whose errors, whatever they are, come as :class:`SourceError`."""
+class _Waiter:
+    """Someone who waits until *tracks* have reached *position*."""
+
+    def __init__(self, position: int, tracks: Sequence[Track]) -> None:
+        self._position = position
+        self._tracks = tracks
+        self.done = threading.Event()
+
+    def behind(self) -> list[Track]:
+        return [track for track in self._tracks if track.position < self._position]
+
+    def settled(self) -> bool:
+        behind = self.behind()
+        return not behind or any(track.stopped for track in behind)
+
+
+class _SharedSource:
+    """A source whose errors, whatever they are, come as :class:`SourceError`, and whose newest batch is kept.
+
+    What is kept answers only for events that it has: that nothing follows is always asked of the source.
+    """
 
     def __init__(self, source: EventSource) -> None:
         self._source = source
+        self._lock = threading.Lock()
+        self._after = 0
+        self._kept: Sequence[Notification] = ()
 
     def read(self, after: int, limit: int) -> Sequence[Notification]:
-        try:
-            return self._source.read(after, limit)
-        except Exception as error:
-            message = f"the source of events failed: {error}"
-            raise SourceError(message) from error
+        with self._lock:
+            known = self._known(after, limit)
+            if not known:
+                known = self._ask(after, limit)
+                if known:
+                    self._after, self._kept = after, known
+        return known
 
     def newest(self) -> int:
         try:
             return self._source.newest()
+        except Exception as error:
+            message = f"the source of events failed: {error}"
+            raise SourceError(message) from error
+
+    def _known(self, after: int, limit: int) -> Sequence[Notification]:
+        if after < self._after:
+            return ()
+        first = bisect_right(self._kept, after, key=lambda event: event.position)
+        return self._kept[first : first + limit]
+
+    def _ask(self, after: int, limit: int) -> Sequence[Notification]:
+        try:
+            return self._source.read(after, limit)
         except Exception as error:
             message = f"the source of events failed: {error}"
             raise SourceError(message) from error

@@ -14,6 +14,8 @@ from api.openapi import body_of
 from api.route.award import made_award
 from api.schema import awards
 from api.write import Write, json_answer, submit
+from projections.credential_status import CredentialStatus
+from projections.status_lists import StatusLists
 
 PUBLIC_CACHE = "public, max-age=1"
 
@@ -69,7 +71,7 @@ def _issue(node: Node, write: Write) -> Response:
         actor=write.actor,
         request=write.submission,
     )
-    node.wait_until_visible(outcome.position)
+    node.wait_until_visible(outcome.position, CredentialStatus.NAME, StatusLists.NAME)
     items = [made_award(node, public_id) for public_id in outcome.answer]
     if is_single:
         return json_answer(items[0], 201, {"Location": items[0]["url"]})

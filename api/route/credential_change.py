@@ -11,6 +11,8 @@ from api.route.award import PublicId, made_award
 from api.schema import Change, Reinstatement, Replacement
 from api.write import Write, json_answer, submit
 from ledger.application import Outcome
+from projections.credential_status import CredentialStatus
+from projections.status_lists import StatusLists
 
 
 def make_router(node: Node) -> APIRouter:
@@ -83,11 +85,11 @@ def _replace(node: Node, public_id: str, write: Write) -> Response:
         actor=write.actor,
         request=write.submission,
     )
-    node.wait_until_visible(outcome.position)
+    node.wait_until_visible(outcome.position, CredentialStatus.NAME, StatusLists.NAME)
     made = made_award(node, outcome.answer[0])
     return json_answer({**made, "replaces": public_id}, 201, {"Location": made["url"]})
 
 
 def _changed(node: Node, public_id: str, outcome: Outcome) -> Response:
-    node.wait_until_visible(outcome.position)
+    node.wait_until_visible(outcome.position, CredentialStatus.NAME, StatusLists.NAME)
     return json_answer(node.statuses.status(public_id, at=None, known_at=None))

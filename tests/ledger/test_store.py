@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import resource
+import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from uuid import UUID
@@ -68,8 +71,10 @@ def test_every_pooled_connection_is_durable_and_overwrites_what_it_deletes(recor
 
 def test_positions_stay_when_the_file_is_vacuumed_and_are_never_used_again(recorder: LedgerRecorder) -> None:
     recorder.record([history(ONE, 1, 5)])
-    recorder.query("DELETE FROM stored_events WHERE position IN (2, 5)")
-    recorder.query("VACUUM")
+    with recorder.datastore.get_connection(commit=False) as connection:
+        connection.cursor().execute("DELETE FROM stored_events WHERE position IN (2, 5)")
+        connection.commit()
+        connection.cursor().execute("VACUUM")
     assert [n.id for n in recorder.select_notifications(None, 9)] == [1, 3, 4]
     assert recorder.record([Commit([event(ONE, 6)])]) == [[6]]
 
@@ -155,3 +160,27 @@ def test_write_ahead_log_is_not_emptied_while_a_reader_needs_it(recorder: Ledger
         assert recorder.empty_write_ahead_log() is False
         reader.rollback()
     assert recorder.empty_write_ahead_log() is True
+
+
+def test_recorder_reads_from_many_threads_and_closes_what_ended_threads_had_open(recorder: LedgerRecorder) -> None:
+    recorder.record([history(ONE, 1, 1)])
+    gc.collect()
+    before = _connections()
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda _: recorder.query("SELECT COUNT(*) FROM stored_events"), range(100)))
+        assert before < _connections() <= before + 8
+    assert found == [[(1,)]] * 100
+    gc.collect()
+    assert _connections() == before
+    recorder.close()
+    with pytest.raises(StorageError, match="closed"):
+        recorder.query("SELECT 1")
+
+
+def test_recorder_refuses_to_write_when_it_is_asked_to_read(recorder: LedgerRecorder) -> None:
+    with pytest.raises(StorageError, match="readonly"):
+        recorder.query("DELETE FROM stored_events")
+
+
+def _connections() -> int:
+    return sum(isinstance(found, sqlite3.Connection) for found in gc.get_objects())

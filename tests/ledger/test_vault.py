@@ -38,9 +38,7 @@ def test_vault_reports_corruption_when_two_rows_were_swapped(world: World, colum
     keep(world, UUID(int=10) if column == "kind" else UUID(int=11), "b" if column == "kind" else "a", b"two")
     first, second = world.ledger.store.query("SELECT aggregate_id, kind, sealed FROM vault_item")
     for row, other in ((first, second), (second, first)):
-        world.ledger.store.query(
-            "UPDATE vault_item SET sealed=? WHERE aggregate_id=? AND kind=?", (other[2], row[0], row[1])
-        )
+        world.alter("UPDATE vault_item SET sealed=? WHERE aggregate_id=? AND kind=?", (other[2], row[0], row[1]))
     for row in (first, second):
         with pytest.raises(CorruptionError, match="altered"):
             world.vault.open(UUID(bytes=row[0]), row[1])
@@ -50,7 +48,7 @@ def test_vault_reports_corruption_when_a_row_was_given_to_another_learner(world:
     keep(world, UUID(int=10), "a", b"one", "S-1")
     keep(world, UUID(int=11), "a", b"two", "S-2")
     other = world.vault.find_learner(NORTH, "S-2")
-    world.ledger.store.query("UPDATE vault_item SET learner=? WHERE aggregate_id=?", (other, UUID(int=10).bytes))
+    world.alter("UPDATE vault_item SET learner=? WHERE aggregate_id=?", (other, UUID(int=10).bytes))
     with pytest.raises(CorruptionError):
         world.vault.open(UUID(int=10), "a")
 
@@ -60,7 +58,7 @@ def test_vault_reports_corruption_when_any_byte_was_altered_or_cut(world: World)
     sealed = bytes(world.ledger.store.query("SELECT sealed FROM vault_item")[0][0])
     altered = [sealed[:n] + bytes([sealed[n] ^ 1]) + sealed[n + 1 :] for n in range(len(sealed))]
     for broken in (*altered, *(sealed[:n] for n in range(len(sealed))), sealed + b"\x00"):
-        world.ledger.store.query("UPDATE vault_item SET sealed=?", (broken,))
+        world.alter("UPDATE vault_item SET sealed=?", (broken,))
         with pytest.raises(CorruptionError):
             world.vault.open(UUID(int=10), "a")
 
@@ -123,7 +121,7 @@ def test_vault_reports_corruption_when_a_kept_answer_is_missing_or_altered(world
     world.ledger.store.record([Commit((), [world.vault.keep_answer(submission, b'["x"]')])])
     assert world.vault.answer(submission) == b'["x"]'
     for broken in (b"", b"short", bytes(40)):
-        world.ledger.store.query("UPDATE vault_answer SET sealed=?", (broken,))
+        world.alter("UPDATE vault_answer SET sealed=?", (broken,))
         with pytest.raises(CorruptionError, match="missing or was altered"):
             world.vault.answer(submission)
 

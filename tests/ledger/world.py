@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -101,6 +103,11 @@ class World:
 
     def events(self) -> list[tuple[str, bytes]]:
         return [(event.topic, event.state) for event in self.ledger.read(0, 100_000)]
+
+    def alter(self, sql: str, parameters: tuple[object, ...] = ()) -> None:
+        """Change stored rows behind the ledger's back."""
+        with closing(sqlite3.connect(self.directory / "ledger.db", isolation_level=None)) as connection:
+            connection.execute(sql, parameters)
 
     def close(self) -> None:
         self.ledger.close()

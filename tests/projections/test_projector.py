@@ -87,6 +87,32 @@ def test_projector_notices_events_of_other_processes_when_nobody_wakes_it(tmp_pa
         assert projector.wait_for(5, 10)
 
 
+def test_projector_asks_the_source_once_when_several_views_want_the_same_events(tmp_path: Path) -> None:
+    source = Numbers(8)
+    Projector(source, [track(tmp_path / name, Counting()) for name in "abc"]).catch_up()
+    alone = Numbers(8)
+    Projector(alone, [track(tmp_path / "d", Counting())]).catch_up()
+    assert alone.reads == 2  # the events, and that nothing follows
+    assert source.reads == 4  # the same, and for each further view that nothing follows
+
+
+def test_projector_applies_a_burst_in_few_batches_when_nobody_waits(tmp_path: Path) -> None:
+    source, batches = Numbers(0), []
+
+    class Noting(Counting):
+        def apply(self, batch: Sequence[Notification], table: Table) -> None:
+            batches.append(len(batch))
+            super().apply(batch, table)
+
+    with running(source, track(tmp_path, Noting()), poll_seconds=60) as projector:
+        for position in range(1, 2_001):
+            source.size = position
+            projector.wake(position)
+        assert projector.wait_for(2_000, 10)
+    assert sum(batches) == 2_000
+    assert len(batches) < 200
+
+
 def test_projector_gives_up_waiting_when_the_time_is_over(tmp_path: Path) -> None:
     with running(Numbers(2), track(tmp_path, Counting())) as projector:
         assert not projector.wait_for(3, 0.05)
