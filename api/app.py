@@ -41,7 +41,7 @@ from api.runtime import Runtime
 from api.security_header import SecurityHeaderMiddleware
 from api.setting import Settings
 from api.standing import Standing
-from api.verification import Verification
+from api.verification import Verification, vault_salt
 from ledger.application import Clock
 
 DESCRIPTION = (
@@ -84,15 +84,23 @@ def _include(
 ) -> None:
     policy = own_policy(node.parts, node.log.keys.log.vkey)
     verification = Verification(
-        policy, node.evidences, node.issuance, node.views.directory, node.parts.identity.base_url, node.ledger.now
+        policy,
+        node.lookup.evidences,
+        vault_salt(node.issuance),
+        node.views.directory,
+        node.parts.identity.base_url,
+        node.ledger.now,
     )
-    app.include_router(audit.make_router(node, policy))
+    app.include_router(audit.make_router(node.lookup, policy))
     app.include_router(log_router(node.log.tiles.read, lambda: node.log.keys.log.vkey))
     app.include_router(credential.make_router(node))
+    app.include_router(credential.read_router(node.lookup))
     app.include_router(credential_change.make_router(node))
     app.include_router(verify.make_router(verification))
     app.include_router(achievement.make_router(node))
+    app.include_router(achievement.read_router(node.lookup))
     app.include_router(institution.make_router(node))
+    app.include_router(institution.read_router(node.lookup))
     app.include_router(institution_key.make_router(node))
     app.include_router(status_list.make_router(node.status_lists))
     app.include_router(health_router(checks))

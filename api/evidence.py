@@ -1,4 +1,4 @@
-"""Puts together what a verifier needs to check an award without this server: evidence files and bundles.
+"""Puts together what a verifier needs to check an award without this server: evidence files.
 
 Everything in a file is read as of one published checkpoint. A checkpoint may be replaced between two reads; then the
 attempt is made again.
@@ -9,20 +9,18 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from anchoring.storage import StoredAnchor
 from api.error import NotReadyError
 from api.published_log import RETRY_AFTER, LogSnapshot, PublishedLog
-from ledger.issuance import Issuance
 from projections.credential_status import CredentialFacts
 from projections.error import NotCommittedError
-from projections.state_fold import Purpose, StateFold
+from projections.state_fold import CommittedState, Purpose
 
 EVIDENCE_FORMAT: Final = "cairn/evidence/v1"
-BUNDLE_FORMAT: Final = "cairn/bundle/v1"
 WAIT_SECONDS: Final = 3.0
 _PAUSE_SECONDS: Final = 0.02
 _PURPOSES: Final[tuple[Purpose, ...]] = ("revocation", "suspension")
@@ -30,32 +28,36 @@ MAX_ANCHORS: Final = 4
 """Anchors in one file: the earliest that covers the award, and the newest."""
 
 
+class CommittedStates(Protocol):
+    """Where the states are that published checkpoints commit to; :class:`projections.state_fold.StateFold` is one."""
+
+    def committed(self, covered_size: int | None = None) -> CommittedState:
+        """The state that a commitment covers. Raises NotCommittedError when it is not at hand."""
+
+
 class Evidences:
-    """Makes evidence files and bundles.
+    """Makes evidence files.
 
     Args:
         log: The published log.
         state: The state that checkpoints commit to.
         facts: Looks up an award by public id; raises when there is none.
         edition_position: Position of the event that published an achievement's edition.
-        issuance: Opens documents from the vault.
         vkey: The log's verifier key.
     """
 
     def __init__(
         self,
         log: PublishedLog,
-        state: StateFold,
+        state: CommittedStates,
         facts: Callable[[str], CredentialFacts],
         edition_position: Callable[[CredentialFacts], int],
-        issuance: Issuance,
         vkey: str,
     ) -> None:
         self._log = log
         self._state = state
         self._facts = facts
         self._edition_position = edition_position
-        self._issuance = issuance
         self._vkey = vkey
 
     def evidence(self, public_id: str) -> dict[str, Any]:
@@ -76,37 +78,6 @@ class Evidences:
                 message = "the award is recorded, and the log has not published it yet; try again in a second"
                 raise NotReadyError(message, headers=RETRY_AFTER)
             time.sleep(_PAUSE_SECONDS)
-
-    def bundle(self, public_id: str) -> dict[str, Any]:
-        """The holder's bundle: document, salt and fresh evidence.
-
-        Raises:
-            ErasedError: The document was erased.
-            UnknownResourceError, NotReadyError: See :meth:`evidence`.
-        """
-        bundle = self.bundle_without_evidence(public_id)
-        return {**bundle, "evidence": self.evidence(public_id)}
-
-    def bundle_without_evidence(self, public_id: str) -> dict[str, Any]:
-        """The holder's bundle before a checkpoint covers it: document and salt.
-
-        Raises:
-            ErasedError: The document was erased.
-        """
-        kept = self._issuance.sealed_document(public_id)
-        bundle: dict[str, Any] = {
-            "format": BUNDLE_FORMAT,
-            "document": msgspec.Raw(kept.document),
-            "salt": _text(kept.salt),
-            "evidence": None,
-        }
-        successor = self._issuance.successor(public_id)
-        if successor is not None:
-            bundle["successor"] = {
-                "credential": successor.credential,
-                "salt": _text(successor.salt),
-            }
-        return bundle
 
     def _attempt(self, public_id: str) -> dict[str, Any] | None:
         """Make the file, or None when the log is not (or no longer) where it has to be."""

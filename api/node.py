@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
+from api.bundle import Bundles
 from api.error import FieldError, InvalidRequestError, NotReadyError, UnknownResourceError
 from api.evidence import Evidences
 from api.ledger_node import LedgerNode, open_ledger, system_clock
 from api.log_node import LogNode, open_log
+from api.lookup import Lookup
 from api.published_log import RETRY_AFTER, PublishedLog
 from api.setting import Settings
 from api.status import Statuses
@@ -28,7 +28,6 @@ from ledger.issuance import Issuance
 from ledger.lifecycle import Lifecycle
 from ledger.registry import Registry
 from projections.credential_status import CredentialFacts
-from projections.directory_record import did_document
 from projections.source import LedgerSource
 
 VISIBLE_SECONDS: Final = 2.0
@@ -40,10 +39,14 @@ class Node:
 
     parts: LedgerNode
     log: LogNode
-    views: ViewNode
-    statuses: Statuses
-    evidences: Evidences
+    lookup: Lookup
+    bundles: Bundles
     status_lists: StatusLists
+
+    @property
+    def views(self) -> ViewNode:
+        """Readers over the views."""
+        return self.lookup.views
 
     @property
     def settings(self) -> Settings:
@@ -117,60 +120,6 @@ class Node:
             "bundle_url": f"{api}/bundle",
         }
 
-    def institutions(self) -> list[dict[str, Any]]:
-        """Every institution's record."""
-        directory = self.views.directory
-        return [msgspec.to_builtins(record) for record in directory.page(limit=max(len(directory), 1))]
-
-    def institution_record(self, slug: str) -> dict[str, Any]:
-        """One institution's record. Raises UnknownResourceError."""
-        record: dict[str, Any] = msgspec.to_builtins(self.views.record_of(slug))
-        return record
-
-    def did_document(self, slug: str) -> dict[str, Any]:
-        """One institution's DID document. Raises UnknownResourceError.
-
-        Retired keys may still assert: a verifier that knows nothing of dates must not reject what was signed in their
-        time. Revoked and compromised keys may not.
-        """
-        return did_document(self.views.record_of(slug), retired_may_assert=True)
-
-    def catalogue_page(self, slug: str | None, after: str, limit: int) -> dict[str, Any]:
-        """A page of published micro-credentials. Raises UnknownResourceError, InvalidRequestError."""
-        page, following = self.views.listings(slug, after, limit)
-        items = [
-            {
-                "institution": owner,
-                "code": listing.code,
-                "edition": listing.editions,
-                "title": listing.title,
-                "language": listing.language,
-                "url": self._edition_url(owner, listing.code, listing.editions),
-            }
-            for owner, listing in page
-        ]
-        return {"achievements": items, "next": following}
-
-    def achievement_edition(self, slug: str, code: str, edition: int) -> dict[str, Any]:
-        """One edition of a template. Raises UnknownResourceError."""
-        record = self.views.record_of(slug)
-        listing = self.views.catalogue.by_code(record.institution, code)
-        found = None if listing is None else self.views.catalogue.edition(listing.achievement, edition)
-        if found is None:
-            message = "there is no such edition of a micro-credential"
-            raise UnknownResourceError(message)
-        return {
-            "id": self._edition_url(slug, code, edition),
-            "institution": slug,
-            "code": code,
-            "edition": edition,
-            "recorded_at": found.recorded_at,
-            **msgspec.to_builtins(found.template),
-        }
-
-    def _edition_url(self, slug: str, code: str, edition: int) -> str:
-        return f"{self.parts.identity.base_url}/institutions/{slug}/achievements/{code}/{edition}"
-
     def close(self) -> None:
         """Stop projecting and close everything."""
         self.views.projector.close()
@@ -218,7 +167,6 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
         log.state,
         facts,
         lambda facts: views.edition(facts).position,
-        parts.issuance,
         log.keys.log.vkey,
     )
 
@@ -228,7 +176,8 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
         return None if owner is None or found is None else StatusList(owner, found)
 
     lists = StatusLists(parts.ledger, parts.keys, parts.identity.base_url, bits)
-    return Node(parts, log, views, statuses, evidences, lists)
+    lookup = Lookup(parts.identity.base_url, views, statuses, evidences, log.published)
+    return Node(parts, log, lookup, Bundles(evidences, parts.issuance), lists)
 
 
 def _facts(parts: LedgerNode, views: ViewNode) -> Callable[[str], CredentialFacts]:

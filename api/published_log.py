@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from anchoring.checkpoint import Checkpoint, parse_checkpoint
 from anchoring.note import parse_note
 from anchoring.reader import LogReader
-from anchoring.storage import CheckpointStore, StoredAnchor, TileStore
+from anchoring.storage import StoredAnchor, TileStore
 from anchoring.tile import CHECKPOINT_PATH
 from api.error import NotReadyError
 
@@ -31,6 +32,16 @@ class LogSnapshot:
     reader: LogReader
 
 
+class LogIndex(Protocol):
+    """Where things stand in the log; the sequencer's ``CheckpointStore`` is one."""
+
+    def index_of(self, position: int) -> int | None:
+        """Return the log index of a feed position; None if it is not committed."""
+
+    def anchors(self) -> Sequence[StoredAnchor]:
+        """Return every kept time anchor, oldest first."""
+
+
 class PublishedLog:
     """Reads the published log. Safe from any thread.
 
@@ -39,7 +50,7 @@ class PublishedLog:
         store: Where log positions and anchors are kept.
     """
 
-    def __init__(self, tiles: TileStore, store: CheckpointStore) -> None:
+    def __init__(self, tiles: TileStore, store: LogIndex) -> None:
         self._tiles = tiles
         self._store = store
         self._lock = threading.Lock()

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
+from api.bundle import BUNDLE_FORMAT
 from api.error import InvalidRequestError, UnknownResourceError
-from api.evidence import BUNDLE_FORMAT, EVIDENCE_FORMAT, Evidences
+from api.evidence import EVIDENCE_FORMAT, Evidences
 from api.strict_json import JsonValue
 from ledger.error import ErasedError, InvalidInputError
 from ledger.issuance import Issuance
@@ -30,27 +31,30 @@ class Verification:
     Args:
         policy: Whose word this server takes.
         evidences: Makes fresh evidence.
-        issuance: Opens the salt of a bare document from the vault.
+        salt: Opens the salt of a bare document from the vault; None when it is not to be had.
         directory: Institutions' records.
         base_url: Address that this ledger's documents name.
         now: Present instant.
+        complete_until: Up to which instant this server has the whole log, when that is not the present.
     """
 
     def __init__(
         self,
         policy: Policy,
         evidences: Evidences,
-        issuance: Issuance,
+        salt: Callable[[str], bytes | None],
         directory: DirectoryReader,
         base_url: str,
         now: Callable[[], datetime],
+        complete_until: Callable[[], datetime] | None = None,
     ) -> None:
         self._policy = policy
         self._evidences = evidences
-        self._issuance = issuance
+        self._salt = salt
         self._directory = directory
         self._base_url = base_url
         self._now = now
+        self._complete_until = complete_until or now
 
     def verify(self, value: JsonValue, raw: bytes, at: datetime | None) -> Report:
         """Judge a document, a holder's bundle, or an evidence file.
@@ -112,17 +116,14 @@ class Verification:
             fresh = self._fresh(public_id)
         except UnknownResourceError:
             return self._unlogged(document, at)
-        try:
-            salt = self._issuance.sealed_document(public_id).salt
-        except ErasedError:
-            salt = None
+        salt = self._salt(public_id)
         return verify_document(document, self._policy, now=self._now(), at=at, evidence=fresh, salt=salt)
 
     def _unlogged(self, document: dict[str, Any], at: datetime | None) -> Report:
         """Judge a document that this ledger has no award for: this server holds the whole log, and says so."""
         now = self._now()
         record = self._issuer_record(document)
-        absent = None if record is None else LogSearch(record, now)
+        absent = None if record is None else LogSearch(record, self._complete_until())
         return verify_document(document, self._policy, now=now, at=at, absent=absent)
 
     def _issuer_record(self, document: dict[str, Any]) -> bytes | None:
@@ -155,3 +156,15 @@ def _is_doubtful(report: Report) -> bool:
         check.required and check.state in states and (check.group in groups or check.code in integrity)
         for check in report.checks
     )
+
+
+def vault_salt(issuance: Issuance) -> Callable[[str], bytes | None]:
+    """Make the way to an award's salt in the vault; an erased award has none."""
+
+    def salt(public_id: str) -> bytes | None:
+        try:
+            return issuance.sealed_document(public_id).salt
+        except ErasedError:
+            return None
+
+    return salt

@@ -13,7 +13,7 @@ from api.error import UnknownResourceError
 from api.evidence import Evidences
 from api.ledger_node import LedgerNode
 from api.log_node import LogNode
-from api.verification import Verification
+from api.verification import Verification, vault_salt
 from ledger.credential_id import credential_aggregate_id
 from projections.achievement_catalogue import AchievementCatalogue, CatalogueReader
 from projections.credential_status import CredentialFacts, CredentialStatus, parse_facts
@@ -47,13 +47,11 @@ class Judge:
                 fold.apply(batch, table)
             position = batch[-1].position
         self._catalogue = CatalogueReader(catalogue)
-        evidences = Evidences(
-            log.published, log.state, self._facts, self._edition_position, node.issuance, log.keys.log.vkey
-        )
+        evidences = Evidences(log.published, log.state, self._facts, self._edition_position, log.keys.log.vkey)
         self._verification = Verification(
             own_policy(node, log.keys.log.vkey),
             evidences,
-            node.issuance,
+            vault_salt(node.issuance),
             DirectoryReader(directory),
             node.identity.base_url,
             node.ledger.now,

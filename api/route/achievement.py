@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from api import example
+from api.lookup import Lookup
 from api.node import Node
 from api.openapi import body_of
 from api.schema import Publication
@@ -27,6 +28,13 @@ def make_router(node: Node) -> APIRouter:
         """
         return await submit(node, request, lambda write: _publish(node, write))
 
+    return router
+
+
+def read_router(lookup: Lookup) -> APIRouter:
+    """Make the router of what anyone may ask, of any node that serves."""
+    router = APIRouter(prefix="/v1/achievements", tags=["achievements"])
+
     @router.get("")
     def published(
         institution: Annotated[str | None, Query(description="Slug of an institution.")] = None,
@@ -34,7 +42,7 @@ def make_router(node: Node) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     ) -> Response:
         """List published micro-credentials, page by page."""
-        return json_answer(node.catalogue_page(institution, after, limit))
+        return json_answer(lookup.catalogue_page(institution, after, limit))
 
     return router
 

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Query, Response
 
 from api.audit.served import facts_of
 from api.error import FieldError, InvalidRequestError
-from api.node import Node
+from api.lookup import Lookup
 from projections.credential_status import parse_facts
 from verifier.policy import Policy, format_policy
 
@@ -22,8 +22,8 @@ JSON = "application/json"
 MAX_PAGE = 1_000
 
 
-def make_router(node: Node, policy: Policy) -> APIRouter:
-    """Make the router over the parts of *node*; *policy* is what this server itself goes by."""
+def make_router(lookup: Lookup, policy: Policy) -> APIRouter:
+    """Make the router over the look-ups; *policy* is what this server itself goes by."""
     router = APIRouter(tags=["audit"])
 
     @router.get("/v1/audit/statuses")
@@ -34,7 +34,7 @@ def make_router(node: Node, policy: Policy) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
     ) -> Response:
         """Every award's served facts in order of aggregate id, page by page."""
-        rows = node.views.status_page(_key(after), limit)
+        rows = lookup.views.status_page(_key(after), limit)
         items = [{"aggregate": key.hex(), **facts_of(parse_facts(value))} for key, value in rows]
         following = items[-1]["aggregate"] if len(items) == limit else None
         return Response(msgspec.json.encode({"statuses": items, "next": following}), media_type=JSON)
@@ -42,8 +42,8 @@ def make_router(node: Node, policy: Policy) -> APIRouter:
     @router.get("/v1/anchors")
     def anchors() -> Response:
         """Time anchors, oldest first: who stamped which checkpoint when, and the token that shows it."""
-        found = node.published.anchors()
-        size = node.published.snapshot().checkpoint.size
+        found = lookup.published.anchors()
+        size = lookup.published.snapshot().checkpoint.size
         anchored = max((anchor.size for anchor in found), default=0)
         body = {
             "anchors": [

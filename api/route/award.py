@@ -16,6 +16,6 @@ def made_award(node: Node, public_id: str) -> dict[str, Any]:
     """The id, the addresses and the bundle of an award that has just been made, or was by an earlier equal request."""
     made: dict[str, Any] = {"id": public_id, **node.links(public_id)}
     try:
-        return {**made, "bundle": node.evidences.bundle_without_evidence(public_id)}
+        return {**made, "bundle": node.bundles.bundle_without_evidence(public_id)}
     except ErasedError:  # a repetition, after the learner was erased
         return {**made, "bundle": None, "erased": True}

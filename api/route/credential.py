@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from api import example
 from api.caller import authenticate
 from api.instant import parse_instant
+from api.lookup import Lookup
 from api.node import Node
 from api.openapi import body_of
 from api.route.award import made_award
@@ -36,10 +37,24 @@ def make_router(node: Node) -> APIRouter:
         """
         return await submit(node, request, lambda write: _issue(node, write), is_batch=True)
 
+    @router.get("/{id}/bundle")
+    def bundle(request: Request, public_id: Annotated[str, Path(alias="id")]) -> Response:
+        """The holder's bundle: document, salt and fresh evidence. For the institution that made the award."""
+        actor = authenticate(request, node.access, node.ledger.now())
+        actor.require_institution(node.ledger.credential(public_id).institution)
+        return json_answer(node.bundles.bundle(public_id), 200, {"Cache-Control": "private, no-store"})
+
+    return router
+
+
+def read_router(lookup: Lookup) -> APIRouter:
+    """Make the router of what anyone may ask, of any node that serves."""
+    router = APIRouter(prefix="/v1/credentials", tags=["credentials"])
+
     @router.get("/{id}/status", openapi_extra={"x-public": True})
     def status(public_id: Annotated[str, Path(alias="id")], at: At = None, known_at: KnownAt = None) -> Response:
         """What is true of an award now, or was at an instant. Needs no account and shows nothing personal."""
-        answer = node.statuses.status(
+        answer = lookup.statuses.status(
             public_id, at=parse_instant(at, "at"), known_at=parse_instant(known_at, "known_at")
         )
         return json_answer(answer, 200, {"Cache-Control": PUBLIC_CACHE})
@@ -51,14 +66,7 @@ def make_router(node: Node) -> APIRouter:
             "Content-Disposition": f'attachment; filename="{public_id}.evidence.json"',
             "Cache-Control": PUBLIC_CACHE,
         }
-        return json_answer(node.evidences.evidence(public_id), 200, headers)
-
-    @router.get("/{id}/bundle")
-    def bundle(request: Request, public_id: Annotated[str, Path(alias="id")]) -> Response:
-        """The holder's bundle: document, salt and fresh evidence. For the institution that made the award."""
-        actor = authenticate(request, node.access, node.ledger.now())
-        actor.require_institution(node.ledger.credential(public_id).institution)
-        return json_answer(node.evidences.bundle(public_id), 200, {"Cache-Control": "private, no-store"})
+        return json_answer(lookup.evidences.evidence(public_id), 200, headers)
 
     return router
 

@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from api import example
+from api.lookup import Lookup
 from api.node import Node
 from api.openapi import body_of
 from api.schema import AccreditationGrant, Registration, Withdrawal
@@ -19,7 +20,6 @@ DID_JSON = "application/did+json"
 def make_router(node: Node) -> APIRouter:
     """Make the router over the parts of *node*."""
     router = APIRouter(tags=["institutions"])
-    _add_reads(router, node)
     grant_body = body_of("AccreditationGrant", None, example.ACCREDITATION)
 
     @router.post("/v1/institutions", status_code=201, openapi_extra=body_of("Registration", None, example.REGISTRATION))
@@ -43,27 +43,32 @@ def make_router(node: Node) -> APIRouter:
     return router
 
 
-def _add_reads(router: APIRouter, node: Node) -> None:
+def read_router(lookup: Lookup) -> APIRouter:
+    """Make the router of what anyone may ask, of any node that serves."""
+    router = APIRouter(tags=["institutions"])
+
     @router.get("/v1/institutions")
     def institutions() -> Response:
         """Every institution: keys with their dates, accreditations."""
-        return json_answer({"institutions": node.institutions()})
+        return json_answer({"institutions": lookup.institutions()})
 
     @router.get("/institutions/{slug}")
     def institution(slug: str) -> Response:
         """One institution as the log knows it: keys with their dates, accreditations."""
-        return json_answer(node.institution_record(slug))
+        return json_answer(lookup.institution_record(slug))
 
     @router.get("/institutions/{slug}/did.json")
     def did(slug: str) -> Response:
         """The institution's did:web document."""
-        return Response(msgspec.json.encode(node.did_document(slug)), media_type=DID_JSON)
+        return Response(msgspec.json.encode(lookup.did_document(slug)), media_type=DID_JSON)
 
     @router.get("/institutions/{slug}/achievements/{code}/{edition}")
     def achievement(slug: str, code: str, edition: int) -> Response:
         """One edition of a micro-credential's template."""
-        answer: dict[str, Any] = node.achievement_edition(slug, code, edition)
+        answer: dict[str, Any] = lookup.achievement_edition(slug, code, edition)
         return json_answer(answer)
+
+    return router
 
 
 def _register(node: Node, write: Write) -> Response:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from fastapi import APIRouter, Request, Response
 
-from api.status_list import StatusLists
+from api.status_list import SignedList
 
 MEDIA_TYPE = "application/vc"
 CACHE = "public, max-age=15"
 
 
-def make_router(lists: StatusLists) -> APIRouter:
+class SignedLists(Protocol):
+    """Gives signed status lists; :class:`api.status_list.StatusLists` signs them."""
+
+    def signed(self, number: int) -> SignedList:
+        """The list with *number*. Raises UnknownResourceError, NotReadyError."""
+
+
+def make_router(lists: SignedLists) -> APIRouter:
     """Make the router over the signed status lists."""
     router = APIRouter(tags=["status lists"])
 
