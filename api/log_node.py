@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,17 +18,21 @@ from anchoring.lock import SequencerLock
 from anchoring.note import NoteSigner
 from anchoring.sequencer import LogKeys, Sequencer
 from anchoring.storage import DirectoryTileStore
+from api.error import NotReadyError
 from api.ledger_node import LedgerNode
 from api.published_log import PublishedLog
+from api.view_node import VIEWS_DIRECTORY
 from ledger.application import Clock
 from projections.log_feed import LogFeed
 from projections.source import LedgerSource
 from projections.state_fold import StateFold
+from projections.state_snapshot import SnapshotFile
 
 LOG_DIRECTORY: Final = "log"
 LOG_DATABASE: Final = "log.db"
 LOCK_FILE: Final = "sequencer.lock"
 OPERATOR_SUFFIX: Final = "/operator"
+SNAPSHOT: Final = "state.snapshot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,11 @@ class LogNode:
     sequencer: Sequencer
     lock: SequencerLock
     published: PublishedLog
+    snapshot: SnapshotFile
+
+    def keep_state(self, *, closing: bool = False) -> None:
+        """Keep a copy of the state if the log has grown enough, for the next start. Call it after a publication."""
+        self.snapshot.keep(self.state, closing=closing)
 
     def publish_all(self) -> None:
         """Sequence until nothing is left."""
@@ -48,7 +58,9 @@ class LogNode:
             pass
 
     def close(self) -> None:
-        """Give up the sequencer's lock and close the log's database."""
+        """Keep the state for the next start, give up the sequencer's lock and close the log's database."""
+        with suppress(OSError):  # it can be folded again
+            self.keep_state(closing=True)
         self.lock.release()
         self.store.close()
 
@@ -74,7 +86,9 @@ def open_log(node: LedgerNode, clock: Clock) -> LogNode:
 def _open(node: LedgerNode, data: Path, keys: LogKeys, lock: SequencerLock, clock: Clock) -> LogNode:
     tiles = DirectoryTileStore(data / LOG_DIRECTORY)
     store = SqliteCheckpointStore(data / LOG_DATABASE)
-    state = StateFold(node.ledger.event_mapper, keys.operator.vkey)
+    snapshot = SnapshotFile(data / VIEWS_DIRECTORY / SNAPSHOT)
+    published = PublishedLog(tiles, store)
+    state = _state(node, keys, snapshot, published)
     sequencer = Sequencer(
         feed=LogFeed(LedgerSource(node.ledger)),
         committer=state,
@@ -85,7 +99,17 @@ def _open(node: LedgerNode, data: Path, keys: LogKeys, lock: SequencerLock, cloc
         oldest_unpublished_at=oldest_unpublished(node, store),
     )
     sequencer.recover()
-    return LogNode(keys, tiles, store, state, sequencer, lock, PublishedLog(tiles, store))
+    return LogNode(keys, tiles, store, state, sequencer, lock, published, snapshot)
+
+
+def _state(node: LedgerNode, keys: LogKeys, snapshot: SnapshotFile, published: PublishedLog) -> StateFold:
+    """The state fold as it was kept, or an empty one; the sequencer's start folds what is missing."""
+    mapper, cosigner = node.ledger.event_mapper, keys.operator.vkey
+    with suppress(NotReadyError):  # nothing is published yet
+        kept = snapshot.load(mapper, cosigner, published.snapshot().reader.entry)
+        if kept is not None:
+            return kept
+    return StateFold(mapper, cosigner)
 
 
 def log_keys(node: LedgerNode) -> LogKeys:

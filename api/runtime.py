@@ -1,4 +1,4 @@
-"""What goes on in the background of a serving process: sequencing, heartbeats, time anchors.
+"""What goes on in the background of a serving process: sequencing, heartbeats, time anchors, reading the log again.
 
 Each runs on a thread of its own. An error of storage or network is recorded and tried again, with growing pauses;
 damage or a second sequencer stops the thread for good, and readiness says so.
@@ -16,13 +16,18 @@ from typing import Final, Protocol
 from anchoring.anchor_schedule import AnchorSchedule
 from anchoring.anchorer import Anchorer
 from anchoring.error import ConflictError, CorruptionError, SignatureError
+from anchoring.reader import LogReader
+from anchoring.scrub import Scrub
 from api.anchor_setup import time_anchors
+from api.error import NotReadyError
 from api.node import Node
 from ledger.application import Clock
 
 FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 30.0
 ANCHOR_LOOK_SECONDS: Final = 2.0
+SCRUB_STEP_SECONDS: Final = 0.2
+"""Between two steps of some 1,000 entries: a million entries are read again in three minutes, at 3 % of a core."""
 FATAL: Final = (CorruptionError, ConflictError, SignatureError)
 
 
@@ -105,7 +110,9 @@ class Runtime:
         self.loops = [
             Loop("sequencer", self._sequence, interval, log),
             Loop("heartbeat", self._heartbeat, settings.heartbeat_seconds, log),
+            Loop("scrub", self._scrub, SCRUB_STEP_SECONDS, log),
         ]
+        self._scrubbing = Scrub(self._published_reader, clock)
         if anchors:
             self.loops.append(Loop("anchors", self._anchor, ANCHOR_LOOK_SECONDS, log))
 
@@ -129,9 +136,19 @@ class Runtime:
         if checkpoint is not None:
             took = round((time.perf_counter() - begin) * 1000, 1)
             self._log.info("checkpoint", size=checkpoint.size, milliseconds=took)
+            self._node.log.keep_state()
 
     def _heartbeat(self) -> None:
         self._node.log.sequencer.heartbeat()
+
+    def _scrub(self) -> None:
+        self._scrubbing.step()
+
+    def _published_reader(self) -> LogReader | None:
+        try:
+            return self._node.published.snapshot().reader
+        except NotReadyError:
+            return None
 
     def _anchor(self) -> None:
         for attempt in self._anchorer.run_once():

@@ -8,6 +8,7 @@ last id; a look-up in ten million takes some microseconds, and happens once for 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 _PREFIX: Final = ord("p")
@@ -65,11 +66,37 @@ class PlaceTable:
         if len(self._recent) >= self._run_rows:
             self._freeze()
 
+    def parts(self) -> tuple[list[bytes], bytes, list[tuple[bytes, bytes]]]:
+        """Return everything: the runs, the recent places as rows of 24 bytes, and the other keys and values."""
+        return [rows for _, _, rows in self._runs], _joined(self._recent), sorted(self._others.items())
+
+    @classmethod
+    def from_parts(cls, runs: Sequence[bytes], recent: bytes) -> PlaceTable:
+        """Make the table of which :meth:`parts` returned *runs* and *recent*, without the other keys.
+
+        Raises:
+            ValueError: They are not rows of 24 bytes.
+        """
+        if any(not rows or len(rows) % _ROW_BYTES for rows in runs) or len(recent) % _ROW_BYTES:
+            msg = f"places are rows of {_ROW_BYTES} bytes"
+            raise ValueError(msg)
+        table = cls()
+        table._runs = [_run(rows) for rows in runs]
+        rows = (recent[at : at + _ROW_BYTES] for at in range(0, len(recent), _ROW_BYTES))
+        table._recent = {row[:_KEY_BYTES]: row[_KEY_BYTES:] for row in rows}
+        return table
+
     def _freeze(self) -> None:
-        ordered = sorted(self._recent.items())
-        rows = b"".join(key + value for key, value in ordered)
-        self._runs.append((ordered[0][0], ordered[-1][0], rows))
+        self._runs.append(_run(_joined(self._recent)))
         self._recent = {}
+
+
+def _joined(places: dict[bytes, bytes]) -> bytes:
+    return b"".join(key + value for key, value in sorted(places.items()))
+
+
+def _run(rows: bytes) -> tuple[bytes, bytes, bytes]:
+    return rows[:_KEY_BYTES], rows[-_ROW_BYTES:][:_KEY_BYTES], rows
 
 
 def _search(rows: bytes, wanted: bytes) -> bytes | None:

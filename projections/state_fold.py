@@ -156,6 +156,41 @@ class StateFold:
         self._tables = (PlaceTable(), MemoryTable())
         self._states: tuple[CommittedState, ...] = (CommittedState(),)
 
+    @classmethod
+    def restored(
+        cls,
+        mapper: EventMapper,
+        cosigner: str,
+        covered_size: int,
+        places: PlaceTable,
+        lists: Iterable[tuple[bytes, bytes]],
+        directory: Iterable[tuple[bytes, bytes]],
+    ) -> StateFold:
+        """Make the fold whose tables were kept after a commitment; what follows from them is computed anew.
+
+        Args:
+            mapper: Decodes event bodies.
+            cosigner: vkey (type 04) of the operator's heartbeat key.
+            covered_size: Entries that were folded.
+            places: The places of the credentials, without the other rows.
+            lists: Those other rows.
+            directory: The rows of the directory.
+        """
+        fold = cls(mapper, cosigner)
+        fold._tables = (places, MemoryTable())
+        overlays = tuple(Overlay(table) for table in fold._tables)
+        for overlay, rows in zip(overlays, (lists, directory), strict=True):
+            for key, value in rows:
+                overlay.put(key, value)
+        fold._states = (_advance(CommittedState(), covered_size, *overlays),)
+        for overlay in overlays:
+            overlay.merge()
+        return fold
+
+    def tables(self) -> tuple[PlaceTable, MemoryTable]:
+        """Return the rows that the newest commitment follows from: status lists and directory. Not to be changed."""
+        return self._tables
+
     def covered(self) -> int:
         """Return the covered size of the newest commitment: the log's entries below that index are folded."""
         return self._states[-1].covered_size
