@@ -46,6 +46,11 @@ class Timeline:
     edition_entry: Entry
 
     @property
+    def learned_at(self) -> datetime:
+        """When the log learned the last of it."""
+        return max(event.recorded_at for event in (self.issued, *self.changes))
+
+    @property
     def revoked_bit(self) -> bool:
         """What the revocation bit has to be after all events."""
         return self.ended is not None

@@ -63,7 +63,8 @@ def verify_evidence(
         at: Judge as of this effective instant, aware; the default is now, or for an archived
             file its own instant.
         max_age: Oldest evidence that still speaks of now. None judges an archived file: as of
-            its own instant, the newest trusted cosignature, unless `at` is given.
+            its own instant, the newest trusted cosignature or the last event it shows, unless
+            `at` is given.
 
     Returns:
         A report; its document checks are skipped.
@@ -160,6 +161,7 @@ def _verify(given: Given, policy: Policy, asked: Asked) -> Report:
     proved = Proved()
     checks = _judge_log(given.evidence, policy, asked, proved)
     checks += _judge_history(given.evidence, proved)
+    proved.as_of = asked.as_of(proved.instant, None if proved.timeline is None else proved.timeline.learned_at)
     key, found = _judge_issuer(given.evidence, proved)
     checks += found
     checks += _judge_document(given, proved, key)
@@ -184,7 +186,6 @@ def _judge_log(evidence: Evidence, policy: Policy, asked: Asked, proved: Proved)
     )
     # 6. Freshness.
     fresh, proved.instant = time.judge_freshness(proved.cosigned, policy, asked)
-    proved.as_of = asked.as_of(proved.instant)
     return [known, entries, last, seen, anchors, fresh]
 
 

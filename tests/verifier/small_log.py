@@ -379,7 +379,7 @@ class SmallLog:
         body["effective_at"] = instant(effective)
         if kind in {"suspended", "revoked"}:
             body["note"] = None
-        body |= members | {"recorded_at": instant(effective + timedelta(minutes=1))}
+        body |= {"recorded_at": instant(effective + timedelta(minutes=1))} | members
         award.indexes.append(self.append(f"credential.{kind}.v1", award.id, body))
         purpose = "suspension" if kind in {"suspended", "reinstated"} else "revocation"
         value = kind != "reinstated"

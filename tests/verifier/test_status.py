@@ -38,6 +38,23 @@ def test_report_is_invalid_with_date_and_reason_when_revoked() -> None:
     assert "недобросовестность" in report.sentence.ru
 
 
+@pytest.mark.parametrize("kind", ["revoked", "suspended"])
+@pytest.mark.parametrize("ahead", [timedelta(milliseconds=403), timedelta(seconds=30)])
+@pytest.mark.parametrize("max_age", [None, timedelta(minutes=10)])
+def test_report_is_invalid_when_the_file_shows_a_change_later_than_its_own_cosignature(
+    kind: str, ahead: timedelta, max_age: timedelta | None
+) -> None:
+    log = SmallLog()
+    award = log.issue()
+    log.change(award, kind, NOW + ahead, reason="other", recorded_at=instant(NOW + ahead))
+    log.publish(NOW)  # a cosignature counts whole seconds, and its clock may be behind
+
+    report = judge(log.bundle(award), log.policy(), max_age=max_age)
+
+    assert_verdict(report, Verdict.INVALID, kind)
+    assert report.as_of == NOW + ahead
+
+
 def test_report_tells_the_days_apart_when_asked_around_a_revocation() -> None:
     log = SmallLog()
     award = log.issue()

@@ -73,13 +73,23 @@ class Asked:
         """Earliest instant that the evidence has to reach; None if its own will do."""
         return self.at if self.max_age is None else self.now - self.max_age
 
-    def as_of(self, instant: datetime | None) -> datetime | None:
-        """The instant to judge, given the evidence's own; None if there is no telling."""
+    def as_of(self, instant: datetime | None, learned: datetime | None) -> datetime | None:
+        """The instant to judge, given the evidence's own; None if there is no telling.
+
+        Cosignatures count whole seconds and clocks differ a little: evidence that shows a revocation is
+        never judged as of the instant just before it, unless that instant was asked about.
+
+        Args:
+            instant: The evidence's own instant.
+            learned: When the log learned the last it shows of the credential; None if it shows nothing.
+        """
         if self.at is not None:
             return self.at
-        if self.max_age is not None:
-            return self.now
-        return None if instant is None else min(instant, self.now)
+        spoken = instant if self.max_age is None else self.now
+        if spoken is None:
+            return None
+        reached = min(spoken, self.now)
+        return reached if learned is None else max(reached, learned)
 
 
 def judge_cosignatures(
