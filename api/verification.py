@@ -8,15 +8,15 @@ from typing import Any, Final
 
 import msgspec
 
-from api.bundle import BUNDLE_FORMAT
 from api.error import InvalidRequestError, UnknownResourceError
-from api.evidence import EVIDENCE_FORMAT, Evidences
+from api.evidence import Evidences
 from api.strict_json import JsonValue
 from ledger.error import ErasedError, InvalidInputError
 from ledger.issuance import Issuance
 from projections.institution_directory import DirectoryReader
 from verifier.bundle import Bundle, parse_bundle
 from verifier.evidence import Evidence, parse_evidence
+from verifier.file_kind import file_kind
 from verifier.policy import Policy
 from verifier.report import Group, Report, State
 from verifier.unlogged import LogSearch
@@ -70,9 +70,10 @@ class Verification:
         if not isinstance(value, dict):
             message = "send a signed document, a holder's bundle, or an evidence file: a JSON object"
             raise InvalidRequestError(message)
-        if value.get("format") == EVIDENCE_FORMAT:
+        kind = file_kind(value)
+        if kind == "evidence":
             return self._evidence(parse_evidence(raw), at)
-        if value.get("format") == BUNDLE_FORMAT:
+        if kind == "bundle":
             return self._bundle(parse_bundle(raw), at)
         return self._document(value, at)
 

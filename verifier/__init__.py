@@ -9,7 +9,7 @@ arguments. It works when the issuer and the ledger are gone. Of our packages it 
 alone.
 
     strict_json, wire, error            untrusted bytes to typed values, all or nothing
-    evidence, bundle, document, policy  the formats
+    evidence, bundle, document, policy  the formats; file_kind tells them apart
     credential_id, commitment           identifiers and commitments, written independently
     event, directory, timeline          what log entries and directory records say
     checks/, plan, verify               the numbered steps

@@ -8,6 +8,7 @@
     │   │   ├── NumberError      NaN, an infinity, an integer that not every reader keeps exact
     │   │   └── SurrogateError   a lone surrogate, which no Unicode text contains
     │   ├── FormatError          strict JSON, but not of the format, or not its canonical form
+    │   │   └── NewFormatError   a format of this project that this version does not know
     │   └── PolicyError          a trust policy that cannot be read; says the line
     └── FutureInstantError       asked about an instant that has not come (also a ValueError)
 
@@ -58,6 +59,10 @@ class SurrogateError(JsonError):
 
 class FormatError(InputError):
     """The JSON is not of the expected format, or not written in its canonical form."""
+
+
+class NewFormatError(FormatError):
+    """The file names a format of this project that this version does not know; nothing can be said about it."""
 
 
 class PolicyError(InputError):

@@ -5,11 +5,12 @@ Source: clig.dev (output, errors, exit codes); BSD sysexits.h for 64.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import msgspec
 import typer
@@ -29,7 +30,22 @@ class Exit(IntEnum):
     USAGE = 64
 
 
+# What moves a cursor, changes colours or turns the direction of writing: the controls C0 and C1 but line feed, and
+# the marks of UAX #9. A file that is judged, or a server that is audited, must not write its own verdict here.
+_CONTROL: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
 EXIT_CODES = "Exit codes: 0 valid or done, 1 invalid or damaged, 2 could not tell, 3 failure, 64 wrong usage."
+
+
+def printable(text: str) -> str:
+    """Write control characters as their code points, so that a terminal shows them and obeys none; lines stay."""
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def one_line(text: str) -> str:
+    """Write line ends as code points too: for text that others made, within a line of ours."""
+    return printable(text).replace("\n", "\\u000a").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 class Terminal:
@@ -51,15 +67,15 @@ class Terminal:
         elif isinstance(text, Table):
             self._out.print(text)
         else:
-            self._out.print(escape(str(value if text is None else text)))
+            self._out.print(escape(printable(str(value if text is None else text))))
 
     def say(self, message: str) -> None:
         """Print a message on standard error."""
-        self._err.print(escape(message))
+        self._err.print(escape(printable(message)))
 
     def fail(self, message: str, code: Exit = Exit.FAILURE) -> NoReturn:
         """Say what went wrong and end the command."""
-        self._err.print(f"[bold red]error:[/] {escape(message)}")
+        self._err.print(f"[bold red]error:[/] {escape(printable(message))}")
         raise typer.Exit(code)
 
     @contextmanager

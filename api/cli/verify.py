@@ -7,15 +7,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
-import msgspec
 import typer
 
 from api.cli.option import AsJson, PolicyFile
-from api.cli.terminal import Exit, Terminal
+from api.cli.terminal import Exit, Terminal, one_line
 from api.cli.trust import load_policy
-from verifier.bundle import parse_bundle
-from verifier.error import FormatError, FutureInstantError, InputError, PolicyError
+from api.error import InvalidRequestError
+from api.instant import parse_instant
+from api.page.language import Language
+from verifier.bundle import parse_bundle, parse_document
+from verifier.error import FutureInstantError, InputError, NewFormatError, PolicyError
 from verifier.evidence import parse_evidence
+from verifier.file_kind import file_kind
 from verifier.policy import Policy
 from verifier.report import Report, State, Verdict
 from verifier.strict_json import parse_json
@@ -24,7 +27,8 @@ from verifier.verify import verify_bundle, verify_document, verify_evidence
 CODES: Final = {Verdict.VALID: Exit.VALID, Verdict.INVALID: Exit.INVALID, Verdict.UNKNOWN: Exit.UNKNOWN}
 MARKS: Final = {State.PASSED: "✓", State.FAILED: "✗", State.UNKNOWN: "?", State.SKIPPED: "-"}
 MAX_FILE_BYTES: Final = 4 * 1024 * 1024
-MAX_DOCUMENT_BYTES: Final = 262_144
+MAX_AGE_SECONDS: Final = 1_000_000_000
+"""Thirty years; more is no limit at all: then leave --max-age out."""
 STANDARD_INPUT: Final = "-"
 
 
@@ -33,14 +37,16 @@ def verify(
     policy: PolicyFile = None,
     at: Annotated[str | None, typer.Option(help="Judge as of this instant (RFC 3339, or a day).")] = None,
     max_age: Annotated[
-        int | None, typer.Option(min=0, help="Seconds; evidence older than this says nothing of now.")
+        int | None,
+        typer.Option(min=0, max=MAX_AGE_SECONDS, help="Seconds; evidence older than this says nothing of now."),
     ] = None,
-    lang: Annotated[str, typer.Option(help="en or ru.")] = "en",
+    lang: Annotated[Language, typer.Option(help="Language of the text.")] = "en",
     as_json: AsJson = False,
 ) -> None:
     """Verify a file offline. Only keys from --policy or `cairn trust add` count; the file's own prove nothing.
 
-    Without --at or --max-age the file is judged as of its own instant: the newest cosignature on it.
+    Without --at or --max-age the file is judged as of its own instant: the newest cosignature on it, or the last event
+    that it shows.
     """
     terminal = Terminal(as_json=as_json)
     try:
@@ -49,9 +55,13 @@ def verify(
         terminal.fail(str(error), Exit.USAGE)
     except PolicyError as error:
         terminal.fail(f"the trust policy cannot be read: {error}", Exit.USAGE)
+    except NewFormatError as error:
+        terminal.fail(error.reason, Exit.UNKNOWN)
     except InputError as error:
         _malformed(terminal, error)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        terminal.fail(f"cannot read {error.filename or file}: {error.strerror or error}", Exit.USAGE)
+    except ValueError as error:
         terminal.fail(str(error), Exit.USAGE)
     terminal.result(report.to_json(), page(report, lang))
     raise typer.Exit(CODES[report.verdict])
@@ -65,39 +75,28 @@ def judge(raw: bytes, policy: Policy, *, at: datetime | None, max_age: int | Non
         FutureInstantError: *at* has not come yet.
     """
     age = None if max_age is None else timedelta(seconds=max_age)
-    kind = _format(raw)
-    if kind == "cairn/evidence/v1":
+    value = parse_json(raw, max_bytes=MAX_FILE_BYTES)
+    kind = file_kind(value)
+    if kind == "evidence":
         return verify_evidence(parse_evidence(raw), policy, now=now, at=at, max_age=age)
-    if kind == "cairn/bundle/v1":
+    if kind == "bundle":
         return verify_bundle(parse_bundle(raw), policy, now=now, at=at, max_age=age)
-    document = parse_json(raw, max_bytes=MAX_DOCUMENT_BYTES)
-    if not isinstance(document, dict):
-        raise FormatError("neither a bundle, nor evidence, nor a document: not a JSON object")
-    return verify_document(document, policy, now=now, at=at, max_age=age)
+    return verify_document(parse_document(raw), policy, now=now, at=at, max_age=age)
 
 
-def page(report: Report, lang: str) -> str:
+def page(report: Report, lang: Language) -> str:
     """The report as text: the word, the sentence, every check."""
     shown = report.to_json()
-    sentence = getattr(report.sentence, lang, report.sentence.en)
-    as_of = "no instant" if report.as_of is None else f"{report.as_of:%Y-%m-%d %H:%M:%S} UTC"
+    sentence = getattr(report.sentence, lang)
+    as_of = "no instant" if report.as_of is None else f"{report.as_of.isoformat(' ', 'seconds')[:19]} UTC"
     lines = [report.verdict.value.upper(), sentence, f"as of {as_of} ({report.mode.value})", ""]
     for check in report.checks:
-        lines.append(f"  {MARKS[check.state]} {check.code:<26} {getattr(check.summary, lang, check.summary.en)}")
+        lines.append(f"  {MARKS[check.state]} {check.code:<26} {getattr(check.summary, lang)}")
         if check.detail and check.state in {State.FAILED, State.UNKNOWN}:
             lines.append(f"      {check.detail}")
     if shown.get("credential"):
         lines += ["", f"credential {shown['credential']}"]
-    return "\n".join(lines)
-
-
-def _format(raw: bytes) -> str | None:
-    try:
-        value = msgspec.json.decode(raw)
-    except msgspec.MsgspecError:
-        return None
-    kind = value.get("format") if isinstance(value, dict) else None
-    return kind if isinstance(kind, str) else None
+    return "\n".join(one_line(line) for line in lines)
 
 
 def _read(file: str) -> bytes:
@@ -113,19 +112,18 @@ def _read(file: str) -> bytes:
 
 
 def _instant(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    candidate = f"{text}T00:00:00Z" if len(text) == len("2026-01-31") else text
     try:
-        instant = msgspec.convert(candidate, datetime)
-    except msgspec.ValidationError as error:
-        message = "--at is an instant such as 2026-01-31T12:00:00Z, or a day such as 2026-01-31"
-        raise ValueError(message) from error
-    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+        instant = parse_instant(text, "--at")
+    except InvalidRequestError as error:
+        raise ValueError(error.detail) from error
+    if text is not None and instant is None:
+        message = "--at is empty; leave it out to ask about the file's own instant"
+        raise ValueError(message)
+    return instant
 
 
 def _malformed(terminal: Terminal, error: InputError) -> NoReturn:
     """A file that cannot be read is not valid: whoever changed it gains nothing by breaking its form."""
-    sentence = f"This is not a well-formed file: {error}"
+    sentence = f"This is not a well-formed file: {one_line(str(error))}"
     terminal.result({"verdict": "invalid", "reason": "malformed", "sentence": {"en": sentence}}, f"INVALID\n{sentence}")
     raise typer.Exit(Exit.INVALID)

@@ -27,6 +27,13 @@ def test_verify_names_the_place_when_the_file_is_malformed(served: Served, body:
     assert answered.json()["errors"][0]["detail"] == answered.json()["detail"]
 
 
+def test_verify_says_so_when_the_format_is_of_a_newer_version(served: Served) -> None:
+    answered = served.verify(b'{"format": "cairn/bundle/v9"}')
+    assert answered.status_code == 422
+    assert "use a newer version" in answered.json()["detail"]
+    assert answered.json()["errors"][0]["pointer"] == "#/format"
+
+
 def test_question_about_the_future_is_refused_alike_everywhere(served: Served, award: dict[str, Any]) -> None:
     content = served.http.get(f"/v1/credentials/{award['id']}/evidence").content
     for answered in (

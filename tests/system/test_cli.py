@@ -116,6 +116,53 @@ def test_evidence_is_read_from_standard_input_when_the_file_is_a_dash(
     assert broken.returncode == 1
 
 
+@pytest.mark.parametrize(
+    "content, code, words",
+    [
+        (b"[" * 200_000, 1, "nested deeper"),
+        (b'{"format": "cairn/evidence/v9"}', 2, "use a newer version"),
+        (b'{"format": "cairn/evidence/v1", "\\u001b[2JVALID\\n": 1}', 1, "\\u001b[2JVALID\\u000a"),
+        (b"null", 1, "not a JSON object"),
+    ],
+)
+def test_verify_says_what_is_wrong_when_the_file_is_odd(
+    content: bytes, code: int, words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    done = CliRunner().invoke(make_app(), ["verify", "-"], input=content)
+    assert done.exit_code == code, done.output
+    assert words in done.output
+    assert "\x1b" not in done.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--at", "0001-01-01T00:00:00+14:00"],
+        ["--at", ""],
+        ["--at", "2999-01-01"],
+        ["--max-age", "99999999999999"],
+        ["--policy", "absent"],
+    ],
+    ids=" ".join,
+)
+def test_verify_exits_64_when_an_option_makes_no_sense(
+    words: list[str], serving: Serving, school: Caller, tmp_path: Path
+) -> None:
+    file = tmp_path / "evidence.json"
+    file.write_bytes(evidence(serving, school.issue()["id"]))
+    done = cairn(tmp_path, "verify", file, *words)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert "Traceback" not in done.stderr
+
+
+def test_verify_judges_in_utc_when_the_instant_has_an_offset(serving: Serving, school: Caller, tmp_path: Path) -> None:
+    file = tmp_path / "evidence.json"
+    file.write_bytes(evidence(serving, school.issue()["id"]))
+    done = quick_cairn(tmp_path, "verify", file, "--at", "2026-02-01T01:30:00+03:00")
+    assert "as of 2026-01-31 22:30:00 UTC" in done.stdout
+
+
 def test_every_read_is_answered_when_views_are_rebuilt_under_the_server(serving: Serving, school: Caller) -> None:
     public_id = school.issue()["id"]
     paths = [
