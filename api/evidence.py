@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from anchoring.storage import StoredAnchor
+from anchoring.tlog_proof import TlogProof
 from api.error import NotReadyError
 from api.published_log import RETRY_AFTER, LogSnapshot, PublishedLog
 from projections.credential_status import CredentialFacts
@@ -78,6 +79,19 @@ class Evidences:
                 message = "the award is recorded, and the log has not published it yet; try again in a second"
                 raise NotReadyError(message, headers=RETRY_AFTER)
             time.sleep(_PAUSE_SECONDS)
+
+    def receipt(self, public_id: str) -> bytes:
+        """The proof that the award's issue event is in the log, as a C2SP tlog-proof file with the event in it.
+
+        Raises:
+            UnknownResourceError: There is no such award.
+            NotReadyError: No checkpoint covered it within :data:`WAIT_SECONDS`.
+        """
+        made = self.evidence(public_id)
+        issued = made["entries"][0]
+        proof = tuple(base64.b64decode(one) for one in issued["proof"])
+        entry = base64.b64decode(issued["entry"])
+        return TlogProof(issued["index"], proof, made["checkpoint"].encode(), entry).encode()
 
     def _attempt(self, public_id: str) -> dict[str, Any] | None:
         """Make the file, or None when the log is not (or no longer) where it has to be."""

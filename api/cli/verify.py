@@ -20,6 +20,7 @@ from verifier.error import FutureInstantError, InputError, NewFormatError, Polic
 from verifier.evidence import parse_evidence
 from verifier.file_kind import file_kind
 from verifier.policy import Policy
+from verifier.receipt import Receipt, is_receipt, verify_receipt
 from verifier.report import Report, State, Verdict
 from verifier.strict_json import parse_json
 from verifier.verify import verify_bundle, verify_document, verify_evidence
@@ -33,7 +34,9 @@ STANDARD_INPUT: Final = "-"
 
 
 def verify(
-    file: Annotated[str, typer.Argument(help="Bundle, evidence file or signed document; - for standard input.")],
+    file: Annotated[
+        str, typer.Argument(help="Bundle, evidence file, signed document or .tlog-proof; - for standard input.")
+    ],
     policy: PolicyFile = None,
     at: Annotated[str | None, typer.Option(help="Judge as of this instant (RFC 3339, or a day).")] = None,
     max_age: Annotated[
@@ -50,7 +53,12 @@ def verify(
     """
     terminal = Terminal(as_json=as_json)
     try:
-        report = judge(_read(file), load_policy(policy), at=_instant(at), max_age=max_age, now=datetime.now(UTC))
+        raw, trusted = _read(file), load_policy(policy)
+        if is_receipt(raw):
+            receipt = verify_receipt(raw, trusted)
+            terminal.result(receipt.to_json(), receipt_page(receipt))
+            raise typer.Exit(CODES[receipt.verdict])
+        report = judge(raw, trusted, at=_instant(at), max_age=max_age, now=datetime.now(UTC))
     except FutureInstantError as error:
         terminal.fail(str(error), Exit.USAGE)
     except PolicyError as error:
@@ -96,6 +104,15 @@ def page(report: Report, lang: Language) -> str:
             lines.append(f"      {check.detail}")
     if shown.get("credential"):
         lines += ["", f"credential {shown['credential']}"]
+    return "\n".join(one_line(line) for line in lines)
+
+
+def receipt_page(receipt: Receipt) -> str:
+    """A proof of inclusion as text."""
+    lines = [receipt.verdict.value.upper(), receipt.sentence]
+    if receipt.entry is not None:
+        lines += ["", f"  entry {receipt.index} of {receipt.size} in {receipt.origin}", f"  {receipt.entry.topic}"]
+        lines.append(f"  {receipt.entry.body.decode(errors='replace')}")
     return "\n".join(one_line(line) for line in lines)
 
 

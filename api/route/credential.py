@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from api import example
 from api.caller import authenticate
@@ -67,6 +68,18 @@ def read_router(lookup: Lookup) -> APIRouter:
             "Cache-Control": PUBLIC_CACHE,
         }
         return json_answer(lookup.evidences.evidence(public_id), 200, headers)
+
+    @router.get("/{id}/tlog-proof", response_class=PlainTextResponse)
+    def receipt(public_id: Annotated[str, Path(alias="id")]) -> Response:
+        """That the award's issue event is in the log, as a `c2sp.org/tlog-proof@v1` file with the event in it.
+
+        It proves inclusion, and nothing of what became of the award: for that there is the evidence file.
+        """
+        headers = {
+            "Content-Disposition": f'attachment; filename="{public_id}.tlog-proof"',
+            "Cache-Control": PUBLIC_CACHE,
+        }
+        return PlainTextResponse(lookup.evidences.receipt(public_id), 200, headers)
 
     return router
 
