@@ -97,6 +97,22 @@ def audited(server: Server) -> tuple[float, int]:
     return report["entries"] / took, report["entries"]
 
 
+def logged(directory: Path, entries: int) -> list[Row]:
+    """What becomes durable and provable without documents, beside plain hashing of the same entries."""
+    said = json.loads(cairn("bench", "--entries", str(entries), "--in", str(directory), "--json").stdout)
+    hashing, beside = said["hashed_per_second"], "the same entries hashed into a tree"
+    rows = [
+        Row("events recorded", said["recorded_per_second"], beside, hashing),
+        Row("events recorded and provable", said["provable_per_second"], beside, hashing),
+    ]
+    for at in said["at"]:
+        size = f"{at['size']:,} entries"
+        rows.append(Row(f"checkpoints of 100 events at {size}", 1e3 / at["checkpoint_ms"], beside, hashing))
+        rows.append(Row(f"inclusion proofs at {size}", 1e6 / at["inclusion_us"], beside, hashing))
+        rows.append(Row(f"consistency proofs at {size}", 1e6 / at["consistency_us"], beside, hashing))
+    return rows
+
+
 def _expect(status: int, wanted: int) -> None:
     if status != wanted:
         message = f"the server answered {status} where {wanted} was due"
@@ -168,10 +184,12 @@ def main() -> None:
     """Measure and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--awards", type=int, default=10_000, help="awards in the batch figure, a multiple of 1,000")
+    parser.add_argument("--entries", type=int, default=100_000, help="entries of the log that is measured by itself")
     parser.add_argument("--singles", type=int, default=1_600, help="awards in each one-by-one figure")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cairn-bench-") as directory:
         rows = measure(Path(directory), arguments.awards, arguments.singles)
+        rows += logged(Path(directory), arguments.entries)
     print("| what | per second | beside | per second | ratio | p99 ms |")
     print("|---|---:|---|---:|---:|---:|")
     for row in rows:

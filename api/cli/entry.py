@@ -10,8 +10,8 @@ import typer
 
 from anchoring.error import AnchoringError
 from api.cli import audit as audit_command
+from api.cli import bench, maintenance, operator, serve
 from api.cli import demo as demo_command
-from api.cli import maintenance, operator, serve
 from api.cli import verify as verify_command
 from api.cli.terminal import EXIT_CODES, Exit, Terminal
 from api.cli.trust import trust_app
@@ -50,6 +50,7 @@ def make_app() -> typer.Typer:
     app.command("fsck")(maintenance.fsck)
     app.command("rebuild")(maintenance.rebuild)
     app.command("anchor")(maintenance.anchor)
+    app.command("bench")(bench.bench)
     app.command("erase")(operator.erase)
     app.add_typer(operator.institution_app, name="institution")
     app.add_typer(operator.keys_app, name="keys")

@@ -1,0 +1,50 @@
+"""``cairn bench``: what this machine makes of a log."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.table import Table
+
+from api.cli.option import AsJson
+from api.cli.terminal import Terminal
+from api.log_bench import STEP_EVENTS, LogFigures, measure_log
+
+MAX_ENTRIES = 10_000_000
+
+
+def bench(
+    entries: Annotated[int, typer.Option(min=STEP_EVENTS, max=MAX_ENTRIES, help="Events to log.")] = 100_000,
+    directory: Annotated[
+        Path | None,
+        typer.Option("--in", help="Where to make the ledger, on the disk to be measured; removed at the end."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how fast events become durable and provable here, and what a checkpoint and a proof cost by size.
+
+    It works on a ledger of its own, which is removed.
+    """
+    terminal = Terminal(as_json=as_json)
+    whole = entries // STEP_EVENTS * STEP_EVENTS
+    with tempfile.TemporaryDirectory(prefix="cairn-bench-", dir=directory) as place:
+        with terminal.progress("logging", whole) as bar:
+            figures = measure_log(Path(place), whole, bar.reach)
+        terminal.result(msgspec.to_builtins(figures), _table(figures))
+
+
+def _table(figures: LogFigures) -> Table:
+    table = Table("what", "figure")
+    table.add_row("events recorded", f"{figures.recorded_per_second:,.0f}/s")
+    table.add_row("events recorded and provable", f"{figures.provable_per_second:,.0f}/s")
+    table.add_row("plain hashing of the same entries into a tree", f"{figures.hashed_per_second:,.0f}/s")
+    for at in figures.at:
+        table.add_row(f"checkpoint of 100 events at {at.size:,} entries", f"{at.checkpoint_ms:.1f} ms")
+        table.add_row(f"inclusion proof at {at.size:,} entries", f"{at.inclusion_us:.0f} µs")
+        table.add_row(f"consistency proof at {at.size:,} entries", f"{at.consistency_us:.0f} µs")
+    table.add_row(f"opening the log again at {figures.entries:,} entries", f"{figures.reopened_seconds:.1f} s")
+    return table
