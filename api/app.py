@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -33,6 +34,7 @@ from api.route import (
     credential_change,
     institution,
     institution_key,
+    ledger,
     page,
     status_list,
     verify,
@@ -71,7 +73,7 @@ def make_app(node: Node, runtime: Runtime, clock: Clock, log: FilteringBoundLogg
     # Inside the framework's own last handler, which would answer first and in plain text.
     app.add_middleware(UnexpectedErrorMiddleware, writer=writer, log=log, random_bytes=os.urandom)
     install_openapi(app)
-    return _wrap(app, settings, writer, metrics, log, is_https=identity.base_url.startswith("https:"))
+    return wrap(HeadMiddleware(app), settings, writer, metrics, log, is_https=identity.base_url.startswith("https:"))
 
 
 def _include(
@@ -102,6 +104,7 @@ def _include(
     app.include_router(institution.make_router(node))
     app.include_router(institution.read_router(node.lookup))
     app.include_router(institution_key.make_router(node))
+    app.include_router(ledger.make_router(lambda: _describe(node)))
     app.include_router(status_list.make_router(node.status_lists))
     app.include_router(health_router(checks))
     app.include_router(metric_router(metrics))
@@ -109,8 +112,8 @@ def _include(
     app.include_router(page.make_router(renderer, verification, _samples(node), node.ledger.now))
 
 
-def _wrap(
-    app: FastAPI,
+def wrap(
+    app: ASGIApp,
     settings: Settings,
     writer: ProblemWriter,
     metrics: Metrics,
@@ -122,12 +125,17 @@ def _wrap(
     limiter = RateLimiter(
         per_minute=settings.rate_limit_per_minute, burst=settings.rate_limit_burst, clock=time.monotonic
     )
-    limited = RateLimitMiddleware(
-        HeadMiddleware(app), limiter=limiter, writer=writer, trusted_proxy_count=settings.trusted_proxy_count
-    )
+    limited = RateLimitMiddleware(app, limiter=limiter, writer=writer, trusted_proxy_count=settings.trusted_proxy_count)
     secured = SecurityHeaderMiddleware(limited, is_https=is_https)
     measured = MetricMiddleware(secured, metrics=metrics, timer=time.perf_counter)
     return AccessLogMiddleware(measured, log=log, timer=time.perf_counter, random_bytes=os.urandom)
+
+
+def _describe(node: Node) -> dict[str, Any]:
+    identity = node.parts.identity
+    return ledger.ledger_members(
+        identity.base_url, identity.origin, node.log.keys.log.vkey, demonstration=identity.demonstration
+    )
 
 
 def _ready_checks(node: Node, runtime: Runtime, standing: Standing, clock: Clock) -> list[ReadyCheck]:

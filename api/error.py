@@ -12,6 +12,7 @@
     ├── MissingIdempotencyKeyError   a write without `Idempotency-Key`
     ├── RequestInProgressError       the same key is being worked on at this moment
     ├── RateLimitedError             too many requests from one client
+    ├── ReadOnlyNodeError            a write, or what only the vault has, asked of a node that follows a ledger
     └── NotReadyError                a part of the ledger cannot serve now
 
 Which HTTP status each becomes stands in `api.problem` and nowhere else.
@@ -97,6 +98,10 @@ class RequestInProgressError(ApiError):
 
 class RateLimitedError(ApiError):
     """The client sent more requests than the published limit."""
+
+
+class ReadOnlyNodeError(ApiError):
+    """This node follows a ledger; what was asked is for that ledger itself."""
 
 
 class NotReadyError(ApiError):

@@ -146,6 +146,14 @@ PROBLEMS: Final = (
         (api_error.BodyTooLargeError,),
     ),
     ProblemKind(
+        "read-only-node",
+        HTTPStatus.MISDIRECTED_REQUEST,
+        "This node only reads",
+        "The node follows a ledger over its public log. It takes no writes and has no vault; `ledger` is the address "
+        "to send this to.",
+        (api_error.ReadOnlyNodeError,),
+    ),
+    ProblemKind(
         "unsupported-media-type",
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         "Unsupported media type",

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from anchoring.checkpoint import Checkpoint, parse_checkpoint
 from anchoring.note import parse_note
 from anchoring.reader import LogReader
-from anchoring.storage import StoredAnchor, TileStore
+from anchoring.storage import StoredAnchor
 from anchoring.tile import CHECKPOINT_PATH
 from api.error import NotReadyError
 
@@ -32,6 +32,13 @@ class LogSnapshot:
     reader: LogReader
 
 
+class LogFiles(Protocol):
+    """The files of the log that are public; a ``TileStore`` is one."""
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes at a path, or None if there are none."""
+
+
 class LogIndex(Protocol):
     """Where things stand in the log; the sequencer's ``CheckpointStore`` is one."""
 
@@ -50,7 +57,7 @@ class PublishedLog:
         store: Where log positions and anchors are kept.
     """
 
-    def __init__(self, tiles: TileStore, store: LogIndex) -> None:
+    def __init__(self, tiles: LogFiles, store: LogIndex) -> None:
         self._tiles = tiles
         self._store = store
         self._lock = threading.Lock()

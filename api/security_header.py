@@ -35,7 +35,9 @@ ALWAYS: Final = {
 }
 # Two years, as browsers' preload lists ask.
 TRANSPORT_SECURITY: Final = "max-age=63072000; includeSubDomains"
-READABLE_HEADERS: Final = "ETag, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
+READABLE_HEADERS: Final = (
+    "Age, Cairn-Following, Cairn-Log-Size, Cairn-Log-Time, ETag, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
+)
 PREFLIGHT_SECONDS: Final = 86_400
 
 READ_METHODS: Final = frozenset({"GET", "HEAD"})

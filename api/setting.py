@@ -115,6 +115,19 @@ class Settings(BaseModel):
         json_schema_extra=_unit("seconds"),
         description="Pause between two time anchors.",
     )
+    follow_poll_seconds: int = Field(
+        default=5,
+        ge=1,
+        le=3_600,
+        json_schema_extra=_unit("seconds"),
+        description="Pause between two looks of `cairn follow` at the ledger that it follows.",
+    )
+    follow_max_age_seconds: int = Field(
+        default=600,
+        ge=1,
+        json_schema_extra=_unit("seconds"),
+        description="Age of what `cairn follow` has verified above which it calls nothing valid and `/readyz` fails.",
+    )
     rate_limit_per_minute: int = Field(
         default=12_000,
         ge=0,

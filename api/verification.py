@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -20,7 +20,7 @@ from verifier.file_kind import file_kind
 from verifier.policy import Policy
 from verifier.report import Group, Report, State
 from verifier.unlogged import LogSearch
-from verifier.verify import verify_bundle, verify_document, verify_evidence
+from verifier.verify import LIVE_MAX_AGE, verify_bundle, verify_document, verify_evidence
 
 VERIFY_PATH: Final = "/verify/"
 
@@ -36,6 +36,7 @@ class Verification:
         base_url: Address that this ledger's documents name.
         now: Present instant.
         complete_until: Up to which instant this server has the whole log, when that is not the present.
+        max_age: Oldest evidence that still speaks of now.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Verification:
         base_url: str,
         now: Callable[[], datetime],
         complete_until: Callable[[], datetime] | None = None,
+        max_age: timedelta = LIVE_MAX_AGE,
     ) -> None:
         self._policy = policy
         self._evidences = evidences
@@ -55,6 +57,7 @@ class Verification:
         self._base_url = base_url
         self._now = now
         self._complete_until = complete_until or now
+        self._max_age = max_age
 
     def verify(self, value: JsonValue, raw: bytes, at: datetime | None) -> Report:
         """Judge a document, a holder's bundle, or an evidence file.
@@ -84,7 +87,7 @@ class Verification:
             UnknownResourceError: There is no such award.
             NotReadyError: No checkpoint covers it yet.
         """
-        return verify_evidence(self._fresh(public_id), self._policy, now=self._now(), at=at)
+        return verify_evidence(self._fresh(public_id), self._policy, now=self._now(), at=at, max_age=self._max_age)
 
     def _evidence(self, evidence: Evidence, at: datetime | None) -> Report:
         if _is_doubtful(verify_evidence(evidence, self._policy, now=self._now(), max_age=None)):
@@ -93,7 +96,7 @@ class Verification:
             fresh = self._fresh(evidence.credential)
         except UnknownResourceError:
             return verify_evidence(evidence, self._policy, now=self._now(), at=at, max_age=None)
-        return verify_evidence(fresh, self._policy, now=self._now(), at=at)
+        return verify_evidence(fresh, self._policy, now=self._now(), at=at, max_age=self._max_age)
 
     def _bundle(self, bundle: Bundle, at: datetime | None) -> Report:
         if bundle.evidence is not None and _is_doubtful(
@@ -107,25 +110,27 @@ class Verification:
             fresh = None
         if fresh is None:
             return self._unlogged(bundle.document, at)
-        return verify_bundle(bundle, self._policy, now=self._now(), at=at, evidence=fresh)
+        return verify_bundle(bundle, self._policy, now=self._now(), at=at, max_age=self._max_age, evidence=fresh)
 
     def _document(self, document: dict[str, Any], at: datetime | None) -> Report:
         public_id = self._id_of(document)
         if public_id is None:
-            return verify_document(document, self._policy, now=self._now(), at=at)
+            return verify_document(document, self._policy, now=self._now(), at=at, max_age=self._max_age)
         try:
             fresh = self._fresh(public_id)
         except UnknownResourceError:
             return self._unlogged(document, at)
         salt = self._salt(public_id)
-        return verify_document(document, self._policy, now=self._now(), at=at, evidence=fresh, salt=salt)
+        return verify_document(
+            document, self._policy, now=self._now(), at=at, max_age=self._max_age, evidence=fresh, salt=salt
+        )
 
     def _unlogged(self, document: dict[str, Any], at: datetime | None) -> Report:
         """Judge a document that this ledger has no award for: this server holds the whole log, and says so."""
         now = self._now()
         record = self._issuer_record(document)
         absent = None if record is None else LogSearch(record, self._complete_until())
-        return verify_document(document, self._policy, now=now, at=at, absent=absent)
+        return verify_document(document, self._policy, now=now, at=at, max_age=self._max_age, absent=absent)
 
     def _issuer_record(self, document: dict[str, Any]) -> bytes | None:
         issuer = document.get("issuer")

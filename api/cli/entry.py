@@ -12,11 +12,13 @@ from anchoring.error import AnchoringError
 from api.cli import audit as audit_command
 from api.cli import bench, maintenance, operator, serve
 from api.cli import demo as demo_command
+from api.cli import follow as follow_command
 from api.cli import verify as verify_command
 from api.cli.terminal import EXIT_CODES, Exit, Terminal
 from api.cli.trust import trust_app
 from api.error import ApiError
 from api.identity import IdentityError
+from api.mirror.error import MirrorError
 from api.setting import SettingError
 from ledger.error import LedgerError
 from projections.error import ProjectionError
@@ -30,6 +32,7 @@ EXPECTED = (
     ApiError,
     SettingError,
     IdentityError,
+    MirrorError,
     sqlite3.Error,
     OSError,
 )
@@ -45,6 +48,7 @@ def make_app() -> typer.Typer:
     )
     app.command("serve")(serve.serve)
     app.command("demo")(demo_command.demo)
+    app.command("follow")(follow_command.follow)
     app.command("verify")(verify_command.verify)
     app.command("audit")(audit_command.audit)
     app.command("fsck")(maintenance.fsck)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 import uvicorn
@@ -20,6 +20,7 @@ from structlog.typing import FilteringBoundLogger
 from api.access_log import make_log
 from api.app import make_app
 from api.cli.demo import show_summary
+from api.cli.listening import address_of, listen, server_config
 from api.cli.option import DEFAULT_DATA
 from api.cli.terminal import Terminal
 from api.demo.closing import read_summary
@@ -29,11 +30,6 @@ from api.node import open_node
 from api.runtime import Runtime
 from api.setting import Settings, load_settings
 from api.starting import StartingApp
-
-KEEP_ALIVE_SECONDS: Final = 65
-SHUTDOWN_SECONDS: Final = 10
-MAX_CONNECTIONS: Final = 4_096
-BACKLOG: Final = 2_048
 
 
 def serve(
@@ -47,7 +43,7 @@ def serve(
     terminal = Terminal()
     settings = _settings(data, host, port, demo=demo)
     try:
-        listener = _listen(host, port)
+        listener = listen(host, port)
     except OSError as error:
         terminal.fail(f"cannot listen on {host} port {port}: {error.strerror or error}; choose another with --port")
     with listener:
@@ -79,7 +75,7 @@ class Process:
         self._log = log
         self._demo = demo
         self._starting = StartingApp(settings.base_url, demonstration=settings.demonstration)
-        self._server = uvicorn.Server(_config(self._starting))
+        self._server = uvicorn.Server(server_config(self._starting))
         self._closers: list[Callable[[], None]] = []
         self._failure: str | None = None
 
@@ -141,7 +137,7 @@ class Process:
             fill(self._settings, system_clock(), show)
 
     def _greet(self) -> None:
-        data, url = self._settings.data_dir, _address(self._settings.host, self._settings.port)
+        data, url = self._settings.data_dir, address_of(self._settings.host, self._settings.port)
         if self._demo:
             show_summary(self._terminal, data, url)
             self._terminal.say("")
@@ -150,42 +146,12 @@ class Process:
 
 
 def _settings(data: Path, host: str, port: int, *, demo: bool) -> Settings:
-    chosen = None if os.environ.get("CAIRN_BASE_URL") else _address(host, port)
+    chosen = None if os.environ.get("CAIRN_BASE_URL") else address_of(host, port)
     if demo:
         return load_settings(
             os.environ, data_dir=data, host=host, port=port, base_url=chosen, origin=ORIGIN, demonstration=True
         )
     return load_settings(os.environ, data_dir=data, host=host, port=port, base_url=chosen)
-
-
-def _address(host: str, port: int) -> str:
-    """The address to open for a server that listens on *host*."""
-    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104  recognised, not bound to
-    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Take the port before anything is written, so that a port in use is said at once.
-
-    Raises:
-        OSError: It cannot be had.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG)
-
-
-def _config(app: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        limit_concurrency=MAX_CONNECTIONS,
-        lifespan="off",
-        proxy_headers=False,
-    )
 
 
 def _program(argument: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
@@ -51,11 +51,15 @@ class PageRenderer:
     Args:
         base_url: Where the public reaches the ledger, without a slash at the end.
         demonstration: Whether to say on each page that the content is made up.
+        notice: What else to say on each page, in the language of the page; None for nothing.
     """
 
-    def __init__(self, base_url: str, *, demonstration: bool) -> None:
+    def __init__(
+        self, base_url: str, *, demonstration: bool, notice: Callable[[Speech], str | None] = lambda _: None
+    ) -> None:
         self._base_url = base_url
         self._demonstration = demonstration
+        self._notice = notice
         self._speech = {language: Speech(language) for language in LANGUAGES}
         self._environment = Environment(
             loader=PackageLoader("api", "templates"),
@@ -124,6 +128,7 @@ class PageRenderer:
             path=path,
             style_path=STYLE_PATH,
             demonstration=self._demonstration,
+            notice=self._notice(speech),
             instant=instant,
             **values,
         )

@@ -1,0 +1,162 @@
+"""``cairn follow URL``: verify a ledger's public log as it grows, keep a copy, and serve the same look-ups."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Final
+
+import typer
+import uvicorn
+from structlog.typing import FilteringBoundLogger
+
+from api.access_log import make_log
+from api.cli.listening import address_of, listen, server_config
+from api.cli.option import PolicyFile
+from api.cli.terminal import Exit, Terminal
+from api.cli.trust import load_policy
+from api.ledger_node import system_clock
+from api.mirror.app import describe, make_mirror_app
+from api.mirror.error import DirectoryError, MisbehaviourError, UntrustedError, UpstreamError
+from api.mirror.node import MirrorNode, open_mirror
+from api.runtime import Loop
+from api.setting import Settings, load_settings
+
+DEFAULT_MIRROR: Final = Path("var/mirror")
+
+
+def follow(
+    url: Annotated[str, typer.Argument(help="Address of the ledger to follow, or of another mirror of it.")],
+    data: Annotated[
+        Path, typer.Option("--data", help="Directory of the mirror; made when not there.")
+    ] = DEFAULT_MIRROR,
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65_535)] = 8001,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    policy: PolicyFile = None,
+    ledger: Annotated[
+        str | None, typer.Option("--ledger", help="Address of the ledger itself, if URL does not say it.")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Catch up, print how it stands as JSON, and end.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Write warnings and errors alone to standard error.")] = False,
+) -> None:
+    """Follow a ledger over its public log alone, verify everything, and serve the same look-ups.
+
+    Ends with 1 when the log was proved to have misbehaved; the proof is then in DATA/forks.
+    """
+    terminal = Terminal(as_json=once)
+    chosen = None if os.environ.get("CAIRN_BASE_URL") else address_of(host, port)
+    settings = load_settings(os.environ, data_dir=data, host=host, port=port, base_url=chosen)
+    try:
+        node = open_mirror(settings, url, load_policy(policy), system_clock, ledger_url=ledger)
+    except (UntrustedError, UpstreamError) as error:
+        terminal.fail(f"cannot follow {url}: {error}", Exit.UNKNOWN)
+    except DirectoryError as error:
+        terminal.fail(str(error))
+    try:
+        _say_trust(terminal, node)
+        if once:
+            _catch_up(terminal, node)
+        else:
+            _serve(terminal, node, settings, make_log(sys.stderr, system_clock, is_quiet=quiet))
+    finally:
+        node.close()
+    if node.served.misbehaviour is not None:
+        terminal.fail(node.served.misbehaviour, Exit.INVALID)
+
+
+def _say_trust(terminal: Terminal, node: MirrorNode) -> None:
+    if node.vkey in node.policy.pinned:
+        terminal.say(
+            f"The key of {node.identity.origin} was taken from the ledger itself on first use. Check it elsewhere, then "
+            f"run: cairn trust add {node.vkey}"
+        )
+
+
+def _catch_up(terminal: Terminal, node: MirrorNode) -> None:
+    with terminal.progress("entries", None) as bar:
+        node.follower.progress = bar.reach
+        try:
+            node.follower.recover()
+            node.follower.step()
+        except MisbehaviourError:
+            pass  # said at the end
+        except UpstreamError as error:
+            terminal.say(f"error: {error}")
+            terminal.result(describe(node))
+            raise typer.Exit(Exit.UNKNOWN) from error
+    terminal.result(describe(node))
+
+
+def _serve(terminal: Terminal, node: MirrorNode, settings: Settings, log: FilteringBoundLogger) -> None:
+    try:
+        listener = listen(settings.host, settings.port)
+    except OSError as error:
+        where = f"{settings.host} port {settings.port}"
+        terminal.fail(f"cannot listen on {where}: {error.strerror or error}; choose another with --port")
+    progress = Progress()
+    node.follower.progress = progress.reach
+    following = Following(node, settings.follow_poll_seconds, log)
+    app = make_mirror_app(node, lambda: (progress.done, progress.total), following.failures, log)
+    server = uvicorn.Server(server_config(app))
+
+    def stop(_: int, __: FrameType | None) -> None:
+        server.should_exit = True
+        node.follower.close()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    following.start()
+    shown = address_of(settings.host, settings.port)
+    terminal.say(f"Following {node.upstream.url} into {settings.data_dir}, serving it on {shown} (Ctrl-C stops it)")
+    with listener:
+        server.run([listener])
+    following.close()
+
+
+class Progress:
+    """How far copying has come; read by other threads."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.total = 0
+
+    def reach(self, done: int, total: int) -> None:
+        """Say how many entries are copied, and of how many."""
+        self.done, self.total = done, total
+
+
+class Following:
+    """The thread that follows: recovers once, then steps with a pause between, longer after failures.
+
+    Args:
+        node: The parts.
+        pause_seconds: Pause between two steps.
+        log: Where what happens is recorded.
+    """
+
+    def __init__(self, node: MirrorNode, pause_seconds: float, log: FilteringBoundLogger) -> None:
+        self._node = node
+        self._is_recovered = False
+        self._loop = Loop("follow", self._step, pause_seconds, log)
+
+    def start(self) -> None:
+        """Begin."""
+        self._loop.start()
+
+    def close(self) -> None:
+        """Give up what is under way, and end."""
+        self._node.follower.close()
+        self._loop.close()
+
+    def failures(self) -> int:
+        """Whether following has ended for a reason that is no trouble of the ledger's. Trouble shows in the age."""
+        return int(self._loop.stopped)
+
+    def _step(self) -> None:
+        if not self._is_recovered:
+            self._node.follower.recover()
+            self._is_recovered = True
+        self._node.follower.step()
