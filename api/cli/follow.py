@@ -70,8 +70,8 @@ def follow(
 def _say_trust(terminal: Terminal, node: MirrorNode) -> None:
     if node.vkey in node.policy.pinned:
         terminal.say(
-            f"The key of {node.identity.origin} was taken from the ledger itself on first use. Check it elsewhere, then "
-            f"run: cairn trust add {node.vkey}"
+            f"The key of {node.identity.origin} was taken from the ledger itself on first use. Check it elsewhere, "
+            f"then run: cairn trust add {node.vkey}"
         )
 
 

@@ -81,13 +81,16 @@ class Serving:
         """What the process wrote to standard error, over all its lives."""
         return self.home / f"serve-{self.port}.log"
 
+    def command(self) -> list[str | Path]:
+        """Return what is run."""
+        return [CAIRN, "serve", "--data", self.data, "--port", str(self.port)]
+
     def start(self) -> None:
         """Start the process and wait until it is ready."""
         self.home.mkdir(parents=True, exist_ok=True)
-        command: list[str | Path] = [CAIRN, "serve", "--data", self.data, "--port", str(self.port)]
         with self.output_file.open("ab") as output:
             self._process = subprocess.Popen(
-                command,
+                self.command(),
                 env=environment(self.home, self._settings),
                 stdout=output,
                 stderr=output,
