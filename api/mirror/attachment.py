@@ -10,6 +10,7 @@ import base64
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -37,7 +38,8 @@ from ledger.document import PURPOSES
 from projections.directory_record import DirectoryRecord, parse_record
 from projections.state_fold import CommittedState
 
-FETCH_AGAIN_AFTER: Final = SIGN_AGAIN_AFTER / 2
+FETCH_AGAIN_AFTER: Final = SIGN_AGAIN_AFTER
+"""From then on the ledger signs a list anew when it is asked for one."""
 CLOCK_SKEW: Final = timedelta(seconds=60)
 ANCHORS_FILE: Final = "anchors.json"
 MAX_ANCHOR_PAGES: Final = 10_000
@@ -78,22 +80,29 @@ class MirroredStatusLists:
         self._owner = owner
         self._now = now
         self._lock = threading.Lock()
-        self._lists: dict[int, SignedList] = {}
+        self._lists: dict[int, tuple[SignedList, ...]] = {}
+
+    def recall(self, head: Head) -> None:
+        """Take the kept lists that still fit; nobody is asked."""
+        for number in range(2 * len(head.state.revocation.blocks)):
+            self._recall(number, head.state, list_bits(head.state, number))
 
     def refresh(self, head: Head) -> None:
         """Fetch every list that changed, or that its institution is about to sign again.
 
+        Lists for the head before stay at hand: it is served until this returns.
+
         Raises:
-            UpstreamError: One could not be had, or does not fit; the others were looked at all the same.
+            UpstreamError: The ledger does not answer, or a list does not fit; then the others were looked at all the
+                same.
         """
         problems = []
         for number in range(2 * len(head.state.revocation.blocks)):
             bits = list_bits(head.state, number)
-            if self._is_current(number, bits):
-                continue
             try:
-                self._load(number, head.state, bits)
-            except (DocumentError, UpstreamError) as error:
+                if not self._is_current(number, bits):
+                    self._fetch(number, head.state, bits)
+            except DocumentError as error:
                 problems.append(f"status list {number}: {error}")
         if problems:
             raise UpstreamError("; ".join(problems))
@@ -112,9 +121,8 @@ class MirroredStatusLists:
         if self._served.is_too_old:
             message = "this mirror has not seen the log for too long to pass on a status list; ask the ledger itself"
             raise NotReadyError(message, headers=RETRY)
-        with self._lock:
-            kept = self._lists.get(number)
-        if kept is None or kept.digest != hashlib.sha256(list_bits(head.state, number)).digest():
+        kept = self._fitting(number, list_bits(head.state, number))
+        if kept is None:
             message = (
                 "this mirror has no copy of this list that its institution signed and that says what the log says; "
                 "it cannot sign one itself. Try again, or ask the ledger itself"
@@ -122,34 +130,32 @@ class MirroredStatusLists:
             raise NotReadyError(message, headers=RETRY)
         return kept
 
-    def _is_current(self, number: int, bits: bytes) -> bool:
+    def _fitting(self, number: int, bits: bytes) -> SignedList | None:
+        digest = hashlib.sha256(bits).digest()
         with self._lock:
-            kept = self._lists.get(number)
-        same = kept is not None and kept.digest == hashlib.sha256(bits).digest()
-        return same and kept is not None and self._now() - kept.signed_at < FETCH_AGAIN_AFTER
+            return next((one for one in self._lists.get(number, ()) if one.digest == digest), None)
 
-    def _load(self, number: int, state: CommittedState, bits: bytes) -> None:
-        """Take the kept copy if it still fits and is young, else fetch one."""
-        name = f"status-list-{number}.json"
-        kept = self._directory.document(name)
+    def _is_current(self, number: int, bits: bytes) -> bool:
+        kept = self._fitting(number, bits)
+        return kept is not None and self._now() - kept.signed_at < FETCH_AGAIN_AFTER
+
+    def _recall(self, number: int, state: CommittedState, bits: bytes) -> None:
+        kept = self._directory.document(_file_name(number))
         if kept is not None:
-            try:
-                found = self._verified(number, kept, state, bits)
-            except DocumentError:
-                found = None
-            if found is not None:
-                self._keep(number, found)
-                if self._now() - found.signed_at < FETCH_AGAIN_AFTER:
-                    return
+            with suppress(DocumentError):
+                self._keep(number, self._verified(number, kept, state, bits))
+
+    def _fetch(self, number: int, state: CommittedState, bits: bytes) -> None:
         fetched = self._upstream.document(f"/status-lists/{number}")
         if fetched is None:
             raise DocumentError("the ledger does not serve it")
         self._keep(number, self._verified(number, fetched, state, bits))
-        self._directory.keep_document(name, fetched)
+        self._directory.keep_document(_file_name(number), fetched)
 
     def _keep(self, number: int, found: SignedList) -> None:
         with self._lock:
-            self._lists[number] = found
+            others = [one for one in self._lists.get(number, ()) if one.digest != found.digest]
+            self._lists[number] = (found, *others[:1])
 
     def _verified(self, number: int, body: bytes, state: CommittedState, bits: bytes) -> SignedList:
         """Check that a list is of its institution, by its key, of this number, and says what the log says."""
@@ -174,6 +180,10 @@ class MirroredStatusLists:
             raise DocumentError("it does not say what the log says, as far as that was verified")
         digest, etag = hashlib.sha256(bits).digest(), f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         return SignedList(body, etag, digest, key_id, signed_at)
+
+
+def _file_name(number: int) -> str:
+    return f"status-list-{number}.json"
 
 
 def list_bits(state: CommittedState, number: int) -> bytes:
@@ -220,21 +230,30 @@ class MirroredAnchors:
         Raises:
             UpstreamError: The list could not be had, or lacks a token that fits.
         """
-        if not self._is_loaded:
-            stored = self._directory.document(ANCHORS_FILE)
-            self._take(_items(stored), records)
-            self._is_loaded = True
+        self.recall(records)
         if records.keys() - self._kept.keys():
             for page in self._pages():
                 self._take(page, records)
             kept = [self._kept[index] for index in sorted(self._kept)]
             self._directory.keep_document(ANCHORS_FILE, msgspec.json.encode({"anchors": kept}))
-        anchors = [_anchor(serial, self._kept[index]) for serial, index in enumerate(sorted(self._kept), start=1)]
-        self._served.keep_anchors(anchors)
+        self._offer()
         missing = records.keys() - self._kept.keys()
         if missing:
             message = f"the ledger does not give the tokens of {len(missing)} time anchors that its log records"
             raise UpstreamError(message)
+
+    def recall(self, records: Mapping[int, AnchorRecord]) -> None:
+        """Offer the kept ones that the log records; nobody is asked."""
+        if self._is_loaded:
+            return
+        with suppress(DocumentError):
+            self._take(_items(self._directory.document(ANCHORS_FILE)), records)
+        self._is_loaded = True
+        self._offer()
+
+    def _offer(self) -> None:
+        anchors = [_anchor(serial, self._kept[index]) for serial, index in enumerate(sorted(self._kept), start=1)]
+        self._served.keep_anchors(anchors)
 
     def _pages(self) -> Iterator[list[Json]]:
         path = "/v1/anchors"
@@ -294,6 +313,11 @@ class MirrorAttachments:
     def __init__(self, lists: MirroredStatusLists, anchors: MirroredAnchors) -> None:
         self._lists = lists
         self._anchors = anchors
+
+    def recall(self, head: Head, refold: Refold) -> None:
+        """Take what was kept for *head*; nobody is asked."""
+        self._anchors.recall(refold.anchors)
+        self._lists.recall(head)
 
     def refresh(self, head: Head, refold: Refold) -> None:
         """Fetch what is new for *head*.

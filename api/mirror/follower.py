@@ -8,8 +8,9 @@ The plan, numbered as in the code:
     4. The witnesses that the policy asks for have cosigned it.
     5. Copy what is new, each byte checked (:mod:`anchoring.mirror`), and fold it; every state that the log commits to
        has to follow from the entries before it, and the last entry is such a commitment.
-    6. Replace the copy's checkpoint: the commit point. Bring the views up to it, and only then answer from it.
+    6. Replace the copy's checkpoint: the commit point. Bring the views up to it.
     7. Fetch what is signed outside the log: status lists and tokens of time anchors. Each has to fit the log.
+    8. Only then answer from it, so that no list is missing in between; if step 7 failed, all the same, and say so.
 
 Killed at any line, the next start stands where the copy's checkpoint is, and uses the tiles that lie beyond it.
 """
@@ -57,6 +58,9 @@ class Readers(Protocol):
 
 class Attachments(Protocol):
     """Documents that are signed outside the log and have to fit it."""
+
+    def recall(self, head: Head, refold: Refold) -> None:
+        """Take what was kept for *head*, without asking anybody."""
 
     def refresh(self, head: Head, refold: Refold) -> None:
         """Fetch what is new for *head*. Raises UpstreamError."""
@@ -123,7 +127,9 @@ class Follower:
         trusted = self._trusted(note)
         self._absorb(None, trusted.checkpoint, was_compared=True)
         self._require_complete()
-        self._serve(trusted, note)
+        head = self._projected(trusted, note)
+        self._attachments.recall(head, self._refold)
+        self._served.serve(head)
 
     def step(self) -> None:
         """Follow once.
@@ -161,12 +167,16 @@ class Follower:
             except MisbehaviourError as error:
                 self._directory.record(str(error), {"shown.note": note})
                 raise
-        # 6. Committed, projected, served.
-        self._commit(trusted, note, published)
-        # 7. Signed outside the log.
-        head = self._served.head
-        if head is not None:
+        # 6. Committed and projected.
+        head = self._commit(trusted, note, published)
+        if head is None:
+            return
+        try:
+            # 7. Signed outside the log.
             self._attachments.refresh(head, self._refold)
+        finally:
+            # 8. Served.
+            self._served.serve(head)
 
     def _trusted(self, note: bytes) -> TrustedCheckpoint:
         try:
@@ -235,23 +245,24 @@ class Follower:
             message = f"the log signed {self._refold.size} entries that do not end with a commitment to their state"
             raise MisbehaviourError(message)
 
-    def _commit(self, trusted: TrustedCheckpoint, note: bytes, published: Checkpoint | None) -> None:
-        """Step 6."""
+    def _commit(self, trusted: TrustedCheckpoint, note: bytes, published: Checkpoint | None) -> Head | None:
+        """Step 6; returns the head to answer from."""
         instant = self._instant(trusted)
         head = self._served.head
         is_newer = published is None or trusted.checkpoint.size > published.size
         if not is_newer and head is not None and (instant is None or (head.instant and instant <= head.instant)):
-            return
+            return head
         self._tiles.replace(CHECKPOINT_PATH, note)
-        self._serve(trusted, note)
+        made = self._projected(trusted, note)
         if is_newer and published is not None:
             # Whoever began under the checkpoint before has had a whole pause to finish.
             for tile in self._replaced:
                 self._tiles.delete_partials(tile)
             self._replaced = replaced_partials(published.size, trusted.checkpoint.size)
+        return made
 
-    def _serve(self, trusted: TrustedCheckpoint, note: bytes) -> None:
-        """Bring the views up to a committed checkpoint, then answer from it."""
+    def _projected(self, trusted: TrustedCheckpoint, note: bytes) -> Head:
+        """Bring the views up to a committed checkpoint; returns what to answer from."""
         self._published = trusted
         size = trusted.checkpoint.size
         self._readers.advance(trusted.checkpoint)
@@ -260,9 +271,7 @@ class Follower:
             if stopped is not None or self._closing.is_set():
                 message = f"a view cannot be brought up to date: {stopped or 'stopped'}"
                 raise UpstreamError(message)
-        state = self._refold.state
-        if state is not None:
-            self._served.serve(Head(note, trusted.checkpoint, state, self._instant(trusted)))
+        return Head(note, trusted.checkpoint, self._refold.committed(), self._instant(trusted))
 
     def _instant(self, trusted: TrustedCheckpoint) -> datetime | None:
         """When the checkpoint was the newest, by whoever the policy trusts to say so."""

@@ -40,6 +40,11 @@ class Refold:
         """Whether the last entry was a commitment over all before it, as every checkpoint's last entry has to be."""
         return self.state is not None and self.state.covered_size == self.size - 1
 
+    def committed(self) -> CommittedState:
+        """Return the state of the last commitment; call it only when :attr:`is_complete`."""
+        assert self.state is not None  # noqa: S101  is_complete says so
+        return self.state
+
     def take(self, framed: bytes, *, was_compared: bool = False, is_last: bool = False) -> None:
         """Take in the next entry.
 

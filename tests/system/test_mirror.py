@@ -94,6 +94,13 @@ def front(followed: Followed) -> Iterator[Front]:
     followed.front.mode, followed.front.change = "pass", lambda _, body: body
 
 
+def expect_clean_audit(followed: Followed, mirror: Mirror) -> None:
+    """Audit a mirror, as anyone could who does not know that it is one."""
+    done = quick_cairn(followed.directory / "auditor", "audit", mirror.url, "--json")
+    assert done.returncode == 0, (done.stderr, done.stdout, mirror.following())
+    assert json.loads(done.stdout)["findings"] == []
+
+
 def both(
     followed: Followed, mirror: Mirror, path: str, params: dict[str, str] | None = None
 ) -> tuple[httpx.Response, httpx.Response]:
@@ -219,8 +226,7 @@ def test_mirror_of_a_mirror_agrees_and_both_pass_an_audit(followed: Followed, st
     assert settled(second.http.get(path).json()) == settled(followed.ledger.http.get(path).json())
     assert second.http.get("/status-lists/0").content == followed.ledger.http.get("/status-lists/0").content
     for mirror in (steady, second):
-        done = quick_cairn(followed.directory / "auditor", "audit", mirror.url, "--json")
-        assert (done.returncode, json.loads(done.stdout)["findings"]) == (0, [])
+        expect_clean_audit(followed, mirror)
     assert second.stop() == 0
 
 
@@ -239,8 +245,7 @@ def test_mirror_goes_on_after_kills_without_fetching_again(followed: Followed, f
         bundles = {path for path in front.asked if "/entries/" in path}
         assert bundles, "there was something new"
         assert not bundles & kept, "a bundle that lay there was fetched again"
-    done = quick_cairn(followed.directory / "auditor", "audit", mirror.url, "--json")
-    assert (done.returncode, json.loads(done.stdout)["findings"]) == (0, [])
+    expect_clean_audit(followed, mirror)
     mirror.kill()
 
 
@@ -256,8 +261,7 @@ def test_mirror_is_whole_when_it_was_killed_in_the_middle_of_copying(
     mirror.kill()
     mirror.start()
     mirror.catch_up(followed.ledger)
-    done = quick_cairn(followed.directory / "auditor", "audit", mirror.url, "--json")
-    assert (done.returncode, json.loads(done.stdout)["findings"]) == (0, [])
+    expect_clean_audit(followed, mirror)
     mirror.kill()
 
 
@@ -417,3 +421,16 @@ def _expect_stopped(made: Followed, mirror: Mirror) -> None:
     assert "fork" in [check["name"] for check in ready.json()["checks"] if not check["ok"]]
     assert "cairn_mirror_misbehaviour 1.0" in mirror.http.get("/metrics").text
     assert "stopped following" in mirror.http.get("/", headers=HTML).text
+
+
+def test_mirror_never_lacks_a_status_list_while_the_log_grows(followed: Followed, steady: Mirror) -> None:
+    answers: list[int] = []
+    for public_id in followed.awards[100:104]:
+        path = f"/v1/credentials/{public_id}/revocation"
+        assert followed.school.post(path, {"reason": "incorrect_data"}).is_success
+        evidence(followed.ledger, public_id)
+        size = log_size(followed.ledger)
+        while int((listed := steady.http.get("/status-lists/0")).headers["cairn-log-size"]) < size:
+            answers.append(listed.status_code)
+        answers.append(listed.status_code)
+    assert set(answers) == {httpx.codes.OK}
