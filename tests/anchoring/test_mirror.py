@@ -190,6 +190,6 @@ def test_heads_are_a_fork_when_neither_begins_the_other(
 def test_heads_are_no_fork_when_tiles_are_merely_damaged(original: Original) -> None:
     _, first, last = original.heads
     for path in ("tile/0/001", "tile/1/000.p/3", "tile/0/003.p/234"):
-        files = {**original.files, path: b"\0" * len(original.files[path])}
+        damaged = {**original.files, path: b"\0" * len(original.files[path])}
         with pytest.raises(AnchoringError):
-            compare_heads(first, last, lambda head, files=files: LogReader(files.get, head))  # type: ignore[misc]
+            compare_heads(first, last, LogMirror(MemoryTileStore(), damaged.get).reader)
