@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from anchoring.error import MalformedError
-from anchoring.note import Note, NoteVerifier, decode_base64, require_note_text, verify_note
+from anchoring.note import Note, SignatureVerifier, decode_base64, require_note_text, verify_note
 from anchoring.tile import MAX_TREE_SIZE
 from anchoring.tree import EMPTY_ROOT, HASH_BYTES
 
@@ -42,9 +42,26 @@ def parse_checkpoint(text: str) -> Checkpoint:
     """Read a checkpoint's text; it must be exactly what `Checkpoint.text` writes.
 
     Raises:
+        MalformedError: As `unverified_checkpoint`, or an empty tree whose root is not SHA-256("").
+
+    Source: C2SP tlog-checkpoint.
+    """
+    checkpoint = unverified_checkpoint(text)
+    if checkpoint.size == 0 and checkpoint.root != EMPTY_ROOT:
+        msg = "an empty tree with the root of another"
+        raise MalformedError(msg)
+    return checkpoint
+
+
+def unverified_checkpoint(text: str) -> Checkpoint:
+    """Read the three lines of a checkpoint's text.
+
+    Raises:
         MalformedError: Not three lines, an empty origin, a size that is not canonical decimal or
-            exceeds 2**63 - 1, a root that is not 32 bytes of canonical base64, or an empty tree
-            whose root is not SHA-256("").
+            exceeds 2**63 - 1, or a root that is not 32 bytes of canonical base64.
+
+    Not checked: that a tree of size 0 has the root of the empty tree, for which a witness has an
+    answer of its own.
 
     Source: C2SP tlog-checkpoint.
     """
@@ -57,14 +74,11 @@ def parse_checkpoint(text: str) -> Checkpoint:
     if len(root) != HASH_BYTES:
         msg = f"a root of {len(root)} bytes"
         raise MalformedError(msg)
-    checkpoint = Checkpoint(lines[0], _parse_size(lines[1]), root)
-    if checkpoint.size == 0 and root != EMPTY_ROOT:
-        msg = "an empty tree with the root of another"
-        raise MalformedError(msg)
-    return checkpoint
+    return Checkpoint(lines[0], parse_size(lines[1]), root)
 
 
-def _parse_size(text: str) -> int:
+def parse_size(text: str) -> int:
+    """Read a tree size in canonical decimal, at most 2**63 - 1; MalformedError if it is not."""
     if _DECIMAL.fullmatch(text) is None or len(text) > _MAX_DECIMAL_DIGITS:
         msg = "a tree size that is not canonical decimal"
         raise MalformedError(msg)
@@ -75,7 +89,7 @@ def _parse_size(text: str) -> int:
     return size
 
 
-def verify_checkpoint(note: Note, log: NoteVerifier) -> Checkpoint:
+def verify_checkpoint(note: Note, log: SignatureVerifier) -> Checkpoint:
     """Check the log's signature on a note and read the checkpoint in it.
 
     Args:

@@ -38,9 +38,21 @@ BLOB_BYTES: Final = 8 + 64
 MAX_POSIX_SECONDS: Final = 253_402_300_799  # 9999-12-31T23:59:59Z, the last a datetime can hold
 
 
-def signed_message(text: str, posix_seconds: int) -> bytes:
+def signed_message(text: str, posix: int) -> bytes:
     """Return the bytes that a cosigner signs. Source: C2SP tlog-cosignature."""
-    return f"cosignature/v1\ntime {posix_seconds}\n{text}".encode()
+    return f"cosignature/v1\ntime {posix}\n{text}".encode()
+
+
+def posix_seconds(at: datetime) -> int:
+    """Return the seconds since 1970 of an aware instant, fractions cut off.
+
+    Raises:
+        ValueError: The time is naive or before 1970.
+    """
+    if at.tzinfo is None or (seconds := int(at.timestamp())) < 0:
+        msg = f"no time to cosign at: {at!r}"
+        raise ValueError(msg)
+    return seconds
 
 
 class Cosigner:
@@ -73,9 +85,7 @@ class Cosigner:
         Not checked: that the checkpoint extends the last one this key signed. The caller must.
         """
         require_note_text(text)
-        if at.tzinfo is None or (seconds := int(at.timestamp())) < 0:
-            msg = f"no time to cosign at: {at!r}"
-            raise ValueError(msg)
+        seconds = posix_seconds(at)
         blob = struct.pack(">Q", seconds) + self._key.sign(signed_message(text, seconds))
         return signature_line(self.name, self.key_id, blob)
 
@@ -94,7 +104,7 @@ class CosignatureVerifier:
 
     def verify_signature(self, text: str, blob: bytes) -> None:
         """Check one blob (72 bytes) over the text; SignatureError if it is not this key's."""
-        self._verify_time(text, blob)
+        self.verify_time(text, blob)
 
     def verify(self, note: Note) -> datetime:
         """Check this key's cosignatures on a note.
@@ -108,7 +118,7 @@ class CosignatureVerifier:
         Not checked: the log's own signature, and whether the time is recent.
         """
         times = [
-            self._verify_time(note.text, signature.blob)
+            self.verify_time(note.text, signature.blob)
             for signature in note.signatures
             if (signature.name, signature.key_id) == (self.name, self.key_id)
         ]
@@ -117,7 +127,12 @@ class CosignatureVerifier:
             raise SignatureError(msg)
         return max(times)
 
-    def _verify_time(self, text: str, blob: bytes) -> datetime:
+    def verify_time(self, text: str, blob: bytes) -> datetime:
+        """Check one blob (72 bytes) over the text and return the time in it.
+
+        Raises:
+            SignatureError: It is not this key's, or of after the year 9999.
+        """
         if len(blob) != BLOB_BYTES:
             msg = f"a cosignature by {self.name} of {len(blob)} bytes"
             raise SignatureError(msg)

@@ -141,10 +141,23 @@ def format_vkey(name: str, kind: int, public: bytes) -> str:
 
 
 def parse_vkey(vkey: str, kind: int) -> tuple[str, bytes, Ed25519PublicKey]:
-    """Read a vkey of the given type.
+    """Read a vkey of the given type, whose key is of Ed25519.
 
     Returns:
         The key's name, its four-byte id, and the key.
+
+    Raises:
+        MalformedError: See `split_vkey`.
+    """
+    name, identifier, public = split_vkey(vkey, kind, PUBLIC_KEY_BYTES)
+    return name, identifier, Ed25519PublicKey.from_public_bytes(public)
+
+
+def split_vkey(vkey: str, kind: int, public_bytes: int) -> tuple[str, bytes, bytes]:
+    """Cut a vkey of the given type, whose public key is `public_bytes` long, into its parts.
+
+    Returns:
+        The key's name, its four-byte id, and the public key.
 
     Raises:
         MalformedError: The string is not exactly what `format_vkey` writes for its parts, or is
@@ -153,14 +166,14 @@ def parse_vkey(vkey: str, kind: int) -> tuple[str, bytes, Ed25519PublicKey]:
     name, _, rest = vkey.partition("+")
     _, _, encoded = rest.partition("+")
     raw = decode_base64(encoded)
-    if len(raw) != 1 + PUBLIC_KEY_BYTES or raw[0] != kind:
+    if len(raw) != 1 + public_bytes or raw[0] != kind:
         msg = f"not a verifier key of type {kind:02x}"
         raise MalformedError(msg)
     require_key_name(name)
     if format_vkey(name, kind, raw[1:]) != vkey:
         msg = "not a canonical verifier key"
         raise MalformedError(msg)
-    return name, key_id(name, kind, raw[1:]), Ed25519PublicKey.from_public_bytes(raw[1:])
+    return name, key_id(name, kind, raw[1:]), raw[1:]
 
 
 def verify_ed25519(key: Ed25519PublicKey, signature: bytes, message: bytes, name: str) -> None:

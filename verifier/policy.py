@@ -14,43 +14,41 @@ that the log gives its anchors. Its lines are a chain, signing certificate first
 certificate closes it, so that a later line of that name starts another (the authority's next key).
 URLs after a key are allowed and not used: nothing here reaches for the network.
 
+The lines of C2SP tlog-policy are read by `anchoring.tlog_policy`, which a log goes by as well.
+
 Source: C2SP tlog-policy; docs/spec/policy.md.
 """
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from anchoring.cosignature import CosignatureVerifier
+from anchoring.cosigner_key import parse_cosigner_key
 from anchoring.error import MalformedError
-from anchoring.note import NoteVerifier, decode_base64
+from anchoring.note import decode_base64
+from anchoring.subtree_cosignature import SubtreeVerifier
+from anchoring.tlog_policy import (
+    LINES,
+    NO_QUORUM,
+    TlogPolicy,
+    parse_log_key,
+    policy_lines,
+    read_line,
+    require_new_name,
+    require_words,
+    tlog_lines,
+    with_log,
+)
 from verifier.error import PolicyError
 
-MAX_POLICY_BYTES: Final = 262_144
-"""Longest policy text; a certificate line takes about 2 KiB."""
-MAX_LINES: Final = 512
-"""Longest policy, in lines."""
-NO_QUORUM: Final = "none"
-_RESERVED: Final = frozenset({NO_QUORUM})
-_NAME: Final = re.compile(r"[^\s#]{1,128}")
-_COUNT: Final = re.compile(r"[1-9][0-9]{0,2}", re.ASCII)
-_BEFORE_MEMBERS: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Some witnesses or groups, of which `threshold` must have cosigned."""
-
-    name: str
-    threshold: int
-    members: tuple[str, ...]
+_AUTHORITY: Final = "tsa"
+_MAX_AUTHORITY_CHARS: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,32 +74,16 @@ class Authority:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(TlogPolicy):
     """Whom a verifier trusts.
 
     Attributes:
-        logs: Log keys (type 01).
-        witnesses: Witness keys (type 04) by their name in this policy.
-        groups: In order; a group names only what stands above it.
-        quorum: Name of the witness or group that must have cosigned, or "none".
         authorities: Time-stamping authorities.
         pinned: vkeys that were taken on first use rather than checked by a person.
     """
 
-    logs: tuple[NoteVerifier, ...] = ()
-    witnesses: tuple[tuple[str, CosignatureVerifier], ...] = ()
-    groups: tuple[Group, ...] = ()
-    quorum: str = NO_QUORUM
     authorities: tuple[Authority, ...] = ()
     pinned: frozenset[str] = field(default_factory=frozenset)
-
-    def satisfied_by(self, names: frozenset[str]) -> bool:
-        """Tell whether cosignatures by these witnesses (policy names) meet the quorum."""
-        met = set(names)
-        for group in self.groups:
-            if len(met.intersection(group.members)) >= group.threshold:
-                met.add(group.name)
-        return self.quorum == NO_QUORUM or self.quorum in met
 
 
 def parse_policy(text: str) -> Policy:
@@ -114,19 +96,13 @@ def parse_policy(text: str) -> Policy:
 
     Source: C2SP tlog-policy.
     """
-    if len(text.encode("utf-8", "replace")) > MAX_POLICY_BYTES or text.count("\n") > MAX_LINES:
-        raise PolicyError(f"a policy of more than {MAX_POLICY_BYTES} bytes or {MAX_LINES} lines")
     policy = Policy()
     quorums = 0
-    for number, line in enumerate(text.split("\n"), 1):
-        words = line.split()
-        if not words or words[0].startswith("#"):
-            continue
-        read = _LINES.get(words[0])
+    for number, words in _lines(text):
         quorums += words[0] == "quorum"
-        if read is None or quorums > 1:
+        if words[0] not in {*LINES, _AUTHORITY} or quorums > 1:
             raise PolicyError(f"unknown or repeated line {words[0][:40]!r}", f"line {number}")
-        policy = _read_line(read, policy, words[1:], number)
+        policy = _read_line(policy, words, number)
     open_chain = next((one.name for one in policy.authorities if not one.is_closed), None)
     if open_chain is not None:
         raise PolicyError(f"the certificates of {open_chain[:40]!r} do not end in a self-signed one")
@@ -135,19 +111,14 @@ def parse_policy(text: str) -> Policy:
 
 def format_policy(policy: Policy) -> str:
     """Write a policy as text that `parse_policy` reads back to the same one (pins aside)."""
-    lines = [f"log {log.vkey}" for log in policy.logs]
-    lines += [f"witness {name} {witness.vkey}" for name, witness in policy.witnesses]
-    for group in policy.groups:
-        lines.append(f"group {group.name} {group.threshold} {' '.join(group.members)}")
-    if policy.quorum != NO_QUORUM:
-        lines.append(f"quorum {policy.quorum}")
+    lines = tlog_lines(policy)
     for one in policy.authorities:
         lines += [f"tsa {one.name} {_certificate_text(link)}" for link in (one.certificate, *one.chain)]
     return "".join(line + "\n" for line in lines)
 
 
 def trust_key(policy: Policy, vkey: str, *, pinned: bool = False) -> Policy:
-    """Add a log's key (type 01) or a cosigner's key (type 04) to a policy.
+    """Add a log's key (type 01) or a cosigner's key (type 04 or 06) to a policy.
 
     Args:
         policy: What is trusted already.
@@ -156,15 +127,19 @@ def trust_key(policy: Policy, vkey: str, *, pinned: bool = False) -> Policy:
 
     Returns:
         The policy with the key; the same policy if it was in it. A witness is named after its
-        key, with the key id behind it when another witness has that name.
+        key, with the key id behind it when another witness has that name. An ML-DSA-44 key with
+        the name of a trusted log is that log's second key, and no witness.
 
     Raises:
         PolicyError: Neither kind of key.
     """
     try:
-        added = replace(policy, logs=_with_log(policy, NoteVerifier(vkey)))
+        key = parse_log_key(vkey)
     except MalformedError:
         added = _with_cosigner(policy, vkey)
+    else:
+        is_logs = not isinstance(key, SubtreeVerifier) or key.name in {log.name for log in policy.logs}
+        added = replace(policy, logs=with_log(policy.logs, key)) if is_logs else _with_cosigner(policy, vkey)
     return replace(added, pinned=added.pinned | {vkey}) if pinned else added
 
 
@@ -176,7 +151,7 @@ def merge_policies(one: Policy, other: Policy) -> Policy:
     """
     merged = one
     for log in other.logs:
-        merged = replace(merged, logs=_with_log(merged, log))
+        merged = replace(merged, logs=with_log(merged.logs, log))
     for name, witness in other.witnesses:
         if (name, witness.vkey) not in {(known, key.vkey) for known, key in merged.witnesses}:
             _require_new_name(merged, name)
@@ -188,63 +163,29 @@ def merge_policies(one: Policy, other: Policy) -> Policy:
     quorum = other.quorum if one.quorum == NO_QUORUM else one.quorum
     new = [authority for authority in other.authorities if authority not in merged.authorities]
     authorities = (*merged.authorities, *new)
-    return replace(merged, quorum=quorum, authorities=authorities, pinned=one.pinned | other.pinned)
+    urls = tuple(dict((*other.urls, *one.urls)).items())
+    return replace(merged, quorum=quorum, urls=urls, authorities=authorities, pinned=one.pinned | other.pinned)
 
 
-def _read_line(
-    read: Callable[[Policy, Sequence[str]], Policy],
-    policy: Policy,
-    words: Sequence[str],
-    number: int,
-) -> Policy:
+def _lines(text: str) -> list[tuple[int, list[str]]]:
     try:
-        return read(policy, words)
+        return policy_lines(text)
+    except MalformedError as error:
+        raise PolicyError(str(error)) from error
+
+
+def _read_line(policy: Policy, words: Sequence[str], number: int) -> Policy:
+    try:
+        return _read_authority(policy, words[1:]) if words[0] == _AUTHORITY else read_line(policy, words)
     except (MalformedError, ValueError, IndexError) as error:
         raise PolicyError(f"malformed line: {error}", f"line {number}") from error
     except PolicyError as error:
         raise PolicyError(error.reason, f"line {number}") from error
 
 
-def _read_log(policy: Policy, words: Sequence[str]) -> Policy:
-    _require_words(words, 1, 2)
-    return replace(policy, logs=_with_log(policy, NoteVerifier(words[0])))
-
-
-def _read_witness(policy: Policy, words: Sequence[str]) -> Policy:
-    _require_words(words, 2, 3)
-    _require_new_name(policy, words[0])
-    witness = CosignatureVerifier(words[1])
-    if any(known.vkey == witness.vkey for _, known in policy.witnesses):
-        raise PolicyError("the same witness key under two names")
-    return replace(policy, witnesses=(*policy.witnesses, (words[0], witness)))
-
-
-def _read_group(policy: Policy, words: Sequence[str]) -> Policy:
-    _require_words(words, _BEFORE_MEMBERS, MAX_LINES)
-    name, wanted, members = words[0], words[1], tuple(words[2:])
-    _require_new_name(policy, name)
-    known = {known for known, _ in policy.witnesses} | {group.name for group in policy.groups}
-    if len(set(members)) != len(members) or not known.issuperset(members):
-        raise PolicyError("a group of members that are repeated or not defined above it")
-    threshold = {"any": 1, "all": len(members)}.get(wanted)
-    if threshold is None:
-        threshold = int(wanted) if _COUNT.fullmatch(wanted) else 0
-    if not 1 <= threshold <= len(members):
-        raise PolicyError("a group takes any, all, or a number from 1 to its members")
-    return replace(policy, groups=(*policy.groups, Group(name, threshold, members)))
-
-
-def _read_quorum(policy: Policy, words: Sequence[str]) -> Policy:
-    _require_words(words, 1, 1)
-    known = {known for known, _ in policy.witnesses} | {group.name for group in policy.groups}
-    if words[0] not in known | _RESERVED:
-        raise PolicyError("a quorum that is not defined above it")
-    return replace(policy, quorum=words[0])
-
-
 def _read_authority(policy: Policy, words: Sequence[str]) -> Policy:
-    _require_words(words, 2, 2)
-    if _NAME.fullmatch(words[0]) is None:
+    require_words(words, 2, 2)
+    if len(words[0]) > _MAX_AUTHORITY_CHARS or "#" in words[0]:
         raise PolicyError("a name of more than 128 characters or with a number sign")
     certificate = x509.load_der_x509_certificate(decode_base64(words[1]))
     last = policy.authorities[-1] if policy.authorities else None
@@ -262,43 +203,24 @@ def _require_names(certificate: x509.Certificate) -> None:
     _ = (certificate.issuer, certificate.subject)
 
 
-_LINES: Final[dict[str, Callable[[Policy, Sequence[str]], Policy]]] = {
-    "log": _read_log,
-    "witness": _read_witness,
-    "group": _read_group,
-    "quorum": _read_quorum,
-    "tsa": _read_authority,
-}
-
-
-def _with_log(policy: Policy, log: NoteVerifier) -> tuple[NoteVerifier, ...]:
-    known = {known.vkey for known in policy.logs}
-    return policy.logs if log.vkey in known else (*policy.logs, log)
-
-
 def _with_cosigner(policy: Policy, vkey: str) -> Policy:
     try:
-        witness = CosignatureVerifier(vkey)
+        witness = parse_cosigner_key(vkey)
     except MalformedError as error:
-        raise PolicyError("neither a log's key (type 01) nor a cosigner's (type 04)") from error
+        raise PolicyError("neither a log's key (type 01) nor a cosigner's (type 04 or 06)") from error
     if any(known.vkey == vkey for _, known in policy.witnesses):
         return policy
-    taken = {name for name, _ in policy.witnesses} | {group.name for group in policy.groups}
-    plain = witness.name if witness.name not in taken | _RESERVED else None
+    plain = witness.name if witness.name not in policy.names else None
     name = plain or f"{witness.name}-{witness.key_id.hex()}"
     _require_new_name(policy, name)
     return replace(policy, witnesses=(*policy.witnesses, (name, witness)))
 
 
-def _require_words(words: Sequence[str], least: int, most: int) -> None:
-    if not least <= len(words) <= most:
-        raise PolicyError(f"{len(words)} words where {least} to {most} are due")
-
-
 def _require_new_name(policy: Policy, name: str) -> None:
-    taken = {known for known, _ in policy.witnesses} | {group.name for group in policy.groups}
-    if _NAME.fullmatch(name) is None or name in taken | _RESERVED:
-        raise PolicyError(f"the name {name[:40]!r} cannot be used, or is used twice")
+    try:
+        require_new_name(policy, name)
+    except MalformedError as error:
+        raise PolicyError(str(error)) from error
 
 
 def _certificate_text(certificate: x509.Certificate) -> str:

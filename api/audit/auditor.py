@@ -18,8 +18,9 @@ from typing import Final, Protocol
 
 from anchoring.checkpoint import Checkpoint, verify_checkpoint
 from anchoring.error import AnchoringError, CorruptionError
-from anchoring.note import NoteVerifier, parse_note
+from anchoring.note import parse_note
 from anchoring.reader import LogReader
+from anchoring.tlog_policy import LogKey
 from anchoring.tree import verify_consistency
 from api.audit.fold import AuditFold
 from api.audit.report import AuditReport, Finding
@@ -56,7 +57,7 @@ class CheckpointMemory(Protocol):
 class TrustedLog:
     """The log's key, and a sentence that says where it came from."""
 
-    verifier: NoteVerifier
+    verifier: LogKey
     trust: str
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from anchoring.cosignature import Cosigner
 from anchoring.note import NoteSigner
+from anchoring.tlog_policy import MAX_LINES
 from tests.verifier.small_log import SmallLog, authority, private_key
 from verifier import Policy, PolicyError, format_policy, merge_policies, parse_policy, trust_key
-from verifier.policy import MAX_LINES
 
 LOG = NoteSigner("a.example/log", private_key("a")).vkey
 LOG_2 = NoteSigner("b.example/log", private_key("b")).vkey

@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from anchoring.checkpoint import Checkpoint, parse_checkpoint
 from anchoring.cosignature import CosignatureVerifier
+from anchoring.cosigner_key import CosignerKey
 from anchoring.error import AnchoringError, MalformedError, SignatureError
 from anchoring.note import Note, NoteSignature, parse_note, parse_signature_line
 from anchoring.rfc3161 import verify_rfc3161
+from anchoring.subtree_cosignature import SubtreeVerifier
 from anchoring.tree import leaf_hash, verify_consistency, verify_inclusion
 from verifier.checks.log import ENTRIES, KNOWN, TrustedCheckpoint, trust_note
 from verifier.checks.time import cosigned_at
@@ -109,10 +112,7 @@ def _prove_place(anchor: Anchor, evidence: Evidence, trusted: TrustedCheckpoint,
     Raises:
         AnchoringError: It is not of this log, lacks the credential, or is no prefix of it.
     """
-    anchored = trust_note(anchor.checkpoint.encode(), policy)
-    if anchored is None or anchored.checkpoint.origin != trusted.checkpoint.origin:
-        raise SignatureError("an anchored checkpoint that is not signed by this log")
-    first, old, new = evidence.entries[0], anchored.checkpoint, trusted.checkpoint
+    first, old, new = evidence.entries[0], _anchored_checkpoint(anchor, trusted, policy), trusted.checkpoint
     if anchor.index != first.index:
         raise MalformedError("an anchor that is not about the credential's first entry")
     verify_inclusion(
@@ -132,6 +132,27 @@ def _prove_place(anchor: Anchor, evidence: Evidence, trusted: TrustedCheckpoint,
     return old.size
 
 
+def _anchored_checkpoint(anchor: Anchor, trusted: TrustedCheckpoint, policy: Policy) -> Checkpoint:
+    """Read the checkpoint that was anchored, which the log has signed.
+
+    Anchored notes carry the log's Ed25519 signature alone. Who trusts the log by its ML-DSA-44 key takes
+    them without it: that they are a state of this log is what the consistency proof shows.
+
+    Raises:
+        AnchoringError: It is not a checkpoint of this log.
+    """
+    anchored = trust_note(anchor.checkpoint.encode(), policy)
+    if anchored is not None:
+        found = anchored.checkpoint
+    elif isinstance(trusted.log, SubtreeVerifier):
+        found = parse_checkpoint(parse_note(anchor.checkpoint.encode()).text)
+    else:
+        raise SignatureError("an anchored checkpoint that is not signed by this log")
+    if found.origin != trusted.checkpoint.origin:
+        raise SignatureError("an anchored checkpoint of another log")
+    return found
+
+
 def _require_newest(anchored_size: int | None, sizes: list[int]) -> None:
     if anchored_size != max(sizes, default=None):
         raise MalformedError(f"anchored_size {anchored_size} is not that of the newest anchor")
@@ -143,7 +164,7 @@ def _require_good_lines(anchors: Sequence[Anchor], policy: Policy, operator: Cos
     Raises:
         SignatureError: One was altered.
     """
-    keys = [key for _, key in policy.witnesses] + ([] if operator is None else [operator])
+    keys: list[CosignerKey] = [key for _, key in policy.witnesses] + ([] if operator is None else [operator])
     for anchor in anchors:
         note = parse_note(anchor.checkpoint.encode())
         for key in keys:
@@ -199,7 +220,10 @@ def _verify_token(token: bytes, message: bytes, authority: Authority) -> datetim
 def _cosigned_at(anchor: Anchor, policy: Policy) -> datetime | None:
     line = _read_line(anchor.token)
     note = Note(parse_note(anchor.checkpoint.encode()).text, (line,))
+    origin = parse_checkpoint(note.text).origin
     for name, key in policy.witnesses:
+        if key.name == origin:  # the log's own key is no witness
+            continue
         time = cosigned_at(note, key)
         if time is not None and anchor.name not in {name, key.name}:
             raise _MisnamedError(f"{anchor.name} is {name} in the policy")

@@ -19,6 +19,8 @@ from anchoring.entry import Entry, parse_entry
 from anchoring.error import AnchoringError, MalformedError, SignatureError
 from anchoring.note import Note, NoteVerifier, parse_note
 from anchoring.state import StateCommitment, parse_state_commitment
+from anchoring.subtree_cosignature import SubtreeVerifier
+from anchoring.tlog_policy import LogKey
 from anchoring.tree import leaf_hash, verify_inclusion
 from verifier.evidence import Evidence, ProvedEntry
 from verifier.policy import Policy
@@ -38,7 +40,7 @@ class TrustedCheckpoint:
 
     note: Note
     checkpoint: Checkpoint
-    log: NoteVerifier
+    log: LogKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def trust_note(note: bytes, policy: Policy) -> TrustedCheckpoint | None:
     return None
 
 
-def signed_by(note: Note, log: NoteVerifier) -> bool:
+def signed_by(note: Note, log: LogKey) -> bool:
     """Tell whether a log key signed a note.
 
     Raises:
@@ -101,7 +103,7 @@ def judge_checkpoint(evidence: Evidence, policy: Policy) -> tuple[Check, Trusted
     if trusted is None:
         detail = f"the file names {evidence.log.origin}; the policy has {len(policy.logs)} log keys"
         return unknown(KNOWN, "unknown_log", detail=detail, looked_at=place), None
-    if (evidence.log.origin, evidence.log.vkey) != (trusted.log.name, trusted.log.vkey):
+    if evidence.log.origin != trusted.log.name or not _is_signed_as_named(evidence, trusted):
         return failed(KNOWN, "log_misnamed", detail=evidence.log.origin, looked_at=place), None
     case = "log_pinned" if trusted.log.vkey in policy.pinned else "log_known"
     checkpoint = trusted.checkpoint
@@ -161,7 +163,23 @@ def indexes_rise(entries: Sequence[ProvedEntry]) -> bool:
     return all(one < two for one, two in pairwise(indexes))
 
 
-def _verifies(log: NoteVerifier, text: str, blob: bytes) -> bool:
+def _is_signed_as_named(evidence: Evidence, trusted: TrustedCheckpoint) -> bool:
+    """Tell whether the key that the file names signed the checkpoint.
+
+    Files name the log's Ed25519 key. Who trusts the log by its ML-DSA-44 key alone need not believe
+    the other, but a file that names one that is not on its own checkpoint contradicts itself.
+    """
+    if evidence.log.vkey == trusted.log.vkey:
+        return True
+    if not isinstance(trusted.log, SubtreeVerifier):
+        return False
+    try:
+        return signed_by(trusted.note, NoteVerifier(evidence.log.vkey))
+    except AnchoringError:
+        return False
+
+
+def _verifies(log: LogKey, text: str, blob: bytes) -> bool:
     try:
         log.verify_signature(text, blob)
     except SignatureError:

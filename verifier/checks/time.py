@@ -19,11 +19,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from anchoring.cosignature import CosignatureVerifier
+from anchoring.cosigner_key import CosignerKey
 from anchoring.error import SignatureError
 from anchoring.note import Note
 from anchoring.state import StateCommitment
+from anchoring.subtree_cosignature import SubtreeVerifier
+from anchoring.tlog_policy import NO_QUORUM
 from verifier.checks.log import KNOWN, STATE, TrustedCheckpoint
-from verifier.policy import NO_QUORUM, Policy
+from verifier.policy import Policy
 from verifier.report import Check, Mode, failed, not_judged, passed, skipped, unknown
 from verifier.wire import format_instant
 
@@ -99,8 +102,8 @@ def judge_cosignatures(
     if trusted is None or state is None:
         return not_judged(COSIGNATURES, KNOWN if trusted is None else STATE), None
     try:
-        times = {name: cosigned_at(trusted.note, key) for name, key in policy.witnesses}
-        operator = cosigned_at(trusted.note, CosignatureVerifier(state.cosigner))
+        times = {name: cosigned_at(trusted.note, key) for name, key in independent_witnesses(trusted, policy)}
+        operator = _operator_at(trusted, state)
     except SignatureError as error:
         return failed(COSIGNATURES, "cosignature_wrong", detail=str(error), looked_at=_PLACE), None
     witnesses = {name: time for name, time in times.items() if time is not None}
@@ -115,7 +118,28 @@ def judge_cosignatures(
     return passed(COSIGNATURES, "cosigned", count=count, detail=detail, looked_at=_PLACE), found
 
 
-def cosigned_at(note: Note, key: CosignatureVerifier) -> datetime | None:
+def independent_witnesses(trusted: TrustedCheckpoint, policy: Policy) -> list[tuple[str, CosignerKey]]:
+    """Return the policy's witnesses, without any key of the log's own: its name is the origin."""
+    return [(name, key) for name, key in policy.witnesses if key.name != trusted.checkpoint.origin]
+
+
+def _operator_at(trusted: TrustedCheckpoint, state: StateCommitment) -> datetime | None:
+    """Return when the operator said last that this was its newest state.
+
+    A log that is trusted by its ML-DSA-44 key says so with that key, in the signature itself; a time
+    of 1970 says nothing.
+
+    Raises:
+        SignatureError: A line of the operator's is wrong.
+    """
+    cosigned = cosigned_at(trusted.note, CosignatureVerifier(state.cosigner))
+    if not isinstance(trusted.log, SubtreeVerifier):
+        return cosigned
+    signed = trusted.log.verify(trusted.note)
+    return signed if signed.timestamp() > 0 else None
+
+
+def cosigned_at(note: Note, key: CosignerKey) -> datetime | None:
     """Return the newest time a key cosigned a note at; None if it did not.
 
     Raises:
@@ -176,7 +200,7 @@ def _age(instant: datetime, asked: Asked) -> str:
     return f"cosigned {format_instant(instant)}, {age:.0f} s before now; age limit {limit}"
 
 
-def _verifies(key: CosignatureVerifier, text: str, blob: bytes) -> bool:
+def _verifies(key: CosignerKey, text: str, blob: bytes) -> bool:
     try:
         key.verify_signature(text, blob)
     except SignatureError:
