@@ -7,6 +7,7 @@ AnchoringError
 ├── SignatureError        a note, cosignature or time-stamp token does not verify
 ├── CorruptionError       our own stored bytes contradict each other: stop, run fsck
 ├── ConflictError         somebody else moved the log, or holds its lock
+├── ClockError            the clock is behind a cosignature that was given already
 └── AnchorError           a time anchor gave no usable proof; try again later
 """
 
@@ -37,6 +38,10 @@ class CorruptionError(AnchoringError):
 
 class ConflictError(AnchoringError):
     """Another writer moved the log, or holds the lock that makes one the only writer."""
+
+
+class ClockError(AnchoringError):
+    """The clock has jumped back behind a cosignature; none is given until it has caught up."""
 
 
 class AnchorError(AnchoringError):

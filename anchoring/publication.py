@@ -7,8 +7,8 @@ yet, and the bundles still staged; the next start writes the same bytes again an
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from anchoring.cosignature import Cosigner
-from anchoring.error import CorruptionError, MalformedError
+from anchoring.cosignature import CosignatureVerifier, Cosigner
+from anchoring.error import CorruptionError, MalformedError, SignatureError
 from anchoring.note import format_note, parse_note
 from anchoring.right_edge import RightEdge
 from anchoring.storage import CheckpointStore, Staged, TileStore
@@ -115,6 +115,26 @@ def publish_checkpoint(tiles: TileStore, note: bytes, cosigner: Cosigner, at: da
     if at is not None:
         lines.append(cosigner.cosign(text, at))
     tiles.replace(CHECKPOINT_PATH, format_note(text, lines))
+
+
+def is_public(tiles: TileStore, note: bytes) -> bool:
+    """Tell whether the public checkpoint is the one in a signed note, whoever else has signed it."""
+    public = tiles.read(CHECKPOINT_PATH)
+    return public is not None and parse_note(public).text == parse_note(note).text
+
+
+def cosigned_at(tiles: TileStore, operator: str) -> datetime | None:
+    """Return when the public checkpoint was cosigned by the operator, to the second; None if it was not.
+
+    Args:
+        tiles: Where the public checkpoint is.
+        operator: vkey of the operator's heartbeat key.
+    """
+    note = tiles.read(CHECKPOINT_PATH)
+    try:
+        return None if note is None else CosignatureVerifier(operator).verify(parse_note(note))
+    except (MalformedError, SignatureError):
+        return None
 
 
 def collect_garbage(tiles: TileStore, store: CheckpointStore, now: datetime, grace: timedelta) -> int:

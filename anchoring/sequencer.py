@@ -25,11 +25,13 @@ from typing import Final
 from anchoring.batch import Batch, build_batch, read_feed
 from anchoring.checkpoint import Checkpoint, parse_checkpoint, verify_checkpoint
 from anchoring.cosignature import Cosigner
-from anchoring.error import ConflictError, CorruptionError
+from anchoring.error import ClockError, ConflictError, CorruptionError
 from anchoring.feed import EntryFeed, StateCommitter
 from anchoring.note import NoteSigner, NoteVerifier, format_note, parse_note
 from anchoring.publication import (
     collect_garbage,
+    cosigned_at,
+    is_public,
     publish_checkpoint,
     replaced_partials,
     stage_entries,
@@ -106,6 +108,7 @@ class Sequencer:
         self._lock = threading.Lock()
         self._tail: LogTail | None = None  # None: unknown, recover first
         self._prepared: Batch | None = None  # a step the committer has taken in already
+        self._cosigned_at: datetime | None = None  # None: not known yet, or never
         self._attempted: Published | None = None  # what it would make of the log, once signed
 
     def recover(self) -> Checkpoint | None:
@@ -156,6 +159,7 @@ class Sequencer:
 
         Raises:
             ConflictError: Another sequencer moved the log.
+            ClockError: The clock is behind the newest cosignature; the log goes on without new ones.
             Also what `recover` raises, if an earlier call failed.
         """
         with self._lock:
@@ -163,10 +167,15 @@ class Sequencer:
             now = self._clock()  # before asking, so that the answer is no older than the claim
             if tail.published is None or self._behind(now):
                 return None
+            if self._clock_is_back(now):
+                raise ClockError(
+                    f"the clock says {now:%Y-%m-%d %H:%M:%S}, and a cosignature was given at "
+                    f"{self._cosigned_at:%Y-%m-%d %H:%M:%S}: set the clock right; until then answers grow old"
+                )
             if self._store.load() != tail.published:
                 self._tail = None
                 raise ConflictError("another sequencer moved the log")
-            publish_checkpoint(self._tiles, tail.published.note, self._keys.operator, now)
+            self._cosign(tail.published.note, now)
             return now
 
     def _recover(self) -> LogTail:
@@ -252,8 +261,21 @@ class Sequencer:
     def _publish(self, published: Published) -> None:
         """Make a checkpoint public; cosigned, unless older commits still wait behind it."""
         now = self._clock()
-        at = None if self._behind(now) else now
-        publish_checkpoint(self._tiles, published.note, self._keys.operator, at)
+        if not self._clock_is_back(now):
+            self._cosign(published.note, None if self._behind(now) else now)
+        elif not is_public(self._tiles, published.note):  # if it is, it keeps its cosignature
+            self._cosign(published.note, None)
+
+    def _cosign(self, note: bytes, at: datetime | None) -> None:
+        publish_checkpoint(self._tiles, note, self._keys.operator, at)
+        if at is not None:
+            self._cosigned_at = at
+
+    def _clock_is_back(self, now: datetime) -> bool:
+        """Tell whether a cosignature at `now` would be older than one that was given before."""
+        if self._cosigned_at is None:
+            self._cosigned_at = cosigned_at(self._tiles, self._keys.operator.vkey)
+        return self._cosigned_at is not None and now < self._cosigned_at
 
     def _behind(self, now: datetime) -> bool:
         oldest = self._oldest_unpublished_at()

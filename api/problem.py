@@ -219,6 +219,15 @@ PROBLEMS: Final = (
         (api_error.NotReadyError,),
     ),
     ProblemKind(
+        "clock-behind",
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Clock set back",
+        "The ledger's clock is behind what it has recorded, so it records nothing until the clock is set right. "
+        "Send the request again, with the same idempotency key, after as many seconds as `Retry-After` says.",
+        (ledger_error.ClockError,),
+        headers={"Retry-After": "30"},
+    ),
+    ProblemKind(
         "storage-unavailable",
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Storage unavailable",

@@ -27,6 +27,7 @@ from ledger.event import DomainEvent, EventMapper
 from ledger.event_catalogue import make_mapper
 from ledger.institution import Institution
 from ledger.key_ring import RandomBytes
+from ledger.steady_clock import SteadyClock
 from ledger.store import Commit, LedgerFactory, LedgerRecorder, Write
 from ledger.submission import Submission, submission_digest, submission_id
 from ledger.vault import Vault
@@ -70,6 +71,12 @@ class Outcome(msgspec.Struct, frozen=True):
     repeated: bool
 
 
+class _Recorded(msgspec.Struct):
+    """The one member of an event that its age is read from."""
+
+    recorded_at: datetime
+
+
 class Ledger(Application[UUID]):
     """Reads and writes the event store.
 
@@ -90,6 +97,7 @@ class Ledger(Application[UUID]):
         self.random = random
         super().__init__({"AGGREGATE_CACHE_MAXSIZE": CACHED_AGGREGATES, "DEEPCOPY_FROM_AGGREGATE_CACHE": "n"})
         self._writer = GroupWriter(self.store, on_commit)
+        self._recording_clock = SteadyClock(self.now, self._newest_recorded_at)
 
     def construct_env(self, name: str, env: Mapping[str, str] | None = None) -> Environment:
         """Settings of the library: ours alone, never the process's environment."""
@@ -161,12 +169,13 @@ class Ledger(Application[UUID]):
         Raises:
             IdempotencyError: The same key came with another body.
             ConflictError: Others were faster :data:`MAX_ATTEMPTS` times.
+            ClockError: The clock is behind what was recorded.
             LedgerError: Whatever *decide* raises.
         """
         for attempt in range(1, MAX_ATTEMPTS + 1):
             if request is not None and (repeated := self._repeated(vault, request)) is not None:
                 return repeated
-            now = self.now()
+            now = self._recording_clock()
             decision = decide(now)
             try:
                 return self._commit(vault, request, decision, now)
@@ -185,6 +194,7 @@ class Ledger(Application[UUID]):
         stored = [self.mapper.to_stored_event(event) for event in events]
         unchanged = [(aggregate.id, aggregate.version) for aggregate in decision.unchanged]
         positions = self._writer.write(Commit(stored, writes, unchanged))
+        self._recording_clock.recorded(now)
         return Outcome(decision.answer, positions[-1] if positions else 0, repeated=False)
 
     def _repeated(self, vault: Vault, request: Request) -> Outcome | None:
@@ -196,6 +206,10 @@ class Ledger(Application[UUID]):
             return None
         submission.require_same(submission_digest(secret, request.body))
         return Outcome(msgspec.json.decode(vault.answer(identity)), 0, repeated=True)
+
+    def _newest_recorded_at(self) -> datetime | None:
+        newest = self.read(max(self.newest() - 1, 0), 1)
+        return msgspec.json.decode(newest[0].state, type=_Recorded).recorded_at if newest else None
 
     def read(self, after: int, limit: int) -> Sequence[Notification]:
         """Stored events of every aggregate in order of position, those with a position above *after*."""

@@ -15,6 +15,7 @@
     │   ├── AuthenticationError      the key is unknown, revoked or expired
     │   └── ForbiddenError           the key is good, but not for this
     ├── CorruptionError              stored bytes are not what was written
+    ├── ClockError                   the clock is behind what was recorded already
     ├── StorageError                 the database could not record or read (disk full, lock held, file gone)
     └── KeyEncryptionError           no key-encryption key opens this
 """
@@ -85,6 +86,10 @@ class ForbiddenError(AccessError):
 
 class CorruptionError(LedgerError):
     """Stored bytes are not what the ledger wrote."""
+
+
+class ClockError(LedgerError):
+    """The clock has jumped back behind what was recorded; nothing was recorded, and it may be tried again."""
 
 
 class StorageError(LedgerError):

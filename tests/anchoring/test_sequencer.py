@@ -1,7 +1,7 @@
 """The sequencer on a healthy day, and what it refuses."""
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from anchoring.checkpoint import Checkpoint, parse_checkpoint, verify_checkpoint
 from anchoring.cosignature import CosignatureVerifier
 from anchoring.entry import parse_entry
 from anchoring.error import (
+    ClockError,
     ConflictError,
     CorruptionError,
     MalformedError,
@@ -167,6 +168,37 @@ def test_heartbeat_waits_when_a_commit_is_unpublished_too_long(log: Log, age: in
     log.oldest = lambda: waiting_since
     assert (sequencer.heartbeat() is not None) is given
     assert cosigned_at(log) == (100 if given else 0)
+
+
+def cosigned(log: Log) -> datetime | None:
+    note = log.tiles.read(CHECKPOINT_PATH)
+    assert note is not None
+    try:
+        return CosignatureVerifier(log.keys.operator.vkey).verify(parse_note(note))
+    except SignatureError:
+        return None
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_no_cosignature_is_older_than_one_before_when_the_clock_jumps_back(log: Log, *, restarted: bool) -> None:
+    sequencer = log.start()
+    log.feed.add(3)
+    sequencer.sequence()
+    given = cosigned(log)
+    assert given is not None
+    log.clock.advance(-3600)
+    if restarted:
+        sequencer = log.start()
+        sequencer.recover()
+    with pytest.raises(ClockError, match="set the clock right"):
+        sequencer.heartbeat()
+    assert cosigned(log) == given
+    log.feed.add(2)
+    assert sequencer.sequence() is not None  # the log goes on, and nobody vouches for a wrong time
+    assert cosigned(log) is None
+    log.clock.advance(3601)
+    assert sequencer.heartbeat() == log.clock.now
+    assert cosigned(log) == given + timedelta(seconds=1)
 
 
 def test_heartbeat_gives_nothing_when_the_log_is_empty(log: Log) -> None:
