@@ -8,13 +8,14 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 from structlog.typing import FilteringBoundLogger
 
 from api.access_log import AccessLogMiddleware
 from api.anchor_setup import own_policy
 from api.demo.closing import read_summary, show_command
+from api.demo.sentence import RUSSIAN
 from api.head import HeadMiddleware
 from api.health import ReadyCheck, clock_check, database_check, disk_check, health_router, limit_check
 from api.log_route import log_router
@@ -26,6 +27,7 @@ from api.page.view import Sample
 from api.problem import ProblemWriter
 from api.problem_handler import UnexpectedErrorMiddleware, install_problem_handlers
 from api.problem_route import problem_router
+from api.query import refuse_repeated
 from api.rate_limit import RateLimiter, RateLimitMiddleware
 from api.route import (
     achievement,
@@ -60,8 +62,10 @@ def make_app(node: Node, runtime: Runtime, clock: Clock, log: FilteringBoundLogg
         title="Cairn",
         version=version(DISTRIBUTION),
         description=DESCRIPTION,
+        openapi_url=None,  # `install_openapi` serves it
         docs_url=None,
         redoc_url=None,
+        dependencies=[Depends(refuse_repeated)],
         redirect_slashes=False,  # a redirect would repeat whatever `Host` the client sent
     )
     renderer = PageRenderer(identity.base_url, demonstration=identity.demonstration)
@@ -156,7 +160,7 @@ def _samples(node: Node) -> Callable[[], tuple[Sample, ...]]:
     awards = (read_summary(data) or []) if identity.demonstration else []
     samples = tuple(
         Sample(
-            what={"en": award.sentence, "ru": award.sentence},
+            what={"en": award.sentence, "ru": RUSSIAN.get(award.state, award.sentence)},
             credential=award.credential,
             verdict=award.verdict,
             command=show_command(award, data, identity.base_url),

@@ -22,7 +22,7 @@ def parse_instant(text: str | None, name: str) -> datetime | None:
     Raises:
         InvalidRequestError: It is neither.
     """
-    if text is None or not text:
+    if text is None:
         return None
     candidate = f"{text}T00:00:00Z" if len(text) == DAY else text.replace(" ", "+")
     try:

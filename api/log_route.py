@@ -22,7 +22,7 @@ from starlette.types import Scope
 from anchoring.error import MalformedError
 from anchoring.tile import parse_path
 from api.error import UnknownResourceError
-from api.media_type import accepts_gzip, header
+from api.media_type import accepts_gzip, has_bytes
 
 TILE_CACHE: Final = "public, max-age=604800, immutable"
 NO_STORE: Final = "no-store"
@@ -104,21 +104,13 @@ def _tile_answer(scope: Scope, name: str, body: bytes) -> Response:
             headers["Content-Encoding"] = "gzip"
             etag += "-gzip"
     headers["ETag"] = f'"{etag}"'
-    if _is_known(header(scope, "if-none-match"), etag):
+    if has_bytes(scope, f'"{etag}"'):
         kept = {name: headers[name] for name in ("Cache-Control", "ETag")}
         kept |= {"Vary": headers["Vary"]} if "Vary" in headers else {}
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers={**ANY_ORIGIN, **kept})
     if "Content-Encoding" in headers:
         body = gzip.compress(body, GZIP_LEVEL, mtime=0)
     return _answer(scope, body, headers)
-
-
-def _is_known(if_none_match: str | None, etag: str) -> bool:
-    """Whether the client has these bytes. Source: RFC 9110 section 13.1.2 (weak comparison)."""
-    if if_none_match is None:
-        return False
-    tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return "*" in tags or f'"{etag}"' in tags
 
 
 def _answer(scope: Scope, body: bytes, headers: dict[str, str]) -> Response:

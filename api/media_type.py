@@ -1,6 +1,6 @@
-"""What the header fields about formats say: `Accept`, `Accept-Encoding`, `Content-Type`.
+"""What the header fields about formats say: `Accept`, `Accept-Encoding`, `Content-Type`, `If-None-Match`.
 
-Source: RFC 9110 sections 8.3.1 (media type), 12.4.2 (quality values), 12.5.1, 12.5.3.
+Source: RFC 9110 sections 8.3.1 (media type), 12.4.2 (quality values), 12.5.1, 12.5.3, 13.1.2.
 """
 
 from __future__ import annotations
@@ -34,6 +34,15 @@ def accepts_gzip(scope: Scope) -> bool:
     """Whether the client takes a gzip-coded body. Without the header field, it does not."""
     qualities = weighted_values(header(scope, "accept-encoding") or "")
     return qualities.get("gzip", qualities.get("*", 0.0)) > 0.0
+
+
+def has_bytes(scope: Scope, etag: str) -> bool:
+    """Whether the client says that it has the answer with this entity tag, given in its quotes.
+
+    Source: RFC 9110 section 13.1.2 (If-None-Match, weak comparison).
+    """
+    tags = [tag.strip().removeprefix("W/") for tag in (header(scope, "if-none-match") or "").split(",")]
+    return "*" in tags or etag.removeprefix("W/") in tags
 
 
 def weighted_values(field: str) -> dict[str, float]:

@@ -1,15 +1,29 @@
-"""OpenAPI of request bodies: schemas derived from the very structs that the routes convert bodies to."""
+"""OpenAPI: bodies from the very structs that routes convert them to, answers from examples that tests check."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 
+from api.answer import ANSWERS, ID
 from api.schema import REQUEST_SHAPES
+from ledger.achievement import CODE
 
+_INSTANT = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2}))?$"
+PARAMETERS = {
+    "id": ("^[0-9a-v]{36}$", ID),
+    "at": (_INSTANT, "2026-01-31T12:00:00Z"),
+    "known_at": (_INSTANT, "2026-01-31"),
+    "slug": ("^[a-z0-9-]{1,63}$", "riverside"),
+    "code": (f"^{CODE.pattern}$", "DATA-101"),
+    "Idempotency-Key": (r"^[\x21-\x7e]{1,255}$", "4f0c3d52-7a0e-4b0e-9a37-0a3a6f7c9a11"),
+}
+"""Form and example of parameters that several routes have, by name."""
+DESCRIPTION_PATH = "/openapi.json"
+DESCRIPTION_CACHE = {"Cache-Control": "public, max-age=300"}
 REF = "#/components/schemas/{name}"
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -38,7 +52,7 @@ PUBLIC_BODY: dict[str, Any] = {
         "content": {
             "application/json": {
                 "schema": {"type": "object"},
-                "example": {"format": "cairn/bundle/v1", "document": {}, "salt": "", "evidence": None},
+                "example": {"@context": ["https://www.w3.org/ns/credentials/v2"], "type": ["VerifiableCredential"]},
             }
         },
     }
@@ -102,11 +116,40 @@ def install_openapi(app: FastAPI) -> None:
             parts = schema.setdefault("components", {})
             parts.setdefault("schemas", {}).update({**components, "Problem": PROBLEM_SCHEMA})
             parts["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+            _describe_answers(schema)
             _describe_problems(schema)
             app.openapi_schema = schema
         return app.openapi_schema
 
     app.openapi = describe  # type: ignore[method-assign]  # FastAPI's documented way to extend the schema
+
+    def description() -> Response:
+        return Response(msgspec.json.encode(app.openapi()), headers=DESCRIPTION_CACHE, media_type="application/json")
+
+    # Not the framework's own route: that one has no name in logs and metrics.
+    app.add_api_route(DESCRIPTION_PATH, description, methods=["GET"], include_in_schema=False)
+
+
+def _describe_answers(schema: dict[str, Any]) -> None:
+    """Say of every operation what it answers when all is well."""
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            answer = ANSWERS.get(f"{method} {path}")
+            status = next(code for code in operation["responses"] if code.startswith("2"))
+            if answer is not None:
+                operation["responses"][status] = {"description": "As asked.", "content": answer.described()}
+            operation["parameters"] = [_bounded(parameter) for parameter in operation.get("parameters", [])]
+
+
+def _bounded(parameter: dict[str, Any]) -> dict[str, Any]:
+    """Add what is known of a parameter by its name: its form, and a value that fits."""
+    known = PARAMETERS.get(parameter["name"])
+    if known is None:
+        return parameter
+    pattern, example = known
+    schema = {key: value for key, value in parameter["schema"].items() if key != "anyOf"}
+    bounded = {**schema, "type": "string", "pattern": pattern}
+    return {**parameter, "schema": bounded, "example": parameter.get("example", example)}
 
 
 def _describe_problems(schema: dict[str, Any]) -> None:

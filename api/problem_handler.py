@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import PurePath
 from typing import Final, Protocol
 
@@ -12,11 +13,13 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.error import ApiError, FieldError
 from api.problem import Problem, ProblemWriter, kind_named, kind_of_status, problem_of
 from api.request_id import assign_request_id
+from api.route_template import METHODS
 from ledger.error import LedgerError
 from verifier.error import VerifierError
 
@@ -43,7 +46,12 @@ def install_problem_handlers(app: FastAPI, writer: ProblemWriter) -> None:
     def refused(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
-        return writer.response(problem_of_refusal(error), request.scope)
+        if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
+            return writer.response(problem_of_refusal(error), request.scope)
+        allow = {"Allow": ", ".join(allowed_methods(app, request.scope))}
+        if request.method == "OPTIONS":
+            return Response(status_code=HTTPStatus.NO_CONTENT, headers=allow)
+        return writer.response(problem_of_refusal(HTTPException(error.status_code, headers=allow)), request.scope)
 
     def invalid(request: Request, error: Exception) -> Response:
         if not isinstance(error, RequestValidationError):
@@ -55,6 +63,22 @@ def install_problem_handlers(app: FastAPI, writer: ProblemWriter) -> None:
     app.add_exception_handler(VerifierError, known)
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, invalid)
+
+
+def allowed_methods(app: FastAPI, scope: Scope) -> list[str]:
+    """Return every method that some route takes at the path of *scope*, in alphabetical order.
+
+    The framework names those of the first route alone, though one path may have several.
+
+    Source: RFC 9110 section 10.2.1 (Allow), section 9.3.7 (OPTIONS).
+    """
+    found = {method for method in METHODS if _takes(app, {**scope, "method": method})}
+    # HEAD is answered wherever GET is: see `api.head`.
+    return sorted(found | {"OPTIONS"} | ({"HEAD"} if "GET" in found else set()))
+
+
+def _takes(app: FastAPI, scope: Scope) -> bool:
+    return any(route.matches(scope)[0] is Match.FULL for route in app.routes)
 
 
 def problem_of_refusal(error: HTTPException) -> Problem:
@@ -81,7 +105,7 @@ def _field_error(location: tuple[int | str, ...], code: str, message: str) -> Fi
     if location[:1] == ("body",):
         path = () if code == "json_invalid" else location[1:]
         return FieldError(detail, json_pointer(path))
-    return FieldError(detail, parameter="/".join(str(part) for part in location))
+    return FieldError(detail, parameter=str(location[-1]))
 
 
 def json_pointer(path: tuple[int | str, ...]) -> str:

@@ -113,7 +113,7 @@ def _check_length(announced: str, max_bytes: int) -> None:
     if _LENGTH.fullmatch(announced) is None:
         raise InvalidRequestError(
             "Content-Length must be one decimal number.",
-            errors=(FieldError("Not one decimal number.", parameter="header/content-length"),),
+            errors=(FieldError("Not one decimal number.", parameter="Content-Length"),),
         )
     if len(announced) > MAX_LENGTH_DIGITS or int(announced) > max_bytes:
         raise _too_large(max_bytes)

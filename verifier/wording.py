@@ -84,7 +84,8 @@ def say(reason: str, values: Mapping[str, object]) -> Text:
     sentence = SENTENCES[reason]
     return Text(
         sentence.en.format_map({name: _show(value, "en") for name, value in values.items()}),
-        sentence.ru.format_map({name: _show(value, "ru") for name, value in values.items()}),
+        # The abbreviation of «year» ends in a full stop; at the end of a sentence one is enough.
+        sentence.ru.format_map({name: _show(value, "ru") for name, value in values.items()}).replace("г..", "г."),
     )
 
 

@@ -130,13 +130,9 @@ def _read(file: str) -> bytes:
 
 def _instant(text: str | None) -> datetime | None:
     try:
-        instant = parse_instant(text, "--at")
+        return parse_instant(text, "--at")
     except InvalidRequestError as error:
         raise ValueError(error.detail) from error
-    if text is not None and instant is None:
-        message = "--at is empty; leave it out to ask about the file's own instant"
-        raise ValueError(message)
-    return instant
 
 
 def _malformed(terminal: Terminal, error: InputError) -> NoReturn:

@@ -8,6 +8,7 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any, Final
 
+import orjson
 import segno
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -166,11 +167,25 @@ def instant(text: str) -> datetime:
 def operations(openapi: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the operations of an OpenAPI description as a flat list, in order of their paths."""
     return [
-        {"method": method.upper(), "path": path, **operation}
+        {
+            "method": method.upper(),
+            "path": path,
+            **operation,
+            "sent": _example(operation.get("requestBody", {})),
+            "answered": next((_example(answer) for answer in operation["responses"].values()), None),
+        }
         for path, item in openapi["paths"].items()
         for method, operation in item.items()
         if isinstance(operation, Mapping)
     ]
+
+
+def _example(part: Mapping[str, Any]) -> str | None:
+    """The example in a body or an answer of an OpenAPI description, set out in lines."""
+    found = next((media["example"] for media in part.get("content", {}).values() if "example" in media), None)
+    if found is None or isinstance(found, str):
+        return found
+    return orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
 
 
 def style_sheet() -> bytes:

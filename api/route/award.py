@@ -6,10 +6,25 @@ from typing import Annotated, Any, TypeAlias
 
 from fastapi import Path
 
+from api.error import FieldError, UnknownResourceError
 from api.node import Node
-from ledger.error import ErasedError
+from ledger.credential_id import parse_public_id
+from ledger.error import ErasedError, InvalidInputError
 
 PublicId: TypeAlias = Annotated[str, Path(alias="id", description="Public id of an award: 36 letters and digits.")]
+
+
+def known_form(public_id: str) -> str:
+    """Return *public_id* when it can be one: an address that cannot be any award's leads nowhere.
+
+    Raises:
+        UnknownResourceError: It has not the form of one.
+    """
+    try:
+        parse_public_id(public_id)
+    except InvalidInputError as error:
+        raise UnknownResourceError(error.detail, errors=(FieldError(error.detail, parameter="id"),)) from error
+    return public_id
 
 
 def made_award(node: Node, public_id: str) -> dict[str, Any]:

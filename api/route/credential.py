@@ -13,7 +13,7 @@ from api.instant import parse_instant
 from api.lookup import Lookup
 from api.node import Node
 from api.openapi import body_of
-from api.route.award import made_award
+from api.route.award import known_form, made_award
 from api.schema import awards
 from api.write import Write, json_answer, submit
 from projections.credential_status import CredentialStatus
@@ -42,7 +42,7 @@ def make_router(node: Node) -> APIRouter:
     def bundle(request: Request, public_id: Annotated[str, Path(alias="id")]) -> Response:
         """The holder's bundle: document, salt and fresh evidence. For the institution that made the award."""
         actor = authenticate(request, node.access, node.ledger.now())
-        actor.require_institution(node.ledger.credential(public_id).institution)
+        actor.require_institution(node.ledger.credential(known_form(public_id)).institution)
         return json_answer(node.bundles.bundle(public_id), 200, {"Cache-Control": "private, no-store"})
 
     return router

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from api import example
 from api.node import Node
 from api.openapi import body_of
-from api.route.award import PublicId, made_award
+from api.route.award import PublicId, known_form, made_award
 from api.schema import Change, Reinstatement, Replacement
 from api.write import Write, json_answer, submit
 from ledger.application import Outcome
@@ -22,22 +22,22 @@ def make_router(node: Node) -> APIRouter:
     @router.post("/suspension", openapi_extra=body_of("Change", None, example.SUSPENSION))
     async def suspend(request: Request, public_id: PublicId) -> Response:
         """Suspend an award: it does not hold until it is reinstated."""
-        return await submit(node, request, lambda write: _suspend(node, public_id, write))
+        return await submit(node, request, lambda write: _suspend(node, known_form(public_id), write))
 
     @router.delete("/suspension", openapi_extra=body_of("Reinstatement", None, {}, required=False))
     async def reinstate(request: Request, public_id: PublicId) -> Response:
         """End a suspension."""
-        return await submit(node, request, lambda write: _reinstate(node, public_id, write), empty={})
+        return await submit(node, request, lambda write: _reinstate(node, known_form(public_id), write), empty={})
 
     @router.post("/revocation", openapi_extra=body_of("Change", None, example.REVOCATION))
     async def revoke(request: Request, public_id: PublicId) -> Response:
         """Revoke an award for good. The reason is a code from a closed list; a note goes to the vault."""
-        return await submit(node, request, lambda write: _revoke(node, public_id, write))
+        return await submit(node, request, lambda write: _revoke(node, known_form(public_id), write))
 
     @router.post("/replacement", status_code=201, openapi_extra=body_of("Replacement", None, example.REPLACEMENT))
     async def replace(request: Request, public_id: PublicId) -> Response:
         """Put a corrected award in the place of this one; the old one points to the new."""
-        return await submit(node, request, lambda write: _replace(node, public_id, write))
+        return await submit(node, request, lambda write: _replace(node, known_form(public_id), write))
 
     return router
 

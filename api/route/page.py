@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api.instant import parse_instant
-from api.page.language import choose_language
+from api.page.language import LANGUAGES, choose_language
 from api.page.render import PageRenderer, style_sheet
 from api.page.view import HomeView, Sample, VerifyView
 from api.verification import Verification
@@ -42,7 +42,7 @@ def make_router(
         """Go to the page of whatever award was pasted: a link, or an id."""
         public_id = _pasted_id(q)
         if public_id is not None:
-            return RedirectResponse(f"/verify/{public_id}", 303)
+            return RedirectResponse(f"/verify/{public_id}{_kept_language(request)}", 303)
         language = choose_language(request.scope)
         view = HomeView(samples=samples(), is_refused=bool(q), language=language)
         return HTMLResponse(renderer.render_home(view), headers=NO_STORE)
@@ -53,7 +53,7 @@ def make_router(
         public_id: Annotated[str, Path(alias="id")],
         at: Annotated[str | None, Query(max_length=MAX_INSTANT_CHARS)] = None,
     ) -> Response:
-        report = verification.credential(public_id, parse_instant(at, "at"))
+        report = verification.credential(public_id, parse_instant(at or None, "at"))
         view = VerifyView(
             report=report,
             credential=public_id,
@@ -73,6 +73,12 @@ def make_router(
         return Response(style, headers=STYLE_CACHE, media_type="text/css; charset=utf-8")
 
     return router
+
+
+def _kept_language(request: Request) -> str:
+    """The query that keeps the language asked for; nothing when none was, or none that there is."""
+    asked = request.query_params.get("lang")
+    return f"?lang={asked}" if asked in LANGUAGES else ""
 
 
 def _pasted_id(text: str) -> str | None:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from fastapi import APIRouter, Request, Response
 
+from api.media_type import has_bytes
 from api.status_list import SignedList
 
 MEDIA_TYPE = "application/vc"
@@ -28,7 +29,7 @@ def make_router(lists: SignedLists) -> APIRouter:
         """A signed `BitstringStatusListCredential`. Even numbers are for revocation, odd ones for suspension."""
         signed = lists.signed(number)
         headers = {"Cache-Control": CACHE, "ETag": signed.etag}
-        if request.headers.get("if-none-match") == signed.etag:
+        if has_bytes(request.scope, signed.etag):
             return Response(status_code=304, headers=headers)
         return Response(signed.body, headers=headers, media_type=MEDIA_TYPE)
 

@@ -57,6 +57,14 @@ def test_instant_is_refused_when_it_is_none(served: Served, award: dict[str, Any
         assert answered.json()["errors"][0]["parameter"] == "at"
 
 
+def test_instant_that_is_empty_is_refused_of_a_program_and_means_now_on_a_page(
+    served: Served, award: dict[str, Any]
+) -> None:
+    assert served.http.get(f"/v1/credentials/{award['id']}/status?at=").status_code == 422
+    assert served.http.get(f"/v1/credentials/{award['id']}/status?known_at=").status_code == 422
+    assert served.http.get(f"/verify/{award['id']}?at=").status_code == 200
+
+
 @pytest.mark.parametrize("pasted", ["http://[", "[", "//", "?", "#", "\0", "http://a]b/verify/"])
 def test_search_says_not_found_when_nothing_like_an_id_was_pasted(served: Served, pasted: str) -> None:
     assert served.http.get("/verify", params={"q": pasted}).status_code == 200
@@ -69,6 +77,58 @@ def test_search_goes_to_the_page_when_an_id_is_in_it(served: Served, award: dict
     answered = served.http.get("/verify", params={"q": pasted.format(id=award["id"])})
     assert answered.status_code == 303
     assert answered.headers["location"].startswith(f"/verify/{award['id']}")
+
+
+@pytest.mark.parametrize("lang, kept", [("ru", "?lang=ru"), ("en", "?lang=en"), ("de", ""), ("ru\r\nX: y", "")])
+def test_search_keeps_the_language_when_there_is_such_a_one(
+    served: Served, award: dict[str, Any], lang: str, kept: str
+) -> None:
+    answered = served.http.get("/verify", params={"q": award["id"], "lang": lang})
+    assert answered.headers["location"] == f"/verify/{award['id']}{kept}"
+
+
+@pytest.mark.parametrize(
+    "method, path, allow",
+    [
+        ("PUT", "/v1/achievements", "GET, HEAD, OPTIONS, POST"),
+        ("GET", "/v1/credentials/x/suspension", "DELETE, OPTIONS, POST"),
+        ("TRACE", "/log/checkpoint", "GET, HEAD, OPTIONS"),
+        ("POST", "/", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_refused_method_is_told_every_method_that_the_address_takes(
+    served: Served, method: str, path: str, allow: str
+) -> None:
+    answered = served.http.request(method, path)
+    assert (answered.status_code, answered.headers["allow"]) == (405, allow)
+    asked = served.http.request("OPTIONS", path)
+    assert (asked.status_code, asked.headers["allow"], asked.content) == (204, allow, b"")
+
+
+def test_question_is_refused_when_a_parameter_is_there_twice(served: Served, award: dict[str, Any]) -> None:
+    for path in (f"/v1/credentials/{award['id']}/status", f"/verify/{award['id']}"):
+        answered = served.http.get(f"{path}?at=2026-11-01&at=2026-01-01")
+        assert answered.status_code == 422
+        assert answered.json()["errors"][0]["parameter"] == "at"
+
+
+@pytest.mark.parametrize("method, last", [("POST", "revocation"), ("DELETE", "suspension"), ("GET", "bundle")])
+@pytest.mark.parametrize("public_id", ["x", "\u0416", "A" * 36, "0" * 36])
+def test_address_that_is_no_award_is_not_found_when_a_key_is_sent(
+    served: Served, school_key: str, method: str, last: str, public_id: str
+) -> None:
+    body = {} if method == "DELETE" else {"reason": "other"}
+    answered = served.write(method, f"/v1/credentials/{public_id}/{last}", body, school_key)
+    assert answered.status_code == 404
+    assert answered.json()["type"].endswith("/problems/not-found")
+
+
+def test_status_list_is_not_sent_again_when_the_client_has_it(served: Served, award: dict[str, Any]) -> None:
+    del award
+    etag = served.http.get("/status-lists/0").headers["etag"]
+    for known in (etag, f"W/{etag}", f'"other", {etag}', "*"):
+        answered = served.http.get("/status-lists/0", headers={"If-None-Match": known})
+        assert (answered.status_code, answered.content) == (304, b"")
 
 
 @pytest.mark.parametrize("path", ["/v1/institutions/", "/v1/achievements/", "/log/tile", "/log/checkpoint/"])

@@ -107,7 +107,7 @@ def test_log_answers_head_like_get_but_for_the_body(path: str) -> None:
 def test_log_answers_405_when_method_does_not_read(method: str, path: str) -> None:
     answer = get(path, method)
     assert answer.status_code == 405
-    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
 
 
 @pytest.mark.parametrize(

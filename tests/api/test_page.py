@@ -13,7 +13,7 @@ from starlette.types import Scope
 from api.error import FieldError, InvalidRequestError
 from api.page.language import LANGUAGES, Language, Speech, choose_language, read_messages
 from api.page.render import PageRenderer, grouped, style_sheet
-from api.problem import PROBLEMS, ProblemWriter, kind_named, problem_of
+from api.problem import PROBLEMS, Problem, ProblemWriter, kind_named, problem_of
 from api.problem_route import problem_router
 from tests.api.client import BASE_URL
 from tests.api.sample_view import APRIL, VERDICTS, home_view, verify_view
@@ -125,6 +125,15 @@ def test_page_can_be_used_with_keyboard_and_screen_reader(name: str, language: L
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
     assert all(after - before <= 1 for before, after in pairwise(levels))
     assert page.named("a")[0]["href"] == "#content"
+
+
+@pytest.mark.parametrize("kind", read_messages("en")["refused"])
+def test_error_page_speaks_the_language_asked_for(kind: str) -> None:
+    found = kind_named(kind)
+    assert found is not None
+    page = Page(renderer().render_problem(Problem(found, found.remedy), scope(query="lang=ru")))
+    assert read_messages("ru")["error"]["title"] in page.text
+    assert read_messages("ru")["refused"][kind] in page.text
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)

@@ -13,6 +13,7 @@ import pytest
 
 from api.demo.calendar import DECLARED_DAY, STOLEN, Calendar
 from api.demo.plan import Plan, make_plan
+from api.demo.sentence import RUSSIAN
 from api.demo.step import (
     BaseStep,
     CompromiseKey,
@@ -310,3 +311,7 @@ def test_showcases_expect_what_the_fate_of_each_award_says(plan: Plan) -> None:
             assert showcase.expected == "unknown", showcase.state
         else:
             assert showcase.expected == "valid", showcase.state
+
+
+def test_every_award_to_look_at_has_a_russian_sentence(plan: Plan) -> None:
+    assert {showcase.state for showcase in plan.showcases} == RUSSIAN.keys()

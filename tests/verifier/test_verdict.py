@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from string import Formatter
 
@@ -137,3 +137,8 @@ def test_report_has_no_check_of_an_unknown_code() -> None:
     report = judge(log.bundle(award), log.policy())
     with pytest.raises(KeyError):
         report.check("status.nothing")
+
+
+def test_russian_sentence_ends_in_one_full_stop_when_it_ends_in_a_year() -> None:
+    begun = say("begun", {"date": datetime(2026, 11, 16, tzinfo=UTC)})
+    assert begun.ru == "Действует с 16 ноября 2026 г."

@@ -1,0 +1,321 @@
+"""What each route answers when all is well: media type and an example, for the API's description.
+
+The schema of a JSON answer is derived from its example, so the two cannot disagree; tests compare both with what a real
+server answers. Long values end in «…».
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from api.example import PUBLICATION
+
+JSON: Final = "application/json"
+TEXT: Final = "text/plain"
+OCTETS: Final = "application/octet-stream"
+
+NULLABLE: Final = frozenset(
+    {
+        *("reason", "since", "known_at", "valid_until", "retired_at", "revoked_at", "compromised_at", "withdrawn_at"),
+        *("skill_uri", "skill_name", "credits_centi", "workload_minutes", "eqf_level", "qf_ehea", "supervision"),
+        *("prerequisites", "stackable", "next", "anchored_size", "log_index", "key_standing", "evidence", "as_of"),
+        *("detail", "credential", "bundle"),
+    }
+)
+"""Members that may be null where a value stands in the example."""
+OPEN: Final = frozenset({"facts", "commitments", "document", "@context"})
+"""Members whose own members or items differ from answer to answer."""
+OPTIONAL: Final = frozenset({"replaced_by", "successor", "erased", "facts", "detail", "proof"})
+"""Members that may be absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a route answers.
+
+    Args:
+        example: An answer; for JSON the schema follows from it.
+        media_type: Its media type.
+    """
+
+    example: Any
+    media_type: str = JSON
+
+    def described(self) -> dict[str, Any]:
+        """The `content` of an OpenAPI response."""
+        schema = schema_of(self.example) if self.media_type.endswith("json") else {"type": "string"}
+        return {self.media_type: {"schema": schema, "example": self.example}}
+
+
+def schema_of(example: object) -> dict[str, Any]:
+    """Return the JSON schema of the values that look like *example*: same members, same types."""
+    if isinstance(example, dict):
+        members = {name: _member(name, value) for name, value in example.items()}
+        required = [name for name in example if name not in OPTIONAL]
+        return {"type": "object", "properties": members, "required": required}
+    if isinstance(example, list):
+        return {"type": "array", "items": schema_of(example[0]) if example else {}}
+    if example is None:
+        return {}
+    # bool first: it is an int in Python.
+    names = ((bool, "boolean"), (int, "integer"), (float, "number"), (str, "string"))
+    return {"type": next(name for kind, name in names if isinstance(example, kind))}
+
+
+def _member(name: str, value: object) -> dict[str, Any]:
+    schema = schema_of(value)
+    if name in OPEN:
+        return {"type": schema["type"]}
+    if name in NULLABLE and "type" in schema:
+        return {**schema, "type": [schema["type"], "null"]}
+    return schema
+
+
+BASE: Final = "https://ledger.example"
+ID: Final = "06h0mt7kjdtij0pn3n4970gn8kc6l4mttrj0"
+DID: Final = "did:web:ledger.example:institutions:riverside"
+AT: Final = "2026-01-31T12:00:00Z"
+HASH: Final = "XSeWn1KbrgTURSjY2gqjVN4gtMywZtJgVpmSgQFTOUA="
+VKEY: Final = "ledger.example/log+ffbbfd7f+ARvVK8G8DIepOR+r6ybYXS8JcT4qYnVZ78SI7CXw65Px"
+CHECKPOINT: Final = "ledger.example/log\n57\nPKsz/6TZONPEC8WZ1AWE1jE4Ma846mtS2GM0EJ…\n\n— ledger.example/log …\n"
+
+_EVENT: Final = {"kind": "revoked", "reason": "academic_misconduct", "effective_at": AT, "recorded_at": AT}
+STATUS: Final[dict[str, Any]] = {
+    "credential": ID,
+    "verdict": "invalid",
+    "state": "revoked",
+    "reason": "academic_misconduct",
+    "since": AT,
+    "at": AT,
+    "known_at": None,
+    "checked_at": AT,
+    "valid_from": AT,
+    "valid_until": None,
+    "recorded_at": AT,
+    "issuer": {
+        "slug": "riverside",
+        "name": "Riverside University",
+        "country": "EE",
+        "did": DID,
+        "key": "key-1",
+        "key_standing": "in_force",
+        "accreditations": ["accreditation-1"],
+    },
+    "achievement": {"code": "DATA-101", "edition": 1, "title": "Working with Data: First Steps"},
+    "events": [_EVENT],
+}
+_PROVED: Final = {"index": 6, "entry": "Y2Fpcm4tZW50cnkvdjEK…", "proof": [HASH]}
+_CHUNK: Final = {"leaf": 2, "chunk": "AAAAAAAA…", "proof": [HASH]}
+EVIDENCE: Final[dict[str, Any]] = {
+    "format": "cairn/evidence/v1",
+    "credential": ID,
+    "log": {"origin": "ledger.example/log", "vkey": VKEY},
+    "checkpoint": CHECKPOINT,
+    "entries": [_PROVED],
+    "state": _PROVED,
+    "status": {"revocation": _CHUNK, "suspension": _CHUNK},
+    "directory": {"leaf": 0, "record": "eyJhY2NyZWRpdGF0aW9ucyI6…", "proof": [HASH]},
+    "anchors": [],
+    "anchored_size": None,
+}
+BUNDLE: Final[dict[str, Any]] = {
+    "format": "cairn/bundle/v1",
+    "document": {
+        "@context": ["https://www.w3.org/ns/credentials/v2"],
+        "id": f"{BASE}/verify/{ID}",
+        "type": ["VerifiableCredential", "OpenBadgeCredential"],
+    },
+    "salt": HASH,
+    "evidence": EVIDENCE,
+}
+MADE: Final[dict[str, Any]] = {
+    "id": ID,
+    "url": f"{BASE}/verify/{ID}",
+    "status_url": f"{BASE}/v1/credentials/{ID}/status",
+    "evidence_url": f"{BASE}/v1/credentials/{ID}/evidence",
+    "bundle_url": f"{BASE}/v1/credentials/{ID}/bundle",
+    "bundle": {**BUNDLE, "evidence": None},
+}
+_SAID: Final = {"en": "Not revoked.", "ru": "Не отозвано."}
+REPORT: Final[dict[str, Any]] = {
+    "format": "cairn/report/v1",
+    "verdict": "valid",
+    "reason": "valid",
+    "sentence": {"en": "Genuine and valid.", "ru": "Подлинное и действительно."},
+    "credential": ID,
+    "as_of": AT,
+    "mode": "live",
+    "checks": [
+        {
+            "code": "status.revocation",
+            "group": "status",
+            "state": "passed",
+            "reason": "not_revoked",
+            "required": True,
+            "summary": _SAID,
+            "detail": "",
+            "looked_at": ["evidence/entries"],
+        }
+    ],
+    "facts": {},
+    "not_checked": [_SAID],
+}
+INSTITUTION: Final[dict[str, Any]] = {
+    "institution": "04863663-9057-5189-937e-dfb858c67d4b",
+    "number": 0,
+    "slug": "riverside",
+    "name": "Riverside University",
+    "country": "EE",
+    "kind": "university",
+    "did": DID,
+    "registered_at": AT,
+    "keys": [
+        {
+            "key_id": "key-1",
+            "multibase": "z6MkhRQ94LaPvnDrdhsB4Jo8K4R2uVqYv31aiRdMWp3qjXjF",
+            "valid_from": AT,
+            "retired_at": None,
+            "revoked_at": None,
+            "compromised_at": None,
+        }
+    ],
+    "accreditations": [
+        {
+            "accreditation_id": "accreditation-1",
+            "by": "Example Quality Agency",
+            "scope": "Micro-credentials at EQF levels 5 to 7",
+            "valid_from": AT,
+            "valid_until": None,
+            "withdrawn_at": None,
+        }
+    ],
+}
+_EDITION_URL: Final = f"{BASE}/institutions/riverside/achievements/DATA-101/1"
+ANSWERS: Final[dict[str, Answer]] = {
+    "get /v1/credentials/{id}/status": Answer(STATUS),
+    "get /v1/credentials/{id}/evidence": Answer(EVIDENCE),
+    "get /v1/credentials/{id}/bundle": Answer(BUNDLE),
+    "post /v1/credentials": Answer(MADE),
+    "post /v1/credentials/{id}/suspension": Answer(STATUS),
+    "delete /v1/credentials/{id}/suspension": Answer(STATUS),
+    "post /v1/credentials/{id}/revocation": Answer(STATUS),
+    "post /v1/credentials/{id}/replacement": Answer({**MADE, "replaces": ID}),
+    "post /v1/verify": Answer(REPORT),
+    "post /v1/achievements": Answer({"institution": "riverside", "code": "DATA-101", "edition": 1}),
+    "get /v1/achievements": Answer(
+        {
+            "achievements": [
+                {
+                    "institution": "riverside",
+                    "code": "DATA-101",
+                    "edition": 1,
+                    "title": "Working with Data: First Steps",
+                    "language": "en",
+                    "url": _EDITION_URL,
+                }
+            ],
+            "next": "0.0",
+        }
+    ),
+    "post /v1/institutions": Answer({"institution": "riverside", "did": DID, "key": "key-1"}),
+    "get /v1/institutions": Answer({"institutions": [INSTITUTION]}),
+    "get /institutions/{slug}": Answer(INSTITUTION),
+    "get /institutions/{slug}/did.json": Answer(
+        {
+            "@context": ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"],
+            "id": DID,
+            "verificationMethod": [
+                {
+                    "id": f"{DID}#key-1",
+                    "type": "Multikey",
+                    "controller": DID,
+                    "publicKeyMultibase": "z6MkhRQ94LaPvnDrdhsB4Jo8K4R2uVqYv31aiRdMWp3qjXjF",
+                }
+            ],
+            "assertionMethod": [f"{DID}#key-1"],
+        },
+        "application/did+json",
+    ),
+    "get /institutions/{slug}/achievements/{code}/{edition}": Answer(
+        {
+            "id": _EDITION_URL,
+            "institution": "riverside",
+            "code": "DATA-101",
+            "edition": 1,
+            "recorded_at": AT,
+            **PUBLICATION["template"],
+            "outcomes": [{"text": "Cleans a table of measurements.", "skill_uri": None, "skill_name": None}],
+            "qf_ehea": None,
+            "supervision": None,
+            "prerequisites": None,
+            "stackable": None,
+        }
+    ),
+    "post /v1/institutions/{slug}/accreditations": Answer({"accreditation": "accreditation-1"}),
+    "post /v1/institutions/{slug}/accreditations/{accreditation}/withdrawal": Answer(
+        {"accreditation": "accreditation-1"}
+    ),
+    "post /v1/institutions/{slug}/keys": Answer({"key": "key-2"}),
+    "post /v1/institutions/{slug}/keys/{key}/revocation": Answer({"key": "key-1"}),
+    "post /v1/institutions/{slug}/keys/{key}/compromise": Answer({"key": "key-1"}),
+    "post /v1/institutions/{slug}/access-keys": Answer(
+        {"key": "cairn_k3y1d4bc_…", "institution": "riverside", "expires_at": AT}
+    ),
+    "get /status-lists/{number}": Answer('{"@context":["https://www.w3.org/ns/credentials/v2"],…', "application/vc"),
+    "get /v1/audit/statuses": Answer(
+        {
+            "statuses": [
+                {
+                    "aggregate": "01a20b74f49b8467be62ad2f968a7794",
+                    "institution": "04863663-9057-5189-937e-dfb858c67d4b",
+                    "achievement": "c233b20c-d185-54f0-838a-c0fef0b92020",
+                    "edition": 1,
+                    "key_id": "key-1",
+                    "commitments": {"vc+jcs": "590f45dc1f20336bc4865b1e1eed5d5a3d53cc480ab3b60e46c300b426239379"},
+                    "status_block": 0,
+                    "status_index": 17_183,
+                    "valid_from": AT,
+                    "valid_until": None,
+                    "recorded_at": AT,
+                    "events": [_EVENT],
+                }
+            ],
+            "next": "01a20b74f49b8467be62ad2f968a7794",
+        }
+    ),
+    "get /v1/anchors": Answer(
+        {
+            "anchors": [
+                {
+                    "kind": "rfc3161",
+                    "name": "tsa.example",
+                    "time": AT,
+                    "size": 48,
+                    "checkpoint": CHECKPOINT,
+                    "token": "MIIE…",
+                    "log_index": 51,
+                }
+            ],
+            "log_size": 57,
+            "anchored_size": 48,
+            "unanchored_entries": 9,
+        }
+    ),
+    "get /log/checkpoint": Answer(CHECKPOINT, TEXT),
+    "get /log/vkey": Answer(f"{VKEY}\n", TEXT),
+    "get /log/policy": Answer(f"log {VKEY}\n", TEXT),
+    "get /log/tile/{path}": Answer("256 hashes of 32 bytes, or length-prefixed entries", OCTETS),
+    "get /livez": Answer({"status": "live"}),
+    "get /readyz": Answer(
+        {"status": "ready", "checks": [{"name": "database", "ok": True, "detail": "The database answers."}]}
+    ),
+    "get /metrics": Answer("# HELP cairn_log_size_entries Entries of the published log.\n…", TEXT),
+    "get /problems": Answer(
+        [{"type": f"{BASE}/problems/not-found", "title": "Not found", "status": 404, "remedy": "…"}]
+    ),
+    "get /problems/{name}": Answer(
+        {"type": f"{BASE}/problems/not-found", "title": "Not found", "status": 404, "remedy": "…"}
+    ),
+}
+"""By method and path."""

@@ -1,0 +1,183 @@
+"""The API's description, held against a real server: its examples, and what an outside measurer makes of it.
+
+The outside measurer is schemathesis. It sends what the description allows and what it does not, with a key and without,
+and looks at statuses, media types, shapes and header fields. How many cases each operation gets is bounded here.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from api import example
+from api.answer import ANSWERS, NULLABLE, OPEN, OPTIONAL
+from tests.api.served import CODE, SLUG, Served
+from tests.system.school import open_school
+from tests.system.serving import Serving, environment
+
+MEASURER: Final = Path(sys.executable).with_name("schemathesis")
+CASES: Final = "10"
+SEED: Final = "3"
+# Rules beyond the description's forms (a date that does not exist, an award that does not) refuse valid-looking data.
+LEFT_OUT: Final = "positive_data_acceptance"
+LONGEST_SECONDS: Final = 300
+
+
+@pytest.fixture(scope="module")
+def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
+    """A real answer of every JSON operation, by method and path."""
+    operator, place = served.key(), f"/v1/institutions/{SLUG}"
+    made = served.write("POST", "/v1/credentials", example.AWARD, school_key)
+    award = f"/v1/credentials/{made.json()['id']}"
+    other = f"/v1/credentials/{served.issue(school_key)['id']}"
+    suspended = served.write("POST", f"{award}/suspension", example.SUSPENSION, school_key)
+    accredited = served.write("POST", f"{place}/accreditations", example.ACCREDITATION, operator)
+    accreditation = f"{place}/accreditations/{accredited.json()['accreditation']}"
+    sent = {
+        "post /v1/credentials": made,
+        "post /v1/credentials/{id}/suspension": suspended,
+        "post /v1/institutions/{slug}/accreditations": accredited,
+        "get /institutions/{slug}": served.http.get(f"/institutions/{SLUG}"),
+        "get /v1/institutions": served.http.get("/v1/institutions"),
+        "get /v1/credentials/{id}/evidence": served.http.get(f"{award}/evidence"),
+        "get /v1/credentials/{id}/status": served.http.get(f"{award}/status"),
+        "get /v1/credentials/{id}/bundle": served.http.get(
+            f"{award}/bundle", headers={"Authorization": f"Bearer {school_key}"}
+        ),
+    }
+    sent["post /v1/verify"] = served.verify(sent["get /v1/credentials/{id}/bundle"].content)
+    reads = {
+        "get /v1/achievements": "/v1/achievements?limit=1",
+        "get /institutions/{slug}/did.json": f"/institutions/{SLUG}/did.json",
+        "get /institutions/{slug}/achievements/{code}/{edition}": f"/institutions/{SLUG}/achievements/{CODE}/1",
+        "get /status-lists/{number}": "/status-lists/0",
+        "get /v1/audit/statuses": "/v1/audit/statuses?limit=1",
+        "get /v1/anchors": "/v1/anchors",
+        "get /log/checkpoint": "/log/checkpoint",
+        "get /log/vkey": "/log/vkey",
+        "get /log/policy": "/log/policy",
+        "get /log/tile/{path}": f"/log/tile/0/000.p/{served.http.get('/log/checkpoint').text.splitlines()[1]}",
+        "get /livez": "/livez",
+        "get /readyz": "/readyz",
+        "get /metrics": "/metrics",
+        "get /problems": "/problems",
+        "get /problems/{name}": "/problems/not-found",
+    }
+    sent |= {name: served.http.get(path) for name, path in reads.items()}
+    writes = [
+        ("delete /v1/credentials/{id}/suspension", f"{award}/suspension", {}, school_key),
+        ("post /v1/credentials/{id}/revocation", f"{award}/revocation", {"reason": "other"}, school_key),
+        ("post /v1/credentials/{id}/replacement", f"{other}/replacement", example.REPLACEMENT, school_key),
+        ("post /v1/achievements", "/v1/achievements", example.PUBLICATION, school_key),
+        ("post /v1/institutions", "/v1/institutions", {**example.REGISTRATION, "slug": "another"}, operator),
+        (
+            "post /v1/institutions/{slug}/accreditations/{accreditation}/withdrawal",
+            f"{accreditation}/withdrawal",
+            example.WITHDRAWAL,
+            operator,
+        ),
+        ("post /v1/institutions/{slug}/keys", f"{place}/keys", {}, operator),
+        (
+            "post /v1/institutions/{slug}/keys/{key}/revocation",
+            f"{place}/keys/key-1/revocation",
+            {"reason": "other"},
+            operator,
+        ),
+        (
+            "post /v1/institutions/{slug}/keys/{key}/compromise",
+            f"{place}/keys/key-1/compromise",
+            {"compromised_at": served.node.ledger.now().isoformat()},
+            operator,
+        ),
+        ("post /v1/institutions/{slug}/access-keys", f"{place}/access-keys", example.KEY_GRANT, operator),
+    ]
+    for name, path, body, key in writes:
+        sent[name] = served.write(name.split()[0].upper(), path, body, key)
+    return sent
+
+
+def operations(description: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        f"{method} {path}": operation
+        for path, item in description["paths"].items()
+        for method, operation in item.items()
+    }
+
+
+def differences(shown: object, real: object, place: str = "") -> Iterator[str]:
+    """Where a real answer has other members or types than the example."""
+    name = place.rpartition("/")[2]
+    if name in OPEN or (name in NULLABLE and None in (shown, real)):
+        return
+    if isinstance(shown, dict) and isinstance(real, dict):
+        for member in sorted((shown.keys() ^ real.keys()) - OPTIONAL):
+            yield f"{place}/{member} is {'in the example' if member in shown else 'answered'} alone"
+        for member in shown.keys() & real.keys():
+            yield from differences(shown[member], real[member], f"{place}/{member}")
+    elif isinstance(shown, list) and isinstance(real, list):
+        for item in real if shown else []:
+            yield from differences(shown[0], item, place)
+    elif type(shown) is not type(real):
+        yield f"{place} is {type(real).__name__}, in the example {type(shown).__name__}"
+
+
+def test_description_has_an_example_of_every_answer_and_body(served: Served) -> None:
+    described = operations(served.http.get("/openapi.json").json())
+    assert described.keys() == ANSWERS.keys()
+    for name, operation in described.items():
+        success = next(answer for status, answer in operation["responses"].items() if status.startswith("2"))
+        (media,) = success["content"].values()
+        assert media["example"] == ANSWERS[name].example
+        for body in operation.get("requestBody", {}).get("content", {}).values():
+            assert "example" in body, name
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answer_looks_like_its_example(answers: dict[str, httpx.Response], name: str) -> None:
+    real, shown = answers[name], ANSWERS[name]
+    assert real.is_success, real.text
+    assert real.headers["content-type"].partition(";")[0] == shown.media_type
+    if shown.media_type.endswith("json"):
+        assert list(differences(shown.example, real.json())) == []
+
+
+def test_reference_page_shows_the_examples(served: Served) -> None:
+    page = served.http.get("/docs").text
+    for shown in ("&#34;awarded_on&#34;: &#34;2026-01-31&#34;", "&#34;key_standing&#34;: &#34;in_force&#34;"):
+        assert shown in page
+
+
+def test_description_is_named_in_metrics_when_it_is_asked_for(served: Served) -> None:
+    served.http.get("/openapi.json")
+    assert 'route="/openapi.json"' in served.http.get("/metrics").text
+
+
+@pytest.mark.parametrize("who", ["stranger", "issuer"])
+def test_outside_measurer_finds_nothing_when_it_tries_every_operation(who: str, tmp_path: Path) -> None:
+    assert MEASURER.exists(), "install it with `make test-setup`"
+    server = Serving(tmp_path / "data", tmp_path / "home")
+    server.start()
+    try:
+        school = open_school(server)
+        keys = [] if who == "stranger" else ["--header", f"Authorization: Bearer {school.key}"]
+        options = ["--checks", "all", "--exclude-checks", LEFT_OUT, "--mode", "all", "--max-examples", CASES]
+        options += ["--phases", "examples,coverage,fuzzing", "--continue-on-failure", "--no-color", "--seed", SEED]
+        done = subprocess.run(
+            [MEASURER, "run", f"{server.url}/openapi.json", *options, *keys],
+            cwd=tmp_path,
+            env={**environment(tmp_path), "PATH": os.environ["PATH"]},
+            capture_output=True,
+            text=True,
+            timeout=LONGEST_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[done.stdout.find("= FAILURES") :]
+    finally:
+        server.close()
