@@ -20,7 +20,7 @@ NULLABLE: Final = frozenset(
         *("reason", "since", "known_at", "valid_until", "retired_at", "revoked_at", "compromised_at", "withdrawn_at"),
         *("skill_uri", "skill_name", "credits_centi", "workload_minutes", "eqf_level", "qf_ehea", "supervision"),
         *("prerequisites", "stackable", "next", "anchored_size", "log_index", "key_standing", "evidence", "as_of"),
-        *("detail", "credential", "bundle"),
+        *("detail", "credential", "bundle", "mirror"),
     }
 )
 """Members that may be null where a value stands in the example."""
@@ -300,6 +300,16 @@ ANSWERS: Final[dict[str, Answer]] = {
             "log_size": 57,
             "anchored_size": 48,
             "unanchored_entries": 9,
+        }
+    ),
+    "get /v1/credentials/{id}/tlog-proof": Answer(f"c2sp.org/tlog-proof@v1\nextra Y2Fpcm4t…\nindex 6\n{HASH}\n…", TEXT),
+    "get /v1/ledger": Answer(
+        {
+            "base_url": BASE,
+            "origin": "ledger.example/log",
+            "log_key": VKEY,
+            "demonstration": False,
+            "mirror": None,
         }
     ),
     "get /log/checkpoint": Answer(CHECKPOINT, TEXT),

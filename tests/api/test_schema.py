@@ -47,6 +47,7 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         "get /institutions/{slug}": served.http.get(f"/institutions/{SLUG}"),
         "get /v1/institutions": served.http.get("/v1/institutions"),
         "get /v1/credentials/{id}/evidence": served.http.get(f"{award}/evidence"),
+        "get /v1/credentials/{id}/tlog-proof": served.http.get(f"{award}/tlog-proof"),
         "get /v1/credentials/{id}/status": served.http.get(f"{award}/status"),
         "get /v1/credentials/{id}/bundle": served.http.get(
             f"{award}/bundle", headers={"Authorization": f"Bearer {school_key}"}
@@ -60,6 +61,7 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         "get /status-lists/{number}": "/status-lists/0",
         "get /v1/audit/statuses": "/v1/audit/statuses?limit=1",
         "get /v1/anchors": "/v1/anchors",
+        "get /v1/ledger": "/v1/ledger",
         "get /log/checkpoint": "/log/checkpoint",
         "get /log/vkey": "/log/vkey",
         "get /log/policy": "/log/policy",
