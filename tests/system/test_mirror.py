@@ -165,6 +165,8 @@ def test_mirror_gives_evidence_and_reports_that_agree(followed: Followed, steady
         ours, theirs = (one.json() for one in both(followed, steady, f"/v1/credentials/{public_id}/evidence"))
         assert theirs["checkpoint"].split("\n\n")[0] == ours["checkpoint"].split("\n\n")[0]
         assert {**theirs, "checkpoint": ""} == {**ours, "checkpoint": ""}
+        proofs = [one.text for one in both(followed, steady, f"/v1/credentials/{public_id}/tlog-proof")]
+        assert proofs[0].split("\n\n")[:2] == proofs[1].split("\n\n")[:2]
         bundle = followed.school.bundle(public_id)
         reports = [
             server.http.post("/v1/verify", content=bundle, headers={"Content-Type": "application/json"}).json()
