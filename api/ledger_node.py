@@ -14,7 +14,7 @@ from ledger.access import ACCESS_SCHEMA, Access
 from ledger.application import Clock, Ledger
 from ledger.catalogue import Catalogue
 from ledger.erasing import Erasing
-from ledger.error import KeyEncryptionError
+from ledger.error import KeyEncryptionError, StorageError
 from ledger.institution import Institution
 from ledger.issuance import Issuance
 from ledger.key_ring import open_key_ring
@@ -80,8 +80,12 @@ def open_ledger(
     Raises:
         IdentityError: The settings contradict what the directory has been since it was made.
         KeyEncryptionError: The key-encryption keys do not open the vault.
+        StorageError: The directory cannot be written, or the database fails.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    if not os.access(settings.data_dir, os.W_OK):
+        message = f"{settings.data_dir} cannot be written: is the disk read-only, or is it somebody else's?"
+        raise StorageError(message)
     identity = settle_identity(settings)
     factory = LedgerFactory(settings.data_dir / DATABASE, SCHEMA)
     ledger = Ledger(factory, clock=clock, random=random, on_commit=on_commit)

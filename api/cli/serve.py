@@ -7,16 +7,19 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 import uvicorn
 from starlette.types import ASGIApp
 from structlog.typing import FilteringBoundLogger
 
+from anchoring.error import ConflictError
+from anchoring.lock import SequencerLock
 from api.access_log import make_log
 from api.app import make_app
 from api.cli.demo import show_summary
@@ -26,10 +29,13 @@ from api.cli.terminal import Terminal
 from api.demo.closing import read_summary
 from api.demo.filling import ORIGIN, fill
 from api.ledger_node import system_clock
+from api.log_node import LOCK_FILE
 from api.node import open_node
 from api.runtime import Runtime
 from api.setting import Settings, load_settings
 from api.starting import StartingApp
+
+STANDBY_PAUSE_SECONDS: Final = 0.2
 
 
 def serve(
@@ -37,6 +43,10 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65_535)] = 8000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     demo: Annotated[bool, typer.Option("--demo", help="Fill an empty directory with the demonstration first.")] = False,
+    standby: Annotated[
+        bool,
+        typer.Option("--standby", help="Wait while another process serves this directory; take over when it ends."),
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Write warnings and errors alone to standard error.")] = False,
 ) -> None:
     """Serve a ledger: pages, API and log. Settings: docs/settings.md."""
@@ -47,7 +57,8 @@ def serve(
     except OSError as error:
         terminal.fail(f"cannot listen on {host} port {port}: {error.strerror or error}; choose another with --port")
     with listener:
-        process = Process(settings, terminal, make_log(sys.stderr, system_clock, is_quiet=quiet), demo=demo)
+        log = make_log(sys.stderr, system_clock, is_quiet=quiet)
+        process = Process(settings, terminal, log, demo=demo, standby=standby)
         failure = process.run(listener)
     if failure is not None:
         terminal.fail(failure)
@@ -67,13 +78,23 @@ class Process:
         terminal: Where messages go.
         log: Where requests and background work are recorded.
         demo: Whether to fill an empty directory with the demonstration.
+        standby: Whether to wait for a process that serves the directory already.
     """
 
-    def __init__(self, settings: Settings, terminal: Terminal, log: FilteringBoundLogger, *, demo: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        terminal: Terminal,
+        log: FilteringBoundLogger,
+        *,
+        demo: bool = False,
+        standby: bool = False,
+    ) -> None:
         self._settings = settings
         self._terminal = terminal
         self._log = log
         self._demo = demo
+        self._standby = standby
         self._starting = StartingApp(settings.base_url, demonstration=settings.demonstration)
         self._server = uvicorn.Server(server_config(self._starting))
         self._closers: list[Callable[[], None]] = []
@@ -105,15 +126,38 @@ class Process:
 
     def _prepare(self) -> None:
         try:
+            if self._standby:
+                self._wait_for_the_other()
             if self._demo and read_summary(self._settings.data_dir) is None:
                 self._fill()
             self._starting.become(self._open())
             self._greet()
         except _StoppedError:
-            self._terminal.say("Stopped before the demonstration was complete; the next start makes it anew.")
+            self._terminal.say("Stopped before it had started. A demonstration that was being made is made anew.")
+        except ConflictError as error:
+            self._failure = f"{error}. With --standby this process would wait and take over"
+            self._server.should_exit = True
         except Exception as error:  # noqa: BLE001  whatever it is, the process cannot serve
             self._failure = str(error) or type(error).__name__
             self._server.should_exit = True
+
+    def _wait_for_the_other(self) -> None:
+        """Wait until no process sequences the log of this directory. The kernel frees its lock however it ends."""
+        lock = SequencerLock(self._settings.data_dir / LOCK_FILE)
+        said = False
+        while self._settings.data_dir.is_dir():
+            try:
+                lock.acquire()
+            except ConflictError:
+                if not said:
+                    self._terminal.say(f"Another process serves {self._settings.data_dir}; waiting to take over.")
+                said = True
+            else:
+                lock.release()
+                return
+            if self._server.should_exit:
+                raise _StoppedError
+            time.sleep(STANDBY_PAUSE_SECONDS)
 
     def _open(self) -> ASGIApp:
         node = open_node(self._settings)

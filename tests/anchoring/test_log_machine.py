@@ -85,8 +85,8 @@ def faulty_log(directory: Path, faults: Faults) -> Log:
 
 
 def public_checkpoint(log: Log) -> Checkpoint | None:
-    assert isinstance(log.tiles, MemoryTileStore)
-    content = log.tiles.files.get(CHECKPOINT_PATH)
+    files = log.tiles.files.get if isinstance(log.tiles, MemoryTileStore) else log.tiles.read
+    content = files(CHECKPOINT_PATH)
     if content is None:
         return None
     return verify_checkpoint(parse_note(content), NoteVerifier(log.keys.log.vkey))

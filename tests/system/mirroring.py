@@ -50,7 +50,7 @@ class Mirror(Serving):
         self.home.mkdir(parents=True, exist_ok=True)
         with self.output_file.open("ab") as output:
             self._process = subprocess.Popen(
-                self.command(), env=environment(self.home, self._settings), stdout=output, stderr=output
+                self.command(), env=environment(self.home, self.settings), stdout=output, stderr=output
             )
 
     def following(self) -> Json:

@@ -88,9 +88,9 @@ def found_institution(operator: Caller, slug: str = SLUG) -> Caller:
     return Caller(operator.serving, loaded(granted)["key"])
 
 
-def open_school(serving: Serving, slug: str = SLUG) -> Caller:
+def open_school(serving: Serving, slug: str = SLUG, *, operator: str | None = None) -> Caller:
     """Register an institution, make its key, publish its micro-credential; return who may issue."""
-    issuer = found_institution(Caller(serving, operator_key(serving)), slug)
+    issuer = found_institution(Caller(serving, operator or operator_key(serving)), slug)
     published = issuer.post("/v1/achievements", {"code": CODE, "template": TEMPLATE})
     assert published.status_code == httpx.codes.CREATED, published.text
     return issuer

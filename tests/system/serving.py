@@ -72,9 +72,15 @@ class Serving:
         self.home = home
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._settings = settings or {}
+        self.settings = settings or {}
         self._process: subprocess.Popen[bytes] | None = None
         self.http = httpx.Client(base_url=self.url, timeout=30.0)
+
+    @property
+    def pid(self) -> int:
+        """Number of the running process."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def output_file(self) -> Path:
@@ -91,7 +97,7 @@ class Serving:
         with self.output_file.open("ab") as output:
             self._process = subprocess.Popen(
                 self.command(),
-                env=environment(self.home, self._settings),
+                env=environment(self.home, self.settings),
                 stdout=output,
                 stderr=output,
                 stdin=subprocess.DEVNULL,
