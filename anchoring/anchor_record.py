@@ -15,11 +15,13 @@ from typing import Any, Final
 from anchoring.entry import ANCHOR_RECORDED, LOG_ITSELF, Entry
 from anchoring.error import MalformedError
 
-KINDS: Final = ("rfc3161", "cosignature")
+FIRST_KINDS: Final = ("rfc3161", "cosignature")
+"""Kinds that version 1 of the body knows; any other is written as version 2."""
 MAX_NAME_CHARACTERS: Final = 128
 MAX_BODY_BYTES: Final = 4096
 MAX_SIZE: Final = (1 << 53) - 1  # the integers that every JSON reader keeps exact
 
+_KIND: Final = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
 _HEX_HASH: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -29,7 +31,7 @@ class AnchorRecord:
     """One time anchor, as logged.
 
     Attributes:
-        kind: "rfc3161" or "cosignature".
+        kind: "rfc3161", "cosignature", or another name of 1..32 lower-case letters, digits and dashes.
         name: The anchor's name in the operator's configuration, 1..128 characters.
         checkpoint_size: Size of the checkpoint it was taken over.
         checkpoint_root: Root of that checkpoint, 32 bytes.
@@ -48,7 +50,7 @@ class AnchorRecord:
         """Return the entry's body: JSON in one fixed order, without spaces."""
         return json.dumps(
             {
-                "version": 1,
+                "version": 1 if self.kind in FIRST_KINDS else 2,
                 "kind": self.kind,
                 "name": self.name,
                 "checkpoint_size": self.checkpoint_size,
@@ -96,7 +98,7 @@ def _read_members(body: bytes) -> AnchorRecord:
         raise ValueError(len(body))
     members: dict[str, Any] = json.loads(body.decode())
     kind, name, size = members["kind"], members["name"], members["checkpoint_size"]
-    if kind not in KINDS or not isinstance(name, str):
+    if not isinstance(kind, str) or not _KIND.fullmatch(kind) or not isinstance(name, str):
         raise ValueError(kind)
     require_anchor_name(name)
     if type(size) is not int or not 1 <= size <= MAX_SIZE:

@@ -1,15 +1,18 @@
 """Asks the time anchors for proofs over the published checkpoints, beside the sequencer.
 
-It runs in a thread of its own and touches the log only through two short transactions of the
-checkpoint store: read the newest checkpoint, keep a proof. So an anchor that hangs or is down
-for days delays nothing but its own proofs. The sequencer records what was kept at its next step.
+It runs in a thread of its own, asks all anchors that are due at once, and touches the log only through
+short transactions of the checkpoint store: read the newest checkpoint, keep a proof. So an anchor that
+hangs or is down for days delays nothing but its own proofs. What each has done is kept, and a restart
+goes on with its pauses. The sequencer records what was kept at its next step.
 """
 
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
-from anchoring.anchor_schedule import AnchorHistory, AnchorSchedule, is_due
+from anchoring.anchor_schedule import AnchorHistory, AnchorSchedule, is_due, next_try
 from anchoring.error import AnchorError
 from anchoring.storage import CheckpointStore, Published
 from anchoring.time_anchor import AnchorProof, TimeAnchor
@@ -25,8 +28,27 @@ class AnchorAttempt:
     error: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class AnchorStanding:
+    """How one anchor stands.
+
+    Attributes:
+        name: Its name.
+        kind: The kind of its proofs.
+        size: Size of the newest checkpoint that it covers; 0 if none.
+        history: What it has done.
+        next_try: When it is due; None: at once.
+    """
+
+    name: str
+    kind: str
+    size: int
+    history: AnchorHistory
+    next_try: datetime | None
+
+
 class Anchorer:
-    """Keeps every anchor's proofs coming, as its schedule says. One thread at a time."""
+    """Keeps every anchor's proofs coming, as its schedule says. Safe from any thread; one round at a time."""
 
     def __init__(
         self,
@@ -44,25 +66,46 @@ class Anchorer:
             raise ValueError("two time anchors have the same name")
         self._anchors, self._store, self._clock = tuple(anchors), store, clock
         self._schedule = schedule or AnchorSchedule()
-        self._histories = {anchor.name: AnchorHistory() for anchor in anchors}
+        self._round = threading.Lock()
         self._sizes = {anchor.name: 0 for anchor in anchors}
+        known = {kept.proof.name: AnchorHistory(tried_at=kept.proof.at) for kept in store.anchors()}
+        known |= store.histories()
+        self._histories = {name: known.get(name, AnchorHistory()) for name in self._sizes}
         for kept in store.anchors():
             if kept.proof.name in self._sizes:
                 self._sizes[kept.proof.name] = kept.size
-                self._histories[kept.proof.name] = AnchorHistory(tried_at=kept.proof.at)
 
-    def run_once(self) -> list[AnchorAttempt]:
-        """Ask every anchor that is due, one after another; return what happened.
+    def run_once(self, *, at_once: bool = False) -> list[AnchorAttempt]:
+        """Ask every anchor that is due, all at the same time; return what happened, in the anchors' order.
 
         A checkpoint that adds nothing but anchor records to what an anchor already covered is
         not stamped again: anchors would otherwise feed each other for ever.
+
+        Args:
+            at_once: Ask those as well whose time has not come yet.
         """
-        attempts = []
-        for anchor in self._anchors:
+        with self._round:
             published = self._store.load()
-            if published is not None and self._wants(anchor.name, published):
-                attempts.append(self._ask(anchor, published))
-        return attempts
+            if published is None:
+                return []
+            wanted = [anchor for anchor in self._anchors if self._wants(anchor.name, published, at_once=at_once)]
+            if not wanted:
+                return []
+            with ThreadPoolExecutor(len(wanted), thread_name_prefix="anchor") as threads:
+                return list(threads.map(lambda anchor: self._ask(anchor, published), wanted))
+
+    def standing(self) -> list[AnchorStanding]:
+        """Return how every anchor stands, in the order in which they were given."""
+        return [
+            AnchorStanding(
+                anchor.name,
+                anchor.kind,
+                self._sizes[anchor.name],
+                self._histories[anchor.name],
+                next_try(self._schedule, self._histories[anchor.name]),
+            )
+            for anchor in self._anchors
+        ]
 
     def histories(self) -> dict[str, AnchorHistory]:
         """Return each anchor's history by name."""
@@ -72,19 +115,23 @@ class Anchorer:
         """Return the size of the newest checkpoint that any anchor covers; 0 if none does."""
         return max((kept.size for kept in self._store.anchors()), default=0)
 
-    def _wants(self, name: str, published: Published) -> bool:
+    def _wants(self, name: str, published: Published, *, at_once: bool) -> bool:
         uncovered = published.event_size > self._sizes[name]
-        return uncovered and is_due(self._schedule, self._histories[name], self._clock())
+        return uncovered and (at_once or is_due(self._schedule, self._histories[name], self._clock()))
 
     def _ask(self, anchor: TimeAnchor, published: Published) -> AnchorAttempt:
         history = self._histories[anchor.name]
         try:
             proof = anchor.stamp(published.note)
         except AnchorError as error:
-            self._histories[anchor.name] = history.failed(self._clock(), str(error))
+            self._keep(anchor.name, history.failed(self._clock(), str(error)))
             return AnchorAttempt(anchor.name, published.size, None, str(error))
         # A crash before the next line loses the proof; the anchor is then asked again.
         self._store.add_anchor(proof, published.note, published.size)
-        self._histories[anchor.name] = history.succeeded(self._clock())
         self._sizes[anchor.name] = published.size
+        self._keep(anchor.name, history.succeeded(self._clock()))
         return AnchorAttempt(anchor.name, published.size, proof, None)
+
+    def _keep(self, name: str, history: AnchorHistory) -> None:
+        self._histories[name] = history
+        self._store.keep_history(name, history)

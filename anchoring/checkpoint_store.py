@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from anchoring.anchor_schedule import AnchorHistory
 from anchoring.error import ConflictError, CorruptionError
 from anchoring.storage import Placement, Published, Staged, StoredAnchor
 from anchoring.tile import TileId, parse_path
@@ -50,6 +51,12 @@ CREATE TABLE IF NOT EXISTS anchor (
     checkpoint BLOB NOT NULL,
     size       INTEGER NOT NULL,
     log_index  INTEGER UNIQUE
+) STRICT;
+CREATE TABLE IF NOT EXISTS anchor_history (
+    name     TEXT PRIMARY KEY,
+    tried_ms INTEGER,
+    failures INTEGER NOT NULL,
+    error    TEXT
 ) STRICT;
 CREATE TABLE IF NOT EXISTS garbage (
     path  TEXT PRIMARY KEY,
@@ -184,6 +191,23 @@ class SqliteCheckpointStore:
             StoredAnchor(serial, AnchorProof(kind, name, _from_ms(at), token), note, size, index)
             for serial, kind, name, at, token, note, size, index in rows
         ]
+
+    def histories(self) -> dict[str, AnchorHistory]:
+        """Return what every anchor has done; see `CheckpointStore.histories`."""
+        rows = self._query("SELECT name, tried_ms, failures, error FROM anchor_history")
+        return {
+            name: AnchorHistory(None if tried is None else _from_ms(tried), failures, error)
+            for name, tried, failures, error in rows
+        }
+
+    def keep_history(self, name: str, history: AnchorHistory) -> None:
+        """Keep what an anchor has done; see `CheckpointStore.keep_history`."""
+        tried = None if history.tried_at is None else _to_ms(history.tried_at)
+        with self._transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO anchor_history VALUES (?, ?, ?, ?)",
+                (name, tried, history.failures, history.error),
+            )
 
     def add_garbage(self, tiles: Iterable[TileId], at: datetime) -> None:
         """Remember replaced partial tiles; see `CheckpointStore.add_garbage`."""

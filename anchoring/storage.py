@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from anchoring.anchor_schedule import AnchorHistory
 from anchoring.error import CorruptionError
 from anchoring.tile import CHECKPOINT_PATH, TileId, parse_path
 from anchoring.time_anchor import AnchorProof
@@ -170,6 +171,12 @@ class CheckpointStore(Protocol):
 
     def anchors(self, *, pending: bool = False) -> Sequence[StoredAnchor]:
         """Return the kept proofs by serial; only those not in the log yet if `pending`."""
+
+    def histories(self) -> Mapping[str, AnchorHistory]:
+        """Return by name what every anchor that was ever asked has done."""
+
+    def keep_history(self, name: str, history: AnchorHistory) -> None:
+        """Keep what an anchor has done, so that a restart neither forgets a failure nor asks too often."""
 
     def add_garbage(self, tiles: Iterable[TileId], at: datetime) -> None:
         """Remember that the partial versions of these full tiles are of no more use."""

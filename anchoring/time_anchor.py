@@ -16,8 +16,8 @@ class AnchorProof:
     """What a time anchor gave for one checkpoint note.
 
     Attributes:
-        kind: "rfc3161" (token: DER of the TimeStampResp) or "cosignature" (token: the signature
-            line, newline included).
+        kind: "rfc3161" (token: DER of the TimeStampResp), "cosignature" (token: the signature line, newline
+            included), or what another adapter calls itself.
         name: The anchor's name in the operator's configuration.
         at: The time in the token, aware UTC.
         token: The proof itself.
@@ -48,7 +48,7 @@ class TimeAnchor(Protocol):
 
     @property
     def kind(self) -> str:
-        """The kind of its proofs: "rfc3161" or "cosignature"."""
+        """The kind of its proofs: 1..32 lower-case letters, digits and dashes."""
 
     def stamp(self, checkpoint_note: bytes) -> AnchorProof:
         """Obtain a proof over a signed checkpoint note, verified before it is returned.

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from anchoring.checkpoint import Checkpoint
 from anchoring.cosignature import Cosigner
+from anchoring.evm import EvmAnchor, Rpc
 from anchoring.note import NoteVerifier
 from anchoring.reader import LogReader
 from anchoring.rfc3161 import Rfc3161Anchor, Transport
@@ -28,24 +31,52 @@ from verifier.policy import Authority, Policy, trust_key
 REQUEST_TYPE: Final = "application/timestamp-query"
 TIMEOUT_SECONDS: Final = 10.0
 MAX_ANSWER_BYTES: Final = 65_535
+EVM_NAME: Final = "evm"
 WITNESS_NAME: Final = "demonstration-witness"
 
 
 def http_transport(url: str) -> Transport:
     """Make the way to the time-stamp authority at *url*. Source: RFC 3161, section 3.4."""
+    return lambda request: _post(url, request, REQUEST_TYPE)
 
-    def send(request: bytes) -> bytes:
-        answer = httpx.post(
-            url,
-            content=request,
-            headers={"Content-Type": REQUEST_TYPE},
-            timeout=TIMEOUT_SECONDS,
-            follow_redirects=False,
-        )
+
+def evm_rpc(url: str) -> Rpc:
+    """Make the way to the node at *url*. Source: JSON-RPC 2.0."""
+
+    def call(method: str, arguments: Sequence[Any]) -> Any:  # noqa: ANN401  what JSON can hold
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(arguments)}
+        answer = msgspec.json.decode(_post(url, msgspec.json.encode(body), "application/json"))
+        if not isinstance(answer, dict) or "error" in answer or "result" not in answer:
+            message = answer.get("error") if isinstance(answer, dict) else "no JSON-RPC answer"
+            raise ValueError(message)
+        return answer["result"]
+
+    return call
+
+
+def _post(url: str, content: bytes, kind: str) -> bytes:
+    """Post and read the answer: no redirects, no more bytes than any honest answer has, no longer than the time-out.
+
+    Raises:
+        httpx.HTTPError: There is no answer in time, or it is no success.
+        ValueError: The answer is too long.
+    """
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    headers = {"Content-Type": kind, "Accept-Encoding": "identity"}
+    with httpx.stream(
+        "POST", url, content=content, headers=headers, timeout=TIMEOUT_SECONDS, follow_redirects=False
+    ) as answer:
         answer.raise_for_status()
-        return answer.content[: MAX_ANSWER_BYTES + 1]
-
-    return send
+        received = bytearray()
+        for part in answer.iter_raw():
+            received += part
+            if len(received) > MAX_ANSWER_BYTES:
+                message = f"an answer of more than {MAX_ANSWER_BYTES} bytes"
+                raise ValueError(message)
+            if time.monotonic() > deadline:
+                message = f"no whole answer in {TIMEOUT_SECONDS:.0f} s"
+                raise httpx.ReadTimeout(message)
+    return bytes(received)
 
 
 def time_stamp_anchors(settings: Settings) -> list[tuple[Rfc3161Anchor, Authority]]:
@@ -70,6 +101,20 @@ def time_stamp_anchors(settings: Settings) -> list[tuple[Rfc3161Anchor, Authorit
     return anchors
 
 
+def evm_anchors(settings: Settings) -> list[EvmAnchor]:
+    """The anchor on a chain, if the settings have one."""
+    if settings.evm_rpc_url is None or settings.evm_chain_id is None or settings.evm_account is None:
+        return []
+    anchor = EvmAnchor(
+        f"{EVM_NAME}-{settings.evm_chain_id}",
+        evm_rpc(settings.evm_rpc_url),
+        chain_id=settings.evm_chain_id,
+        account=settings.evm_account,
+        confirmations=settings.evm_confirmations,
+    )
+    return [anchor]
+
+
 def demonstration_witness(node: LedgerNode, log: LogNode, clock: Clock) -> WitnessAnchor:
     """The witness that a demonstration has in place of one outside; its key is in the demonstration's own vault."""
 
@@ -88,6 +133,7 @@ def demonstration_cosigner(node: LedgerNode) -> Cosigner:
 def time_anchors(node: LedgerNode, log: LogNode, clock: Clock) -> list[TimeAnchor]:
     """Every time anchor of a ledger."""
     anchors: list[TimeAnchor] = [anchor for anchor, _ in time_stamp_anchors(node.settings)]
+    anchors += evm_anchors(node.settings)
     if node.identity.demonstration:
         anchors.append(demonstration_witness(node, log, clock))
     return anchors

@@ -294,14 +294,28 @@ ANSWERS: Final[dict[str, Answer]] = {
                     "size": 48,
                     "checkpoint": CHECKPOINT,
                     "token": "MIIE…",
+                    "token_sha256": "590f45dc1f20336bc4865b1e1eed5d5a3d53cc480ab3b60e46c300b426239379",
                     "log_index": 51,
+                }
+            ],
+            "next": None,
+            "standing": [
+                {
+                    "name": "tsa.example",
+                    "kind": "rfc3161",
+                    "anchored_size": 48,
+                    "tried_at": AT,
+                    "failures": 0,
+                    "next_try": AT,
                 }
             ],
             "log_size": 57,
             "anchored_size": 48,
             "unanchored_entries": 9,
+            "unanchored": {"from": 48, "to": 57, "since": AT},
         }
     ),
+    "post /v1/anchors": Answer({"attempts": [{"anchor": "tsa.example", "size": 57, "time": AT, "error": None}]}),
     "get /v1/credentials/{id}/tlog-proof": Answer(f"c2sp.org/tlog-proof@v1\nextra Y2Fpcm4t…\nindex 6\n{HASH}\n…", TEXT),
     "get /v1/ledger": Answer(
         {

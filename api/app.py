@@ -31,6 +31,7 @@ from api.query import refuse_repeated
 from api.rate_limit import RateLimiter, RateLimitMiddleware
 from api.route import (
     achievement,
+    anchor,
     audit,
     credential,
     credential_change,
@@ -72,7 +73,7 @@ def make_app(node: Node, runtime: Runtime, clock: Clock, log: FilteringBoundLogg
     writer = ProblemWriter(identity.base_url, renderer.render_problem)
     standing = Standing(node)
     metrics = Metrics(version=app.version, readers=log_readers(**standing.readings()))
-    _include(app, node, renderer, writer, metrics, _ready_checks(node, runtime, standing, clock))
+    _include(app, node, renderer, writer, metrics, _ready_checks(node, runtime, standing, clock), runtime)
     install_problem_handlers(app, writer)
     # Inside the framework's own last handler, which would answer first and in plain text.
     app.add_middleware(UnexpectedErrorMiddleware, writer=writer, log=log, random_bytes=os.urandom)
@@ -87,6 +88,7 @@ def _include(
     writer: ProblemWriter,
     metrics: Metrics,
     checks: list[ReadyCheck],
+    runtime: Runtime,
 ) -> None:
     policy = own_policy(node.parts, node.log.keys.log.vkey)
     verification = Verification(
@@ -98,6 +100,8 @@ def _include(
         node.ledger.now,
     )
     app.include_router(audit.make_router(node.lookup, policy))
+    app.include_router(anchor.read_router(node.lookup, runtime.anchor_standing))
+    app.include_router(anchor.make_router(node, runtime.stamp))
     app.include_router(log_router(node.log.tiles.read, lambda: node.log.keys.log.vkey))
     app.include_router(credential.make_router(node))
     app.include_router(credential.read_router(node.lookup))

@@ -25,6 +25,8 @@ EVIDENCE_FORMAT: Final = "cairn/evidence/v1"
 WAIT_SECONDS: Final = 3.0
 _PAUSE_SECONDS: Final = 0.02
 _PURPOSES: Final[tuple[Purpose, ...]] = ("revocation", "suspension")
+OFFLINE_KINDS: Final = frozenset({"rfc3161", "cosignature"})
+"""Kinds of anchors that a file can show offline; what others say, a node of theirs has to be asked."""
 MAX_ANCHORS: Final = 4
 """Anchors in one file: the earliest that covers the award, and the newest."""
 
@@ -142,7 +144,11 @@ class Evidences:
         }
 
     def _anchor_parts(self, snapshot: LogSnapshot, index: int) -> dict[str, Any]:
-        anchors = [anchor for anchor in self._log.anchors() if anchor.size <= snapshot.checkpoint.size]
+        anchors = [
+            anchor
+            for anchor in self._log.anchors()
+            if anchor.size <= snapshot.checkpoint.size and anchor.proof.kind in OFFLINE_KINDS
+        ]
         covering = [anchor for anchor in anchors if anchor.size > index]
         chosen = covering if len(covering) <= MAX_ANCHORS else [*covering[: MAX_ANCHORS - 1], covering[-1]]
         return {

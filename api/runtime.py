@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, Protocol
 
 from anchoring.anchor_schedule import AnchorSchedule
-from anchoring.anchorer import Anchorer
+from anchoring.anchorer import AnchorAttempt, Anchorer
 from anchoring.error import ConflictError, CorruptionError, SignatureError
 from anchoring.reader import LogReader
 from anchoring.scrub import Scrub
 from api.anchor_setup import time_anchors
 from api.error import NotReadyError
 from api.node import Node
+from api.route.anchor import AnchorStanding
 from ledger.application import Clock
+from ledger.document import instant_text
 
 FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 30.0
@@ -126,6 +128,26 @@ class Runtime:
         for loop in self.loops:
             loop.close()
 
+    def stamp(self) -> list[AnchorAttempt]:
+        """Ask every time anchor now that does not cover everything yet; blocks for as long as they take."""
+        attempts = self._anchorer.run_once(at_once=True)
+        self._report(attempts)
+        return attempts
+
+    def anchor_standing(self) -> list[AnchorStanding]:
+        """How every configured time anchor stands."""
+        return [
+            AnchorStanding(
+                one.name,
+                one.kind,
+                one.size,
+                None if one.history.tried_at is None else instant_text(one.history.tried_at),
+                one.history.failures,
+                None if one.next_try is None else instant_text(one.next_try),
+            )
+            for one in self._anchorer.standing()
+        ]
+
     def failures(self) -> list[str]:
         """What is wrong in the background at this moment, in words."""
         return [f"{loop.name}: {loop.error}" for loop in self.loops if loop.error is not None]
@@ -151,7 +173,10 @@ class Runtime:
             return None
 
     def _anchor(self) -> None:
-        for attempt in self._anchorer.run_once():
+        self._report(self._anchorer.run_once())
+
+    def _report(self, attempts: Sequence[AnchorAttempt]) -> None:
+        for attempt in attempts:
             if attempt.error is None:
                 self._log.info("anchored", anchor=attempt.name, size=attempt.size)
             else:

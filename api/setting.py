@@ -109,6 +109,32 @@ class Settings(BaseModel):
         description="Certificates of the authorities, pinned: a PEM file each, the signing certificate first and its "
         "chain up to the self-signed root behind it, in the order of `CAIRN_TSA_URLS`.",
     )
+    evm_rpc_url: str | None = Field(
+        default=None,
+        json_schema_extra=_unit("URL"),
+        description="JSON-RPC address of a node, or of a signer in front of one, that anchors the log in transactions; "
+        "none: no such anchor.",
+    )
+    evm_chain_id: int | None = Field(
+        default=None,
+        gt=0,
+        json_schema_extra=_unit("number"),
+        description="The chain that counts, 1 to 2^53-1; nothing is sent to a node of another.",
+        le=(1 << 53) - 1,
+    )
+    evm_account: str | None = Field(
+        default=None,
+        pattern=r"^0x[0-9a-f]{40}$",
+        json_schema_extra=_unit("address"),
+        description="Account that sends to itself, in lower case; the node or its signer holds the key.",
+    )
+    evm_confirmations: int = Field(
+        default=12,
+        ge=1,
+        le=1_000,
+        json_schema_extra=_unit("blocks"),
+        description="How deep in the chain a transaction has to be, its own block counted.",
+    )
     anchor_interval_seconds: int = Field(
         default=3_600,
         ge=1,
@@ -192,6 +218,13 @@ class Settings(BaseModel):
             _check_web_url(url)
         return value
 
+    @field_validator("evm_rpc_url")
+    @classmethod
+    def _check_evm_rpc_url(cls, value: str | None) -> str | None:
+        if value is not None:
+            _check_web_url(value)
+        return value
+
     @field_validator("base_url")
     @classmethod
     def _check_base_url(cls, value: str) -> str:
@@ -205,6 +238,9 @@ class Settings(BaseModel):
     def _check_batch_is_larger(self) -> Self:
         if self.max_batch_body_bytes < self.max_body_bytes:
             raise ValueError("max_batch_body_bytes must not be below max_body_bytes")
+        given = [self.evm_rpc_url is None, self.evm_chain_id is None, self.evm_account is None]
+        if len(set(given)) > 1:
+            raise ValueError("CAIRN_EVM_RPC_URL, CAIRN_EVM_CHAIN_ID and CAIRN_EVM_ACCOUNT belong together")
         return self
 
     @property

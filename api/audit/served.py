@@ -126,12 +126,19 @@ class ServedComparison:
 
     def anchors(self) -> int:
         """Compare the tokens that are served with the digests that are logged; returns how many."""
-        served = (self._json("/v1/anchors") or {}).get("anchors", [])
-        digests = {hashlib.sha256(base64.b64decode(str(one.get("token", "")))).digest() for one in served}
+        digests = {hashlib.sha256(base64.b64decode(str(one.get("token", "")))).digest() for one in self._anchors()}
         for number, record in enumerate(self._fold.anchors, start=1):
             if record.token_sha256 not in digests:
                 self._find("anchor-missing", f"anchor {number}", "the token of a logged time anchor is not served")
         return len(self._fold.anchors)
+
+    def _anchors(self) -> Iterator[dict[str, Any]]:
+        after: object = 0
+        while after is not None:
+            page = self._json(f"/v1/anchors?after={after}") or {}
+            items = page.get("anchors", [])
+            yield from items
+            after = page.get("next") if items else None
 
     def _json(self, path: str) -> dict[str, Any] | None:
         body = self._fetch(path)

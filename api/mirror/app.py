@@ -25,7 +25,7 @@ from api.page.render import PageRenderer
 from api.problem import ProblemWriter
 from api.problem_handler import UnexpectedErrorMiddleware, install_problem_handlers
 from api.problem_route import problem_router
-from api.route import achievement, audit, credential, institution, ledger, page, status_list, verify
+from api.route import achievement, anchor, audit, credential, institution, ledger, page, status_list, verify
 
 WRITE_METHODS = ["POST", "PUT", "PATCH", "DELETE"]
 
@@ -69,6 +69,7 @@ def make_mirror_app(
 def _look_ups(node: MirrorNode, renderer: PageRenderer) -> list[APIRouter]:
     return [
         audit.make_router(node.lookup, node.policy),
+        anchor.read_router(node.lookup),
         log_router(node.served.read, lambda: node.vkey),
         ledger.make_router(lambda: describe(node)),
         credential.read_router(node.lookup),

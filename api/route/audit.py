@@ -1,11 +1,10 @@
-"""What auditors compare with the log: every served status by aggregate id, and the time anchors with their tokens.
+"""What auditors compare with the log: every served status by aggregate id; and whose word this server takes.
 
 Nothing here is more than the log itself says: aggregate ids are in every entry, and lead to no award's page.
 """
 
 from __future__ import annotations
 
-import base64
 from typing import Annotated
 from uuid import UUID
 
@@ -38,31 +37,6 @@ def make_router(lookup: Lookup, policy: Policy) -> APIRouter:
         items = [{"aggregate": key.hex(), **facts_of(parse_facts(value))} for key, value in rows]
         following = items[-1]["aggregate"] if len(items) == limit else None
         return Response(msgspec.json.encode({"statuses": items, "next": following}), media_type=JSON)
-
-    @router.get("/v1/anchors")
-    def anchors() -> Response:
-        """Time anchors, oldest first: who stamped which checkpoint when, and the token that shows it."""
-        found = lookup.published.anchors()
-        size = lookup.published.snapshot().checkpoint.size
-        anchored = max((anchor.size for anchor in found), default=0)
-        body = {
-            "anchors": [
-                {
-                    "kind": anchor.proof.kind,
-                    "name": anchor.proof.name,
-                    "time": anchor.proof.at,
-                    "size": anchor.size,
-                    "checkpoint": anchor.checkpoint.decode(),
-                    "token": base64.b64encode(anchor.proof.token).decode("ascii"),
-                    "log_index": anchor.log_index,
-                }
-                for anchor in found
-            ],
-            "log_size": size,
-            "anchored_size": anchored or None,
-            "unanchored_entries": size - anchored,
-        }
-        return Response(msgspec.json.encode(body), media_type=JSON)
 
     @router.get("/log/policy")
     def policy_file() -> Response:

@@ -73,6 +73,7 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         "get /problems/{name}": "/problems/not-found",
     }
     sent |= {name: served.http.get(path) for name, path in reads.items()}
+    sent["post /v1/anchors"] = served.http.post("/v1/anchors", headers={"Authorization": f"Bearer {operator}"})
     writes = [
         ("delete /v1/credentials/{id}/suspension", f"{award}/suspension", {}, school_key),
         ("post /v1/credentials/{id}/revocation", f"{award}/revocation", {"reason": "other"}, school_key),
