@@ -2,13 +2,12 @@
 
 1. The log: bundles, leaf hashes, every tile, the root, the signatures (:mod:`anchoring.fsck`).
 2. The event store: each event, framed, is the log entry at its place, byte for byte, and versions have no gaps.
-3. The vault: every sealed document opens and is what its award's commitment commits to.
+3. The vault: every sealed row opens and is what the log commits to (:mod:`api.vault_check`).
 4. The views: each is folded again from the events and compared row by row.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -27,10 +26,10 @@ from anchoring.storage import DirectoryTileStore
 from api.audit.report import SHOWN, Finding
 from api.ledger_node import LedgerNode, system_clock
 from api.log_node import LOG_DATABASE, LOG_DIRECTORY, log_keys, open_log
+from api.vault_check import VaultCheck
 from api.view_node import VIEWS_DIRECTORY, projections
-from ledger.commitment import DOCUMENT_KIND, commit
+from ledger.commitment import DOCUMENT_KIND
 from ledger.error import LedgerError
-from ledger.issuance import SealedDocument
 from projections.credential_status import CredentialStatus, parse_facts
 from projections.error import ProjectionError
 from projections.fold import Projection
@@ -65,7 +64,9 @@ class FsckReport(msgspec.Struct, frozen=True, kw_only=True):
     def text(self) -> str:
         """The report as text."""
         lines = [f"✗ {one.code} at {one.where}: {one.what}" for one in self.findings[:SHOWN]]
-        verdict = "clean" if not self.differences else f"{self.differences} findings"
+        verdict = (
+            "clean" if not self.differences else f"{self.differences} finding{'' if self.differences == 1 else 's'}"
+        )
         counted = (
             f"{self.entries:,} log entries, {self.events:,} events, {self.documents:,} documents, "
             f"{self.rows:,} view rows checked"
@@ -93,7 +94,7 @@ class Fsck:
         entries = self._log()
         events = self._events()
         rows = self._views()
-        documents = self._documents()
+        documents = self._vault()
         return FsckReport(
             entries=entries,
             events=events,
@@ -216,26 +217,13 @@ class Fsck:
             position = batch[-1].position
             self._progress(fold.NAME, position, until)
 
-    def _documents(self) -> int:
+    def _vault(self) -> int:
         """Step 3."""
-        checked = 0
-        rows = self._node.ledger.store.query("SELECT aggregate_id FROM vault_item WHERE kind=?", (DOCUMENT_KIND,))
-        for row in rows:
-            identity = UUID(bytes=row[0])
-            checked += 1
-            try:
-                opened = self._node.vault.open(identity, DOCUMENT_KIND)
-                kept = msgspec.msgpack.decode(opened, type=SealedDocument)
-            except (LedgerError, msgspec.MsgspecError, sqlite3.Error) as error:
-                self._find("document-unreadable", f"award {identity}", str(error))
-                continue
-            facts = self._facts.get(identity.bytes)
-            made = commit(identity, DOCUMENT_KIND, kept.document, kept.salt)
-            if facts is not None and parse_facts(facts).commitments.get(DOCUMENT_KIND) != made:
-                self._find("document-differs", f"award {identity}", "it is not what its commitment commits to")
-            if checked % PAGE == 0:
-                self._progress("documents", checked, len(rows))
-        return checked
+        return VaultCheck(self._node, self._commitment, self._find, self._progress).run()
+
+    def _commitment(self, identity: UUID) -> str | None:
+        facts = self._facts.get(identity.bytes)
+        return None if facts is None else parse_facts(facts).commitments.get(DOCUMENT_KIND)
 
     def _find(self, code: str, where: str, what: str) -> None:
         self._findings.append(Finding(code=code, where=where, what=what))

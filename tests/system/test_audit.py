@@ -29,7 +29,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     school = open_school(server)
     answered = school.post("/v1/credentials", {"credentials": [claim(f"Learner {n}") for n in range(AWARDS)]})
     ids = [award["id"] for award in answered.json()["credentials"]]
-    assert school.post(f"/v1/credentials/{ids[5]}/revocation", {"reason": "incorrect_data"}).is_success
+    assert school.post(
+        f"/v1/credentials/{ids[5]}/revocation", {"reason": "incorrect_data", "note": "File 17."}
+    ).is_success
     assert school.post(f"/v1/credentials/{ids[6]}/suspension", {"reason": "under_review"}).is_success
     evidence(server, ids[6])
     yield server
@@ -227,6 +229,25 @@ def test_fsck_names_the_event_when_its_stored_row_is_changed(copy: Path) -> None
     code, findings = _fsck(copy)
     assert code == 1
     assert ("event-differs", f"event {position}") in [(one["code"], one["where"]) for one in findings]
+
+
+@pytest.mark.parametrize(
+    "table, column, code",
+    [
+        ("vault_signing_key", "wrapped", "key-unreadable"),
+        ("vault_item", "sealed", "sealed-unreadable"),
+        ("vault_item", "sealed", "document-unreadable"),
+        ("vault_answer", "sealed", "answer-unreadable"),
+    ],
+)
+def test_fsck_names_the_row_when_a_sealed_one_is_changed(copy: Path, table: str, column: str, code: str) -> None:
+    with closing(sqlite3.connect(copy / "ledger.db")) as database, database:
+        database.create_function("flipped", 1, lambda raw: raw[:-1] + bytes([raw[-1] ^ 1]))
+        changed = database.execute(f"UPDATE {table} SET {column}=flipped({column})")  # noqa: S608  names of our own
+        assert changed.rowcount > 0
+    exit_code, findings = _fsck(copy)
+    assert exit_code == 1
+    assert code in {one["code"] for one in findings}
 
 
 def test_fsck_names_the_event_when_its_stored_row_is_gone(copy: Path) -> None:
