@@ -51,14 +51,24 @@ def trusted_log(client: httpx.Client, policy: Policy) -> TrustedLog:
         message = "there is no log at /log/checkpoint and /log/vkey"
         raise AuditError(message)
     try:
-        origin = parse_note(note).text.split("\n", 1)[0]
+        signed = parse_note(note)
+        origin = signed.text.split("\n", 1)[0]
         offered = NoteVerifier(served.decode("utf-8").strip())
     except (AnchoringError, UnicodeDecodeError) as error:
         message = f"its checkpoint or key cannot be read: {error}"
         raise AuditError(message) from error
     trusted = [log for log in policy.logs if log.name == origin]
+    signers = {(line.name, line.key_id) for line in signed.signatures}
+    believed = next((log for log in trusted if (log.name, log.key_id) in signers), None)
+    if believed is not None:
+        return TrustedLog(believed, "key from your policy")
     if trusted:
-        return TrustedLog(trusted[0], "key from your policy")
+        message = (
+            f"you trust {trusted[0].vkey} for the log {origin}, and its checkpoint is not signed with that key but, it "
+            f"says, with {offered.vkey}. Either somebody stands in for the log, or it was made anew, as a demonstration "
+            f"is; then run `cairn trust remove {trusted[0].vkey}` first"
+        )
+        raise AuditError(message)
     if offered.name != origin:
         message = f"the key it offers is of {offered.name!r}, its checkpoint of {origin!r}"
         raise AuditError(message)

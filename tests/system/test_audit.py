@@ -12,7 +12,9 @@ from typing import Final
 
 import lmdb
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from anchoring.note import NoteSigner
 from tests.system.school import Json, claim, evidence, open_school
 from tests.system.serving import Serving, cairn, quick_cairn
 
@@ -288,3 +290,12 @@ def test_audit_finds_the_rollback_when_an_older_backup_is_served(stopped: Path, 
             code, report = _audit(server, auditor)
         assert code == 1
         assert "log-forked" in [one["code"] for one in report["findings"]]
+
+
+def test_audit_says_whose_keys_differ_when_another_log_of_that_name_is_trusted(whole: Serving, tmp_path: Path) -> None:
+    origin = whole.http.get("/log/vkey").text.partition("+")[0]
+    other = NoteSigner(origin, Ed25519PrivateKey.from_private_bytes(b"7" * 32)).vkey
+    assert quick_cairn(tmp_path, "trust", "add", other).returncode == 0
+    done = quick_cairn(tmp_path, "audit", whole.url)
+    assert done.returncode == 2
+    assert f"cairn trust remove {other}" in done.stderr.replace("\n", "")
