@@ -65,8 +65,8 @@ def trusted_log(client: httpx.Client, policy: Policy) -> TrustedLog:
     if trusted:
         message = (
             f"you trust {trusted[0].vkey} for the log {origin}, and its checkpoint is not signed with that key but, it "
-            f"says, with {offered.vkey}. Either somebody stands in for the log, or it was made anew, as a demonstration "
-            f"is; then run `cairn trust remove {trusted[0].vkey}` first"
+            f"says, with {offered.vkey}. Either somebody stands in for the log, or it was made anew, as a "
+            f"demonstration is; then run `cairn trust remove {trusted[0].vkey}` first"
         )
         raise AuditError(message)
     if offered.name != origin:
