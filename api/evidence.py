@@ -46,6 +46,7 @@ class Evidences:
         state: The state that checkpoints commit to.
         facts: Looks up an award by public id; raises when there is none.
         edition_position: Position of the event that published an achievement's edition.
+        record: The present record of the institution with that number, as the directory has it.
         vkey: The log's verifier key.
     """
 
@@ -55,18 +56,21 @@ class Evidences:
         state: CommittedStates,
         facts: Callable[[str], CredentialFacts],
         edition_position: Callable[[CredentialFacts], int],
+        record: Callable[[int], bytes | None],
         vkey: str,
     ) -> None:
         self._log = log
         self._state = state
         self._facts = facts
         self._edition_position = edition_position
+        self._record = record
         self._vkey = vkey
 
     def evidence(self, public_id: str) -> dict[str, Any]:
         """The evidence file of an award, as of the newest checkpoint. Nothing in it is personal.
 
-        Waits until a checkpoint covers everything that was recorded of the award when it was asked for.
+        Waits until a checkpoint covers everything that was recorded of the award, and of the institution that made it,
+        when it was asked for: evidence must not call good what a stolen key signed a moment after that was declared.
 
         Raises:
             UnknownResourceError: There is no such award.
@@ -129,6 +133,8 @@ class Evidences:
                 purpose: state.status_proof(purpose, facts.status_block, facts.status_index) for purpose in _PURPOSES
             }
         except NotCommittedError:
+            return None
+        if directory.record != self._record(directory.leaf):
             return None
         return {
             "state": _proved_entry(snapshot, last),

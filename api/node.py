@@ -167,6 +167,7 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
         log.state,
         facts,
         lambda facts: views.edition(facts).position,
+        views.directory.record,
         log.keys.log.vkey,
     )
 

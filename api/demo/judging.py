@@ -47,12 +47,15 @@ class Judge:
                 fold.apply(batch, table)
             position = batch[-1].position
         self._catalogue = CatalogueReader(catalogue)
-        evidences = Evidences(log.published, log.state, self._facts, self._edition_position, log.keys.log.vkey)
+        institutions = DirectoryReader(directory)
+        evidences = Evidences(
+            log.published, log.state, self._facts, self._edition_position, institutions.record, log.keys.log.vkey
+        )
         self._verification = Verification(
             own_policy(node, log.keys.log.vkey),
             evidences,
             vault_salt(node.issuance),
-            DirectoryReader(directory),
+            institutions,
             node.identity.base_url,
             node.ledger.now,
         )

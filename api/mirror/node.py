@@ -240,6 +240,8 @@ def _lookup(served: ServedHead, views: ViewNode, identity: MirrorIdentity, polic
         now=clock,
     )
     vkey = next((log.vkey for log in policy.logs if log.name == identity.origin), identity.vkey)
-    evidences = Evidences(published, served, views.facts, lambda facts: views.edition(facts).position, vkey)
+    evidences = Evidences(
+        published, served, views.facts, lambda facts: views.edition(facts).position, views.directory.record, vkey
+    )
     answers = MirroredStatuses(statuses, served, identity.ledger_url)
     return Lookup(identity.ledger_url, views, answers, evidences, published)

@@ -118,6 +118,17 @@ def test_status_agrees_when_the_accreditation_was_withdrawn(apart: tuple[Served,
     assert disagreements(served, public_id) == []
 
 
+def test_evidence_waits_for_the_log_when_the_institution_has_just_lost_its_key(tmp_path: Path) -> None:
+    with serving(tmp_path / "data", sequencing_interval_ms=1_000) as served:
+        key = open_school(served)
+        public_id = served.issue(key)["id"]
+        assert served.http.get(f"/v1/credentials/{public_id}/evidence").status_code == 200
+        stolen = msgspec.to_builtins(served.node.views.facts(public_id).recorded_at)
+        path = f"/v1/institutions/{SLUG}/keys/key-1/compromise"
+        assert served.write("POST", path, {"compromised_at": stolen}, key).status_code == 200
+        assert disagreements(served, public_id) == []
+
+
 def test_bundle_of_long_ago_is_judged_by_what_the_log_says_today(apart: tuple[Served, str, str]) -> None:
     served, key, public_id = apart
     bundle = served.http.get(f"/v1/credentials/{public_id}/bundle", headers={"Authorization": f"Bearer {key}"}).content
