@@ -20,13 +20,13 @@ NULLABLE: Final = frozenset(
         *("reason", "since", "known_at", "valid_until", "retired_at", "revoked_at", "compromised_at", "withdrawn_at"),
         *("skill_uri", "skill_name", "credits_centi", "workload_minutes", "eqf_level", "qf_ehea", "supervision"),
         *("prerequisites", "stackable", "next", "anchored_size", "log_index", "key_standing", "evidence", "as_of"),
-        *("detail", "credential", "bundle", "mirror"),
+        *("detail", "credential", "bundle", "mirror", "signed_with"),
     }
 )
 """Members that may be null where a value stands in the example."""
 OPEN: Final = frozenset({"facts", "commitments", "document", "@context"})
 """Members whose own members or items differ from answer to answer."""
-OPTIONAL: Final = frozenset({"replaced_by", "successor", "erased", "facts", "detail", "proof"})
+OPTIONAL: Final = frozenset({"replaced_by", "reissues", "successor", "erased", "facts", "detail", "proof"})
 """Members that may be absent."""
 
 
@@ -259,6 +259,17 @@ ANSWERS: Final[dict[str, Answer]] = {
     "post /v1/institutions/{slug}/keys": Answer({"key": "key-2"}),
     "post /v1/institutions/{slug}/keys/{key}/revocation": Answer({"key": "key-1"}),
     "post /v1/institutions/{slug}/keys/{key}/compromise": Answer({"key": "key-1"}),
+    "post /v1/institutions/{slug}/keys/{key}/reissue": Answer(
+        {
+            "institution": "riverside",
+            "key": "key-1",
+            "signed_with": "key-2",
+            "credentials": [ID],
+            "erased": 0,
+            "passed_over": 0,
+            "more": False,
+        }
+    ),
     "post /v1/institutions/{slug}/access-keys": Answer(
         {"key": "cairn_k3y1d4bc_…", "institution": "riverside", "expires_at": AT}
     ),
@@ -279,6 +290,15 @@ ANSWERS: Final[dict[str, Answer]] = {
                     "valid_until": None,
                     "recorded_at": AT,
                     "events": [_EVENT],
+                    "reissues": [
+                        {
+                            "key_id": "key-2",
+                            "commitments": {
+                                "vc+jcs": "d753cc480ab3b60e46c300b426239379590f45dc1f20336bc4865b1e1eed5d5a"
+                            },
+                            "recorded_at": AT,
+                        }
+                    ],
                 }
             ],
             "next": "01a20b74f49b8467be62ad2f968a7794",

@@ -16,7 +16,7 @@ import msgspec
 from anchoring.storage import StoredAnchor
 from anchoring.tlog_proof import TlogProof
 from api.error import NotReadyError
-from api.published_log import RETRY_AFTER, LogSnapshot, PublishedLog
+from api.published_log import OFFLINE_KINDS, RETRY_AFTER, LogSnapshot, PublishedLog
 from projections.credential_status import CredentialFacts
 from projections.error import NotCommittedError
 from projections.state_fold import CommittedState, Purpose
@@ -25,10 +25,8 @@ EVIDENCE_FORMAT: Final = "cairn/evidence/v1"
 WAIT_SECONDS: Final = 3.0
 _PAUSE_SECONDS: Final = 0.02
 _PURPOSES: Final[tuple[Purpose, ...]] = ("revocation", "suspension")
-OFFLINE_KINDS: Final = frozenset({"rfc3161", "cosignature"})
-"""Kinds of anchors that a file can show offline; what others say, a node of theirs has to be asked."""
-MAX_ANCHORS: Final = 4
-"""Anchors in one file: the earliest that covers the award, and the newest."""
+MAX_ANCHORS: Final = 16
+"""Anchors in one file. Source: docs/spec/report.md, Limits."""
 
 
 class CommittedStates(Protocol):
@@ -121,7 +119,7 @@ class Evidences:
             "checkpoint": snapshot.note.decode(),
             "entries": [_proved_entry(snapshot, index) for index in placed],
             **parts,
-            **self._anchor_parts(snapshot, placed[0]),
+            **self._anchor_parts(snapshot, [placed[positions.index(one.position)] for one in facts.signings]),
         }
 
     def _state_parts(self, facts: CredentialFacts, snapshot: LogSnapshot) -> dict[str, Any] | None:
@@ -149,18 +147,36 @@ class Evidences:
             },
         }
 
-    def _anchor_parts(self, snapshot: LogSnapshot, index: int) -> dict[str, Any]:
+    def _anchor_parts(self, snapshot: LogSnapshot, signed: Sequence[int]) -> dict[str, Any]:
+        """Choose among the anchors that cover the issuance.
+
+        By each name that an anchor is known under, since a verifier may know one name alone: the earliest over each
+        signature, and the newest.
+
+        Args:
+            snapshot: The published log.
+            signed: Where the award was signed, the issuance first.
+        """
         anchors = [
             anchor
             for anchor in self._log.anchors()
-            if anchor.size <= snapshot.checkpoint.size and anchor.proof.kind in OFFLINE_KINDS
+            if signed[0] < anchor.size <= snapshot.checkpoint.size and anchor.proof.kind in OFFLINE_KINDS
         ]
-        covering = [anchor for anchor in anchors if anchor.size > index]
-        chosen = covering if len(covering) <= MAX_ANCHORS else [*covering[: MAX_ANCHORS - 1], covering[-1]]
+        earliest = {
+            (anchor.proof.name, at): anchor for at in signed for anchor in reversed(anchors) if anchor.size > at
+        }
+        newest = {anchor.proof.name: anchor for anchor in anchors}
+        wanted = {anchor.serial for anchor in (*anchors[-1:], *earliest.values(), *newest.values())}
+        chosen = _limited([anchor for anchor in anchors if anchor.serial in wanted])
         return {
-            "anchors": [_anchor(snapshot, anchor, index) for anchor in chosen],
+            "anchors": [_anchor(snapshot, anchor, signed[0]) for anchor in chosen],
             "anchored_size": max((anchor.size for anchor in chosen), default=None),
         }
+
+
+def _limited(anchors: Sequence[StoredAnchor]) -> Sequence[StoredAnchor]:
+    """At most :data:`MAX_ANCHORS`: the earliest, and the newest, without which nothing says what is not anchored."""
+    return anchors if len(anchors) <= MAX_ANCHORS else [*anchors[: MAX_ANCHORS - 1], anchors[-1]]
 
 
 def _anchor(snapshot: LogSnapshot, anchor: StoredAnchor, index: int) -> dict[str, Any]:

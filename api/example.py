@@ -49,4 +49,5 @@ ACCREDITATION: dict[str, Any] = {
 }
 WITHDRAWAL: dict[str, Any] = {"reason": "other"}
 COMPROMISE: dict[str, Any] = {"compromised_at": "2026-03-01T00:00:00Z"}
+REISSUE: dict[str, Any] = {"dry_run": True}
 KEY_GRANT: dict[str, Any] = {"label": "student information system", "days": 365}

@@ -223,7 +223,7 @@ class Fsck:
 
     def _commitment(self, identity: UUID) -> str | None:
         facts = self._facts.get(identity.bytes)
-        return None if facts is None else parse_facts(facts).commitments.get(DOCUMENT_KIND)
+        return None if facts is None else parse_facts(facts).signings[-1].commitments.get(DOCUMENT_KIND)
 
     def _find(self, code: str, where: str, what: str) -> None:
         self._findings.append(Finding(code=code, where=where, what=what))

@@ -20,6 +20,7 @@ from ledger.issuance import Issuance
 from ledger.key_ring import open_key_ring
 from ledger.lifecycle import Lifecycle
 from ledger.registry import Registry
+from ledger.reissuance import Reissuance
 from ledger.signing import SIGNING_SCHEMA, KeyStore, SealedKeyStore
 from ledger.status_allocation import ALLOCATION_SCHEMA, StatusAllocator
 from ledger.store import LedgerFactory
@@ -48,6 +49,7 @@ class LedgerNode:
     issuance: Issuance
     lifecycle: Lifecycle
     erasing: Erasing
+    reissuance: Reissuance
 
     def institutions(self) -> list[Institution]:
         """Every institution, in order of registration."""
@@ -105,6 +107,7 @@ def open_ledger(
         issuance=Issuance(ledger, vault, keys, places, identity.base_url),
         lifecycle=Lifecycle(ledger, vault),
         erasing=Erasing(ledger, vault),
+        reissuance=Reissuance(ledger, vault, keys),
     )
 
 

@@ -27,6 +27,7 @@ from ledger.institution import Institution
 from ledger.issuance import Issuance
 from ledger.lifecycle import Lifecycle
 from ledger.registry import Registry
+from ledger.reissuance import Reissuance
 from projections.credential_status import CredentialFacts
 from projections.source import LedgerSource
 
@@ -82,6 +83,11 @@ class Node:
     def lifecycle(self) -> Lifecycle:
         """Commands on awards."""
         return self.parts.lifecycle
+
+    @property
+    def reissuance(self) -> Reissuance:
+        """Commands that sign awards anew."""
+        return self.parts.reissuance
 
     @property
     def published(self) -> PublishedLog:
@@ -156,7 +162,7 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
     facts = _facts(parts, views)
     statuses = Statuses(
         facts=facts,
-        record=lambda facts: views.record(facts.institution),
+        record=lambda facts, known_at: views.record(facts.institution, known_at),
         template=views.template,
         successor=parts.issuance.successor,
         log=log.published,

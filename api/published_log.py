@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Protocol
 
 from anchoring.checkpoint import Checkpoint, parse_checkpoint
@@ -15,6 +16,8 @@ from anchoring.tile import CHECKPOINT_PATH
 from api.error import NotReadyError
 
 RETRY_AFTER: Final = {"Retry-After": "1"}
+OFFLINE_KINDS: Final = frozenset({"rfc3161", "cosignature"})
+"""Kinds of anchors that a file can show offline; what others say, a node of theirs has to be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +90,13 @@ class PublishedLog:
     def anchors(self) -> list[StoredAnchor]:
         """Every time anchor, oldest first."""
         return list(self._store.anchors())
+
+
+def anchored_size(anchors: Iterable[StoredAnchor], before: datetime) -> int:
+    """Entries of the log that an outside witness of time had seen before an instant; 0 if none had.
+
+    What was in the log by then stands, whoever had an institution's key in hand from that instant on. Anchors that a
+    file cannot show do not count: what is answered here has to be what is found there.
+    """
+    seen = (one.size for one in anchors if one.proof.at < before and one.proof.kind in OFFLINE_KINDS)
+    return max(seen, default=0)

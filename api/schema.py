@@ -107,6 +107,12 @@ class Compromise(Body, frozen=True, kw_only=True):
     compromised_at: datetime
 
 
+class Reissue(Body, frozen=True, kw_only=True):
+    """Awards of a stolen key to sign anew; on trial, nothing is done and the answer says what would be."""
+
+    dry_run: bool = False
+
+
 class Empty(Body, frozen=True, kw_only=True):
     """A command that needs no further facts."""
 
@@ -129,6 +135,7 @@ REQUEST_SHAPES: tuple[type, ...] = (
     AccreditationGrant,
     Withdrawal,
     Compromise,
+    Reissue,
     Empty,
     KeyGrant,
 )

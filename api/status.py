@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from api.error import FieldError, FutureInstantError
-from api.published_log import PublishedLog
+from api.published_log import PublishedLog, anchored_size
 from ledger.achievement import Template
 from ledger.issuance import Successor
-from projections.credential_status import CredentialFacts
+from projections.credential_status import CredentialFacts, Signing
 from projections.directory_record import DirectoryRecord, KeyRecord
 from projections.error import FutureInstantError as ProjectionFutureError
-from projections.status_answer import StatusAnswer, judge
+from projections.status_answer import StatusAnswer, judge, known_signings
 
 HOLDS: Final = "active"
 
@@ -23,7 +23,7 @@ class Statuses:
 
     Args:
         facts: Looks up an award by public id; raises when there is none.
-        record: Looks up an institution's record.
+        record: Looks up the issuer's record, as the ledger knew it at an instant (None: today's).
         template: Looks up the template that an award was made under, with the institution's code for it.
         successor: What replaced an award, from the vault.
         log: For the anchors that a compromised key's awards are judged by.
@@ -33,7 +33,7 @@ class Statuses:
     def __init__(
         self,
         facts: Callable[[str], CredentialFacts],
-        record: Callable[[CredentialFacts], DirectoryRecord],
+        record: Callable[[CredentialFacts, datetime | None], DirectoryRecord],
         template: Callable[[CredentialFacts], tuple[str, Template]],
         successor: Callable[[str], Successor | None],
         log: PublishedLog,
@@ -59,7 +59,7 @@ class Statuses:
             FutureInstantError: An instant has not come yet.
         """
         facts, now = self._facts(public_id), self._now()
-        record = self._record(facts)
+        record = self._record(facts, known_at)
         try:
             answer = judge(facts, now=now, at=at, known_at=known_at, institution=record)
         except ProjectionFutureError as error:
@@ -88,24 +88,32 @@ class Statuses:
 
     def _verdict(self, facts: CredentialFacts, answer: StatusAnswer, record: DirectoryRecord) -> str:
         """One word, by the rules of the verifier's report: what fails is invalid, what cannot be told never valid."""
-        key = next((key for key in record.keys if key.key_id == facts.key_id), None)
         accredited = [
             not record.accreditations or record.accredited_at(at) for at in (facts.valid_from, facts.recorded_at)
         ]
         if answer.state == "unknown":
             return "unknown"
-        if answer.state != HOLDS or key is None or not _in_use(key, facts.recorded_at) or not accredited[0]:
+        signed = self._signed(facts, answer.known_at, record)
+        if answer.state != HOLDS or signed == "invalid" or not accredited[0]:
             return "invalid"
-        if key.compromised_at is not None and not self._anchored_before(facts, key.compromised_at):
-            return "unknown"
-        return "valid" if accredited[1] else "unknown"
+        return signed if accredited[1] else "unknown"
 
-    def _anchored_before(self, facts: CredentialFacts, compromised_at: datetime) -> bool:
-        """Whether a time anchor from before *compromised_at* covers the award."""
-        index = self._log.index_of(facts.events[0].position)
-        if index is None:
-            return False
-        return any(anchor.size > index and anchor.proof.at < compromised_at for anchor in self._log.anchors())
+    def _signed(self, facts: CredentialFacts, known_at: datetime | None, record: DirectoryRecord) -> str:
+        """Judge the newest signature that stands; if none does, the newest."""
+        newest_first = reversed(known_signings(facts, known_at))
+        verdicts = [self._signature(one, record.key(one.key_id)) for one in newest_first]
+        return "valid" if "valid" in verdicts else verdicts[0]
+
+    def _signature(self, signing: Signing, key: KeyRecord | None) -> str:
+        if key is None or not _in_use(key, signing.recorded_at):
+            return "invalid"
+        safe = key.compromised_at is None or self._anchored_before(signing.position, key.compromised_at)
+        return "valid" if safe else "unknown"
+
+    def _anchored_before(self, position: int, compromised_at: datetime) -> bool:
+        """Whether a time anchor from before *compromised_at* covers the event at *position*."""
+        index = self._log.index_of(position)
+        return index is not None and index < anchored_size(self._log.anchors(), compromised_at)
 
 
 def _in_use(key: KeyRecord, at: datetime) -> bool:
@@ -121,7 +129,7 @@ def _issuer(record: DirectoryRecord, facts: CredentialFacts, answer: StatusAnswe
         "name": record.name,
         "country": record.country,
         "did": record.did,
-        "key": facts.key_id,
+        "key": facts.key_id if answer.issuer is None else answer.issuer.key_id,
         "key_standing": None if answer.issuer is None else answer.issuer.key,
         "accreditations": [] if answer.issuer is None else list(answer.issuer.accreditations),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -57,13 +58,18 @@ class ViewNode:
         with self.status.snapshot() as snapshot:
             return list(islice(snapshot.scan(after=after or None), limit))
 
-    def record(self, institution: UUID) -> DirectoryRecord:
+    def record(self, institution: UUID, known_at: datetime | None = None) -> DirectoryRecord:
         """The record of an institution.
+
+        Args:
+            institution: Its aggregate id.
+            known_at: As the ledger knew it by then; None for the record of today.
 
         Raises:
             UnknownResourceError: There is none.
         """
-        found = self.directory.by_id(institution)
+        found = None if known_at is None else self.directory.known_at(institution, known_at)
+        found = found or self.directory.by_id(institution)
         if found is None:
             message = "there is no such institution"
             raise UnknownResourceError(message)

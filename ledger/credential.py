@@ -30,6 +30,7 @@ class Credential(Aggregate, frozen=True, kw_only=True):
     valid_until: Instant | None
     status_block: int
     status_index: int
+    key_id: str
     state: CredentialState
     since: Instant
 
@@ -82,6 +83,14 @@ class Credential(Aggregate, frozen=True, kw_only=True):
         successor: Digest
         recorded_at: Instant
 
+    class Reissued(Event, frozen=True, kw_only=True):
+        """The same award, its document signed anew with another key. Nothing else about the award changes."""
+
+        TOPIC: ClassVar[str] = "credential.reissued.v1"
+        key_id: str
+        commitments: dict[str, Digest]
+        recorded_at: Instant
+
     def suspend(self, *, reason: Reason, effective_at: datetime, note: str | None, at: datetime) -> list[DomainEvent]:
         """Suspend an active award.
 
@@ -131,6 +140,23 @@ class Credential(Aggregate, frozen=True, kw_only=True):
         """
         self._require("active", "replaced", or_suspended=True)
 
+    def reissue(self, *, key_id: str, commitments: dict[str, str], at: datetime) -> list[DomainEvent]:
+        """Record that the document of an award that still holds, or is suspended, was signed anew.
+
+        Args:
+            key_id: The key in force, another than the one that signed before.
+            commitments: Each form of the new document with its commitment.
+            at: Present instant.
+
+        Raises:
+            RuleError: The award was revoked or replaced, or the key has signed it already.
+        """
+        self._require("active", "issued again", or_suspended=True)
+        if key_id == self.key_id:
+            message = f"this award is signed with {key_id} already"
+            raise RuleError(message)
+        return self.follow(self.Reissued(key_id=key_id, commitments=commitments, recorded_at=at))
+
     def _require(self, state: str, becoming: str, *, or_suspended: bool = False) -> None:
         if self.state == state or (or_suspended and self.state == "suspended"):
             return
@@ -161,6 +187,7 @@ class Credential(Aggregate, frozen=True, kw_only=True):
             valid_until=body.valid_until,
             status_block=body.status_block,
             status_index=body.status_index,
+            key_id=body.key_id,
             state="active",
             since=body.valid_from,
         )
@@ -177,6 +204,8 @@ class Credential(Aggregate, frozen=True, kw_only=True):
                 return replace(self, state="revoked", since=body.effective_at)
             case Credential.Replaced():
                 return replace(self, state="replaced", since=body.effective_at)
+            case Credential.Reissued():
+                return replace(self, key_id=body.key_id)
             case _:
                 return self
 
@@ -187,5 +216,6 @@ EVENTS: tuple[type[Event], ...] = (
     Credential.Reinstated,
     Credential.Revoked,
     Credential.Replaced,
+    Credential.Reissued,
 )
 """Every event of this aggregate."""

@@ -203,6 +203,11 @@ class Vault:
 
 SEAL_SQL = "INSERT INTO vault_item VALUES (?,?,?,?)"
 """Takes the rows that :meth:`Vault.seal` makes."""
+RESEAL_SQL = (
+    "INSERT INTO vault_item VALUES (?,?,?,?) "
+    "ON CONFLICT (aggregate_id, kind) DO UPDATE SET learner=excluded.learner, sealed=excluded.sealed"
+)
+"""The same rows, in the place of those sealed before, which are overwritten."""
 
 
 def _context(kind: str, identity: bytes) -> bytes:

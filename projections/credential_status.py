@@ -20,7 +20,7 @@ from projections.fold import read_body, refuse
 from projections.source import Notification
 from projections.table import Table
 
-StatusKind = Literal["issued", "suspended", "reinstated", "revoked", "replaced"]
+StatusKind = Literal["issued", "suspended", "reinstated", "revoked", "replaced", "reissued"]
 
 
 class StatusEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -28,8 +28,9 @@ class StatusEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
 
     Attributes:
         kind: What happened.
-        reason: Its code, None for an issuance or a reinstatement.
-        effective_at: From when it held; of an issuance, when the credential begins to be valid.
+        reason: Its code, None for an issuance, a reinstatement or a new signature.
+        effective_at: From when it held; of an issuance, when the credential begins to be valid; of a new signature,
+            when it was recorded.
         recorded_at: When the ledger learned it.
         position: The event's position in the source.
     """
@@ -41,8 +42,27 @@ class StatusEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
     position: int
 
 
-class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything that the public events say of one credential, events oldest first."""
+class Signing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """One time that the document was signed.
+
+    Attributes:
+        key_id: With which of the institution's keys.
+        commitments: Each form of the document with its commitment.
+        recorded_at: When the ledger recorded it.
+        position: The event's position in the source.
+    """
+
+    key_id: str
+    commitments: dict[str, str]
+    recorded_at: Instant
+    position: int
+
+
+class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Everything that the public events say of one credential, events oldest first.
+
+    ``key_id``, ``commitments`` and ``recorded_at`` are those of the issuance; ``reissues`` are the later signatures.
+    """
 
     institution: UUID
     achievement: UUID
@@ -55,6 +75,12 @@ class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     valid_until: Instant | None
     recorded_at: Instant
     events: tuple[StatusEvent, ...]
+    reissues: tuple[Signing, ...] = ()
+
+    @property
+    def signings(self) -> tuple[Signing, ...]:
+        """Every time that the document was signed, oldest first."""
+        return (Signing(self.key_id, self.commitments, self.recorded_at, self.events[0].position), *self.reissues)
 
 
 _ENCODER = msgspec.json.Encoder()
@@ -78,7 +104,7 @@ class CredentialStatus:
     """
 
     NAME: ClassVar[str] = "credential_status"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in CREDENTIAL_EVENTS)
 
     def __init__(self, mapper: EventMapper) -> None:
@@ -105,8 +131,7 @@ class CredentialStatus:
         else:
             if stored is None:
                 raise refuse(event, "this credential was never issued")
-            known = _DECODER.decode(stored)
-            facts = msgspec.structs.replace(known, events=(*known.events, _changed(body, event)))
+            facts = _followed(_DECODER.decode(stored), body, event)
         table.put(key, _ENCODER.encode(facts))
 
 
@@ -126,6 +151,14 @@ def _issued(body: Credential.Issued, position: int) -> CredentialFacts:
     )
 
 
+def _followed(known: CredentialFacts, body: Event, event: Notification) -> CredentialFacts:
+    events = (*known.events, _changed(body, event))
+    if not isinstance(body, Credential.Reissued):
+        return msgspec.structs.replace(known, events=events)
+    signing = Signing(body.key_id, body.commitments, body.recorded_at, event.position)
+    return msgspec.structs.replace(known, events=events, reissues=(*known.reissues, signing))
+
+
 def _changed(body: Event, event: Notification) -> StatusEvent:
     match body:
         case Credential.Suspended():
@@ -136,5 +169,7 @@ def _changed(body: Event, event: Notification) -> StatusEvent:
             return StatusEvent("revoked", body.reason, body.effective_at, body.recorded_at, event.position)
         case Credential.Replaced():
             return StatusEvent("replaced", body.reason, body.effective_at, body.recorded_at, event.position)
+        case Credential.Reissued():
+            return StatusEvent("reissued", None, body.recorded_at, body.recorded_at, event.position)
         case _:
             raise refuse(event, "no status follows from it")

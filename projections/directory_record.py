@@ -66,6 +66,10 @@ class DirectoryRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     keys: tuple[KeyRecord, ...]
     accreditations: tuple[AccreditationRecord, ...]
 
+    def key(self, key_id: str) -> KeyRecord | None:
+        """The key of that id, or None."""
+        return next((key for key in self.keys if key.key_id == key_id), None)
+
     def accredited_at(self, at: datetime) -> tuple[str, ...]:
         """Ids of the accreditations in force at *at*, in order of introduction."""
         return tuple(known.accreditation_id for known in self.accreditations if known.in_force(at))

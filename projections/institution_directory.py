@@ -7,6 +7,10 @@ Keys, with ``u32`` for four big-endian bytes:
     i id (16 bytes)          -> u32, the number
     s SHA-256 of the slug    -> u32, the number
     d SHA-256 of the DID     -> u32, the number
+    v u32                    -> u32, how many versions the record of that number has had
+    h u32 u32                -> a version of it, from 0: u64 milliseconds since 1970 when it was recorded, JCS bytes
+
+The versions bring back what the ledger knew of an institution at an earlier time.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 from uuid import UUID
 
@@ -32,6 +37,11 @@ from projections.table import Readable, Table
 
 COUNT_KEY = b"c"
 RECORD_PREFIX = b"n"
+VERSIONS_PREFIX = b"v"
+VERSION_PREFIX = b"h"
+_U64 = struct.Struct(">Q")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _U32 = struct.Struct(">I")
 
 
@@ -43,7 +53,7 @@ class InstitutionDirectory:
     """
 
     NAME: ClassVar[str] = "institution_directory"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in EVENTS)
 
     def __init__(self, mapper: EventMapper) -> None:
@@ -65,7 +75,7 @@ class InstitutionDirectory:
             number = table.get(_id_key(event.originator_id))
             if number is None:
                 raise refuse(event, "this institution was never registered")
-            _keep(_recall(number, table).evolve(body), number, table)
+            _keep(_recall(number, table).evolve(body), number, body.recorded_at, table)
 
     def _register(self, event: Notification, body: Institution.Registered, table: Table) -> None:
         number = table.get(COUNT_KEY) or _U32.pack(0)
@@ -75,7 +85,7 @@ class InstitutionDirectory:
                 raise refuse(event, "this id, slug or DID is registered already")
             table.put(name, number)
         table.put(COUNT_KEY, _U32.pack(_U32.unpack(number)[0] + 1))
-        _keep(Institution.begin(event.originator_id, body), number, table)
+        _keep(Institution.begin(event.originator_id, body), number, body.recorded_at, table)
 
 
 class DirectoryReader:
@@ -100,6 +110,21 @@ class DirectoryReader:
     def by_id(self, institution: UUID) -> DirectoryRecord | None:
         """Return the record of the institution with that aggregate id, or None."""
         return self._by(_id_key(institution))
+
+    def known_at(self, institution: UUID, known_at: datetime) -> DirectoryRecord | None:
+        """Return the record of an institution as the ledger knew it at an instant; None if it knew none then.
+
+        Between versions that were recorded in one millisecond the later one counts.
+        """
+        number = self._rows.get(_id_key(institution))
+        count = None if number is None else self._rows.get(VERSIONS_PREFIX + number)
+        if number is None or count is None:
+            return None
+        for version in reversed(range(_U32.unpack(count)[0])):
+            stored = self._rows.get(VERSION_PREFIX + number + _U32.pack(version))
+            if stored is not None and _EPOCH + _U64.unpack_from(stored)[0] * _MILLISECOND <= known_at:
+                return parse_record(stored[_U64.size :])
+        return None
 
     def by_slug(self, slug: str) -> DirectoryRecord | None:
         """Return the record of the institution with that slug, or None."""
@@ -128,8 +153,12 @@ def _recall(number: bytes, table: Table) -> Institution:
     return recall_institution(parse_record(stored))
 
 
-def _keep(institution: Institution, number: bytes, table: Table) -> None:
-    table.put(RECORD_PREFIX + number, encode_record(make_record(institution, _U32.unpack(number)[0])))
+def _keep(institution: Institution, number: bytes, recorded_at: datetime, table: Table) -> None:
+    record = encode_record(make_record(institution, _U32.unpack(number)[0]))
+    table.put(RECORD_PREFIX + number, record)
+    count = table.get(VERSIONS_PREFIX + number) or _U32.pack(0)
+    table.put(VERSION_PREFIX + number + count, _U64.pack((recorded_at - _EPOCH) // _MILLISECOND) + record)
+    table.put(VERSIONS_PREFIX + number, _U32.pack(_U32.unpack(count)[0] + 1))
 
 
 def _id_key(institution: UUID) -> bytes:

@@ -26,7 +26,9 @@ from the first row that fits:
   another machine's clock put that a moment ahead: a revocation is never passed over because a clock is slow.
 - A question about the future is refused.
 
-The issuer is judged on the record that is given, which is today's: ``known_at`` does not reach into it.
+The issuer is judged on the record that is given and by the newest signature that counts: who asks with ``known_at``
+gives the record as the ledger knew it then, so that a key's compromise, or another date for it, that was declared later
+does not count either.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ import msgspec
 
 from ledger.event import Instant
 from ledger.reason import Reason
-from projections.credential_status import CredentialFacts, StatusEvent
+from projections.credential_status import CredentialFacts, Signing, StatusEvent
 from projections.directory_record import DirectoryRecord, KeyRecord
 from projections.error import FutureInstantError
 
@@ -48,15 +50,17 @@ KeyStanding = Literal["unknown", "not_yet_in_force", "in_force", "retired", "rev
 
 
 class IssuerStanding(msgspec.Struct, frozen=True):
-    """How the issuer stood at the instant when the award was recorded.
+    """How the issuer stood: its key when the newest signature was recorded, its accreditation when the award was.
 
     Attributes:
-        key: Standing of the key that signed. ``compromised`` means that the award was recorded at or after the date
-            from which the key was in other hands; whether it stands all the same is for the anchors to say.
+        key_id: The key of the newest signature.
+        key: Standing of that key. ``compromised`` means that the signature was recorded at or after the date from which
+            the key was in other hands; whether it stands all the same is for the anchors to say.
         key_since: The date that the standing follows from; None when it is unknown.
         accreditations: Ids of the accreditations in force then, in order of introduction.
     """
 
+    key_id: str
     key: KeyStanding
     key_since: Instant | None
     accreditations: tuple[str, ...]
@@ -110,17 +114,26 @@ def judge(
     if not any(event.kind == "issued" for event in known):
         return StatusAnswer("unknown", None, None, instant, known_at)
     state, reason, since = _state(facts, [event for event in known if event.effective_at <= instant], instant)
-    issuer = None if institution is None else judge_issuer(facts, institution)
+    issuer = None if institution is None else judge_issuer(facts, institution, known_at)
     return StatusAnswer(state, reason, since, instant, known_at, issuer)
 
 
-def judge_issuer(facts: CredentialFacts, institution: DirectoryRecord) -> IssuerStanding:
-    """Say how the issuer stood at the instant when the award was recorded."""
-    key = next((key for key in institution.keys if key.key_id == facts.key_id), None)
+def judge_issuer(
+    facts: CredentialFacts, institution: DirectoryRecord, known_at: datetime | None = None
+) -> IssuerStanding:
+    """Say how the issuer stood when the newest signature known by *known_at*, and the award, were recorded."""
+    newest = known_signings(facts, known_at)[-1]
+    key = institution.key(newest.key_id)
     accreditations = institution.accredited_at(facts.recorded_at)
     if key is None:
-        return IssuerStanding("unknown", None, accreditations)
-    return IssuerStanding(*_key_standing(key, facts.recorded_at), accreditations)
+        return IssuerStanding(newest.key_id, "unknown", None, accreditations)
+    return IssuerStanding(newest.key_id, *_key_standing(key, newest.recorded_at), accreditations)
+
+
+def known_signings(facts: CredentialFacts, known_at: datetime | None) -> tuple[Signing, ...]:
+    """Signatures that the ledger knew by *known_at* (None: all), oldest first; the issuance's is always among them."""
+    first, *later = facts.signings
+    return (first, *(one for one in later if known_at is None or one.recorded_at <= known_at))
 
 
 def _refuse_future(now: datetime, **instants: datetime | None) -> None:

@@ -85,6 +85,8 @@ class StatusLists:
                 bits.put(SUSPENSION, block, index, value=True)
             case Credential.Reinstated():
                 bits.put(SUSPENSION, block, index, value=False)
+            case Credential.Reissued():
+                pass  # another signature, and the award as it was
             case _:
                 raise refuse(event, "no status bit follows from it")
 

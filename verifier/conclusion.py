@@ -156,7 +156,7 @@ def _change(event: StatusEvent) -> dict[str, Json]:
     return {
         "change": kind,
         "reason": getattr(event, "reason", None),
-        "effective_at": format_instant(event.effective_at),
+        "effective_at": format_instant(getattr(event, "effective_at", event.recorded_at)),
         "recorded_at": format_instant(event.recorded_at),
     }
 

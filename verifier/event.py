@@ -81,6 +81,15 @@ class Replaced(_Body, frozen=True, kw_only=True):
     recorded_at: Instant
 
 
+class Reissued(_Body, frozen=True, kw_only=True):
+    """The document was signed anew with another key; the award itself is as it was."""
+
+    TOPIC = "credential.reissued.v1"
+    key_id: str
+    commitments: dict[str, HexHash]
+    recorded_at: Instant
+
+
 class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One learning outcome."""
 
@@ -129,7 +138,7 @@ class AchievementRevised(_Edition, frozen=True, kw_only=True):
     TOPIC = "achievement.revised.v1"
 
 
-StatusEvent: TypeAlias = Suspended | Reinstated | Revoked | Replaced
+StatusEvent: TypeAlias = Suspended | Reinstated | Revoked | Replaced | Reissued
 Edition: TypeAlias = Published | AchievementRevised
 
 _Form = TypeVar("_Form")
@@ -139,6 +148,7 @@ _CREDENTIAL_BODIES: Final[tuple[type[Issued | StatusEvent], ...]] = (
     Reinstated,
     Revoked,
     Replaced,
+    Reissued,
 )
 _EDITION_BODIES: Final[tuple[type[Edition], ...]] = (Published, AchievementRevised)
 

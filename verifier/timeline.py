@@ -19,6 +19,7 @@ from verifier.event import (
     Edition,
     Issued,
     Reinstated,
+    Reissued,
     Replaced,
     Revoked,
     StatusEvent,
@@ -37,6 +38,23 @@ class UnknownEventError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Signing:
+    """One time that the document was signed.
+
+    Attributes:
+        version: Version of the event that says so, from 1: the issuance.
+        key_id: With which of the issuer's keys.
+        commitments: Each form of the document with its commitment, lower-case hex.
+        recorded_at: When the log learned it.
+    """
+
+    version: int
+    key_id: str
+    commitments: dict[str, str]
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
     """One credential's events in the order of the log, and the edition it was awarded for."""
 
@@ -49,6 +67,16 @@ class Timeline:
     def learned_at(self) -> datetime:
         """When the log learned the last of it."""
         return max(event.recorded_at for event in (self.issued, *self.changes))
+
+    @property
+    def signings(self) -> tuple[Signing, ...]:
+        """Every time that the document was signed, the issuance first."""
+        events = enumerate((self.issued, *self.changes), 1)
+        return tuple(
+            Signing(version, event.key_id, event.commitments, event.recorded_at)
+            for version, event in events
+            if isinstance(event, (Issued, Reissued))
+        )
 
     @property
     def revoked_bit(self) -> bool:

@@ -11,8 +11,9 @@ Nothing here reaches for a network, a database or a clock. The plan, in the orde
     status   7. The entries are this credential's whole history, in order.
              8. Its two status bits are under the state commitment.
              9. The history, folded, comes to those bits.
-    issuer  10. The issuer's directory record is under the state commitment; its key was in use;
-                if stolen, an outside word is older than the theft; it was accredited.
+    issuer  10. The issuer's directory record is under the state commitment; the key of the
+                signature that is judged was in use; if stolen, an outside word is older than
+                the theft; the issuer was accredited.
     genuine 11. The document is what was signed and recorded, and says what was recorded.
                 Without a document only the achievement's edition is judged.
     status  12. Not revoked nor replaced at the instant. 13. Not suspended. 14. The successor.
@@ -29,17 +30,18 @@ from typing import Final
 
 from anchoring.cosignature import CosignatureVerifier
 from verifier.bundle import Bundle
-from verifier.checks import anchor, dates, genuine, issuer, log, status, time
+from verifier.checks import anchor, dates, genuine, issuer, log, signing, status, time
+from verifier.checks.signing import JudgedSigning
 from verifier.checks.time import Asked
 from verifier.conclusion import Given, Proved, conclude
 from verifier.credential_id import aggregate_id
-from verifier.directory import Key
 from verifier.error import FutureInstantError
 from verifier.evidence import Evidence
 from verifier.plan import DOCUMENT_CHECKS
 from verifier.policy import Policy
 from verifier.report import Check, Report, State, skipped
 from verifier.strict_json import Json
+from verifier.timeline import Signing
 from verifier.unlogged import LogSearch, judge_unlogged
 
 LIVE_MAX_AGE: Final = timedelta(minutes=10)
@@ -162,9 +164,9 @@ def _verify(given: Given, policy: Policy, asked: Asked) -> Report:
     checks = _judge_log(given.evidence, policy, asked, proved)
     checks += _judge_history(given.evidence, proved)
     proved.as_of = asked.as_of(proved.instant, None if proved.timeline is None else proved.timeline.learned_at)
-    key, found = _judge_issuer(given.evidence, proved)
+    signed, found = _judge_issuer(given, policy, proved)
     checks += found
-    checks += _judge_document(given, proved, key)
+    checks += _judge_document(given, proved, signed)
     checks += _judge_instant(given, proved)
     # 17. The verdict.
     return conclude(checks, asked, given, proved)
@@ -200,24 +202,36 @@ def _judge_history(evidence: Evidence, proved: Proved) -> list[Check]:
     return [history, bits, agreement]
 
 
-def _judge_issuer(evidence: Evidence, proved: Proved) -> tuple[Key | None, list[Check]]:
-    # 10. The record, the key, the compromise rule, the accreditation.
-    known, proved.record = issuer.judge_record(evidence, proved.state, proved.timeline)
-    key_check, key = issuer.judge_key(proved.record, proved.timeline)
-    compromise = issuer.judge_compromise(key, _outside_times(proved))
-    accreditation = issuer.judge_accreditation(proved.record, proved.timeline)
-    return key, [known, key_check, compromise, accreditation]
+def _judge_issuer(given: Given, policy: Policy, proved: Proved) -> tuple[JudgedSigning, list[Check]]:
+    # 10. The record, the key of the signature that is judged, the compromise rule, the accreditation.
+    known, proved.record = issuer.judge_record(given.evidence, proved.state, proved.timeline)
+    timeline = proved.timeline
+
+    def outside(one: Signing) -> list[datetime] | None:
+        return _outside_times(given.evidence, policy, proved, one)
+
+    if timeline is not None and given.document is not None:
+        owner = aggregate_id(given.evidence.credential)
+        chosen = signing.choose_signing(timeline, given.document, given.salt, owner)
+        signed = signing.judge_chosen(chosen, timeline, proved.record, outside)
+    else:
+        candidates = () if timeline is None else timeline.signings[::-1]
+        signed = signing.judge_signing(candidates, proved.record, outside)
+    accreditation = issuer.judge_accreditation(proved.record, timeline)
+    return signed, [known, *signed.checks, accreditation]
 
 
-def _outside_times(proved: Proved) -> list[datetime] | None:
-    """When parties of the policy saw the entry in the log; the operator's word is not among it."""
-    if proved.entries is None or proved.cosigned is None:
+def _outside_times(evidence: Evidence, policy: Policy, proved: Proved, signed: Signing) -> list[datetime] | None:
+    """When parties of the policy saw a signature's entry in the log; the operator's word is not among it."""
+    if proved.entries is None or proved.cosigned is None or proved.state is None:
         return None
-    anchored = [one.time for one in proved.anchors.proved]
-    return [*anchored, *proved.cosigned.witnesses.values()]
+    index = evidence.entries[signed.version - 1].index
+    operators = {name for name, key in policy.witnesses if key.vkey == proved.state.cosigner}
+    anchored = [one.time for one in proved.anchors.proved if one.size > index]
+    return [*anchored, *(time for name, time in proved.cosigned.witnesses.items() if name not in operators)]
 
 
-def _judge_document(given: Given, proved: Proved, key: Key | None) -> list[Check]:
+def _judge_document(given: Given, proved: Proved, signed: JudgedSigning) -> list[Check]:
     # 11. The document, if there is one, and in any case the achievement's edition.
     timeline = proved.timeline
     if given.document is None:
@@ -225,13 +239,13 @@ def _judge_document(given: Given, proved: Proved, key: Key | None) -> list[Check
         absent = [skipped(code, "no_document", looked_at=places) for code in DOCUMENT_CHECKS]
         return [*absent, genuine.judge_achievement(None, timeline)]
     form, document = genuine.judge_form(given.document)
-    signature, good = genuine.judge_signature(document, key)
+    signature, good = genuine.judge_signature(document, signed.key)
     owner = aggregate_id(given.evidence.credential)
     return [
         form,
         signature,
-        genuine.judge_recorded(document, given.salt, timeline, owner, signature_good=good),
-        genuine.judge_signer(document, proved.record, timeline),
+        genuine.judge_recorded(document, given.salt, signed.signing, owner, signature_good=good),
+        genuine.judge_signer(document, proved.record, signed.signing),
         genuine.judge_id(document, given.evidence.credential),
         genuine.judge_document_dates(document, timeline),
         genuine.judge_status_entries(document, timeline),

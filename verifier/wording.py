@@ -373,6 +373,12 @@ SENTENCES: Final = {
         "Ключ подписи похищен, и независимых доказательств, что документ старше, нет;"
         " организация может выдать его заново.",
     ),
+    "signed_anew": Text(
+        "This document was signed with a key that was stolen; the issuer signed the award anew on {date}:"
+        " ask the holder for the new document.",
+        "Этот документ подписан похищенным ключом; {date} организация подписала его заново:"
+        " попросите у владельца новый.",
+    ),
     "accredited": Text(
         "The issuer was accredited by {by} at the time.",
         "Организация тогда была аккредитована: {by}.",

@@ -155,7 +155,7 @@ class ServedComparison:
 def facts_of(facts: CredentialFacts) -> dict[str, Any]:
     """The facts of an award as they are served to auditors: without positions, which are the server's own."""
     members: dict[str, Any] = json.loads(msgspec.json.encode(facts))
-    for event in members["events"]:
+    for event in [*members["events"], *members.get("reissues", ())]:
         event.pop("position")
     return members
 

@@ -14,6 +14,7 @@ from api.cli import bench, maintenance, operator, serve
 from api.cli import demo as demo_command
 from api.cli import follow as follow_command
 from api.cli import verify as verify_command
+from api.cli.credential import credential_app
 from api.cli.terminal import EXIT_CODES, Exit, Terminal
 from api.cli.trust import trust_app
 from api.error import ApiError
@@ -59,6 +60,7 @@ def make_app() -> typer.Typer:
     app.add_typer(operator.institution_app, name="institution")
     app.add_typer(operator.keys_app, name="keys")
     app.add_typer(operator.access_app, name="access")
+    app.add_typer(credential_app, name="credential")
     app.add_typer(trust_app, name="trust")
     _explain_exit_codes(app)
     return app

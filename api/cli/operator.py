@@ -179,7 +179,9 @@ def declare_compromised(
         outcome = node.registry.declare_compromised(
             slug=slug, key_id=key, compromised_at=since.replace(tzinfo=UTC), actor=operator()
         )
-    Terminal(as_json=as_json).result(outcome.answer, f"{slug}: {key} compromised since {since}")
+    terminal = Terminal(as_json=as_json)
+    terminal.result(outcome.answer, f"{slug}: {key} compromised since {since}")
+    terminal.say(f"next: `cairn keys rotate {slug}`, then `cairn credential reissue --institution {slug}`")
 
 
 @access_app.command("grant")

@@ -233,7 +233,7 @@ def _lookup(served: ServedHead, views: ViewNode, identity: MirrorIdentity, polic
     published = PublishedLog(served, served)
     statuses = Statuses(
         facts=views.facts,
-        record=lambda facts: views.record(facts.institution),
+        record=lambda facts, known_at: views.record(facts.institution, known_at),
         template=views.template,
         successor=lambda _: None,  # which award replaced another is not public
         log=published,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+import msgspec
 from fastapi import APIRouter, Request, Response
 
 from api import example
 from api.node import Node
 from api.openapi import body_of
-from api.schema import Compromise, Empty, KeyGrant, Withdrawal
+from api.reissue import Reissues
+from api.schema import Compromise, Empty, KeyGrant, Reissue, Withdrawal
 from api.write import Write, json_answer, submit
 from ledger.error import InvalidInputError
 
@@ -35,6 +37,13 @@ def make_router(node: Node) -> APIRouter:
     async def compromise(request: Request, slug: str, key: str) -> Response:
         """Declare since when a signing key was in other hands; again to move the date."""
         return await submit(node, request, lambda write: _compromise(node, slug, key, write))
+
+    reissue_body = body_of("Reissue", None, example.REISSUE, required=False)
+
+    @router.post("/keys/{key}/reissue", openapi_extra=reissue_body)
+    async def reissue(request: Request, slug: str, key: str) -> Response:
+        """Sign anew what a stolen key signed and nobody outside had seen before: at most 1,000 awards a request."""
+        return await submit(node, request, lambda write: _reissue(node, slug, key, write), empty={})
 
     grant_body = body_of("KeyGrant", None, example.KEY_GRANT, is_repeatable=False)
 
@@ -78,6 +87,18 @@ def _compromise(node: Node, slug: str, key: str, write: Write) -> Response:
     )
     node.wait_until_visible(outcome.position)
     return json_answer(outcome.answer)
+
+
+def _reissue(node: Node, slug: str, key: str, write: Write) -> Response:
+    wanted, submission = write.body_as(Reissue), write.submission
+    write.actor.require_institution(node.ledger.institution(slug).id)
+    reissues = Reissues(node.reissuance, node.log.store)
+    if wanted.dry_run:
+        found = reissues.list_affected(slug, key, lambda _: None)
+        return json_answer({**msgspec.to_builtins(found), "more": False})
+    outcome = reissues.reissue_some(slug, key, write.actor, submission)
+    node.wait_until_visible(outcome.position)
+    return json_answer({"institution": slug, "key": key, **outcome.answer})
 
 
 def _grant_key(node: Node, slug: str, write: Write) -> Response:

@@ -99,6 +99,12 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
             {"compromised_at": served.node.ledger.now().isoformat()},
             operator,
         ),
+        (
+            "post /v1/institutions/{slug}/keys/{key}/reissue",
+            f"{place}/keys/key-1/reissue",
+            example.REISSUE,
+            operator,
+        ),
         ("post /v1/institutions/{slug}/access-keys", f"{place}/access-keys", example.KEY_GRANT, operator),
     ]
     for name, path, body, key in writes:

@@ -20,6 +20,7 @@ from ledger.issuance import Issuance
 from ledger.key_ring import KeyRing, RandomBytes, open_key_ring
 from ledger.lifecycle import Lifecycle
 from ledger.registry import Registry
+from ledger.reissuance import Reissuance
 from ledger.signing import SIGNING_SCHEMA, SealedKeyStore
 from ledger.status_allocation import ALLOCATION_SCHEMA, StatusAllocator
 from ledger.store import LedgerFactory
@@ -96,6 +97,7 @@ class World:
     issuance: Issuance
     lifecycle: Lifecycle
     erasing: Erasing
+    reissuance: Reissuance
 
     def issue(self, *claims: AwardClaim) -> list[str]:
         answer: list[str] = self.issuance.issue(slug=SLUG, claims=claims, actor=OPERATOR).answer
@@ -146,6 +148,7 @@ def open_world(directory: Path, *, seed: int = 1, random_bytes: RandomBytes | No
         issuance=Issuance(ledger, vault, keys, places, BASE_URL),
         lifecycle=Lifecycle(ledger, vault),
         erasing=Erasing(ledger, vault),
+        reissuance=Reissuance(ledger, vault, keys),
     )
 
 

@@ -94,6 +94,11 @@ def replaced(at: datetime) -> Credential.Replaced:
     return Credential.Replaced(reason=Reason.SUPERSEDED, effective_at=at, successor="ef" * 32, recorded_at=at)
 
 
+def reissued(at: datetime, key_id: str = "key-2") -> Credential.Reissued:
+    """The document signed anew."""
+    return Credential.Reissued(key_id=key_id, commitments={"vc+jcs": "12" * 32}, recorded_at=at)
+
+
 class History:
     """An event source in memory that one can write to.
 
@@ -230,7 +235,9 @@ class _Story:
         if not changeable:
             return
         credential = self._chance.choice(changeable)
-        if self._chance.random() < 0.3:
+        if self._chance.random() < 0.1:
+            self.history.add(credential, reissued(at))
+        elif self._chance.random() < 0.3:
             self._states[credential] = "ended"
             self.history.add(credential, self._chance.choice([revoked(at), replaced(at)]))
         elif self._states[credential] == "active":

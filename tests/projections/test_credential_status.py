@@ -6,7 +6,7 @@ import pytest
 from projections.credential_status import CredentialStatus, parse_facts
 from projections.error import CorruptionError
 from projections.table import MemoryTable
-from tests.projections.history import MAPPER, History, damaged, day, issued, reinstated, revoked, suspended
+from tests.projections.history import MAPPER, History, damaged, day, issued, reinstated, reissued, revoked, suspended
 
 INSTITUTION = UUID(int=1)
 CREDENTIAL = UUID("0190a3c1-d2e3-8f4a-a6f1-c0ffee123456")
@@ -38,6 +38,18 @@ def test_credential_status_stores_these_very_bytes_when_an_award_has_a_whole_his
     history.add(CREDENTIAL, revoked(day(2.5), recorded=day(5)))
     assert fold(history).items() == [(CREDENTIAL.bytes, GOLDEN)]
     assert msgspec.json.encode(parse_facts(GOLDEN)) == GOLDEN
+
+
+def test_credential_status_keeps_every_signature_when_an_award_is_signed_anew() -> None:
+    history = History()
+    history.add(CREDENTIAL, issued(INSTITUTION, 3, 9, at=day(2)), suspended(day(3)), reissued(day(4)))
+    [(_, stored)] = fold(history).items()
+    facts = parse_facts(stored)
+    assert [(one.key_id, one.position) for one in facts.signings] == [("key-1", 1), ("key-2", 3)]
+    assert facts.signings[1].commitments == {"vc+jcs": "12" * 32}
+    assert [event.kind for event in facts.events] == ["issued", "suspended", "reissued"]
+    assert (facts.key_id, facts.recorded_at) == ("key-1", day(2))
+    assert msgspec.json.encode(facts) == stored
 
 
 def test_credential_status_refuses_when_an_award_is_issued_twice() -> None:

@@ -83,6 +83,28 @@ def test_directory_finds_the_same_record_when_asked_by_number_id_slug_or_did() -
     assert directory.record(1) == encode_record(found)
 
 
+@pytest.mark.parametrize(
+    "known, compromised, keys",
+    [(1, None, 1), (6.99, None, 2), (7, 3, 2), (7.99, 3, 2), (8, 4, 2), (99, 4, 2)],
+)
+def test_directory_knows_what_was_known_then_when_a_date_was_moved(
+    known: float, compromised: float | None, keys: int
+) -> None:
+    table = MemoryTable()
+    InstitutionDirectory(MAPPER).apply(eventful().events, table)
+    record = DirectoryReader(table).known_at(FIRST, day(known))
+    assert record is not None
+    moved = None if compromised is None else day(compromised)
+    assert (record.keys[0].compromised_at, len(record.keys)) == (moved, keys)
+
+
+def test_directory_knows_nothing_when_asked_about_before_the_registration() -> None:
+    table = MemoryTable()
+    InstitutionDirectory(MAPPER).apply(eventful().events, table)
+    assert DirectoryReader(table).known_at(FIRST, day(0.99)) is None
+    assert DirectoryReader(table).known_at(UUID(int=9), day(99)) is None
+
+
 def test_directory_finds_nothing_when_the_name_is_unknown() -> None:
     directory = read(eventful())
     assert directory.by_id(UUID(int=3)) is directory.by_slug("tart") is directory.by_did("did:web:x") is None

@@ -91,7 +91,7 @@ def test_state_fold_commits_to_what_a_straightforward_fold_gives_when_history_va
             for tree in trees.values():
                 while tree.blocks <= body["status_block"]:
                     tree.append_block()
-        elif event.topic.startswith("credential."):
+        elif event.topic.startswith("credential.") and event.topic != "credential.reissued.v1":
             purpose = (
                 "revocation" if event.topic in {"credential.revoked.v1", "credential.replaced.v1"} else "suspension"
             )

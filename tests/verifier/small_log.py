@@ -11,7 +11,7 @@ import json
 import random
 import warnings
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
@@ -384,6 +384,16 @@ class SmallLog:
         purpose = "suspension" if kind in {"suspended", "reinstated"} else "revocation"
         value = kind != "reinstated"
         self.status[purpose].set_bit(award.block, award.index, value=value)
+
+    def reissue(self, award: Award, at: datetime, *, key: str = "north-2", key_id: str = "key-2") -> Award:
+        """Sign an award anew and log it; return it with the new document, the old one being as it was."""
+        plain = {name: value for name, value in award.document.items() if name != "proof"}
+        signed = self.sign(plain, key, f"{DID}#{key_id}")
+        salt = self.random.randbytes(32)
+        commitments = {"vc+jcs": commit(award.id, "vc+jcs", rfc8785.dumps(signed), salt)}
+        body = {"key_id": key_id, "commitments": commitments, "recorded_at": instant(at)}
+        award.indexes.append(self.append("credential.reissued.v1", award.id, body))
+        return replace(award, document=signed, salt=salt)
 
     def directory(self) -> MemoryTree:
         return MemoryTree(leaf_hash(rfc8785.dumps(row)) for row in self.records)

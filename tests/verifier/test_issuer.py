@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,14 +16,16 @@ from tests.verifier.small_log import (
     ISSUED,
     NOW,
     SOUTH,
+    Award,
     SmallLog,
     authority,
     b64,
+    compact,
     instant,
     key_row,
     record,
 )
-from verifier import Policy, Report, State, Verdict
+from verifier import Policy, Report, State, Verdict, parse_evidence, verify_document
 
 HOUR = timedelta(hours=1)
 
@@ -269,3 +272,90 @@ def test_policy_is_the_only_source_of_time_stamping_authorities() -> None:
     with_authority: Policy = log.policy(tsa=True)
     assert [one.name for one in with_authority.authorities] == [authority("stamp").name]
     assert log.policy().authorities == ()
+
+
+# ── signed anew ─────────────────────────────────────────────────────────────────────────────
+
+
+THEFT = ISSUED + 2 * HOUR
+
+
+def signed_anew(*, stamped: bool = False) -> tuple[SmallLog, Award, Award]:
+    """Log an award whose key was stolen and which was signed anew; return it with the old document and the new."""
+    log = SmallLog()
+    award = log.issue()
+    log.publish(ISSUED + timedelta(minutes=1))
+    if stamped:
+        log.stamp(ISSUED + HOUR)
+    log.records[1]["keys"][0] |= {"compromised_at": instant(THEFT), "retired_at": instant(THEFT)}
+    log.records[1]["keys"].append(key_row("north-2", "key-2") | {"valid_from": instant(THEFT)})
+    new = log.reissue(award, THEFT + HOUR)
+    log.publish()
+    return log, award, new
+
+
+def test_report_is_valid_when_the_document_was_signed_anew_with_another_key() -> None:
+    log, _, new = signed_anew()
+    report = judge(log.bundle(new), log.policy(tsa=True))
+    assert_verdict(report, Verdict.VALID, "valid")
+    assert_check(report, "issuer.compromise", State.PASSED, "key_safe")
+    assert '"change": "reissued"' in json.dumps(report.facts["changes"])
+
+
+def test_report_asks_for_the_new_document_when_an_older_signature_does_not_stand() -> None:
+    log, old, _ = signed_anew()
+    report = judge(log.bundle(old), log.policy(tsa=True))
+    assert_verdict(report, Verdict.UNKNOWN, "signed_anew")
+    assert_check(report, "genuine.recorded", State.PASSED, "recorded")
+    assert_check(report, "genuine.signature", State.PASSED, "signature_good")
+    assert "ask the holder for the new document" in report.sentence.en
+
+
+def test_report_is_valid_when_an_older_signature_stands_by_itself() -> None:
+    log, old, _ = signed_anew(stamped=True)
+    assert_verdict(judge(log.bundle(old), log.policy(tsa=True)), Verdict.VALID, "valid")
+
+
+def test_record_stands_when_one_of_its_signatures_does() -> None:
+    log, old, _ = signed_anew(stamped=True)
+    log.records[1]["keys"][1]["compromised_at"] = instant(THEFT)
+    log.publish()
+    assert_verdict(judge(log.evidence(old), log.policy(tsa=True)), Verdict.VALID, "valid_record")
+    report = judge(log.evidence(old), log.policy())
+    assert_verdict(report, Verdict.UNKNOWN, "key_compromised")
+
+
+def test_new_signature_needs_an_outside_word_of_its_own_when_its_key_is_stolen() -> None:
+    log, _, new = signed_anew(stamped=True)
+    log.stamp(THEFT + 2 * HOUR)
+    log.records[1]["keys"][1]["compromised_at"] = instant(THEFT + 3 * HOUR)
+    log.publish()
+    assert_verdict(judge(log.bundle(new), log.policy(tsa=True)), Verdict.VALID, "valid")
+    log.records[1]["keys"][1]["compromised_at"] = instant(THEFT + 2 * HOUR)
+    log.publish()
+    assert_verdict(judge(log.bundle(new), log.policy(tsa=True)), Verdict.UNKNOWN, "key_compromised")
+
+
+def test_report_is_invalid_when_the_stolen_key_signed_what_the_log_never_had() -> None:
+    log, _, new = signed_anew()
+    forged = {name: value for name, value in new.document.items() if name != "proof"} | {"name": "Doctor"}
+    bundle = log.bundle(new) | {"document": log.sign(forged)}
+    assert_verdict(judge(bundle, log.policy(tsa=True)), Verdict.INVALID, "signed_outside")
+
+
+def test_document_without_salt_is_judged_by_the_signature_of_the_key_that_it_names() -> None:
+    log, old, _ = signed_anew()
+    evidence = parse_evidence(compact(log.evidence(old)))
+    report = verify_document(old.document, log.policy(), now=NOW, evidence=evidence)
+    assert_check(report, "genuine.signature", State.PASSED, "signature_good")
+    assert report.verdict is Verdict.UNKNOWN
+
+
+def test_operator_is_no_outside_word_even_when_the_policy_names_its_key_as_a_witness() -> None:
+    log = SmallLog()
+    award = log.issue()
+    log.publish(ISSUED + timedelta(minutes=1))
+    log.records[1]["keys"][0]["compromised_at"] = instant(NOW + HOUR)
+    log.publish()
+    policy = log.policy(extra=f"witness op {log.operator.vkey}\n")
+    assert_verdict(judge(log.bundle(award), policy), Verdict.UNKNOWN, "key_compromised")

@@ -78,7 +78,7 @@ def judge_anchors(
         sizes = [_prove_place(anchor, evidence, trusted, policy) for anchor in evidence.anchors]
         _require_newest(evidence.anchored_size, sizes)
         _require_good_lines(evidence.anchors, policy, operator)
-        words = [_token_time(anchor, policy) for anchor in evidence.anchors]
+        words = [_token_time(anchor, policy, operator) for anchor in evidence.anchors]
     except (AnchoringError, FormatError) as error:
         return failed(ANCHORS, "anchor_wrong", detail=str(error), looked_at=_PLACE), Anchors()
     except _MisnamedError as error:
@@ -171,7 +171,7 @@ def _require_good_lines(anchors: Sequence[Anchor], policy: Policy, operator: Cos
             cosigned_at(note, key)
 
 
-def _token_time(anchor: Anchor, policy: Policy) -> datetime | None:
+def _token_time(anchor: Anchor, policy: Policy, operator: CosignatureVerifier | None) -> datetime | None:
     """Return the time a trusted party vouches for; None if the policy does not name the party.
 
     Raises:
@@ -180,8 +180,7 @@ def _token_time(anchor: Anchor, policy: Policy) -> datetime | None:
         _MisnamedError: A trusted party's token under another name.
     """
     told = parse_instant(anchor.time)
-    judge = _stamped_at if anchor.kind == "rfc3161" else _cosigned_at
-    time = judge(anchor, policy)
+    time = _stamped_at(anchor, policy) if anchor.kind == "rfc3161" else _cosigned_at(anchor, policy, operator)
     if time is not None and time != told:
         raise MalformedError(f"an anchor of {anchor.time} whose token says {format_instant(time)}")
     return time
@@ -217,19 +216,20 @@ def _verify_token(token: bytes, message: bytes, authority: Authority) -> datetim
     )
 
 
-def _cosigned_at(anchor: Anchor, policy: Policy) -> datetime | None:
+def _cosigned_at(anchor: Anchor, policy: Policy, operator: CosignatureVerifier | None) -> datetime | None:
     line = _read_line(anchor.token)
     note = Note(parse_note(anchor.checkpoint.encode()).text, (line,))
     origin = parse_checkpoint(note.text).origin
-    for name, key in policy.witnesses:
-        if key.name == origin:  # the log's own key is no witness
-            continue
+    # Neither the log's own key nor its operator's is an outside word.
+    own = None if operator is None else operator.vkey
+    witnesses = [(name, key) for name, key in policy.witnesses if key.name != origin and key.vkey != own]
+    for name, key in witnesses:
         time = cosigned_at(note, key)
         if time is not None and anchor.name not in {name, key.name}:
             raise _MisnamedError(f"{anchor.name} is {name} in the policy")
         if time is not None:
             return time
-    if anchor.name in {name for name, _ in policy.witnesses}:
+    if anchor.name in {name for name, _ in witnesses}:
         raise SignatureError(f"a cosignature that is not by {anchor.name}")
     return None
 

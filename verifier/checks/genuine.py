@@ -27,7 +27,7 @@ from verifier.error import FormatError
 from verifier.event import Edition, Issued
 from verifier.report import Check, failed, not_judged, passed, unknown
 from verifier.strict_json import Json
-from verifier.timeline import Timeline
+from verifier.timeline import Signing, Timeline
 from verifier.wire import format_instant
 
 FORM: Final = "genuine.form"
@@ -87,20 +87,20 @@ def verify_signature(members: dict[str, Json], multibase: str) -> None:
 def judge_recorded(
     document: Document | None,
     salt: bytes | None,
-    timeline: Timeline | None,
+    signing: Signing | None,
     owner: UUID,
     *,
     signature_good: bool | None,
 ) -> Check:
     """Step 11c: does the salt open the logged commitment to this very document?"""
-    place = ("document", "bundle/salt", "evidence/entries/0")
-    if document is None or timeline is None:
+    place = ("document", "bundle/salt", "evidence/entries")
+    if document is None or signing is None:
         return not_judged(RECORDED, FORM if document is None else "status.history")
     if salt is None:
         return unknown(RECORDED, "salt_missing", looked_at=place)
-    logged = timeline.issued.commitments.get(DOCUMENT_KIND)
+    logged = signing.commitments.get(DOCUMENT_KIND)
     try:
-        opened = commitment(owner, DOCUMENT_KIND, document_form(document.members), salt)
+        opened = open_commitment(document.members, salt, owner)
     except CanonicalizationError as error:
         return failed(RECORDED, "document_altered", detail=str(error), looked_at=place)
     if opened == logged:
@@ -110,12 +110,21 @@ def judge_recorded(
     return failed(RECORDED, case, detail=detail, looked_at=place)
 
 
-def judge_signer(document: Document | None, record: Record | None, timeline: Timeline | None) -> Check:
+def open_commitment(members: dict[str, Json], salt: bytes, owner: UUID) -> str:
+    """Return the commitment that a document and a salt open, lower-case hex.
+
+    Raises:
+        CanonicalizationError: The document has no canonical form.
+    """
+    return commitment(owner, DOCUMENT_KIND, document_form(members), salt)
+
+
+def judge_signer(document: Document | None, record: Record | None, signing: Signing | None) -> Check:
     """Step 11d: does the document name the issuer and key that the ledger names?"""
-    if document is None or record is None or timeline is None:
+    if document is None or record is None or signing is None:
         return not_judged(SIGNER, FORM if document is None else "issuer.known")
     told = (document.issuer, document.proof.verification_method)
-    due = (record.did, f"{record.did}#{timeline.issued.key_id}")
+    due = (record.did, f"{record.did}#{signing.key_id}")
     place = ("document/issuer/id", "document/proof/verificationMethod")
     return _compare(SIGNER, "signer_agrees", "signer_differs", [("signer", told, due)], place)
 

@@ -24,7 +24,7 @@ from verifier.directory import Accreditation, Key, Record, parse_record
 from verifier.error import InputError
 from verifier.evidence import Evidence
 from verifier.report import Check, failed, not_judged, passed, skipped, unknown
-from verifier.timeline import Timeline
+from verifier.timeline import Signing, Timeline
 from verifier.wire import format_instant
 
 KNOWN: Final = "issuer.known"
@@ -59,19 +59,18 @@ def judge_record(
     return passed(KNOWN, "issuer_proved", issuer=record.name, detail=detail, looked_at=_PLACE), record
 
 
-def judge_key(record: Record | None, timeline: Timeline | None) -> tuple[Check, Key | None]:
-    """Step 10b: was the signing key the issuer's, and in use, when the issue was recorded?
+def judge_key(record: Record | None, signing: Signing | None) -> tuple[Check, Key | None]:
+    """Step 10b: was the signing key the issuer's, and in use, when the signature was recorded?
 
     Returns:
         The check, and the key if it is one of the issuer's, in use or not.
     """
-    if record is None or timeline is None:
+    if record is None or signing is None:
         return not_judged(KEY, KNOWN), None
-    issued = timeline.issued
-    key = record.key(issued.key_id)
+    key = record.key(signing.key_id)
     if key is None:
-        return failed(KEY, "key_unknown", detail=issued.key_id, looked_at=_PLACE), None
-    used = issued.recorded_at
+        return failed(KEY, "key_unknown", detail=signing.key_id, looked_at=_PLACE), None
+    used = signing.recorded_at
     detail = f"{key.key_id}, from {format_instant(key.valid_from)}; used {format_instant(used)}"
     if used < key.valid_from:
         return failed(KEY, "key_not_yet_valid", detail=detail, looked_at=_PLACE), key
@@ -83,12 +82,13 @@ def judge_key(record: Record | None, timeline: Timeline | None) -> tuple[Check, 
     return passed(KEY, "key_valid", detail=detail, looked_at=_PLACE), key
 
 
-def judge_compromise(key: Key | None, outside: Iterable[datetime] | None) -> Check:
+def judge_compromise(key: Key | None, outside: Iterable[datetime] | None, anew: datetime | None = None) -> Check:
     """Step 10c: if the key was stolen, does an outside word show that the record is older?
 
     Args:
         key: The key that signed.
         outside: When trusted third parties saw the entry in the log; None if not judged.
+        anew: When the issuer signed the award again later; None if it did not.
     """
     if key is None or outside is None:
         return not_judged(COMPROMISE, KEY if key is None else "log.entries")
@@ -100,6 +100,8 @@ def judge_compromise(key: Key | None, outside: Iterable[datetime] | None) -> Che
     detail = f"compromised {format_instant(key.compromised_at)}; seen by a trusted party {seen}"
     if earliest is not None and earliest < key.compromised_at:
         return passed(COMPROMISE, "compromised_later", detail=detail, looked_at=place)
+    if anew is not None:
+        return unknown(COMPROMISE, "signed_anew", date=anew, detail=detail, looked_at=place)
     return unknown(COMPROMISE, "key_compromised", detail=detail, looked_at=place)
 
 
