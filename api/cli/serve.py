@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -185,7 +186,7 @@ class Process:
         if self._demo:
             show_summary(self._terminal, data, url)
             self._terminal.say("")
-        for line in _greeting(data, url, _program(sys.argv[0])):
+        for line in _greeting(data, url, callable_name(sys.argv[0])):
             self._terminal.say(line)
 
 
@@ -198,9 +199,17 @@ def _settings(data: Path, host: str, port: int, *, demo: bool) -> Settings:
     return load_settings(os.environ, data_dir=data, host=host, port=port, base_url=chosen)
 
 
-def _program(argument: str) -> str:
-    """How this command was called, so that the lines that are printed work when they are pasted."""
-    return argument if os.sep in argument and not Path(argument).is_absolute() else "cairn"
+def callable_name(argument: str) -> str:
+    """How this command is called from here, so that the lines that are printed work when they are pasted.
+
+    Args:
+        argument: The path or name by which it was called, as in ``sys.argv``.
+    """
+    called = Path(argument)
+    if os.sep not in argument or shutil.which(called.name) == argument:
+        return called.name
+    here = Path.cwd()
+    return str(called.relative_to(here)) if called.is_relative_to(here) else argument
 
 
 def _greeting(data: Path, url: str, program: str) -> list[str]:

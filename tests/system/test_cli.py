@@ -14,6 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 from api.cli.entry import make_app
+from api.cli.serve import callable_name
 from api.cli.terminal import Exit
 from tests.system.school import CODE, SLUG, Caller, evidence, loaded, status
 from tests.system.serving import Serving, cairn, quick_cairn
@@ -243,6 +244,22 @@ def test_demonstration_is_kept_when_it_is_made_again(tmp_path: Path) -> None:
     assert "nothing was changed" in second.stderr
     assert _digests(data) == made
     assert quick_cairn(tmp_path, "fsck", "--data", data).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "called, shown",
+    [
+        ("cairn", "cairn"),
+        (".venv/bin/cairn", ".venv/bin/cairn"),
+        ("{here}/.venv/bin/cairn", ".venv/bin/cairn"),
+        ("/elsewhere/bin/cairn", "/elsewhere/bin/cairn"),
+    ],
+)
+def test_lines_to_paste_name_the_command_as_it_can_be_called_from_here(
+    called: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert callable_name(called.format(here=tmp_path)) == shown
 
 
 def test_demonstration_is_refused_when_another_ledger_is_there(serving: Serving) -> None:
