@@ -9,4 +9,5 @@ byte of it. It imports none of the project's other packages.
     storage, checkpoint_store, reader            ports to durable bytes, and verified reads
     right_edge, sequencer, fsck                  the machine that appends, and the one that checks
     time_anchor, rfc3161, anchorer               outside witnesses of when a checkpoint existed
+    tlog_policy, witness, witnesses              who cosigns, being one who does, and asking them
 """

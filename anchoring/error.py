@@ -8,7 +8,8 @@ AnchoringError
 ├── CorruptionError       our own stored bytes contradict each other: stop, run fsck
 ├── ConflictError         somebody else moved the log, or holds its lock
 ├── ClockError            the clock is behind a cosignature that was given already
-└── AnchorError           a time anchor gave no usable proof; try again later
+├── AnchorError           a time anchor gave no usable proof; try again later
+└── WitnessError          a witness gave no usable cosignature; try again later
 """
 
 
@@ -46,3 +47,7 @@ class ClockError(AnchoringError):
 
 class AnchorError(AnchoringError):
     """A time anchor was unreachable, refused, or answered with an unusable proof."""
+
+
+class WitnessError(AnchoringError):
+    """A witness was unreachable, refused, or answered with an unusable cosignature."""

@@ -5,13 +5,15 @@ yet, and the bundles still staged; the next start writes the same bytes again an
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from anchoring.cosignature import CosignatureVerifier, Cosigner
 from anchoring.error import CorruptionError, MalformedError, SignatureError
-from anchoring.note import format_note, parse_note
+from anchoring.note import NoteSigner, format_note, parse_note
 from anchoring.right_edge import RightEdge
 from anchoring.storage import CheckpointStore, Staged, TileStore
+from anchoring.subtree_cosignature import SubtreeCosigner
 from anchoring.tile import (
     CHECKPOINT_PATH,
     TILE_WIDTH,
@@ -101,19 +103,41 @@ def replaced_partials(old_size: int, size: int) -> list[TileId]:
     return replaced
 
 
-def publish_checkpoint(tiles: TileStore, note: bytes, cosigner: Cosigner, at: datetime | None) -> None:
-    """Replace the public checkpoint by a note with the operator's cosignature.
+@dataclass(frozen=True, slots=True)
+class LogKeys:
+    """A log's own keys.
+
+    Attributes:
+        log: The signing key, whose name is the origin.
+        operator: The operator's heartbeat key, Ed25519.
+        successor: The log's ML-DSA-44 key, whose name is the origin too: it signs and tells the time in one, and
+            holds when Ed25519 does not. None for a log without it.
+    """
+
+    log: NoteSigner
+    operator: Cosigner
+    successor: SubtreeCosigner | None = None
+
+
+def publish_checkpoint(
+    tiles: TileStore, note: bytes, keys: LogKeys, at: datetime | None, cosignatures: Sequence[str] = ()
+) -> None:
+    """Replace the public checkpoint by a note with the operator's and the witnesses' cosignatures.
 
     Args:
         tiles: Where to.
         note: The checkpoint signed by the log.
-        cosigner: The operator's heartbeat key.
-        at: The time of the cosignature; None to publish without one.
+        keys: The log's own.
+        at: The time of the operator's cosignature; None to publish without one.
+        cosignatures: Signature lines of witnesses, verified, newline included.
     """
     text = parse_note(note).text
     lines = [signature.line for signature in parse_note(note).signatures]
+    if keys.successor is not None:
+        lines.append(keys.successor.cosign(text, at))
     if at is not None:
-        lines.append(cosigner.cosign(text, at))
+        lines.append(keys.operator.cosign(text, at))
+    lines += cosignatures
     tiles.replace(CHECKPOINT_PATH, format_note(text, lines))
 
 

@@ -143,7 +143,7 @@ def require_feed(feed: EntryFeed, position: int, last_item: bytes | None) -> Non
         raise CorruptionError(f"the feed holds other bytes at position {position} than the log")
 
 
-def replay_state(committer: StateCommitter, reader: LogReader | None) -> None:
+def replay_state(committer: StateCommitter, reader: LogReader | None, public_size: int = 0) -> None:
     """Bring the state committer up to the log's size (step 6), comparing as it goes.
 
     A committer that already covers the whole log is taken at its word.
@@ -151,6 +151,8 @@ def replay_state(committer: StateCommitter, reader: LogReader | None) -> None:
     Args:
         committer: The committer.
         reader: Reads the log; None if the log is empty.
+        public_size: Size of the public checkpoint, which may be older: its state is folded as one too, so that
+            proofs under it can be had for as long as the newer checkpoint is withheld.
 
     Raises:
         ConflictError: It has folded more than the log holds; it must be made anew.
@@ -166,7 +168,7 @@ def replay_state(committer: StateCommitter, reader: LogReader | None) -> None:
     for index, entry in enumerate(reader.entries(start), start):
         if not entry.startswith(_COMMITMENT):
             pending.append(entry)
-        elif len(pending) >= REPLAY_ENTRIES or index == size - 1:
+        elif len(pending) >= REPLAY_ENTRIES or index in {public_size - 1, size - 1}:
             if committer.commit(tuple(pending), index) != entry:
                 raise CorruptionError(f"the state folded again differs from entry {index}")
             pending.clear()

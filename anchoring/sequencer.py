@@ -7,11 +7,16 @@ One step, in the order that makes a crash harmless at every line:
     3. Sign the new checkpoint.
     4. Compare-and-swap it into the checkpoint store. This is the commit.
     5. Write the tiles.
-    6. Publish the checkpoint with the operator's cosignature.
+    6. Have the witnesses cosign, then publish the checkpoint with the operator's cosignature.
     7. Discard the staged bundles.
 
 Before step 4 nothing has happened; after it the step will be finished, now or at the next start.
 Nothing is ever signed twice for one size, because a failed step is tried again as it was.
+
+Witnesses see a checkpoint only after it is committed, so what they cosign is never taken back. If
+their quorum does not sign, the checkpoint is published with what there is, or, as the operator may
+choose, withheld: then the one before stays public, nothing further is committed, and each later
+call looks whether the quorum has signed.
 
 Source: docs/spec/log.md.
 """
@@ -24,11 +29,11 @@ from typing import Final
 
 from anchoring.batch import Batch, build_batch, read_feed
 from anchoring.checkpoint import Checkpoint, parse_checkpoint, verify_checkpoint
-from anchoring.cosignature import Cosigner
 from anchoring.error import ClockError, ConflictError, CorruptionError
 from anchoring.feed import EntryFeed, StateCommitter
-from anchoring.note import NoteSigner, NoteVerifier, format_note, parse_note
+from anchoring.note import NoteVerifier, format_note, parse_note
 from anchoring.publication import (
+    LogKeys,
     collect_garbage,
     cosigned_at,
     is_public,
@@ -41,14 +46,8 @@ from anchoring.publication import (
 from anchoring.reader import LogReader
 from anchoring.recovery import LogTail, load_tail, replay_state, require_feed
 from anchoring.storage import CheckpointStore, Published, TileStore
-
-
-@dataclass(frozen=True, slots=True)
-class LogKeys:
-    """The log's signing key, whose name is the origin, and the operator's heartbeat key."""
-
-    log: NoteSigner
-    operator: Cosigner
+from anchoring.tile import CHECKPOINT_PATH
+from anchoring.witnesses import Cosigning, Gathered
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +58,13 @@ class SequencerSettings:
         batch_items: Feed items in one checkpoint at most.
         heartbeat_patience: No cosignature is given while a commit older than this is unpublished.
         partial_grace: How long a partial tile is kept after the full one exists.
+        withhold: Whether a checkpoint that the witnesses' quorum has not signed is kept back.
     """
 
     batch_items: int = 10_000
     heartbeat_patience: timedelta = timedelta(seconds=10)
     partial_grace: timedelta = timedelta(minutes=10)
+    withhold: bool = False
 
 
 class Sequencer:
@@ -74,7 +75,7 @@ class Sequencer:
     has taken over: stop.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the whole machine is put together here, once
         self,
         *,
         feed: EntryFeed,
@@ -85,6 +86,7 @@ class Sequencer:
         clock: Callable[[], datetime],
         oldest_unpublished_at: Callable[[], datetime | None],
         settings: SequencerSettings | None = None,
+        witnesses: Cosigning | None = None,
     ) -> None:
         """Put the parts together; nothing is read or written yet.
 
@@ -98,12 +100,15 @@ class Sequencer:
             oldest_unpublished_at: When the oldest event above `store.load().position` was
                 committed, or None if there is none. Asked after the commit, before a cosignature.
             settings: Limits; the defaults if None.
+            witnesses: Who is asked to cosign; None if nobody is.
         """
         self._feed, self._committer = feed, committer
         self._tiles, self._store = tiles, store
         self._keys, self._clock = keys, clock
         self._oldest_unpublished_at = oldest_unpublished_at
         self._settings = settings or SequencerSettings()
+        self._witnesses = witnesses
+        self._withheld_since: datetime | None = None
         self._verifier: Final = NoteVerifier(keys.log.vkey)
         self._lock = threading.Lock()
         self._tail: LogTail | None = None  # None: unknown, recover first
@@ -130,7 +135,8 @@ class Sequencer:
         """Append what is new and publish; one step of at most `batch_items` feed items.
 
         Returns:
-            The new checkpoint; None if there was nothing new.
+            The new checkpoint; None if there was nothing new, or one is withheld still. A new one may
+            be withheld itself: see `withheld_since`.
 
         Raises:
             CorruptionError: Bytes changed between writing and reading, or as `recover`.
@@ -139,6 +145,8 @@ class Sequencer:
         """
         with self._lock:
             tail = self._tail or self._recover()
+            if self._is_still_withheld(tail):
+                return None
             self._tail = None  # until the step is through, what is stored is not known
             self._prepared = batch = self._prepared or self._gather(tail)
             if batch is not None:
@@ -150,12 +158,20 @@ class Sequencer:
                 return None
             return _checkpoint(tail.published)
 
-    def heartbeat(self) -> datetime | None:
-        """Cosign the newest checkpoint again with the current time and publish that.
+    @property
+    def withheld_since(self) -> datetime | None:
+        """Since when the newest committed checkpoint has waited for the witnesses' quorum; None if it does not."""
+        return self._withheld_since
+
+    def heartbeat(self, *, ask: bool = True) -> datetime | None:
+        """Cosign the newest checkpoint again with the current time, have it cosigned, and publish that.
+
+        Args:
+            ask: Whether to ask the witnesses again; else what they gave since is published.
 
         Returns:
-            The time of the cosignature; None if none was given: the log is empty, or a commit
-            older than the patience is still unpublished.
+            The time of the cosignature; None if none was given: the log is empty, a commit
+            older than the patience is still unpublished, or the checkpoint is withheld.
 
         Raises:
             ConflictError: Another sequencer moved the log.
@@ -175,7 +191,10 @@ class Sequencer:
             if self._store.load() != tail.published:
                 self._tail = None
                 raise ConflictError("another sequencer moved the log")
-            self._cosign(tail.published.note, now)
+            gathered = self._cosigned(tail.published, ask=ask)
+            if self._withholds(gathered):
+                return None
+            self._cosign(tail.published.note, now, gathered)
             return now
 
     def _recover(self) -> LogTail:
@@ -186,9 +205,10 @@ class Sequencer:
         self._settle_prepared(published)
         if self._prepared is None:
             reader = None if published is None else LogReader(self._tiles.read, _parse(published))
-            replay_state(self._committer, reader)
+            replay_state(self._committer, reader, self._public_size())
         if published is not None:
             require_feed(self._feed, published.position, tail.last_item)
+            self._take_up_cosignatures(published)
             # A crash before this line left the previous checkpoint public: consistent, but old.
             self._publish(published)
             self._store.discard_staged(published.size)
@@ -242,7 +262,8 @@ class Sequencer:
         # 5. Tiles. A crash leaves some of them; the staged bundles give the same bytes again.
         write_tiles(self._tiles, staged, completed, edge)
         self._store.add_garbage(replaced_partials(batch.old_size, published.size), self._clock())
-        # 6. Checkpoint. A crash before this line leaves the old one public, after it only garbage.
+        # 6. Checkpoint. A crash before this line leaves the old one public, after it only garbage. Cosignatures that
+        # a crash loses are given again: a witness cosigns what it has cosigned.
         self._publish(published)
         # 7. The bundles are public; a crash before this line makes the next start write them again.
         self._store.discard_staged(published.size)
@@ -258,16 +279,19 @@ class Sequencer:
         verify_checkpoint(parse_note(note), self._verifier)
         return note
 
-    def _publish(self, published: Published) -> None:
-        """Make a checkpoint public; cosigned, unless older commits still wait behind it."""
+    def _publish(self, published: Published, *, ask: bool = True) -> None:
+        """Make a checkpoint public; with the operator's word on the time, unless older commits still wait behind it."""
+        gathered = self._cosigned(published, ask=ask)
+        if self._withholds(gathered):
+            return
         now = self._clock()
         if not self._clock_is_back(now):
-            self._cosign(published.note, None if self._behind(now) else now)
+            self._cosign(published.note, None if self._behind(now) else now, gathered)
         elif not is_public(self._tiles, published.note):  # if it is, it keeps its cosignature
-            self._cosign(published.note, None)
+            self._cosign(published.note, None, gathered)
 
-    def _cosign(self, note: bytes, at: datetime | None) -> None:
-        publish_checkpoint(self._tiles, note, self._keys.operator, at)
+    def _cosign(self, note: bytes, at: datetime | None, gathered: Gathered) -> None:
+        publish_checkpoint(self._tiles, note, self._keys, at, gathered.lines)
         if at is not None:
             self._cosigned_at = at
 
@@ -276,6 +300,38 @@ class Sequencer:
         if self._cosigned_at is None:
             self._cosigned_at = cosigned_at(self._tiles, self._keys.operator.vkey)
         return self._cosigned_at is not None and now < self._cosigned_at
+
+    def _cosigned(self, published: Published, *, ask: bool) -> Gathered:
+        if self._witnesses is None:
+            return Gathered()
+        return self._witnesses.gather(published.note) if ask else self._witnesses.known(published.note)
+
+    def _withholds(self, gathered: Gathered) -> bool:
+        """Whether the checkpoint is kept back; remembers since when."""
+        if gathered.met or not self._settings.withhold:
+            self._withheld_since = None
+            return False
+        self._withheld_since = self._withheld_since or self._clock()
+        return True
+
+    def _is_still_withheld(self, tail: LogTail) -> bool:
+        """Publish a withheld checkpoint if the quorum has signed meanwhile."""
+        if self._withheld_since is None or tail.published is None:
+            return False
+        self._publish(tail.published, ask=False)
+        return self._withheld_since is not None
+
+    def _public_size(self) -> int:
+        public = self._tiles.read(CHECKPOINT_PATH)
+        return 0 if public is None else parse_checkpoint(parse_note(public).text).size
+
+    def _take_up_cosignatures(self, published: Published) -> None:
+        """Keep the witnesses' lines on the public checkpoint, if it is this one."""
+        public = self._tiles.read(CHECKPOINT_PATH)
+        if self._witnesses is None or public is None:
+            return
+        if parse_note(public).text == parse_note(published.note).text:
+            self._witnesses.remember(public)
 
     def _behind(self, now: datetime) -> bool:
         oldest = self._oldest_unpublished_at()

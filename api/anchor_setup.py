@@ -18,6 +18,7 @@ from anchoring.checkpoint import Checkpoint
 from anchoring.cosignature import Cosigner
 from anchoring.evm import EvmAnchor, Rpc
 from anchoring.note import NoteVerifier
+from anchoring.publication import LogKeys
 from anchoring.reader import LogReader
 from anchoring.rfc3161 import Rfc3161Anchor, Transport
 from anchoring.time_anchor import TimeAnchor
@@ -25,6 +26,7 @@ from anchoring.witness_anchor import WitnessAnchor
 from api.ledger_node import LedgerNode
 from api.log_node import LogNode
 from api.setting import SettingError, Settings
+from api.witness_setup import read_witness_policy
 from ledger.application import Clock
 from verifier.policy import Authority, Policy, trust_key
 
@@ -139,9 +141,14 @@ def time_anchors(node: LedgerNode, log: LogNode, clock: Clock) -> list[TimeAncho
     return anchors
 
 
-def own_policy(node: LedgerNode, log_vkey: str) -> Policy:
-    """Whose word this server takes when it verifies: its own log's, and that of its configured anchors."""
-    policy = trust_key(Policy(), log_vkey)
+def own_policy(node: LedgerNode, keys: LogKeys) -> Policy:
+    """Whose word this server takes when it verifies: its own log's, its witnesses' and its configured anchors'."""
+    policy = trust_key(Policy(), keys.log.vkey)
+    if keys.successor is not None:
+        policy = trust_key(policy, keys.successor.vkey)
+    asked = read_witness_policy(node.settings, keys.log.vkey)
+    if asked is not None:
+        policy = replace(policy, witnesses=asked.witnesses, groups=asked.groups, quorum=asked.quorum)
     if node.identity.demonstration:
         policy = trust_key(policy, demonstration_cosigner(node).vkey)
     authorities = tuple(authority for _, authority in time_stamp_anchors(node.settings))

@@ -47,6 +47,7 @@ from api.security_header import SecurityHeaderMiddleware
 from api.setting import Settings
 from api.standing import Standing
 from api.verification import Verification, vault_salt
+from api.witness_standing import witness_check, witness_readers
 from ledger.application import Clock
 
 DESCRIPTION = (
@@ -72,7 +73,10 @@ def make_app(node: Node, runtime: Runtime, clock: Clock, log: FilteringBoundLogg
     renderer = PageRenderer(identity.base_url, demonstration=identity.demonstration)
     writer = ProblemWriter(identity.base_url, renderer.render_problem)
     standing = Standing(node)
-    metrics = Metrics(version=app.version, readers=log_readers(**standing.readings()))
+    readers = log_readers(**standing.readings())
+    if node.log.witnesses is not None:
+        readers = (*readers, *witness_readers(node.log, node.log.witnesses))
+    metrics = Metrics(version=app.version, readers=readers)
     _include(app, node, renderer, writer, metrics, _ready_checks(node, runtime, standing, clock), runtime)
     install_problem_handlers(app, writer)
     # Inside the framework's own last handler, which would answer first and in plain text.
@@ -90,7 +94,7 @@ def _include(
     checks: list[ReadyCheck],
     runtime: Runtime,
 ) -> None:
-    policy = own_policy(node.parts, node.log.keys.log.vkey)
+    policy = own_policy(node.parts, node.log.keys)
     verification = Verification(
         policy,
         node.lookup.evidences,
@@ -148,7 +152,7 @@ def _describe(node: Node) -> dict[str, Any]:
 
 def _ready_checks(node: Node, runtime: Runtime, standing: Standing, clock: Clock) -> list[ReadyCheck]:
     settings = node.settings
-    return [
+    checks = [
         database_check(node.ledger.newest),
         disk_check(settings.data_dir, settings.ready_disk_floor_bytes),
         limit_check("projections", standing.largest_lag, settings.ready_projection_lag_events, "events behind"),
@@ -156,6 +160,9 @@ def _ready_checks(node: Node, runtime: Runtime, standing: Standing, clock: Clock
         limit_check("background", lambda: len(runtime.failures()) + standing.stopped(), 0, "parts failing"),
         clock_check(clock, standing.newest_recorded_at),
     ]
+    if node.log.witnesses is not None:
+        checks.append(witness_check(node.log, node.log.witnesses, clock, settings.ready_unpublished_seconds))
+    return checks
 
 
 def _samples(node: Node) -> Callable[[], tuple[Sample, ...]]:

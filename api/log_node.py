@@ -11,17 +11,22 @@ from typing import Final
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from anchoring.checkpoint_store import SqliteCheckpointStore
 from anchoring.cosignature import Cosigner
 from anchoring.lock import SequencerLock
 from anchoring.note import NoteSigner
-from anchoring.sequencer import LogKeys, Sequencer
+from anchoring.publication import LogKeys
+from anchoring.sequencer import Sequencer, SequencerSettings
 from anchoring.storage import DirectoryTileStore
+from anchoring.subtree_cosignature import SubtreeCosigner
+from anchoring.witnesses import Witnesses
 from api.error import NotReadyError
 from api.ledger_node import LedgerNode
 from api.published_log import PublishedLog
 from api.view_node import VIEWS_DIRECTORY
+from api.witness_setup import open_witnesses
 from ledger.application import Clock
 from projections.log_feed import LogFeed
 from projections.source import LedgerSource
@@ -47,10 +52,15 @@ class LogNode:
     lock: SequencerLock
     published: PublishedLog
     snapshot: SnapshotFile
+    witnesses: Witnesses | None
 
     def keep_state(self, *, closing: bool = False) -> None:
-        """Keep a copy of the state if the log has grown enough, for the next start. Call it after a publication."""
-        self.snapshot.keep(self.state, closing=closing)
+        """Keep a copy of the state if the log has grown enough, for the next start. Call it after a publication.
+
+        The state of a withheld checkpoint is not kept: the next start needs that of the public one, which is older.
+        """
+        if self.sequencer.withheld_since is None:
+            self.snapshot.keep(self.state, closing=closing)
 
     def publish_all(self) -> None:
         """Sequence until nothing is left."""
@@ -61,6 +71,8 @@ class LogNode:
         """Keep the state for the next start, give up the sequencer's lock and close the log's database."""
         with suppress(OSError):  # it can be folded again
             self.keep_state(closing=True)
+        if self.witnesses is not None:
+            self.witnesses.close()
         self.lock.release()
         self.store.close()
 
@@ -89,6 +101,7 @@ def _open(node: LedgerNode, data: Path, keys: LogKeys, lock: SequencerLock, cloc
     snapshot = SnapshotFile(data / VIEWS_DIRECTORY / SNAPSHOT)
     published = PublishedLog(tiles, store)
     state = _state(node, keys, snapshot, published)
+    witnesses = open_witnesses(node.settings, keys.log.vkey, tiles, clock)
     sequencer = Sequencer(
         feed=LogFeed(LedgerSource(node.ledger)),
         committer=state,
@@ -97,9 +110,11 @@ def _open(node: LedgerNode, data: Path, keys: LogKeys, lock: SequencerLock, cloc
         keys=keys,
         clock=clock,
         oldest_unpublished_at=oldest_unpublished(node, store),
+        settings=SequencerSettings(withhold=node.settings.witness_withhold),
+        witnesses=witnesses,
     )
     sequencer.recover()
-    return LogNode(keys, tiles, store, state, sequencer, lock, published, snapshot)
+    return LogNode(keys, tiles, store, state, sequencer, lock, published, snapshot, witnesses)
 
 
 def _state(node: LedgerNode, keys: LogKeys, snapshot: SnapshotFile, published: PublishedLog) -> StateFold:
@@ -113,11 +128,14 @@ def _state(node: LedgerNode, keys: LogKeys, snapshot: SnapshotFile, published: P
 
 
 def log_keys(node: LedgerNode) -> LogKeys:
-    """The log's signing key and the operator's cosigner key, from the vault."""
+    """The log's signing keys, Ed25519 and ML-DSA-44, and the operator's cosigner key, from the vault."""
     origin = node.identity.origin
     log = Ed25519PrivateKey.from_private_bytes(node.vault.secret("log-signing-key"))
     operator = Ed25519PrivateKey.from_private_bytes(node.vault.secret("log-operator-key"))
-    return LogKeys(NoteSigner(origin, log), Cosigner(origin + OPERATOR_SUFFIX, operator))
+    successor = MLDSA44PrivateKey.from_seed_bytes(node.vault.secret("log-ml-dsa-44-key"))
+    return LogKeys(
+        NoteSigner(origin, log), Cosigner(origin + OPERATOR_SUFFIX, operator), SubtreeCosigner(origin, successor)
+    )
 
 
 class _Recorded(msgspec.Struct):

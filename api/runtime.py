@@ -105,6 +105,7 @@ class Runtime:
         settings = node.settings
         self._node = node
         self._log = log
+        self._is_late = threading.Event()
         schedule = AnchorSchedule(interval=timedelta(seconds=settings.anchor_interval_seconds))
         anchors = time_anchors(node.parts, node.log, clock)
         self._anchorer = Anchorer(anchors, node.log.store, clock, schedule)
@@ -114,6 +115,11 @@ class Runtime:
             Loop("heartbeat", self._heartbeat, settings.heartbeat_seconds, log),
             Loop("scrub", self._scrub, SCRUB_STEP_SECONDS, log),
         ]
+        if node.log.witnesses is not None:
+            self._is_late.set()  # what came while the log was opened
+            late = Loop("witnesses", self._publish_late, settings.heartbeat_seconds, log)
+            node.log.witnesses.on_late = self._note_late(late)
+            self.loops.append(late)
         self._scrubbing = Scrub(self._published_reader, clock)
         if anchors:
             self.loops.append(Loop("anchors", self._anchor, ANCHOR_LOOK_SECONDS, log))
@@ -157,11 +163,30 @@ class Runtime:
         checkpoint = self._node.log.sequencer.sequence()
         if checkpoint is not None:
             took = round((time.perf_counter() - begin) * 1000, 1)
-            self._log.info("checkpoint", size=checkpoint.size, milliseconds=took)
+            withheld = self._node.log.sequencer.withheld_since is not None
+            self._log.info("checkpoint", size=checkpoint.size, milliseconds=took, withheld=withheld)
             self._node.log.keep_state()
 
     def _heartbeat(self) -> None:
         self._node.log.sequencer.heartbeat()
+        for one in self._node.log.witnesses.standing() if self._node.log.witnesses is not None else ():
+            if one.error is not None:
+                self._log.error("witness_failed", witness=one.name, error=one.error)
+
+    def _note_late(self, loop: Loop) -> Callable[[], None]:
+        """Make what is called when a cosignature comes after its checkpoint was published, or withheld."""
+
+        def late() -> None:
+            self._is_late.set()
+            loop.wake()
+
+        return late
+
+    def _publish_late(self) -> None:
+        """Publish what witnesses gave meanwhile."""
+        if self._is_late.is_set():
+            self._is_late.clear()
+            self._node.log.sequencer.heartbeat(ask=False)
 
     def _scrub(self) -> None:
         self._scrubbing.step()

@@ -98,6 +98,25 @@ class Settings(BaseModel):
         json_schema_extra=_unit("seconds"),
         description="Pause between two cosignatures of an unchanged checkpoint.",
     )
+    witness_policy: Path | None = Field(
+        default=None,
+        json_schema_extra=_unit("path"),
+        description="C2SP tlog-policy of this log: the witnesses to ask, each with its URL, and their quorum; "
+        "none: nobody is asked.",
+    )
+    witness_withhold: bool = Field(
+        default=False,
+        json_schema_extra=_unit("boolean"),
+        description="Keep a checkpoint back until the witnesses' quorum has signed it, instead of publishing it with "
+        "what there is.",
+    )
+    witness_wait_ms: int = Field(
+        default=1_000,
+        ge=0,
+        le=10_000,
+        json_schema_extra=_unit("milliseconds"),
+        description="How long a publication waits for witnesses that answered well the last time.",
+    )
     tsa_urls: tuple[str, ...] = Field(
         default=(),
         json_schema_extra=_unit("URLs, comma separated"),

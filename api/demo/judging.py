@@ -52,7 +52,7 @@ class Judge:
             log.published, log.state, self._facts, self._edition_position, institutions.record, log.keys.log.vkey
         )
         self._verification = Verification(
-            own_policy(node, log.keys.log.vkey),
+            own_policy(node, log.keys),
             evidences,
             vault_salt(node.issuance),
             institutions,

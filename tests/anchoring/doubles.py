@@ -15,7 +15,8 @@ from anchoring.entry import Entry
 from anchoring.error import CorruptionError
 from anchoring.feed import FeedItem
 from anchoring.note import NoteSigner
-from anchoring.sequencer import LogKeys, Sequencer, SequencerSettings
+from anchoring.publication import LogKeys
+from anchoring.sequencer import Sequencer, SequencerSettings
 from anchoring.state import StateCommitment
 from anchoring.storage import CheckpointStore, TileStore
 from anchoring.tile import CHECKPOINT_PATH, TileId, parse_path

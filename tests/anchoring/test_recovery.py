@@ -88,7 +88,7 @@ def test_recover_refuses_when_the_public_checkpoint_is_damaged(log: Log, content
 def test_recover_refuses_when_another_tree_of_the_size_is_public(log: Log) -> None:
     text = Checkpoint(log.keys.log.name, 602, bytes(32)).text()
     note = format_note(text, [log.keys.log.sign(text)])
-    publish_checkpoint(log.tiles, note, log.keys.operator, None)
+    publish_checkpoint(log.tiles, note, log.keys, None)
     with pytest.raises(CorruptionError, match="another tree of size 602"):
         log.start().recover()
 
