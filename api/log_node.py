@@ -113,7 +113,12 @@ def _open(node: LedgerNode, data: Path, keys: LogKeys, lock: SequencerLock, cloc
         settings=SequencerSettings(withhold=node.settings.witness_withhold),
         witnesses=witnesses,
     )
-    sequencer.recover()
+    try:
+        sequencer.recover()
+    except BaseException:
+        if witnesses is not None:
+            witnesses.close()
+        raise
     return LogNode(keys, tiles, store, state, sequencer, lock, published, snapshot, witnesses)
 
 
