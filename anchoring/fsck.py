@@ -20,7 +20,7 @@ from anchoring.cosignature import CosignatureVerifier
 from anchoring.entry import ANCHOR_RECORDED, STATE_COMMITTED, Entry, parse_entry
 from anchoring.error import AnchoringError, MalformedError
 from anchoring.fsck_tree import Finding, TreeCheck
-from anchoring.note import NoteVerifier, parse_note
+from anchoring.note import NoteVerifier, SignatureVerifier, parse_note, verify_note
 from anchoring.state import parse_state_commitment
 from anchoring.storage import CheckpointStore, TileStore
 from anchoring.tile import CHECKPOINT_PATH, TILE_WIDTH, entries_path, tile_width
@@ -57,6 +57,7 @@ def check(
     log: NoteVerifier,
     cosigners: Sequence[CosignatureVerifier] = (),
     *,
+    known: Sequence[SignatureVerifier] = (),
     progress: Progress | None = None,
 ) -> FsckReport:
     """Check a stored log; reads every byte once and holds one bundle at a time.
@@ -66,6 +67,7 @@ def check(
         store: The sequencer's memory; None to check a mirror.
         log: The log's key.
         cosigners: Keys that must have cosigned the public checkpoint.
+        known: Keys whose signatures on the public checkpoint, if there are any, must be good.
         progress: Told after every bundle.
 
     Returns:
@@ -75,7 +77,7 @@ def check(
         OSError, sqlite3.Error: The storage itself failed.
     """
     findings: list[Finding] = []
-    public = _check_public(tiles, log, cosigners, findings)
+    public = _check_public(tiles, log, cosigners, known, findings)
     committed = _check_committed(store, log, findings)
     _compare(public, committed, store is not None, findings)
     trusted = committed or public
@@ -96,6 +98,7 @@ def _check_public(
     tiles: TileStore,
     log: NoteVerifier,
     cosigners: Sequence[CosignatureVerifier],
+    known: Sequence[SignatureVerifier],
     findings: list[Finding],
 ) -> Checkpoint | None:
     content = tiles.read(CHECKPOINT_PATH)
@@ -105,6 +108,7 @@ def _check_public(
     try:
         note = parse_note(content)
         checkpoint = verify_checkpoint(note, log)
+        verify_note(note, [log, *known])
         for cosigner in cosigners:
             cosigner.verify(note)
     except AnchoringError as error:

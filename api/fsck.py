@@ -19,15 +19,19 @@ import msgspec
 from anchoring import fsck as log_fsck
 from anchoring.checkpoint import parse_checkpoint
 from anchoring.checkpoint_store import SqliteCheckpointStore
+from anchoring.cosignature import CosignatureVerifier
 from anchoring.error import AnchoringError
-from anchoring.note import NoteVerifier, parse_note
+from anchoring.note import NoteVerifier, SignatureVerifier, parse_note
+from anchoring.publication import LogKeys
 from anchoring.reader import LogReader
 from anchoring.storage import DirectoryTileStore
+from anchoring.subtree_cosignature import SubtreeVerifier
 from api.audit.report import SHOWN, Finding
 from api.ledger_node import LedgerNode, system_clock
 from api.log_node import LOG_DATABASE, LOG_DIRECTORY, log_keys, open_log
 from api.vault_check import VaultCheck
 from api.view_node import VIEWS_DIRECTORY, projections
+from api.witness_setup import read_witness_policy
 from ledger.commitment import DOCUMENT_KIND
 from ledger.error import LedgerError
 from projections.credential_status import CredentialStatus, parse_facts
@@ -116,6 +120,7 @@ class Fsck:
                 DirectoryTileStore(self._data / LOG_DIRECTORY),
                 store,
                 NoteVerifier(keys.log.vkey),
+                known=self._known_keys(keys),
                 progress=lambda done, total: self._progress("log", done, total),
             )
         finally:
@@ -123,6 +128,14 @@ class Fsck:
         for finding in report.findings:
             self._find(f"log-{finding.code}", finding.where, finding.what)
         return report.entries
+
+    def _known_keys(self, keys: LogKeys) -> list[SignatureVerifier]:
+        """The other keys that sign public checkpoints: the operator's, the log's second, the witnesses'."""
+        known: list[SignatureVerifier] = [CosignatureVerifier(keys.operator.vkey)]
+        if keys.successor is not None:
+            known.append(SubtreeVerifier(keys.successor.vkey))
+        policy = read_witness_policy(self._node.settings, keys.log.vkey)
+        return known + [key for _, key in policy.witnesses] if policy is not None else known
 
     def _finish_publication(self) -> None:
         """Do what the next start would do after a crash: a step that was committed and half published is no damage."""

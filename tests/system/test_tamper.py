@@ -17,7 +17,7 @@ from api.cli.verify import judge
 from tests.system.school import Caller, Json, claim, verified
 from tests.system.serving import Serving
 from verifier.error import InputError
-from verifier.policy import Policy, trust_key
+from verifier.policy import Policy, parse_policy
 
 Path = tuple[str | int, ...]
 BASE64_MEMBERS = frozenset({"entry", "proof", "chunk", "record", "salt", "token", "consistency"})
@@ -39,7 +39,8 @@ def bundle(serving: Serving, school: Caller) -> Json:
 def policy(serving: Serving, school: Caller, bundle: Json) -> Policy:
     """A policy that trusts the log; the untouched bundle is valid under it."""
     del school
-    trusted = trust_key(Policy(), serving.http.get("/log/vkey").text.strip())
+    trusted = parse_policy(serving.http.get("/log/policy").text)  # the log's keys, Ed25519 and ML-DSA-44
+    assert len(trusted.logs) == 2
     assert _offline(bundle, trusted) == "valid"
     return trusted
 
@@ -161,7 +162,12 @@ def test_no_verdict_is_valid_when_any_character_of_the_checkpoint_is_changed(
 def test_no_verdict_is_valid_when_a_signature_line_is_missing(serving: Serving, bundle: Json, policy: Policy) -> None:
     lines = bundle["evidence"]["checkpoint"].splitlines(keepends=True)
     signatures = [number for number, line in enumerate(lines) if line.startswith("\u2014")]
-    assert len(signatures) == 2
+    assert len(signatures) == 3
+    # The log's two keys speak for each other: a policy that names both takes either.
+    log, successor, operator = signatures
+    without = "".join(line for number, line in enumerate(lines) if number not in {log, successor})
+    assert _offline(_with(bundle, ("evidence", "checkpoint"), without), policy) != "valid"
+    signatures = [log, operator]
     for number in signatures:
         short = "".join(lines[:number] + lines[number + 1 :])
         changed = _with(bundle, ("evidence", "checkpoint"), short)

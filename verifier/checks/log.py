@@ -68,10 +68,9 @@ def trust_note(note: bytes, policy: Policy) -> TrustedCheckpoint | None:
     if len(parsed.signatures) > MAX_SIGNATURES:
         raise MalformedError(f"a note of {len(parsed.signatures)} signatures")
     checkpoint = parse_checkpoint(parsed.text)
-    for log in policy.logs:
-        if log.name == checkpoint.origin and signed_by(parsed, log):
-            return TrustedCheckpoint(parsed, checkpoint, log)
-    return None
+    # Every key of the policy is looked for, not only until one is found: a wrong line by any condemns the note.
+    signed = [log for log in policy.logs if log.name == checkpoint.origin and signed_by(parsed, log)]
+    return TrustedCheckpoint(parsed, checkpoint, signed[0]) if signed else None
 
 
 def signed_by(note: Note, log: LogKey) -> bool:
