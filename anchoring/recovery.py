@@ -29,6 +29,7 @@ from anchoring.tile import CHECKPOINT_PATH, TILE_WIDTH
 from anchoring.tree import leaf_hash
 
 REPLAY_ENTRIES: Final = 10_000  # entries handed to the state committer at once, about
+OLD_COPY: Final = "files of an old copy were put back. Going on would fork the log; restore with «cairn restore»"
 _COMMITMENT: Final = f"{FRAME}\n{STATE_COMMITTED}\n".encode()
 
 
@@ -117,7 +118,7 @@ def _require_not_ahead(public: bytes | None, checkpoint: Checkpoint) -> None:
     except MalformedError as error:
         raise CorruptionError("the public checkpoint is damaged") from error
     if seen.size > checkpoint.size:
-        raise CorruptionError(f"size {seen.size} is public, but log.db stops at {checkpoint.size}: an old copy?")
+        raise CorruptionError(f"size {seen.size} is public, but log.db stops at {checkpoint.size}: {OLD_COPY}")
     if seen.size == checkpoint.size and seen != checkpoint:
         raise CorruptionError(f"the public checkpoint is of another tree of size {seen.size}")
 
@@ -138,7 +139,7 @@ def require_feed(feed: EntryFeed, position: int, last_item: bytes | None) -> Non
         return
     items = feed.read(position - 1, 1)
     if not items or items[0].position != position:
-        raise CorruptionError(f"the feed lacks position {position}, which is in the log already")
+        raise CorruptionError(f"the feed lacks position {position}, which is in the log already: {OLD_COPY}")
     if leaf_hash(items[0].entry) != last_item:
         raise CorruptionError(f"the feed holds other bytes at position {position} than the log")
 

@@ -7,6 +7,7 @@ only when that has been done, and says so otherwise.
 
 from __future__ import annotations
 
+import hmac
 import time
 from datetime import datetime
 from uuid import UUID
@@ -28,6 +29,7 @@ class Erasing:
     def __init__(self, ledger: Ledger, vault: Vault) -> None:
         self._ledger = ledger
         self._vault = vault
+        self._secret = vault.secret("erasures")  # made now, so that every backup has it
 
     def erase_learner(self, *, slug: str, reference: str, actor: Actor) -> Outcome:
         """Erase the learner whom an institution calls *reference*. The answer is the handle of the erasure.
@@ -56,7 +58,7 @@ class Erasing:
 
     def _erase(self, learner: bytes, institution: UUID, actor: Actor) -> Outcome:
         def decide(now: datetime) -> Decision:
-            handle = UUID(bytes=self._ledger.random(HANDLE_BYTES), version=4)
+            handle = self.handle_of(learner)
             event = Erasure.record(handle=handle, at=now)
             writes = [*self._vault.erase(learner), audit(actor, "learner.erase", institution, 1, now)]
             return Decision([event], writes, {"erasure": str(handle)})
@@ -64,6 +66,18 @@ class Erasing:
         outcome = self._ledger.carry_out(self._vault, None, decide)
         self.sweep()
         return outcome
+
+    def handle_of(self, learner: bytes) -> UUID:
+        """The handle under which the erasure of a learner is logged: random to all but this vault.
+
+        It follows from the learner's own random handle and a secret of the vault, so that a backup from before the
+        erasure, when it is restored, finds whom to erase again; nobody else can tell whose it is.
+        """
+        digest = hmac.digest(self._secret, learner, "sha256")
+        value = bytearray(digest[:HANDLE_BYTES])
+        value[6] = (value[6] & 0x0F) | 0x80
+        value[8] = (value[8] & 0x3F) | 0x80
+        return UUID(bytes=bytes(value))
 
     def sweep(self) -> None:
         """Empty the write-ahead log, so that no page from before an erasure is left in any file.

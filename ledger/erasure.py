@@ -27,7 +27,7 @@ class Erasure(Aggregate, frozen=True, kw_only=True):
 
     @classmethod
     def record(cls, *, handle: UUID, at: datetime) -> DomainEvent:
-        """Record an erasure under a fresh random *handle*."""
+        """Record an erasure under its *handle*, which is random to all but the vault."""
         return DomainEvent(handle, 1, cls.Recorded(recorded_at=at))
 
     @classmethod

@@ -69,6 +69,16 @@ class StatusAllocator:
             slots = [free.popleft() for _ in range(count)]
         return [StatusPlace(block, permute(self._secret, block, slot)) for block, slot in slots]
 
+    def close_block(self, block: int, institution: UUID) -> None:
+        """Give out no more places of a block: after a restore nobody knows which of them were given out.
+
+        The block's free places stay unused for good.
+        """
+        first = self._recorder.query("SELECT MAX(first_slot + slots) FROM status_lease WHERE block=?", (block,))[0][0]
+        if (first or 0) < BLOCK_ENTRIES:
+            row = (block, first or 0, BLOCK_ENTRIES - (first or 0), institution.bytes)
+            self._recorder.record([Commit((), [Write("INSERT INTO status_lease VALUES (?,?,?,?)", [row])])])
+
     def _lease(self, institution: UUID, wanted: int) -> list[tuple[int, int]]:
         """Take the next run of slots; another process may be first, and then the next run is tried."""
         for _ in range(_MAX_ATTEMPTS):

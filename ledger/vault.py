@@ -120,6 +120,10 @@ class Vault:
             raise NotFoundError(message)
         return bytes(rows[0][0])
 
+    def learners(self) -> list[bytes]:
+        """The handle of every learner who is here."""
+        return [bytes(row[0]) for row in self._recorder.query("SELECT handle FROM vault_learner")]
+
     def learner_of(self, aggregate_id: UUID) -> Learner:
         """The learner to whom *aggregate_id* belongs.
 
@@ -188,16 +192,20 @@ class Vault:
         """The answer that was kept for a submission.
 
         Raises:
-            CorruptionError: It is not there, or was altered.
+            ErasedError: It is not there: a restore brought the submission back from the log, and not its answer.
+            CorruptionError: It was altered.
         """
         rows = self._recorder.query("SELECT sealed FROM vault_answer WHERE submission=?", (submission.bytes,))
+        if not rows:
+            message = "this request was carried out, and its answer is no longer here; look up what it made"
+            raise ErasedError(message)
         try:
             sealed = bytes(rows[0][0])
             return AESGCM(self.secret("answers")).decrypt(
                 sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _context("answer", submission.bytes)
             )
-        except (IndexError, InvalidTag, ValueError) as error:
-            message = "the kept answer of a submission is missing or was altered"
+        except (InvalidTag, ValueError) as error:
+            message = "the kept answer of a submission was altered"
             raise CorruptionError(message) from error
 
 

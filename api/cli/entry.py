@@ -10,7 +10,7 @@ import typer
 
 from anchoring.error import AnchoringError
 from api.cli import audit as audit_command
-from api.cli import bench, maintenance, operator, serve
+from api.cli import backup, bench, maintenance, operator, serve
 from api.cli import demo as demo_command
 from api.cli import follow as follow_command
 from api.cli import verify as verify_command
@@ -57,6 +57,8 @@ def make_app() -> typer.Typer:
     app.command("rebuild")(maintenance.rebuild)
     app.command("anchor")(maintenance.anchor)
     app.command("bench")(bench.bench)
+    app.command("backup")(backup.backup)
+    app.command("restore")(backup.restore_backup)
     app.command("erase")(operator.erase)
     app.add_typer(operator.institution_app, name="institution")
     app.add_typer(operator.keys_app, name="keys")

@@ -1,0 +1,133 @@
+"""Making a backup while the ledger serves.
+
+1. Copy `log.db`: what the log has committed to.
+2. Copy `ledger.db` after it, so that every event that the log knows is there: the log is never ahead of the events.
+3. Copy the tiles of the log's size, whatever has been added since.
+4. Write the manifest, last of all. A crash before that leaves a directory that nobody takes for a backup.
+
+Each database is copied in one reading transaction; writers go on beside it. The key-encryption keys stay where they
+are: who has the backup alone can open nothing that is personal.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from anchoring.checkpoint import Checkpoint, parse_checkpoint
+from anchoring.checkpoint_store import SqliteCheckpointStore
+from anchoring.mirror import LogMirror
+from anchoring.note import parse_note
+from anchoring.storage import DirectoryTileStore, Published
+from api.backup.error import BackupError
+from api.backup.manifest import FORMAT, Manifest, digest_of, sync, write_manifest
+from api.identity import FILE_NAME, Identity
+from api.ledger_node import DATABASE
+from api.log_node import LOG_DATABASE, LOG_DIRECTORY
+from ledger.document import instant_text
+from ledger.key_ring import ID_BYTES
+
+WRAPPED: Final = (("vault_secret", "wrapped"), ("vault_learner", "wrapped"), ("vault_signing_key", "wrapped"))
+"""Where wrapped keys are; each begins with the id of the key-encryption key."""
+
+Note = Callable[[str], None]
+
+
+def make_backup(data: Path, target: Path, now: datetime, note: Note) -> Manifest:
+    """Copy the ledger in *data* into the new directory *target*.
+
+    Args:
+        data: The data directory; it may be served.
+        target: Made here; must not exist, or be empty.
+        now: The present instant.
+        note: Told in words what is being copied.
+
+    Raises:
+        BackupError: There is no ledger, *target* is in use, or what is copied contradicts itself.
+        OSError, sqlite3.Error: A disk failed; *target* is left without a manifest.
+    """
+    if not (data / DATABASE).exists():
+        message = f"there is no ledger in {data}"
+        raise BackupError(message)
+    target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if any(target.iterdir()):
+        message = f"{target} is not empty; a backup gets a directory of its own"
+        raise BackupError(message)
+    # 1. and 2. The databases, the log's first.
+    for name in (LOG_DATABASE, DATABASE):
+        note(name)
+        _copy_database(data / name, target / name)
+    shutil.copyfile(data / FILE_NAME, target / FILE_NAME)
+    # 3. The tiles.
+    published = _published(target)
+    if published is not None:
+        note(LOG_DIRECTORY)
+        _copy_tiles(data, target, parse_checkpoint(parse_note(published.note).text))
+    # 4. The manifest.
+    note("manifest")
+    manifest = _manifest(target, published, now)
+    write_manifest(target, manifest)
+    return manifest
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    if not source.exists():
+        return
+    with closing(sqlite3.connect(source)) as there, closing(sqlite3.connect(target)) as here:
+        there.backup(here)  # all pages at once: one consistent moment
+        here.execute("PRAGMA journal_mode=DELETE")
+    sync(target)
+
+
+def _published(target: Path) -> Published | None:
+    """What the copied log.db commits to; opening it makes a missing one, empty."""
+    store = SqliteCheckpointStore(target / LOG_DATABASE)
+    try:
+        return store.load()
+    finally:
+        store.close()
+
+
+def _copy_tiles(data: Path, target: Path, checkpoint: Checkpoint) -> None:
+    """Copy the tiles of one size, each checked against the root, whatever has been added since."""
+    source, copy = DirectoryTileStore(data / LOG_DIRECTORY), DirectoryTileStore(target / LOG_DIRECTORY)
+    for _ in LogMirror(copy, source.read).copy(None, checkpoint):
+        pass
+
+
+def _manifest(target: Path, published: Published | None, now: datetime) -> Manifest:
+    files = tuple(
+        msgspec.structs.replace(digest_of(path), path=path.relative_to(target).as_posix())
+        for path in sorted(target.rglob("*"))
+        if path.is_file()
+    )
+    for file in files:
+        sync(target / file.path)
+    position, keys = _contents(target / DATABASE)
+    return Manifest(
+        format=FORMAT,
+        made_at=instant_text(now),
+        origin=msgspec.json.decode((target / FILE_NAME).read_bytes(), type=Identity).origin,
+        log_size=0 if published is None else published.size,
+        checkpoint="" if published is None else published.note.decode(),
+        position=position,
+        keys=keys,
+        files=files,
+    )
+
+
+def _contents(database: Path) -> tuple[int, tuple[str, ...]]:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as opened:
+        newest = opened.execute("SELECT MAX(position) FROM stored_events").fetchone()[0]
+        keys: set[str] = set()
+        for table, column in WRAPPED:
+            rows = opened.execute(f"SELECT DISTINCT substr({column}, 1, {ID_BYTES}) FROM {table}")  # noqa: S608  names of ours
+            keys |= {bytes(row[0]).hex() for row in rows}
+    return newest or 0, tuple(sorted(keys))
