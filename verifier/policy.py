@@ -8,8 +8,11 @@
     quorum both
     tsa dfn MIID...base64 of the authority's signing certificate, DER...
     tsa dfn MIIE...the one that issued it, and so on up to a self-signed one...
+    retired demo.cairn.example/log+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k 2026-11-24T09:00:00Z
 
-Lines as in C2SP tlog-policy, and one of our own: `tsa` names an RFC 3161 authority, under the name
+Lines as in C2SP tlog-policy, and two of our own. `retired` says from when a key of a log or of its
+operator counts no more by itself: what a retired log key signed counts if somebody outside saw it
+before. `tsa` names an RFC 3161 authority, under the name
 that the log gives its anchors. Its lines are a chain, signing certificate first; a self-signed
 certificate closes it, so that a later line of that name starts another (the authority's next key).
 URLs after a key are allowed and not used: nothing here reaches for the network.
@@ -24,6 +27,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 from cryptography import x509
@@ -45,9 +49,11 @@ from anchoring.tlog_policy import (
     tlog_lines,
     with_log,
 )
-from verifier.error import PolicyError
+from verifier.error import FormatError, PolicyError
+from verifier.wire import format_instant, parse_instant
 
 _AUTHORITY: Final = "tsa"
+_RETIRED: Final = "retired"
 _MAX_AUTHORITY_CHARS: Final = 128
 
 
@@ -79,11 +85,18 @@ class Policy(TlogPolicy):
 
     Attributes:
         authorities: Time-stamping authorities.
+        retired: Keys of logs and their operators (vkeys), each with the instant from which it counts
+            no more by itself.
         pinned: vkeys that were taken on first use rather than checked by a person.
     """
 
     authorities: tuple[Authority, ...] = ()
+    retired: tuple[tuple[str, datetime], ...] = ()
     pinned: frozenset[str] = field(default_factory=frozenset)
+
+    def retired_at(self, vkey: str) -> datetime | None:
+        """Return from when a key counts no more by itself; None if it is in use."""
+        return dict(self.retired).get(vkey)
 
 
 def parse_policy(text: str) -> Policy:
@@ -100,7 +113,7 @@ def parse_policy(text: str) -> Policy:
     quorums = 0
     for number, words in _lines(text):
         quorums += words[0] == "quorum"
-        if words[0] not in {*LINES, _AUTHORITY} or quorums > 1:
+        if words[0] not in {*LINES, _AUTHORITY, _RETIRED} or quorums > 1:
             raise PolicyError(f"unknown or repeated line {words[0][:40]!r}", f"line {number}")
         policy = _read_line(policy, words, number)
     open_chain = next((one.name for one in policy.authorities if not one.is_closed), None)
@@ -112,6 +125,7 @@ def parse_policy(text: str) -> Policy:
 def format_policy(policy: Policy) -> str:
     """Write a policy as text that `parse_policy` reads back to the same one (pins aside)."""
     lines = tlog_lines(policy)
+    lines += [f"{_RETIRED} {vkey} {format_instant(at)}" for vkey, at in policy.retired]
     for one in policy.authorities:
         lines += [f"tsa {one.name} {_certificate_text(link)}" for link in (one.certificate, *one.chain)]
     return "".join(line + "\n" for line in lines)
@@ -143,8 +157,22 @@ def trust_key(policy: Policy, vkey: str, *, pinned: bool = False) -> Policy:
     return replace(added, pinned=added.pinned | {vkey}) if pinned else added
 
 
+def retire_key(policy: Policy, vkey: str, at: datetime) -> Policy:
+    """Say from when a key of a log or of its operator counts no more by itself; said again, the date is moved.
+
+    Raises:
+        PolicyError: Neither a log's key nor a cosigner's, or the instant is naive.
+    """
+    _require_key(vkey)
+    if at.tzinfo is None:
+        raise PolicyError("an instant without a time zone")
+    return replace(policy, retired=tuple({**dict(policy.retired), vkey: at}.items()))
+
+
 def merge_policies(one: Policy, other: Policy) -> Policy:
     """Trust what either policy trusts; the first one's quorum holds unless it has none.
+
+    A key that either of them retires is retired, from the earlier instant on.
 
     Raises:
         PolicyError: They give one name to two different things.
@@ -163,8 +191,14 @@ def merge_policies(one: Policy, other: Policy) -> Policy:
     quorum = other.quorum if one.quorum == NO_QUORUM else one.quorum
     new = [authority for authority in other.authorities if authority not in merged.authorities]
     authorities = (*merged.authorities, *new)
+    merged = replace(merged, retired=_earliest((*one.retired, *other.retired)))
     urls = tuple(dict((*other.urls, *one.urls)).items())
     return replace(merged, quorum=quorum, urls=urls, authorities=authorities, pinned=one.pinned | other.pinned)
+
+
+def _earliest(dates: Sequence[tuple[str, datetime]]) -> tuple[tuple[str, datetime], ...]:
+    keys = dict.fromkeys(vkey for vkey, _ in dates)
+    return tuple((vkey, min(at for known, at in dates if known == vkey)) for vkey in keys)
 
 
 def _lines(text: str) -> list[tuple[int, list[str]]]:
@@ -176,7 +210,8 @@ def _lines(text: str) -> list[tuple[int, list[str]]]:
 
 def _read_line(policy: Policy, words: Sequence[str], number: int) -> Policy:
     try:
-        return _read_authority(policy, words[1:]) if words[0] == _AUTHORITY else read_line(policy, words)
+        own = {_AUTHORITY: _read_authority, _RETIRED: _read_retired}.get(words[0])
+        return read_line(policy, words) if own is None else own(policy, words[1:])
     except (MalformedError, ValueError, IndexError) as error:
         raise PolicyError(f"malformed line: {error}", f"line {number}") from error
     except PolicyError as error:
@@ -196,6 +231,27 @@ def _read_authority(policy: Policy, words: Sequence[str]) -> Policy:
         kept = policy.authorities[:-1]
     _require_names(certificate)
     return replace(policy, authorities=(*kept, authority))
+
+
+def _read_retired(policy: Policy, words: Sequence[str]) -> Policy:
+    require_words(words, 2, 2)
+    if policy.retired_at(words[0]) is not None:
+        raise PolicyError("a key that is retired twice; leave the line with the right instant")
+    try:
+        at = parse_instant(words[1])
+    except FormatError as error:
+        raise PolicyError(f"an instant is spelled as in 2026-11-24T09:00:00Z: {error}") from error
+    return retire_key(policy, words[0], at)
+
+
+def _require_key(vkey: str) -> None:
+    for read in (parse_log_key, parse_cosigner_key):
+        try:
+            read(vkey)
+        except MalformedError:
+            continue
+        return
+    raise PolicyError("neither a log's key (type 01) nor a cosigner's (type 04 or 06)")
 
 
 def _require_names(certificate: x509.Certificate) -> None:

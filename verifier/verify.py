@@ -2,7 +2,8 @@
 
 Nothing here reaches for a network, a database or a clock. The plan, in the order of the code:
 
-    log      1. The checkpoint is signed by a log key of the policy (else nothing below is judged).
+    log      1. The checkpoint is signed by a log key of the policy (else nothing below is judged);
+                if that key is retired, an outside word about this checkpoint is older.
              2. Every entry of the file is in that log.
              3. The state commitment is the log's last entry, so that no later one exists.
              4. Cosignatures by known keys are good; the policy's quorum is met.
@@ -30,7 +31,7 @@ from typing import Final
 
 from anchoring.cosignature import CosignatureVerifier
 from verifier.bundle import Bundle
-from verifier.checks import anchor, dates, genuine, issuer, log, signing, status, time
+from verifier.checks import anchor, dates, genuine, issuer, log, retirement, signing, status, time
 from verifier.checks.signing import JudgedSigning
 from verifier.checks.time import Asked
 from verifier.conclusion import Given, Proved, conclude
@@ -174,7 +175,8 @@ def _verify(given: Given, policy: Policy, asked: Asked) -> Report:
 
 def _judge_log(evidence: Evidence, policy: Policy, asked: Asked, proved: Proved) -> list[Check]:
     # 1. The checkpoint's log.
-    known, proved.trusted = log.judge_checkpoint(evidence, policy)
+    known, trusted = log.judge_checkpoint(evidence, policy)
+    known, proved.trusted = retirement.judge_retirement(known, trusted, evidence, policy)
     # 2. The entries.
     entries, proved.entries = log.judge_entries(evidence, proved.trusted)
     # 3. The state commitment.

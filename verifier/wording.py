@@ -163,6 +163,17 @@ SENTENCES: Final = {
         "The file is signed by the log {log}, whose key was taken on first use, unchecked.",
         "Файл подписан журналом {log}; его ключ принят при первом обращении, без сверки.",
     ),
+    "log_known_then": Text(
+        "Signed with a key that the log has used until {date}; an independent word shows that this is older.",
+        "Подписано ключом, который журнал использовал до {date}; независимое свидетельство показывает,"
+        " что файл старше.",
+    ),
+    "log_retired": Text(
+        "Signed with a key that the log has not used since {date}, and nothing independent shows that this is older;"
+        " fetch a newer file.",
+        "Подписано ключом, который журнал не использует с {date}, и нет независимых доказательств, что файл старше;"
+        " получите новый файл.",
+    ),
     "unknown_log": Text(
         "The file is from a log you have not said you trust, and no file can vouch for itself.",
         "Файл из журнала, которому вы не выражали доверия; сам за себя файл не ручается.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -15,7 +16,7 @@ from anchoring.error import AnchoringError
 from api.cli.option import AsJson
 from api.cli.terminal import EXIT_CODES, Exit, Terminal
 from verifier.error import PolicyError
-from verifier.policy import Policy, format_policy, parse_policy, trust_key
+from verifier.policy import Policy, format_policy, parse_policy, retire_key, trust_key
 
 APPLICATION: Final = "cairn"
 
@@ -69,6 +70,21 @@ def list_trusted(as_json: AsJson = False) -> None:
     policy = load_policy(None)
     keys = [log.vkey for log in policy.logs] + [witness.vkey for _, witness in policy.witnesses]
     Terminal(as_json=as_json).result({"keys": keys}, format_policy(policy).rstrip("\n") or "nothing is trusted yet")
+
+
+@trust_app.command("retire")
+def retire(
+    vkey: Annotated[str, typer.Argument(help="Key of a log or of its operator, as it published it.")],
+    at: Annotated[datetime, typer.Option(help="From when it counts no more by itself, UTC.")],
+    as_json: AsJson = False,
+) -> None:
+    """Believe what a log's key signed only if somebody outside saw it before. Said again, the date is moved."""
+    terminal = Terminal(as_json=as_json)
+    try:
+        path = save_policy(retire_key(load_policy(None), vkey.strip(), at.replace(tzinfo=UTC)))
+    except PolicyError as error:
+        terminal.fail(f"this key cannot be retired: {error}", Exit.USAGE)
+    terminal.result({"retired": vkey.strip(), "policy": str(path)}, f"retired since {at}, in {path}")
 
 
 @trust_app.command("remove")

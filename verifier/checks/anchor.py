@@ -59,7 +59,7 @@ class Anchors:
     unanchored: int | None = None
 
 
-class _MisnamedError(Exception):
+class MisnamedError(Exception):
     """A good token of a trusted party, under another name than the policy gives it."""
 
 
@@ -78,10 +78,10 @@ def judge_anchors(
         sizes = [_prove_place(anchor, evidence, trusted, policy) for anchor in evidence.anchors]
         _require_newest(evidence.anchored_size, sizes)
         _require_good_lines(evidence.anchors, policy, operator)
-        words = [_token_time(anchor, policy, operator) for anchor in evidence.anchors]
+        words = [_counted_time(anchor, policy, operator) for anchor in evidence.anchors]
     except (AnchoringError, FormatError) as error:
         return failed(ANCHORS, "anchor_wrong", detail=str(error), looked_at=_PLACE), Anchors()
-    except _MisnamedError as error:
+    except MisnamedError as error:
         return unknown(ANCHORS, "anchor_misnamed", detail=str(error), looked_at=_PLACE), Anchors()
     proved = tuple(
         ProvedAnchor(anchor.name, anchor.kind, time, size)
@@ -171,13 +171,21 @@ def _require_good_lines(anchors: Sequence[Anchor], policy: Policy, operator: Cos
             cosigned_at(note, key)
 
 
-def _token_time(anchor: Anchor, policy: Policy, operator: CosignatureVerifier | None) -> datetime | None:
+def _counted_time(anchor: Anchor, policy: Policy, operator: CosignatureVerifier | None) -> datetime | None:
+    """Return the time of an anchor; None as well if a key signed its checkpoint that was retired by then."""
+    time = token_time(anchor, policy, operator)
+    signed = trust_note(anchor.checkpoint.encode(), policy)
+    retired = None if signed is None else policy.retired_at(signed.log.vkey)
+    return None if time is not None and retired is not None and time >= retired else time
+
+
+def token_time(anchor: Anchor, policy: Policy, operator: CosignatureVerifier | None) -> datetime | None:
     """Return the time a trusted party vouches for; None if the policy does not name the party.
 
     Raises:
         AnchoringError: A token that claims to be by a trusted party is not.
         FormatError: The anchor's own time is not a UTC instant.
-        _MisnamedError: A trusted party's token under another name.
+        MisnamedError: A trusted party's token under another name.
     """
     told = parse_instant(anchor.time)
     time = _stamped_at(anchor, policy) if anchor.kind == "rfc3161" else _cosigned_at(anchor, policy, operator)
@@ -200,7 +208,7 @@ def _stamped_at(anchor: Anchor, policy: Policy) -> datetime | None:
                 return time
             misnamed = f"{anchor.name} is {authority.name} in the policy"
     if misnamed is not None:
-        raise _MisnamedError(misnamed)
+        raise MisnamedError(misnamed)
     if wrong is not None:
         raise wrong
     return None
@@ -226,7 +234,7 @@ def _cosigned_at(anchor: Anchor, policy: Policy, operator: CosignatureVerifier |
     for name, key in witnesses:
         time = cosigned_at(note, key)
         if time is not None and anchor.name not in {name, key.name}:
-            raise _MisnamedError(f"{anchor.name} is {name} in the policy")
+            raise MisnamedError(f"{anchor.name} is {name} in the policy")
         if time is not None:
             return time
     if anchor.name in {name for name, _ in witnesses}:

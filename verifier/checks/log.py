@@ -19,7 +19,6 @@ from anchoring.entry import Entry, parse_entry
 from anchoring.error import AnchoringError, MalformedError, SignatureError
 from anchoring.note import Note, NoteVerifier, parse_note
 from anchoring.state import StateCommitment, parse_state_commitment
-from anchoring.subtree_cosignature import SubtreeVerifier
 from anchoring.tlog_policy import LogKey
 from anchoring.tree import leaf_hash, verify_inclusion
 from verifier.evidence import Evidence, ProvedEntry
@@ -70,7 +69,8 @@ def trust_note(note: bytes, policy: Policy) -> TrustedCheckpoint | None:
     checkpoint = parse_checkpoint(parsed.text)
     # Every key of the policy is looked for, not only until one is found: a wrong line by any condemns the note.
     signed = [log for log in policy.logs if log.name == checkpoint.origin and signed_by(parsed, log)]
-    return TrustedCheckpoint(parsed, checkpoint, signed[0]) if signed else None
+    in_use_first = sorted(signed, key=lambda log: policy.retired_at(log.vkey) is not None)
+    return TrustedCheckpoint(parsed, checkpoint, in_use_first[0]) if signed else None
 
 
 def signed_by(note: Note, log: LogKey) -> bool:
@@ -165,13 +165,12 @@ def indexes_rise(entries: Sequence[ProvedEntry]) -> bool:
 def _is_signed_as_named(evidence: Evidence, trusted: TrustedCheckpoint) -> bool:
     """Tell whether the key that the file names signed the checkpoint.
 
-    Files name the log's Ed25519 key. Who trusts the log by its ML-DSA-44 key alone need not believe
-    the other, but a file that names one that is not on its own checkpoint contradicts itself.
+    A log may sign with two keys: Ed25519 and ML-DSA-44, or the old one and the new when it changes them.
+    Files name its Ed25519 key in use. Who trusts the log by another need not believe that one, but a file
+    that names one that is not on its own checkpoint contradicts itself.
     """
     if evidence.log.vkey == trusted.log.vkey:
         return True
-    if not isinstance(trusted.log, SubtreeVerifier):
-        return False
     try:
         return signed_by(trusted.note, NoteVerifier(evidence.log.vkey))
     except AnchoringError:

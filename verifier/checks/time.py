@@ -102,8 +102,13 @@ def judge_cosignatures(
     if trusted is None or state is None:
         return not_judged(COSIGNATURES, KNOWN if trusted is None else STATE), None
     try:
-        times = {name: cosigned_at(trusted.note, key) for name, key in independent_witnesses(trusted, policy)}
+        times = {
+            name: _before(cosigned_at(trusted.note, key), policy.retired_at(key.vkey))
+            for name, key in independent_witnesses(trusted, policy)
+        }
         operator = _operator_at(trusted, state)
+        for vkey in (state.cosigner, trusted.log.vkey):
+            operator = _before(operator, policy.retired_at(vkey))
     except SignatureError as error:
         return failed(COSIGNATURES, "cosignature_wrong", detail=str(error), looked_at=_PLACE), None
     witnesses = {name: time for name, time in times.items() if time is not None}
@@ -121,6 +126,11 @@ def judge_cosignatures(
 def independent_witnesses(trusted: TrustedCheckpoint, policy: Policy) -> list[tuple[str, CosignerKey]]:
     """Return the policy's witnesses, without any key of the log's own: its name is the origin."""
     return [(name, key) for name, key in policy.witnesses if key.name != trusted.checkpoint.origin]
+
+
+def _before(time: datetime | None, retired: datetime | None) -> datetime | None:
+    """Pass over a word that was given when its key, or the log's, was retired."""
+    return None if time is not None and retired is not None and time >= retired else time
 
 
 def _operator_at(trusted: TrustedCheckpoint, state: StateCommitment) -> datetime | None:
