@@ -90,6 +90,17 @@ class LogReader:
             raise ValueError(f"no entry {index} in a log of {self.checkpoint.size}")
         return self._node(0, index)
 
+    def subtree(self, level: int, index: int) -> bytes:
+        """Return the root of the complete subtree over the entries [index << level, (index + 1) << level), 32 bytes.
+
+        Raises:
+            ValueError: The subtree is not complete in a log of this size.
+            CorruptionError: A needed tile is missing or wrong.
+        """
+        if level < 0 or not 0 <= index < self.checkpoint.size >> level:
+            raise ValueError(f"no complete subtree {index} of level {level} in a log of {self.checkpoint.size}")
+        return self._node(level, index)
+
     def entry(self, index: int) -> bytes:
         """Return the bytes of entry `index`; errors as `entries`."""
         return next(self.entries(index, index + 1))

@@ -173,7 +173,7 @@ def tile_rows(tile: bytes) -> list[bytes]:
     rows = [tile]
     while len(row := rows[-1]) > HASH_BYTES:
         pairs = range(0, len(row) - 2 * HASH_BYTES + 1, 2 * HASH_BYTES)
-        rows.append(b"".join(sha256(b"\x01" + row[at : at + 2 * HASH_BYTES]).digest() for at in pairs))
+        rows.append(b"".join([sha256(b"\x01" + row[at : at + 2 * HASH_BYTES]).digest() for at in pairs]))
     return rows
 
 
@@ -209,12 +209,11 @@ def decode_bundle(bundle: bytes, count: int) -> list[bytes]:
         MalformedError: It holds fewer, or bytes are left over.
     """
     entries: list[bytes] = []
-    at = 0
-    while at < len(bundle) and len(entries) < count:
-        start = at + 2
-        at = start + int.from_bytes(bundle[at:start])
+    at, size = 0, len(bundle)
+    while len(entries) < count and (start := at + 2) <= size:
+        at = start + (bundle[at] << 8 | bundle[at + 1])
         entries.append(bundle[start:at])
-    if at != len(bundle) or len(entries) != count:
+    if at != size or len(entries) != count:
         msg = f"a bundle that is not exactly {count} entries"
         raise MalformedError(msg)
     return entries

@@ -26,7 +26,8 @@ from anchoring.publication import LogKeys
 from anchoring.reader import LogReader
 from anchoring.storage import DirectoryTileStore
 from anchoring.subtree_cosignature import SubtreeVerifier
-from api.audit.report import SHOWN, Finding
+from api.audit.finding import Finding
+from api.audit.report import SHOWN
 from api.ledger_node import LedgerNode, system_clock
 from api.log_node import LOG_DATABASE, LOG_DIRECTORY, log_keys, open_log
 from api.vault_check import VaultCheck

@@ -150,7 +150,7 @@ class EventMapper(Mapper[UUID]):
         """
         try:
             return self._read_exactly(topic, state)
-        except (msgspec.MsgspecError, _UnreadableError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, _UnreadableError) as error:
             if isinstance(place, StoredEvent):
                 place = f"{place.originator_id} version {place.originator_version}"
             message = f"event {place} ({topic}) cannot be read: {error}"

@@ -2,38 +2,57 @@
 
 1. Read the checkpoint and verify the log's signature with a trusted key (or pin the key on first use, and say so).
 2. Verify that it extends the checkpoint that was seen at the last audit: the log only grew, in one history.
-3. Read every entry; each byte is hashed into the tree and compared with the signed root.
-4. Fold the entries; derive every state commitment again and compare it byte for byte. The last entry must be one.
-5. Compare what the server answers with the fold: institutions, status lists and their signatures, every award, anchors.
+3. Read every entry, on all cores; each byte is hashed into the tree and compared with the signed root.
+4. Replay the domain: every event must be one that the ledger's rules let happen there; every state commitment is
+derived
+   again and compared byte for byte. The last entry must be one.
+5. Judge what only the whole log tells: accreditations, ids used twice, anchors, further checkpoints, disclosures.
+6. Compare what the server answers with the replay: institutions, status lists and their signatures, every award,
+anchors.
 
-A live server may have published more between two steps: then the audit follows the log and compares once more.
+A live server may have published more between two steps: then the audit follows the log and compares once more. What was
+replayed is kept on disk now and then, so that an audit which was interrupted goes on where it was.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from typing import Final, Protocol
+from uuid import UUID
 
 from anchoring.checkpoint import Checkpoint, verify_checkpoint
+from anchoring.entry import parse_entry
 from anchoring.error import AnchoringError, CorruptionError
 from anchoring.note import parse_note
 from anchoring.reader import LogReader
+from anchoring.tile import TILE_HEIGHT, TILE_WIDTH
 from anchoring.tlog_policy import LogKey
-from anchoring.tree import verify_consistency
-from api.audit.fold import AuditFold
-from api.audit.report import AuditReport, Finding
+from anchoring.tree import HASH_BYTES, verify_consistency
+from api.audit.accreditation import accredited
+from api.audit.disclosure import DisclosureCheck, Disclosures
+from api.audit.engine import scanned
+from api.audit.finding import Finding, Findings
+from api.audit.history import AwardHistory
+from api.audit.instant import milliseconds
+from api.audit.progress_file import ProgressFile, restored
+from api.audit.replay import Replay
+from api.audit.report import NOT_SERVED, AuditReport, DisclosureReport, not_checked
+from api.audit.scan import Chunk
 from api.audit.served import ServedComparison
+from api.audit.source import LogPlace
+from api.audit.stamp import StampCheck, check_logged_anchors, check_part
+from ledger.credential import Credential
+from ledger.event_catalogue import make_mapper
+from verifier.policy import Authority
 
 Fetch = Callable[[str], "bytes | None"]
 Progress = Callable[[str, int, "int | None"], None]
 MAX_ROUNDS: Final = 5
-NOT_CHECKED: Final = [
-    "that the documents say what their commitments commit to: an auditor without disclosures cannot open them",
-    "that the same log is shown to everyone: compare checkpoints with other auditors and witnesses",
-    "time-stamp tokens against their authorities' certificates, unless the policy names them",
-]
+KEEP_SECONDS: Final = 20.0
+"""How often an audit in progress is kept: some 60 MB at a million awards, a tenth of a second."""
 
 
 class AuditError(Exception):
@@ -61,76 +80,115 @@ class TrustedLog:
     trust: str
 
 
-class Auditor:
-    """Audits one server.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditOrder:
+    """What is to be audited, and how.
 
-    Args:
-        url: Its address, for the report.
-        fetch: Body of a path below it, None when there is nothing there.
+    Attributes:
+        place: The log.
+        answers: Body of a path below the server's address, None when there is nothing; None for a log without a server.
         log: The key to believe.
         memory: Checkpoints of earlier audits.
-        progress: Told what is being done, how far, and of how much.
+        progress_file: Where an interrupted audit is kept.
+        workers: Processes that scan.
+        checkpoints: Further checkpoints that the log must extend, each with a name for the report.
+        authorities: Time-stamping authorities that are trusted.
+        disclosures: What an operator has disclosed; None without.
     """
 
-    def __init__(self, url: str, fetch: Fetch, log: TrustedLog, memory: CheckpointMemory, progress: Progress) -> None:
-        self._url = url
-        self._fetch = fetch
-        self._log = log
-        self._memory = memory
+    place: LogPlace
+    answers: Fetch | None
+    log: TrustedLog
+    memory: CheckpointMemory
+    progress_file: ProgressFile
+    workers: int
+    checkpoints: Sequence[tuple[str, Checkpoint]] = ()
+    authorities: tuple[Authority, ...] = ()
+    disclosures: Disclosures | None = None
+
+
+@dataclass(slots=True)
+class _Counts:
+    institutions: int = 0
+    status_lists: int = 0
+    credentials: int = 0
+    anchors: int = 0
+    tokens_verified: int = 0
+    checkpoints: int = 0
+    disclosed: DisclosureReport | None = None
+    notices: list[Finding] = field(default_factory=list)
+
+
+class Auditor:
+    """Carries out one audit.
+
+    Args:
+        order: What is to be audited, and how.
+        progress: Told what is being done, how far, and of how much.
+        monotonic: Seconds that only grow, for the time it took and for keeping progress.
+    """
+
+    def __init__(
+        self, order: AuditOrder, progress: Progress, monotonic: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self._order = order
         self._progress = progress
-        self._findings: list[Finding] = []
+        self._monotonic = monotonic
+        self._mapper = make_mapper()
+        self._source = order.place.open()
+        self._findings = Findings()
+        self._counts = _Counts()
+        self._damaged = False
 
     def run(self) -> AuditReport:
         """Audit.
 
         Raises:
-            AuditError: The server did not answer, or its log is not signed by the key that is believed.
+            AuditError: There is no checkpoint, or it is not signed by the key that is believed.
+            SourceError: The log could not be read to its end. What was read is kept.
         """
-        begin = time.perf_counter()
+        with closing(self._source):
+            return self._run()
+
+    def _run(self) -> AuditReport:
+        begin = self._monotonic()
         checkpoint = self._checkpoint()
-        previous = self._memory.recall(self._log.verifier.vkey)
+        previous = self._order.memory.recall(self._order.log.verifier.vkey)
         self._extends(checkpoint, previous)
-        fold = AuditFold(self._findings.append)
-        counts = dict.fromkeys(("institutions", "status_lists", "credentials", "anchors"), 0)
+        replay = self._resumed(checkpoint)
         for _ in range(MAX_ROUNDS):
-            if not self._follow(checkpoint, fold):
+            reader = LogReader(self._source, checkpoint)
+            if not self._follow(reader, replay):
                 break
-            counts, findings = self._compare(fold)
-            newer = self._checkpoint()
-            if not findings or newer.size == checkpoint.size:
-                self._findings += findings
+            try:
+                compared = self._compare(reader, replay)
+                newer = self._checkpoint()
+                if not compared.count or newer.size == checkpoint.size:
+                    self._conclude(reader, replay)
+                    _join(self._findings, compared)
+                    break
+            except CorruptionError as error:  # a file was well when it was scanned, and is not any more
+                self._findings.add("log-damaged", "log", str(error))
                 break
             checkpoint = newer
-        if not self._findings:
-            self._memory.remember(self._log.verifier.vkey, checkpoint)
-        return AuditReport(
-            url=self._url,
-            origin=checkpoint.origin,
-            size=checkpoint.size,
-            root=checkpoint.root.hex(),
-            entries=fold.size,
-            events=dict(fold.events),
-            commitments=fold.commitments,
-            anchored_size=max((anchor.checkpoint_size for anchor in fold.anchors), default=None),
-            previous_size=None if previous is None else previous.size,
-            trust=self._log.trust,
-            differences=len(self._findings),
-            findings=self._findings,
-            not_checked=NOT_CHECKED,
-            seconds=round(time.perf_counter() - begin, 3),
-            **counts,
-        )
+        findings = Findings([*replay.findings.kept, *self._findings.kept], replay.findings.count + self._findings.count)
+        if not findings.count:
+            self._order.memory.remember(self._order.log.verifier.vkey, checkpoint)
+        self._order.progress_file.discard()
+        return self._report(checkpoint, previous, replay, findings, self._monotonic() - begin)
 
     def _checkpoint(self) -> Checkpoint:
         """Step 1."""
-        note = self._fetch("/log/checkpoint")
+        where = self._order.place.address
+        note = self._source("checkpoint")
         if note is None:
-            message = f"{self._url} serves no checkpoint at /log/checkpoint"
+            message = f"there is no checkpoint of a log at {where}"
             raise AuditError(message)
         try:
-            return verify_checkpoint(parse_note(note), self._log.verifier)
+            return verify_checkpoint(parse_note(note), self._order.log.verifier)
         except AnchoringError as error:
-            message = f"the checkpoint is not signed by the log that is believed ({self._log.verifier.name}): {error}"
+            name = self._order.log.verifier.name
+            message = f"the checkpoint is not signed by the log that is believed ({name}): {error}"
             raise AuditError(message) from error
 
     def _extends(self, checkpoint: Checkpoint, previous: Checkpoint | None) -> None:
@@ -139,47 +197,179 @@ class Auditor:
             return
         if checkpoint.size < previous.size:
             what = f"the log has {checkpoint.size} entries and had {previous.size} at the last audit"
-            self._findings.append(Finding(code="log-shrank", where="checkpoint", what=what))
+            self._findings.add("log-shrank", "checkpoint", what)
             return
         try:
-            proof = LogReader(self._tile, checkpoint).consistency_proof(previous.size)
             verify_consistency(
                 old_size=previous.size,
                 old_root=previous.root,
                 new_size=checkpoint.size,
                 new_root=checkpoint.root,
-                proof=proof,
+                proof=LogReader(self._source, checkpoint).consistency_proof(previous.size),
             )
         except AnchoringError as error:
             what = f"the log is not an extension of the {previous.size} entries seen at the last audit: {error}"
-            self._findings.append(Finding(code="log-forked", where="checkpoint", what=what))
+            self._findings.add("log-forked", "checkpoint", what)
 
-    def _follow(self, checkpoint: Checkpoint, fold: AuditFold) -> bool:
+    def _resumed(self, checkpoint: Checkpoint) -> Replay:
+        """Go on with an interrupted audit, if there is one and the log extends what it read."""
+        kept = self._order.progress_file.load(self._order.log.verifier.vkey)
+        if kept is not None and kept.size <= kept.checkpoint_size <= checkpoint.size:
+            try:
+                if LogReader(self._source, checkpoint).root(kept.checkpoint_size) == kept.checkpoint_root:
+                    return restored(kept, self._mapper)
+            except CorruptionError:
+                pass  # it will be found and named when the log is read
+        return Replay(self._mapper, Findings())
+
+    def _follow(self, reader: LogReader, replay: Replay) -> bool:
         """Steps 3 and 4; returns whether the whole log could be read."""
-        reader = LogReader(self._tile, checkpoint)
+        size, kept_at = reader.checkpoint.size, self._monotonic()
         try:
             reader.root()
-            entries = reader.entries(fold.size, checkpoint.size)
-            fold.take(entries, lambda done: self._progress("entries", done, checkpoint.size))
+            self._catch_up(reader, replay)
+            for chunk in scanned(self._order.place, replay.size, size, self._order.workers):
+                self._verify(reader, chunk)
+                for stretch in chunk.stretches:
+                    replay.take(stretch, reader.entries)
+                self._progress("entries", replay.size, size)
+                if self._monotonic() - kept_at > KEEP_SECONDS:
+                    self._keep(reader.checkpoint, replay)
+                    kept_at = self._monotonic()
         except CorruptionError as error:
-            self._findings.append(Finding(code="log-damaged", where=f"entry {fold.size} or after", what=str(error)))
+            self._findings.add("log-damaged", f"entry {replay.size} or after", str(error))
             return False
-        fold.require_commitment_last()
-        return True
+        if size and not replay.committed_last:
+            replay.findings.at(size - 1, "state-missing", "the checkpoint does not end with a state commitment")
+        return not self._damaged
 
-    def _compare(self, fold: AuditFold) -> tuple[dict[str, int], list[Finding]]:
+    def _catch_up(self, reader: LogReader, replay: Replay) -> None:
+        """Replay single entries up to the next tile: workers take whole tiles."""
+        end = min(-(-replay.size // TILE_WIDTH) * TILE_WIDTH, reader.checkpoint.size)
+        replay.take_entries(list(reader.entries(replay.size, end)), reader.entries)
+
+    def _verify(self, reader: LogReader, chunk: Chunk) -> None:
+        """Compare what a worker hashed with the signed root, by way of the tiles above; an error names a file."""
+        first = chunk.first // TILE_WIDTH
+        whole = chunk.damage is None and all(
+            root == reader.subtree(TILE_HEIGHT, first + number) for number, root in enumerate(chunk.roots)
+        )
+        if whole and chunk.leaves:
+            start = chunk.first + len(chunk.roots) * TILE_WIDTH
+            leaves = (chunk.leaves[at : at + HASH_BYTES] for at in range(0, len(chunk.leaves), HASH_BYTES))
+            whole = all(leaf == reader.leaf(index) for index, leaf in enumerate(leaves, start))
+        if not whole:
+            for _ in reader.entries(chunk.first, chunk.first + chunk.count):
+                pass  # reads the files again and names the one that is wrong
+            message = chunk.damage or f"the entries from {chunk.first} on read differently from one moment to the next"
+            raise CorruptionError(message)
+        for path in chunk.faults:
+            self._damaged = True
+            self._findings.add("log-damaged", path, f"{path} does not hold the hashes of its entries")
+
+    def _keep(self, checkpoint: Checkpoint, replay: Replay) -> None:
+        vkey = self._order.log.verifier.vkey
+        self._order.progress_file.keep(vkey, checkpoint.size, checkpoint.root, replay)
+
+    def _conclude(self, reader: LogReader, replay: Replay) -> None:
         """Step 5."""
-        findings: list[Finding] = []
-        if fold.state is None:
-            return dict.fromkeys(("institutions", "status_lists", "credentials", "anchors"), 0), findings
-        served = ServedComparison(self._fetch, fold, fold.state.committed(), findings.append)
-        counts = {
-            "institutions": served.institutions(),
-            "status_lists": served.status_lists(),
-            "credentials": served.statuses(lambda done: self._progress("awards", done, None)),
-            "anchors": served.anchors(),
-        }
-        return counts, findings
+        history = AwardHistory(reader, self._mapper)
+        findings = self._findings
+        self._accreditations(replay, history)
+        for identity, index in replay.once.twice():
+            findings.at(index, "transition-illegal", f"{UUID(bytes=identity)} has a first event twice")
+        check_logged_anchors(reader, replay.anchors, findings)
+        for name, checkpoint in self._order.checkpoints:
+            self._counts.checkpoints += check_part(reader, checkpoint, name, findings)
+        if self._order.disclosures is not None:
+            check = DisclosureCheck(replay, history, findings)
+            self._counts.disclosed = check.run(
+                self._order.disclosures, lambda done: self._progress("disclosures", done, len(replay.awards))
+            )
 
-    def _tile(self, path: str) -> bytes | None:
-        return self._fetch(f"/log/{path}")
+    def _accreditations(self, replay: Replay, history: AwardHistory) -> None:
+        institutions = list(replay.registry.institutions.values())
+        for one, awards in replay.days.never(institutions):
+            what = f"{one.name} has made {awards:,} awards and no accreditation of it was ever entered"
+            self._counts.notices.append(Finding(code="never-accredited", where=one.slug, what=what))
+        if replay.unreplayed:
+            what = ", ".join(f"{count:,} {topic}" for topic, count in sorted(replay.unreplayed.items()))
+            what = f"this version knows no rule for {what}; they were decoded and hashed, and not replayed"
+            self._counts.notices.append(Finding(code="not-replayed", where="log", what=what))
+        known = {one.id: one for one in institutions}
+        for index in _ordered(replay.days.doubtful(institutions)):
+            entry = parse_entry(history.entry(index))
+            if entry.topic != Credential.Issued.TOPIC:
+                continue
+            body = self._mapper.decode(entry.topic, entry.body, f"at {index}")
+            assert isinstance(body, Credential.Issued)  # noqa: S101  the mapper goes by the topic
+            institution = known.get(body.institution)
+            if institution is None or not institution.accreditations:
+                continue
+            for day, moment in (("awarded", body.valid_from), ("recorded", body.recorded_at)):
+                if not accredited(institution, milliseconds(moment)):
+                    what = f"{institution.slug} had no accreditation in force when this was {day}, {moment:%Y-%m-%d}"
+                    self._findings.at(index, "issuer-not-accredited", what)
+                    break
+
+    def _compare(self, reader: LogReader, replay: Replay) -> Findings:
+        """Step 6."""
+        found = Findings()
+        history = AwardHistory(reader, self._mapper)
+        if self._order.answers is None:
+            self._counts.anchors = len(replay.anchors)
+            return found
+        served = ServedComparison(self._order.answers, replay, history, found)
+        stamps = StampCheck(reader, self._order.log.verifier, self._order.authorities, found)
+        counts = self._counts
+        counts.institutions = served.institutions()
+        counts.status_lists = served.status_lists()
+        counts.credentials = served.statuses(lambda done: self._progress("awards", done, len(replay.awards)))
+        counts.anchors = stamps.run(self._order.answers, replay.anchors)
+        counts.tokens_verified = stamps.verified
+        return found
+
+    def _report(
+        self, checkpoint: Checkpoint, previous: Checkpoint | None, replay: Replay, findings: Findings, seconds: float
+    ) -> AuditReport:
+        counts, order = self._counts, self._order
+        return AuditReport(
+            url=order.place.address,
+            origin=checkpoint.origin,
+            size=checkpoint.size,
+            root=checkpoint.root.hex(),
+            entries=replay.size,
+            events=dict(sorted(replay.events.items())),
+            commitments=replay.commitments,
+            awards=len(replay.awards),
+            institutions_logged=len(replay.registry.institutions),
+            institutions=counts.institutions,
+            status_lists=counts.status_lists,
+            credentials=counts.credentials,
+            anchors=counts.anchors,
+            tokens_verified=counts.tokens_verified,
+            anchored_size=max((anchor.size for anchor in replay.anchors), default=None),
+            checkpoints=counts.checkpoints,
+            previous_size=None if previous is None else previous.size,
+            trust=order.log.trust,
+            disclosed=counts.disclosed,
+            differences=findings.count,
+            findings=findings.kept,
+            notices=counts.notices,
+            not_checked=not_checked(disclosed=counts.disclosed is not None)
+            + ([NOT_SERVED] if order.answers is None else []),
+            seconds=round(seconds, 3),
+        )
+
+
+def _join(findings: Findings, others: Findings) -> None:
+    findings.kept += others.kept
+    findings.count += others.count
+
+
+def _ordered(parts: Sequence[range]) -> Iterator[int]:
+    """Yield every index of *parts* once, in order."""
+    done = 0
+    for part in sorted(parts, key=lambda one: one.start):
+        yield from range(max(part.start, done), part.stop)
+        done = max(done, part.stop)

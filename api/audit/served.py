@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -15,35 +13,34 @@ from openvc.errors import OpenvcError
 from openvc.proof.di_jcs import EddsaJcsProofSuite
 from openvc.status.bitstring import StatusListError, decode_bitstring
 
-from api.audit.fold import AuditFold
-from api.audit.report import Finding
+from api.audit.finding import Findings
+from api.audit.history import AwardHistory
+from api.audit.replay import Replay
 from ledger.document import PURPOSES
-from projections.credential_status import CredentialFacts, parse_facts
 from projections.directory_record import parse_record
-from projections.state_fold import CommittedState
 
 Fetch = Callable[[str], "bytes | None"]
 PAGE: Final = 1_000
+BITS_NAMED: Final = 100
+"""Differing bits of one list that are named one by one."""
 
 
 class ServedComparison:
-    """Compares served answers with the auditor's fold.
+    """Compares served answers with the auditor's replay.
 
     Args:
         fetch: Body of a path below the server's address, None when there is nothing.
-        fold: The auditor's own copy.
-        state: Its newest state.
-        difference: Told of each finding.
+        replay: The auditor's own.
+        history: What the log says of single awards.
+        findings: Where differences go.
     """
 
-    def __init__(
-        self, fetch: Fetch, fold: AuditFold, state: CommittedState, difference: Callable[[Finding], None]
-    ) -> None:
+    def __init__(self, fetch: Fetch, replay: Replay, history: AwardHistory, findings: Findings) -> None:
         self._fetch = fetch
-        self._fold = fold
-        self._state = state
-        self._difference = difference
-        self.records = [parse_record(record) for record in state.records]
+        self._replay = replay
+        self._history = history
+        self._findings = findings
+        self.records = [parse_record(record) for record in replay.registry.records]
 
     def institutions(self) -> int:
         """Compare the served institution records; returns how many."""
@@ -60,9 +57,9 @@ class ServedComparison:
     def status_lists(self) -> int:
         """Compare the served status lists and verify their signatures; returns how many."""
         compared = 0
-        for offset, status in enumerate((self._state.revocation, self._state.suspension)):
-            for block, bits in enumerate(status.blocks):
-                self._status_list(2 * block + offset, PURPOSES[offset], bits)
+        for offset, tree in enumerate((self._replay.places.revocation, self._replay.places.suspension)):
+            for block in range(tree.blocks):
+                self._status_list(2 * block + offset, PURPOSES[offset], tree.block(block))
                 compared += 1
         return compared
 
@@ -75,9 +72,12 @@ class ServedComparison:
         except (KeyError, TypeError, StatusListError):
             self._find("status-list-unreadable", where, "the served list is missing or not a status list")
             return
-        if subject.get("statusPurpose") != purpose or decoded != bits:
-            wrong = next((n for n in range(len(bits) * 8) if _bit(bits, n) != _bit(decoded, n)), None)
-            self._find("status-list-differs", where, f"the served bits are not the log's, first at position {wrong}")
+        if subject.get("statusPurpose") != purpose or len(decoded) != len(bits):
+            self._find("status-list-differs", where, "it is a list of another purpose or length")
+        elif decoded != bits:
+            for bit in _differing(bits, decoded)[:BITS_NAMED]:
+                what = "is set, and no event explains it" if _bit(decoded, bit) else "is not set, and an event sets it"
+                self._find("status-list-differs", where, f"bit {bit} {what}")
         self._list_signature(where, served or {})
 
     def _list_signature(self, where: str, served: dict[str, Any]) -> None:
@@ -97,48 +97,48 @@ class ServedComparison:
 
     def statuses(self, progress: Callable[[int], None]) -> int:
         """Compare the served facts of every award; returns how many."""
-        ours = dict(self._fold.statuses.items())
-        compared = 0
-        for line in self._pages():
-            key = UUID(hex=line["aggregate"]).bytes
-            logged = ours.pop(key, None)
+        ours = self._replay.awards.items()
+        due, compared = next(ours, None), 0
+        for key, served in self._lines():
+            while due is not None and due[0] < key:
+                self._find("award-missing", due[0].hex(), "an award of the log is not served")
+                due = next(ours, None)
             compared += 1
-            if logged is None:
-                self._find("award-unlogged", line["aggregate"], "a served award is not in the log")
-            elif facts_of(parse_facts(logged)) != {name: line[name] for name in line if name != "aggregate"}:
-                self._find("award-differs", line["aggregate"], "the served status is not what the log adds up to")
+            if due is None or due[0] != key:
+                self._find("award-unlogged", key.hex(), "a served award is not in the log")
+                continue
+            if self._history.served_facts(UUID(bytes=key), due[1], self._replay.changed.get(key)) != served:
+                what = "the served status is not what the log adds up to"
+                self._findings.add("award-differs", key.hex(), what, due[1].entry)
+            due = next(ours, None)
             if compared % PAGE == 0:
                 progress(compared)
-        for key in ours:
-            self._find("award-missing", UUID(bytes=key).hex, "an award of the log is not served")
+        while due is not None:
+            self._find("award-missing", due[0].hex(), "an award of the log is not served")
+            due = next(ours, None)
         progress(compared)
         return compared
 
-    def _pages(self) -> Iterator[dict[str, Any]]:
-        after = ""
-        while True:
-            page = self._json(f"/v1/audit/statuses?after={after}&limit={PAGE}")
-            items = (page or {}).get("statuses", [])
-            yield from items
-            if not items or not (page or {}).get("next"):
-                return
-            after = str((page or {})["next"])
-
-    def anchors(self) -> int:
-        """Compare the tokens that are served with the digests that are logged; returns how many."""
-        digests = {hashlib.sha256(base64.b64decode(str(one.get("token", "")))).digest() for one in self._anchors()}
-        for number, record in enumerate(self._fold.anchors, start=1):
-            if record.token_sha256 not in digests:
-                self._find("anchor-missing", f"anchor {number}", "the token of a logged time anchor is not served")
-        return len(self._fold.anchors)
-
-    def _anchors(self) -> Iterator[dict[str, Any]]:
-        after: object = 0
+    def _lines(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
+        """Yield the served facts; the pages must be in order of id, so that no server can keep an auditor for ever."""
+        after: str | None = ""
+        last = b""
         while after is not None:
-            page = self._json(f"/v1/anchors?after={after}") or {}
-            items = page.get("anchors", [])
-            yield from items
-            after = page.get("next") if items else None
+            page = self._json(f"/v1/audit/statuses?after={after}&limit={PAGE}") or {}
+            try:
+                lines = [(UUID(hex=line.pop("aggregate")).bytes, line) for line in page["statuses"]]
+                after = page["next"] if lines else None
+            except (KeyError, TypeError, ValueError, AttributeError):
+                self._find(
+                    "statuses-unreadable", "/v1/audit/statuses", f"the page after {after or 'nothing'} cannot be read"
+                )
+                return
+            for key, line in lines:
+                if key <= last:
+                    self._find("statuses-unreadable", "/v1/audit/statuses", f"{key.hex()} is out of order")
+                    return
+                last = key
+                yield key, line
 
     def _json(self, path: str) -> dict[str, Any] | None:
         body = self._fetch(path)
@@ -149,15 +149,14 @@ class ServedComparison:
         return value if isinstance(value, dict) else None
 
     def _find(self, code: str, where: str, what: str) -> None:
-        self._difference(Finding(code=code, where=where, what=what))
+        self._findings.add(code, where, what)
 
 
-def facts_of(facts: CredentialFacts) -> dict[str, Any]:
-    """The facts of an award as they are served to auditors: without positions, which are the server's own."""
-    members: dict[str, Any] = json.loads(msgspec.json.encode(facts))
-    for event in [*members["events"], *members.get("reissues", ())]:
-        event.pop("position")
-    return members
+def _differing(ours: bytes, theirs: bytes) -> list[int]:
+    octets = (at for at in range(len(ours)) if ours[at] != theirs[at])
+    return [
+        number for at in octets for number in range(8 * at, 8 * at + 8) if _bit(ours, number) != _bit(theirs, number)
+    ]
 
 
 def _bit(bits: bytes, index: int) -> int:

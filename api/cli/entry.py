@@ -53,6 +53,7 @@ def make_app() -> typer.Typer:
     app.command("follow")(follow_command.follow)
     app.command("verify")(verify_command.verify)
     app.command("audit")(audit_command.audit)
+    app.command("disclose")(audit_command.disclose)
     app.command("fsck")(maintenance.fsck)
     app.command("rebuild")(maintenance.rebuild)
     app.command("anchor")(maintenance.anchor)

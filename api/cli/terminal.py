@@ -98,9 +98,6 @@ class ProgressBar:
         self._drawn = drawn
         self._task = drawn.add_task(what, total=total)
 
-    def reach(self, done: int, total: int | None = None) -> None:
-        """Say how much is done, and of how much if that is known now."""
-        if total is None:
-            self._drawn.update(self._task, completed=done)
-        else:
-            self._drawn.update(self._task, completed=done, total=total)
+    def reach(self, done: int, total: int | None = None, what: str | None = None) -> None:
+        """Say how much is done, and of how much if that is known now, and of what if that has changed."""
+        self._drawn.update(self._task, completed=done, total=total, description=what)

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from fastapi import APIRouter, Query, Response
 
-from api.audit.served import facts_of
+from api.audit.facts import facts_of
 from api.error import FieldError, InvalidRequestError
 from api.lookup import Lookup
 from projections.credential_status import parse_facts

@@ -15,7 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from anchoring.checkpoint import Checkpoint
 from anchoring.note import NoteVerifier
-from api.audit.auditor import Auditor, TrustedLog
+from api.audit.auditor import Auditor, AuditOrder, TrustedLog
+from api.audit.progress_file import ProgressFile
+from api.audit.source import LogPlace
 from ledger.document import document_form, sign_document
 from tests.anchoring.tsa import make_authority, openssl_responder
 from tests.anchoring.tsa import served as time_stamping
@@ -144,8 +146,16 @@ def audit(ledger: Served) -> list[object]:
         answered = ledger.http.get(path)
         return answered.content if answered.status_code == 200 else None
 
-    log = TrustedLog(NoteVerifier(ledger.http.get("/log/vkey").text.strip()), "the test")
-    return list(Auditor("test", fetch, log, NoMemory(), lambda *_: None).run().findings)
+    data = ledger.node.settings.data_dir
+    order = AuditOrder(
+        place=LogPlace(str(data / "log")),
+        answers=fetch,
+        log=TrustedLog(NoteVerifier(ledger.http.get("/log/vkey").text.strip()), "the test"),
+        memory=NoMemory(),
+        progress_file=ProgressFile(data / "audit.state"),
+        workers=1,
+    )
+    return list(Auditor(order, lambda *_: None).run().findings)
 
 
 @dataclass(frozen=True)

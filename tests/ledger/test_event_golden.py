@@ -113,3 +113,8 @@ def test_mapper_never_writes_a_value_that_reads_back_as_another() -> None:
     body = msgspec.structs.replace(ISSUED, institution=str(UUID(int=1)))
     with pytest.raises(InvalidInputError, match="would read back as something else"):
         make_mapper().to_stored_event(DomainEvent(IDENTITY, 1, body))
+
+
+def test_event_is_refused_when_the_bytes_are_not_utf_8() -> None:
+    with pytest.raises(CorruptionError):
+        make_mapper().decode("learner.erased.v1", b'{"recorded_at\xff":"2026-03-01T09:00:00Z"}', "here")

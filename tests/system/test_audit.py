@@ -171,7 +171,7 @@ def test_audit_names_the_file_when_one_byte_of_it_is_flipped_while_it_is_served(
         code, report = _audit(server)
         printed = quick_cairn(server.home, "audit", server.url)
     assert code == 1
-    assert [one["code"] for one in report["findings"]] == ["log-damaged"]
+    assert [one["code"] for one in report["findings"]] == ["log-damaged"], report["findings"]
     assert path in report["findings"][0]["what"]
     assert path in printed.stdout
 

@@ -1,0 +1,123 @@
+"""Every award that a log issued, in 40 bytes: where its status bits are, which entry issued it, from when it holds.
+
+Rows are kept in sorted runs of bytes. Award ids begin with the time of issue, so a stretch of the log nearly always
+goes to the end of the one run there is; what comes out of order is merged, or begins a run of its own.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from api.audit.scan import PLACE_BITS, ROW
+
+ROW_BYTES: Final = ROW.size
+KEY_BYTES: Final = 16
+MERGED_ROWS: Final = 20_000
+"""An overlap up to here is merged into the run; a longer one would be moved too often."""
+MAX_RUNS: Final = 16
+
+
+class Place(msgspec.Struct, frozen=True):
+    """What the table knows of an award: block and index of its bits, log index, validity in milliseconds since 1970."""
+
+    block: int
+    index: int
+    entry: int
+    valid_from: int
+
+
+class AwardTable:
+    """Awards by aggregate id. Not safe for concurrent use.
+
+    Args:
+        runs: Sorted rows that :meth:`runs` gave out before.
+    """
+
+    def __init__(self, runs: Sequence[bytes] = ()) -> None:
+        self._runs = [bytearray(run) for run in runs]
+
+    def __len__(self) -> int:
+        """How many awards there are."""
+        return sum(len(run) for run in self._runs) // ROW_BYTES
+
+    def runs(self) -> list[bytes]:
+        """Return all rows, as sorted runs."""
+        return [bytes(run) for run in self._runs]
+
+    def add(self, rows: bytes) -> bool:
+        """Take in sorted rows, all of them, or none when an id among them is there twice."""
+        if not rows:
+            return True
+        keys = _keys(rows)
+        if len(keys) * ROW_BYTES != len(rows) or any(_clash(run, rows, keys) for run in self._runs):
+            return False
+        for run in self._runs:
+            at = _lower(run, rows[:KEY_BYTES])
+            if (len(run) - at) // ROW_BYTES <= MERGED_ROWS:
+                later = _lower(rows, bytes(run[-ROW_BYTES:][:KEY_BYTES])) if at < len(run) else 0
+                run[at:] = _merged(bytes(run[at:]), rows[:later]) + rows[later:]
+                return True
+        self._runs.append(bytearray(rows))
+        if len(self._runs) > MAX_RUNS:
+            self._runs = [bytearray(b"".join(heapq.merge(*(_rows(run) for run in self._runs))))]
+        return True
+
+    def find(self, identity: bytes) -> Place | None:
+        """Return what is known of the award with that id (16 bytes), or None."""
+        for run in self._runs:
+            at = _lower(run, identity)
+            if run[at : at + KEY_BYTES] == identity:
+                return _place(run[at : at + ROW_BYTES])
+        return None
+
+    def items(self) -> Iterator[tuple[bytes, Place]]:
+        """Yield every award in order of id."""
+        for row in heapq.merge(*(_rows(run) for run in self._runs)):
+            yield bytes(row[:KEY_BYTES]), _place(row)
+
+
+def _rows(run: bytearray) -> Iterator[bytes]:
+    return (bytes(run[at : at + ROW_BYTES]) for at in range(0, len(run), ROW_BYTES))
+
+
+def _merged(left: bytes, right: bytes) -> bytes:
+    both = left + right
+    return b"".join(sorted(both[at : at + ROW_BYTES] for at in range(0, len(both), ROW_BYTES)))
+
+
+def _clash(run: bytearray, rows: bytes, keys: set[bytes]) -> bool:
+    """Whether an id of *rows*, which are *keys*, is in *run* already."""
+    begin, end = _lower(run, rows[:KEY_BYTES]), _lower(run, rows[-ROW_BYTES:][:KEY_BYTES]) + ROW_BYTES
+    if begin == len(run):
+        return False
+    if end - begin <= MERGED_ROWS * ROW_BYTES:
+        return not keys.isdisjoint(_keys(run[begin:end]))
+    return any(run[(found := _lower(run, key)) : found + KEY_BYTES] == key for key in keys)
+
+
+def _keys(rows: bytes | bytearray) -> set[bytes]:
+    return {bytes(rows[at : at + KEY_BYTES]) for at in range(0, len(rows), ROW_BYTES)}
+
+
+def _lower(run: bytes | bytearray, wanted: bytes) -> int:
+    """Return where the first row with an id of at least *wanted* begins."""
+    low, high = 0, len(run) // ROW_BYTES
+    if high and run[-ROW_BYTES:][:KEY_BYTES] < wanted:
+        return len(run)
+    while low < high:
+        middle = (low + high) // 2
+        at = middle * ROW_BYTES
+        if run[at : at + KEY_BYTES] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low * ROW_BYTES
+
+
+def _place(row: bytes | bytearray) -> Place:
+    _, place, entry, valid_from = ROW.unpack(row)
+    return Place(place >> PLACE_BITS, place & ((1 << PLACE_BITS) - 1), entry, valid_from)

@@ -1,0 +1,163 @@
+"""An interrupted audit, kept so that it can go on: everything that was replayed, in one file that is replaced whole.
+
+    cairn-audit-state/v1 LF
+    MessagePack of :class:`KeptAudit`
+    SHA-256 of all of the above (32)
+
+A file that is damaged, of another version, or of another log is not used, and the audit begins anew. It is a
+convenience on the auditor's own disk and proves nothing: whoever can write there can write this.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from api.audit.accreditation import AccreditationTally, DayFacts
+from api.audit.award_table import AwardTable
+from api.audit.finding import Finding, Findings
+from api.audit.once import OnceTable
+from api.audit.place_map import PlaceMap
+from api.audit.registry import Registry
+from api.audit.replay import ChangedAward, LoggedAnchor, Replay
+from ledger.achievement import Achievement
+from ledger.event import EventMapper
+from ledger.institution import Institution
+
+MAGIC: Final = b"cairn-audit-state/v1\n"
+_DIGEST_BYTES: Final = 32
+
+
+class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A replay as it stood after ``size`` entries of the log with *vkey*, read under the named checkpoint."""
+
+    vkey: str
+    checkpoint_size: int
+    checkpoint_root: bytes
+    size: int
+    events: dict[str, int]
+    unreplayed: dict[str, int]
+    commitments: int
+    committed_last: bool
+    latest: int
+    institutions: list[Institution]
+    achievements: list[Achievement]
+    blocks: list[tuple[int, bytes, bytes]]
+    revocation: bytes
+    suspension: bytes
+    awards: list[bytes]
+    changed: list[tuple[bytes, ChangedAward]]
+    once: list[bytes]
+    others: list[tuple[bytes, int]]
+    days: list[tuple[bytes, int, bool, DayFacts]]
+    anchors: list[LoggedAnchor]
+    latest_at: list[tuple[int, int]]
+    findings: list[Finding]
+    finding_count: int
+
+
+class ProgressFile:
+    """One log's interrupted audit.
+
+    Args:
+        path: The file; its directory is made when it is needed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def keep(self, vkey: str, size: int, root: bytes, replay: Replay) -> None:
+        """Replace the file. A crash leaves the one before.
+
+        Args:
+            vkey: The log's key.
+            size: Size of the checkpoint under which entries are read.
+            root: Its root.
+            replay: What to keep.
+
+        Raises:
+            OSError: It could not be written.
+        """
+        body = MAGIC + msgspec.msgpack.encode(_kept(vkey, size, root, replay))
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._path.with_suffix(".new")
+        with temporary.open("wb") as file:
+            file.write(body)
+            file.write(hashlib.sha256(body).digest())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._path)
+
+    def load(self, vkey: str) -> KeptAudit | None:
+        """Read the file; None when there is none, it is damaged, or it is about another log."""
+        try:
+            content = self._path.read_bytes()
+        except OSError:
+            return None
+        body, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+        if not body.startswith(MAGIC) or hashlib.sha256(body).digest() != digest:
+            return None
+        try:
+            kept = msgspec.msgpack.decode(body[len(MAGIC) :], type=KeptAudit)
+        except msgspec.MsgspecError:
+            return None
+        return kept if kept.vkey == vkey else None
+
+    def discard(self) -> None:
+        """Remove the file: the audit is done."""
+        self._path.unlink(missing_ok=True)
+
+
+def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
+    institutions, achievements = replay.registry.parts()
+    blocks, revocation, suspension = replay.places.parts()
+    return KeptAudit(
+        vkey=vkey,
+        checkpoint_size=size,
+        checkpoint_root=root,
+        size=replay.size,
+        events=dict(replay.events),
+        unreplayed=dict(replay.unreplayed),
+        commitments=replay.commitments,
+        committed_last=replay.committed_last,
+        latest=replay.latest,
+        institutions=institutions,
+        achievements=achievements,
+        blocks=blocks,
+        revocation=revocation,
+        suspension=suspension,
+        awards=replay.awards.runs(),
+        changed=list(replay.changed.items()),
+        once=replay.once.buckets(),
+        others=list(replay.others.items()),
+        days=replay.days.days(),
+        anchors=replay.anchors,
+        latest_at=replay.latest_at,
+        findings=replay.findings.kept,
+        finding_count=replay.findings.count,
+    )
+
+
+def restored(kept: KeptAudit, mapper: EventMapper) -> Replay:
+    """Make the replay that was kept."""
+    replay = Replay(mapper, Findings(kept.findings, kept.finding_count))
+    replay.size = kept.size
+    replay.events.update(kept.events)
+    replay.unreplayed.update(kept.unreplayed)
+    replay.commitments = kept.commitments
+    replay.committed_last = kept.committed_last
+    replay.latest = kept.latest
+    replay.registry = Registry.from_parts(kept.institutions, kept.achievements)
+    replay.places = PlaceMap.from_parts(kept.blocks, kept.revocation, kept.suspension)
+    replay.awards = AwardTable(kept.awards)
+    replay.changed = dict(kept.changed)
+    replay.once = OnceTable(kept.once)
+    replay.others = dict(kept.others)
+    replay.days = AccreditationTally(kept.days)
+    replay.anchors = kept.anchors
+    replay.latest_at = kept.latest_at
+    return replay

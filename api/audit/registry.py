@@ -1,0 +1,130 @@
+"""The institutions and achievements of a log as they stand at one entry, and the tree over the directory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from anchoring.tree import MemoryTree, leaf_hash
+from api.audit import rule
+from api.audit.rule import Illegal
+from api.audit.scan import Offer
+from ledger.achievement import Achievement
+from ledger.institution import Institution
+from projections.directory_record import encode_record, make_record
+
+
+class Registry:
+    """Replays institutions and achievements. Not safe for concurrent use."""
+
+    def __init__(self) -> None:
+        self.institutions: dict[bytes, Institution] = {}
+        self.achievements: dict[bytes, Achievement] = {}
+        self.records: list[bytes] = []
+        self.directory = MemoryTree()
+        self._numbers: dict[bytes, int] = {}
+        self._names: set[str] = set()
+
+    def institution(self, originator: UUID, version: int, body: object) -> None:
+        """Replay an institution's event; what can be taken in is taken in, even when it was not legal.
+
+        Raises:
+            Illegal, NotReplayed: See :mod:`api.audit.rule`.
+        """
+        before = self.institutions.get(originator.bytes)
+        if isinstance(body, Institution.Registered):
+            if before is not None or {body.slug, body.did} & self._names:
+                message = "this id, slug or DID is registered already"
+                raise Illegal(message)
+            self._keep(msgspec.structs.replace(Institution.begin(originator, body), version=version))
+            self._names |= {body.slug, body.did}
+            _in_turn(0, version)
+            rule.begin_institution(originator, body)
+            return
+        if before is None:
+            message = "this institution was never registered"
+            raise Illegal(message)
+        assert isinstance(body, msgspec.Struct)  # noqa: S101  the mapper decoded it
+        self._keep(msgspec.structs.replace(before.evolve(body), version=version))  # type: ignore[arg-type]  # an event
+        _in_turn(before.version, version)
+        rule.change_institution(before, body)  # type: ignore[arg-type]  # an event
+
+    def achievement(self, originator: UUID, version: int, body: Achievement.Published | Achievement.Revised) -> None:
+        """Replay an achievement's event; what can be taken in is taken in, even when it was not legal.
+
+        Raises:
+            Illegal, NotReplayed: See :mod:`api.audit.rule`.
+        """
+        before = self.achievements.get(originator.bytes)
+        if isinstance(body, Achievement.Published):
+            if before is not None:
+                message = "this achievement was published before"
+                raise Illegal(message)
+            self.achievements[originator.bytes] = Achievement.begin(originator, body)
+            _in_turn(0, version)
+            if body.institution.bytes not in self.institutions:
+                message = "it is published by an institution that was never registered"
+                raise Illegal(message)
+            rule.begin_achievement(originator, body)
+            return
+        if before is None:
+            message = "this achievement was never published"
+            raise Illegal(message)
+        self.achievements[originator.bytes] = msgspec.structs.replace(before.evolve(body), version=version)
+        _in_turn(before.version, version)
+        rule.change_achievement(before, body)
+
+    def trouble(self, offer: Offer) -> tuple[str, str] | None:
+        """Say why no award could be made of *offer* at this point of the log: code and words; None when it could."""
+        institution = self.institutions.get(offer.institution)
+        if institution is None:
+            return "award-impossible", "it names an institution that was never registered"
+        achievement = self.achievements.get(offer.achievement)
+        if achievement is None or achievement.institution != institution.id:
+            return "award-impossible", "it names an achievement that the institution never published"
+        if not 1 <= offer.edition <= len(achievement.editions):
+            return "award-impossible", f"there is no edition {offer.edition} of «{achievement.code}»"
+        key = institution.active_key
+        if key is None or key.key_id != offer.key_id:
+            now = "no key" if key is None else key.key_id
+            return "key-not-in-force", f"it is signed with {offer.key_id}, and {now} of {institution.slug} was in force"
+        if offer.valid_until is not None and offer.valid_until <= offer.valid_from:
+            return "award-impossible", "it ends before it begins"
+        return None
+
+    def _keep(self, institution: Institution) -> None:
+        identity = institution.id.bytes
+        known = self._numbers.get(identity)
+        number = self._numbers[identity] = len(self.records) if known is None else known
+        record = encode_record(make_record(institution, number))
+        self.institutions[identity] = institution
+        if known is None:
+            self.records.append(record)
+            self.directory.append(leaf_hash(record))
+        else:
+            self.records[number] = record
+            self.directory.replace(number, leaf_hash(record))
+
+    def parts(self) -> tuple[list[Institution], list[Achievement]]:
+        """Return everything, institutions in the order of their numbers."""
+        return sorted(self.institutions.values(), key=lambda one: self._numbers[one.id.bytes]), [
+            *self.achievements.values()
+        ]
+
+    @classmethod
+    def from_parts(cls, institutions: Sequence[Institution], achievements: Sequence[Achievement]) -> Registry:
+        """Make the registry of which :meth:`parts` returned these."""
+        registry = cls()
+        for institution in institutions:
+            registry._keep(institution)
+            registry._names |= {institution.slug, institution.did}
+        registry.achievements = {one.id.bytes: one for one in achievements}
+        return registry
+
+
+def _in_turn(before: int, version: int) -> None:
+    if version != before + 1:
+        message = f"version {version} where {before + 1} was due"
+        raise Illegal(message)

@@ -1,0 +1,333 @@
+"""The domain replayed: whether every entry of the log could follow from those before it.
+
+There are two ways through a stretch of the log, and they come to the same. The quick one takes the facts that a
+worker summed up and asks whether *all* of it was legal; then they are taken in together. When anything is doubtful
+nothing has been taken in, and the stretch is read again, entry by entry, which finds what is wrong and says so.
+
+What is kept is bounded: 40 bytes for each award, 22 for each submission and erasure, some 250 for each award whose
+status ever changed, 32 KiB for each block of the status lists, 16 for each checkpoint, and the institutions and
+achievements.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from anchoring.anchor_record import AnchorRecord, parse_anchor_record
+from anchoring.entry import ANCHOR_RECORDED, STATE_COMMITTED, Entry, parse_entry
+from anchoring.error import AnchoringError
+from anchoring.state import StateCommitment, parse_state_commitment
+from api.audit import rule
+from api.audit.accreditation import AccreditationTally
+from api.audit.award_table import AwardTable, Place
+from api.audit.finding import Findings
+from api.audit.instant import instant, milliseconds
+from api.audit.once import OnceTable
+from api.audit.place_map import PlaceMap
+from api.audit.registry import Registry
+from api.audit.rule import Illegal, NotReplayed
+from api.audit.scan import DISORDER_MS, PLACE_BITS, ROW, BlockFacts, Offer, Stretch
+from ledger.achievement import Achievement
+from ledger.credential import Credential, CredentialState
+from ledger.erasure import Erasure
+from ledger.error import LedgerError
+from ledger.event import Event, EventMapper
+from ledger.institution import EVENTS as INSTITUTION_EVENTS
+from ledger.submission import Submission
+
+ANCHOR_SKEW: Final = timedelta(minutes=5)
+"""How far a time authority's clock and the ledger's may differ before an anchor contradicts what it covers."""
+_Change = Credential.Suspended | Credential.Reinstated | Credential.Revoked | Credential.Replaced | Credential.Reissued
+_MOMENT: Final = "%Y-%m-%d %H:%M:%S"
+_INSTITUTION: Final = frozenset(event.TOPIC for event in INSTITUTION_EVENTS)
+
+Read = Callable[[int, int], Iterable[bytes]]
+"""Gives the entries [first, end) of the log, each checked against the signed root."""
+
+
+class ChangedAward(msgspec.Struct, frozen=True, array_like=True):
+    """What became of an award: state, since when (milliseconds), version, the entries that say so, and the newest key.
+
+    ``key_id`` is None as long as it was not signed anew.
+    """
+
+    state: CredentialState
+    since: int
+    version: int
+    entries: tuple[int, ...]
+    key_id: str | None = None
+
+
+class LoggedAnchor(msgspec.Struct, frozen=True, array_like=True):
+    """An anchor record of the log, at its index. Instants in milliseconds."""
+
+    index: int
+    kind: str
+    name: str
+    size: int
+    root: bytes
+    token_sha256: bytes
+    time: int
+
+
+class Replay:
+    """Replays one log from its beginning.
+
+    Args:
+        mapper: The ledger's strict mapper.
+        findings: Where differences go.
+    """
+
+    def __init__(self, mapper: EventMapper, findings: Findings) -> None:
+        self._mapper = mapper
+        self.findings = findings
+        self.size = 0
+        self.events: Counter[str] = Counter()
+        self.unreplayed: Counter[str] = Counter()
+        self.commitments = 0
+        self.committed_last = False
+        self.latest = -(1 << 62)
+        self.registry = Registry()
+        self.places = PlaceMap()
+        self.awards = AwardTable()
+        self.changed: dict[bytes, ChangedAward] = {}
+        self.once = OnceTable()
+        self.others: dict[bytes, int] = {}
+        self.days = AccreditationTally()
+        self.anchors: list[LoggedAnchor] = []
+        self.latest_at: list[tuple[int, int]] = []
+        self._read: Read = lambda _first, _end: ()
+
+    def take(self, stretch: Stretch, read: Read) -> None:
+        """Replay a stretch of the log and the entry that ends it.
+
+        Args:
+            stretch: Facts of the entries that come next.
+            read: Asked when the facts do not suffice.
+        """
+        self._read = read
+        end = stretch.first + stretch.count
+        if stretch.count:
+            self.committed_last = False
+            if stretch.odd or not self._take_facts(stretch):
+                for index, entry in enumerate(read(stretch.first, end), start=stretch.first):
+                    self._one(index, entry)
+        self.size = end
+        if stretch.ending is not None:
+            self._one(end, stretch.ending)
+            self.size = end + 1
+
+    def take_entries(self, entries: Iterable[bytes], read: Read) -> None:
+        """Replay entries one by one; *read* is asked for earlier ones."""
+        self._read = read
+        for entry in entries:
+            self._one(self.size, entry)
+            self.size += 1
+
+    def _take_facts(self, stretch: Stretch) -> bool:
+        """Take in a stretch if all of it is legal; else change nothing and return False."""
+        if stretch.earliest < self.latest - DISORDER_MS and stretch.earliest <= stretch.latest:
+            return False
+        for facts in stretch.offers:
+            if facts.offer.valid_from > facts.earliest or self.registry.trouble(facts.offer) is not None:
+                return False
+        if not all(map(self.places.free, stretch.blocks)) or not self.awards.add(stretch.rows):
+            return False
+        part = range(stretch.first, stretch.first + stretch.count)
+        for facts in stretch.offers:
+            begin = facts.offer.valid_from
+            spans = ((begin, begin), (facts.earliest, facts.latest))
+            self.days.count(facts.offer.institution, spans, facts.count, part)
+        for block in stretch.blocks:
+            self.places.take(block)
+        self.once.add(stretch.once)
+        self.events.update(stretch.events)
+        self.latest = max(self.latest, stretch.latest)
+        for change in stretch.changes:
+            body = self._mapper.decode(change.topic, change.body, f"at {change.index}")
+            self._change(change.index, UUID(bytes=change.originator), change.version, body)
+        return True
+
+    def _one(self, index: int, framed: bytes) -> None:
+        """Replay one entry."""
+        self.committed_last = False
+        try:
+            entry = parse_entry(framed)
+            if entry.topic == STATE_COMMITTED:
+                self._commitment(index, framed, parse_state_commitment(entry))
+                return
+            if entry.topic == ANCHOR_RECORDED:
+                self._anchor(index, entry.version, parse_anchor_record(entry))
+                self.events[entry.topic] += 1
+                return
+            body = self._mapper.decode(entry.topic, entry.body, f"at {index}")
+        except (AnchoringError, LedgerError) as error:
+            self.findings.at(index, "entry-impossible", str(error))
+            return
+        self.events[entry.topic] += 1
+        self._in_time(index, milliseconds(body.recorded_at))
+        try:
+            self._event(index, entry, body)
+        except Illegal as error:
+            self.findings.at(index, "transition-illegal", f"{entry.topic} of {entry.originator}: {error}")
+        except NotReplayed:
+            self.unreplayed[entry.topic] += 1
+
+    def _in_time(self, index: int, moment: int) -> None:
+        if moment < self.latest - DISORDER_MS:
+            before = instant(self.latest)
+            what = f"it was recorded at {instant(moment):{_MOMENT}}, after an entry of {before:{_MOMENT}}"
+            self.findings.at(index, "recorded-back", what)
+        self.latest = max(self.latest, moment)
+
+    def _event(self, index: int, entry: Entry, body: Event) -> None:
+        if isinstance(body, Credential.Issued):
+            self._issued(index, entry, body)
+        elif isinstance(body, _Change):
+            self._change(index, entry.originator, entry.version, body)
+        elif isinstance(body, Achievement.Published | Achievement.Revised):
+            self.registry.achievement(entry.originator, entry.version, body)
+        elif entry.topic in _INSTITUTION:
+            self.registry.institution(entry.originator, entry.version, body)
+        elif isinstance(body, Submission.Accepted | Erasure.Recorded):
+            self.once.add(entry.originator.bytes + index.to_bytes(6, "big"))
+            if entry.version != 1:
+                message = f"version {entry.version} where 1 was due"
+                raise Illegal(message)
+        else:
+            self._other(entry)
+
+    def _other(self, entry: Entry) -> None:
+        """An event of which this auditor has no rule: its versions must still run on."""
+        before = self.others.get(entry.originator.bytes, 0)
+        self.others[entry.originator.bytes] = entry.version
+        if entry.version != before + 1 and before:
+            message = f"version {entry.version} where {before + 1} was due"
+            raise Illegal(message)
+        raise NotReplayed(entry.topic)
+
+    def _issued(self, index: int, entry: Entry, body: Credential.Issued) -> None:
+        begin, moment = milliseconds(body.valid_from), milliseconds(body.recorded_at)
+        until = None if body.valid_until is None else milliseconds(body.valid_until)
+        owner, identity = body.institution.bytes, entry.originator.bytes
+        offer = Offer(owner, body.achievement.bytes, body.edition, body.key_id, begin, until)
+        if entry.version != 1 or self.awards.find(identity) is not None:
+            message = "this award was issued before, or its first event is not its first"
+            raise Illegal(message)
+        trouble = self.registry.trouble(offer)
+        if trouble is not None:
+            self.findings.at(index, *trouble)
+        if begin > moment:
+            self.findings.at(index, "award-impossible", "it was awarded on a day that had not come")
+        if int.from_bytes(identity[:6]) != moment % (1 << 48):
+            self.findings.at(index, "award-impossible", "the time in its id is not when it was recorded")
+        if not body.commitments:
+            self.findings.at(index, "award-impossible", "it commits to no document")
+        self.days.count(owner, ((begin, begin), (moment, moment)), 1, range(index, index + 1))
+        taken = self.places.trouble(body.status_block, body.status_index, owner)
+        if taken is not None:
+            self.findings.at(index, "place-impossible", taken)
+            return
+        self.places.take(BlockFacts(body.status_block, owner, 1, [body.status_index], b""))
+        self.awards.add(ROW.pack(identity, body.status_block << PLACE_BITS | body.status_index, index, begin))
+
+    def _change(self, index: int, originator: UUID, version: int, body: Event) -> None:
+        """Replay a change of an award's status; what it does to the status lists is done even when it was not legal."""
+        place = self.awards.find(originator.bytes)
+        if place is None or place.entry >= index:
+            self._illegal(index, originator, body, "this award was never issued")
+            return
+        known = self.changed.get(originator.bytes) or ChangedAward("active", place.valid_from, 1, ())
+        key_id = known.key_id or ""
+        if isinstance(body, Credential.Reissued):
+            key_id = self._signed_anew(index, place, body, known)
+        before = rule.award_state(originator, known.version, known.state, known.since, place.valid_from, key_id)
+        try:
+            rule.change_award(before, body)
+        except Illegal as error:
+            self._illegal(index, originator, body, str(error))
+        if version != known.version + 1:
+            self._illegal(index, originator, body, f"version {version} where {known.version + 1} was due")
+        after = before.evolve(body)
+        self.changed[originator.bytes] = ChangedAward(
+            after.state, milliseconds(after.since), version, (*known.entries, index), after.key_id or None
+        )
+        match body:
+            case Credential.Revoked() | Credential.Replaced():
+                self.places.revocation.set_bit(place.block, place.index, value=True)
+            case Credential.Suspended() | Credential.Reinstated():
+                value = isinstance(body, Credential.Suspended)
+                self.places.suspension.set_bit(place.block, place.index, value=value)
+
+    def _signed_anew(self, index: int, place: Place, body: Credential.Reissued, known: ChangedAward) -> str:
+        """Check that an award is signed anew with the key in force; returns the key that signed it last."""
+        [framed] = self._read(place.entry, place.entry + 1)
+        entry = parse_entry(framed)
+        issued = self._mapper.decode(entry.topic, entry.body, f"at {place.entry}")
+        assert isinstance(issued, Credential.Issued)  # noqa: S101  the table holds the entries of issued awards
+        institution = self.registry.institutions.get(issued.institution.bytes)
+        key = None if institution is None else institution.active_key
+        if key is None or key.key_id != body.key_id:
+            now = "no key" if key is None else key.key_id
+            self.findings.at(index, "key-not-in-force", f"it is signed with {body.key_id}, and {now} was in force")
+        return known.key_id or issued.key_id
+
+    def _illegal(self, index: int, originator: UUID, body: Event, what: str) -> None:
+        self.findings.at(index, "transition-illegal", f"{body.TOPIC} of {originator}: {what}")
+
+    def _commitment(self, index: int, framed: bytes, logged: StateCommitment) -> None:
+        ours = StateCommitment(
+            covered_size=index,
+            status_lists=self.places.blocks,
+            revocation_root=self.places.revocation.root(),
+            suspension_root=self.places.suspension.root(),
+            directory_size=len(self.registry.records),
+            directory_root=self.registry.directory.root(),
+            cosigner=logged.cosigner,
+        )
+        if ours.entry() != framed:
+            names = [name for name in StateCommitment.__slots__ if getattr(ours, name) != getattr(logged, name)]
+            what = f"the state commitment is not what the entries before it add up to, in {', '.join(names)}"
+            self.findings.at(index, "state-wrong", what)
+        self.commitments += 1
+        self.committed_last = True
+        self.latest_at.append((index + 1, self.latest))
+
+    def _anchor(self, index: int, number: int, record: AnchorRecord) -> None:
+        """Check an anchor record's number, and its time against the anchors before it and against what it covers."""
+        if number != len(self.anchors) + 1:
+            self.findings.at(index, "anchor-order", f"anchor {number} stands where {len(self.anchors) + 1} was due")
+        moment = milliseconds(record.time)
+        same = [one for one in self.anchors if (one.kind, one.name) == (record.kind, record.name)]
+        if same and (record.checkpoint_size < same[-1].size or moment < same[-1].time):
+            before = f"{same[-1].size} entries at {instant(same[-1].time):{_MOMENT}}"
+            what = (
+                f"«{record.name}» stamped {record.checkpoint_size} at {record.time:{_MOMENT}}, and before that {before}"
+            )
+            self.findings.at(index, "anchor-order", what)
+        covered = next((latest for size, latest in reversed(self.latest_at) if size <= record.checkpoint_size), None)
+        if record.checkpoint_size > index:
+            self.findings.at(
+                index, "anchor-order", f"it covers {record.checkpoint_size} entries, and there were {index}"
+            )
+        elif covered is not None and instant(covered) > record.time + ANCHOR_SKEW:
+            covers = f"covers an entry recorded at {instant(covered):{_MOMENT}}"
+            what = f"it was stamped at {record.time:{_MOMENT}} and {covers}"
+            self.findings.at(index, "anchor-order", what)
+        self.anchors.append(
+            LoggedAnchor(
+                index,
+                record.kind,
+                record.name,
+                record.checkpoint_size,
+                record.checkpoint_root,
+                record.token_sha256,
+                moment,
+            )
+        )

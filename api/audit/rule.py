@@ -1,0 +1,168 @@
+"""The ledger's rules, applied again: what an aggregate would have decided is compared with what the log says it did.
+
+Rules are not written down a second time here. The aggregate is folded from the log, its own command is asked to
+decide with the facts of the logged event, and the outcome must be that event. An event for which there is no such
+question (a later version of the ledger may bring some) is counted as not replayed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from api.audit.instant import instant
+from ledger.achievement import Achievement
+from ledger.application import achievement_id, institution_id
+from ledger.credential import Credential, CredentialState
+from ledger.error import LedgerError
+from ledger.event import DomainEvent, Event
+from ledger.institution import Institution
+
+NOBODY: Final = UUID(int=0)
+
+
+class Illegal(Exception):  # noqa: N818  it is the name of what was found, not of a failure
+    """No rule of the ledger lets this event follow."""
+
+
+class NotReplayed(Exception):  # noqa: N818  as above
+    """This version of the auditor has no rule for the event."""
+
+
+def begin_institution(originator: UUID, body: Institution.Registered) -> Institution:
+    """Replay a registration; Illegal when no such institution could be registered."""
+    try:
+        decided = Institution.register(
+            id=institution_id(body.slug),
+            slug=body.slug,
+            name=body.name,
+            country=body.country,
+            kind=body.kind,
+            did=body.did,
+            key_multibase=body.key_multibase,
+            at=body.recorded_at,
+        )
+    except LedgerError as error:
+        raise Illegal(str(error)) from error
+    _same(decided, DomainEvent(originator, 1, body))
+    return Institution.begin(originator, body)
+
+
+def change_institution(before: Institution, body: Event) -> None:
+    """Replay a change of an institution; Illegal when it would not have been decided."""
+    at = body.recorded_at
+    try:
+        match body:
+            case Institution.AccreditationGranted():
+                decided = before.grant_accreditation(
+                    by=body.by, scope=body.scope, valid_from=body.valid_from, valid_until=body.valid_until, at=at
+                )
+            case Institution.AccreditationWithdrawn():
+                decided = before.withdraw_accreditation(
+                    accreditation_id=body.accreditation_id, reason=body.reason, effective_at=body.effective_at, at=at
+                )
+            case Institution.KeyRotated():
+                decided = before.rotate_key(key_multibase=body.key_multibase, at=at)
+            case Institution.KeyRevoked():
+                decided = before.revoke_key(
+                    key_id=body.key_id, reason=body.reason, effective_at=body.effective_at, at=at
+                )
+            case Institution.KeyCompromised():
+                decided = before.declare_compromised(key_id=body.key_id, compromised_at=body.compromised_at, at=at)
+            case _:
+                raise NotReplayed(body.TOPIC)
+    except LedgerError as error:
+        raise Illegal(str(error)) from error
+    _same(decided[0], DomainEvent(before.id, before.version + 1, body))
+
+
+def begin_achievement(originator: UUID, body: Achievement.Published) -> Achievement:
+    """Replay a publication; Illegal when it would not have been decided."""
+    try:
+        decided = Achievement.publish(
+            id=achievement_id(body.institution, body.code),
+            institution=body.institution,
+            code=body.code,
+            template=body.template,
+            at=body.recorded_at,
+        )
+    except LedgerError as error:
+        raise Illegal(str(error)) from error
+    _same(decided, DomainEvent(originator, 1, body))
+    return Achievement.begin(originator, body)
+
+
+def change_achievement(before: Achievement, body: Event) -> None:
+    """Replay a further edition; Illegal when it would not have been decided."""
+    if not isinstance(body, Achievement.Revised):
+        raise NotReplayed(body.TOPIC)
+    try:
+        [decided] = before.revise(template=body.template, at=body.recorded_at)
+    except LedgerError as error:
+        raise Illegal(str(error)) from error
+    _same(decided, DomainEvent(before.id, before.version + 1, body))
+
+
+def award_state(
+    originator: UUID, version: int, state: CredentialState, since: int, valid_from: int, key_id: str
+) -> Credential:
+    """Make an award again from the little that its rules look at; what they do not look at is blank.
+
+    Args:
+        originator: Its aggregate id.
+        version: How many events it has had.
+        state: Its state.
+        since: Since when, in milliseconds.
+        valid_from: From when it holds, in milliseconds.
+        key_id: The key that signed it last; it is looked at only when it is signed anew.
+    """
+    return Credential(
+        id=originator,
+        version=version,
+        institution=NOBODY,
+        achievement=NOBODY,
+        edition=0,
+        key_id=key_id,
+        valid_from=instant(valid_from),
+        valid_until=None,
+        status_block=0,
+        status_index=0,
+        state=state,
+        since=instant(since),
+    )
+
+
+def change_award(before: Credential, body: Event) -> None:
+    """Replay a change of an award's status; Illegal when it would not have been decided."""
+    at = body.recorded_at
+    try:
+        match body:
+            case Credential.Suspended():
+                decided = before.suspend(reason=body.reason, effective_at=body.effective_at, note=body.note, at=at)
+            case Credential.Reinstated():
+                decided = before.reinstate(effective_at=body.effective_at, at=at)
+            case Credential.Revoked():
+                decided = before.revoke(reason=body.reason, effective_at=body.effective_at, note=body.note, at=at)
+            case Credential.Replaced():
+                decided = before.replace(reason=body.reason, successor=body.successor, at=at)
+            case Credential.Reissued():
+                decided = before.reissue(key_id=body.key_id, commitments=body.commitments, at=at)
+            case _:
+                raise NotReplayed(body.TOPIC)
+    except LedgerError as error:
+        raise Illegal(str(error)) from error
+    _same(decided[0], DomainEvent(before.id, before.version + 1, body))
+
+
+def _same(decided: DomainEvent, logged: DomainEvent) -> None:
+    if decided.originator_id != logged.originator_id:
+        message = "its id is not the one that follows from its name"
+        raise Illegal(message)
+    if decided != logged:
+        members = [
+            name
+            for name in logged.body.__struct_fields__
+            if getattr(decided.body, name, None) != getattr(logged.body, name)
+        ]
+        message = f"the ledger would have recorded something else as {', '.join(members) or 'its version'}"
+        raise Illegal(message)

@@ -1,0 +1,84 @@
+"""The operator's export for an accreditor: each document that the vault still has, with its commitment's salt."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+
+from api.audit.disclosure import write_header, write_line, write_trailer
+from api.ledger_node import LedgerNode
+from ledger.access import Actor, audit
+from ledger.commitment import DOCUMENT_KIND
+from ledger.error import ErasedError
+from ledger.issuance import SealedDocument
+from ledger.store import Commit
+
+OWNER_ONLY = 0o600
+
+
+class _Issuer(msgspec.Struct):
+    id: str
+
+
+class _Issued(msgspec.Struct):
+    issuer: _Issuer
+
+
+def disclose(node: LedgerNode, slug: str | None, to: Path, actor: Actor) -> int:
+    """Write the disclosures of one institution, or of all, to a new file that only its owner can read.
+
+    The act is recorded before the file gets its name: whoever finds such a file finds the record too.
+
+    Args:
+        node: The ledger; it may be serving.
+        slug: Whose awards; None for everybody's.
+        to: The file; it must not exist.
+        actor: Who asks.
+
+    Returns:
+        How many awards are in it. What was erased cannot be disclosed.
+
+    Raises:
+        ForbiddenError: The actor is not the operator.
+        NotFoundError: There is no such institution.
+        FileExistsError: The file is there already.
+        OSError: It cannot be written.
+    """
+    actor.require_operator()
+    institution = None if slug is None else node.ledger.institution(slug)
+    now = node.ledger.now()
+    if to.exists():
+        raise FileExistsError(f"{to} is there already; name a new file")
+    temporary = to.with_name(f".{to.name}.part")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ONLY)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(write_header(node.identity.origin, slug, now))
+            count = 0
+            for row in node.ledger.store.query("SELECT aggregate_id FROM vault_item WHERE kind=?", (DOCUMENT_KIND,)):
+                line = _line(node, UUID(bytes=row[0]), None if institution is None else institution.did)
+                count += line is not None
+                file.write(line or b"")
+            file.write(write_trailer(count))
+            file.flush()
+            os.fsync(file.fileno())
+        owner = None if institution is None else institution.id
+        node.ledger.store.record([Commit((), [audit(actor, "disclosure.export", owner, count, now)])])
+        os.link(temporary, to)  # unlike a rename it never replaces what somebody else put there meanwhile
+    finally:
+        temporary.unlink(missing_ok=True)
+    return count
+
+
+def _line(node: LedgerNode, aggregate: UUID, did: str | None) -> bytes | None:
+    """An award's line; None when it is another institution's, or was erased a moment ago."""
+    try:
+        kept = msgspec.msgpack.decode(node.vault.open(aggregate, DOCUMENT_KIND), type=SealedDocument)
+    except ErasedError:
+        return None
+    if did is not None and msgspec.json.decode(kept.document, type=_Issued).issuer.id != did:
+        return None
+    return write_line(aggregate, DOCUMENT_KIND, kept.salt, kept.document)
