@@ -27,7 +27,8 @@ from anchoring.cosignature import Cosigner
 from anchoring.entry import Entry
 from anchoring.feed import FeedItem
 from anchoring.note import NoteSigner
-from anchoring.sequencer import LogKeys, Sequencer, SequencerSettings
+from anchoring.publication import LogKeys
+from anchoring.sequencer import Sequencer, SequencerSettings
 from anchoring.state import BLOCK_BITS
 from anchoring.storage import DirectoryTileStore
 from ledger.achievement import Achievement, Outcome, Template
