@@ -17,7 +17,7 @@ from ledger.erasing import Erasing
 from ledger.error import KeyEncryptionError, StorageError
 from ledger.institution import Institution
 from ledger.issuance import Issuance
-from ledger.key_ring import open_key_ring
+from ledger.key_ring import KeyRing, open_key_ring
 from ledger.lifecycle import Lifecycle
 from ledger.registry import Registry
 from ledger.reissuance import Reissuance
@@ -41,6 +41,7 @@ class LedgerNode:
     settings: Settings
     identity: Identity
     ledger: Ledger
+    key_ring: KeyRing
     vault: Vault
     keys: KeyStore
     access: Access
@@ -99,6 +100,7 @@ def open_ledger(
         settings=settings,
         identity=identity,
         ledger=ledger,
+        key_ring=key_ring,
         vault=vault,
         keys=keys,
         access=Access(ledger.store, random),

@@ -6,6 +6,7 @@ damage or a second sequencer stops the thread for good, and readiness says so.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from anchoring.reader import LogReader
 from anchoring.scrub import Scrub
 from api.anchor_setup import time_anchors
 from api.error import NotReadyError
+from api.key_retention import LOOK_SECONDS, destroy_retired
 from api.node import Node
 from api.route.anchor import AnchorStanding
 from ledger.application import Clock
@@ -120,6 +122,7 @@ class Runtime:
             late = Loop("witnesses", self._publish_late, settings.heartbeat_seconds, log)
             node.log.witnesses.on_late = self._note_late(late)
             self.loops.append(late)
+        self.loops.append(Loop("keys", self._destroy_retired_keys, LOOK_SECONDS, log))
         self._scrubbing = Scrub(self._published_reader, clock)
         if anchors:
             self.loops.append(Loop("anchors", self._anchor, ANCHOR_LOOK_SECONDS, log))
@@ -190,6 +193,10 @@ class Runtime:
 
     def _scrub(self) -> None:
         self._scrubbing.step()
+
+    def _destroy_retired_keys(self) -> None:
+        for key_id in destroy_retired(self._node.parts, self._node.ledger.now(), os.urandom):
+            self._log.info("key_destroyed", key=key_id)
 
     def _published_reader(self) -> LogReader | None:
         try:

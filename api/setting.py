@@ -173,6 +173,13 @@ class Settings(BaseModel):
         json_schema_extra=_unit("seconds"),
         description="Age of what `cairn follow` has verified above which it calls nothing valid and `/readyz` fails.",
     )
+    backup_retention_days: int = Field(
+        default=35,
+        ge=0,
+        le=36_500,
+        json_schema_extra=_unit("days"),
+        description="How long backups are kept; so long a retired key-encryption key is, which opens them.",
+    )
     rate_limit_per_minute: int = Field(
         default=12_000,
         ge=0,

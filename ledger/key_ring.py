@@ -4,6 +4,9 @@ A key ring is a directory of files ``kek-<id>.key``, each 32 random bytes in hex
 New data is wrapped under the newest key; older ones stay until what they wrap has been re-wrapped. Whoever has a copy
 of the data directory but not of this directory can open nothing.
 
+A key that wraps nothing any more still opens old backups. It is retired with a date (``kek-<id>.retired`` beside it)
+and destroyed after it, which makes those backups worthless. A ring that is open in a serving process notices new keys.
+
 Wrapped form: ``id (4) || nonce (12) || AES-256-GCM ciphertext and tag``, the context as associated data.
 """
 
@@ -11,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -31,20 +35,41 @@ class KeyRing:
     Args:
         keys: Keys by id (8 hexadecimal digits), in order of age.
         random: Source of randomness.
+        directory: Where they are; None: they are never read again.
     """
 
-    def __init__(self, keys: Mapping[str, bytes], random: RandomBytes) -> None:
-        if not keys:
-            message = "a key ring holds at least one key-encryption key"
-            raise KeyEncryptionError(message)
-        self._ciphers = {bytes.fromhex(key_id): AESGCM(key) for key_id, key in keys.items()}
-        self._current = bytes.fromhex(list(keys)[-1])
+    def __init__(self, keys: Mapping[str, bytes], random: RandomBytes, directory: Path | None = None) -> None:
+        self._directory = directory
+        self._seen = _stamp(directory)
         self._random = random
+        self._take(keys)
+
+    @property
+    def directory(self) -> Path:
+        """Where the keys are. Raises KeyEncryptionError when they are in no directory."""
+        if self._directory is None:
+            message = "these key-encryption keys are in no directory"
+            raise KeyEncryptionError(message)
+        return self._directory
+
+    @property
+    def current(self) -> bytes:
+        """Id of the newest key, 4 bytes, as it stands before what it wraps."""
+        self._follow()
+        return self._ring[0]
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of every key, oldest first."""
+        self._follow()
+        return [key_id.hex() for key_id in self._ring[1]]
 
     def wrap(self, secret: bytes, context: bytes) -> bytes:
         """Wrap *secret* under the newest key, bound to *context*."""
+        self._follow()
+        current, ciphers = self._ring
         nonce = self._random(NONCE_BYTES)
-        return self._current + nonce + self._ciphers[self._current].encrypt(nonce, secret, context)
+        return current + nonce + ciphers[current].encrypt(nonce, secret, context)
 
     def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
         """Open what :meth:`wrap` made with the same *context*.
@@ -53,7 +78,9 @@ class KeyRing:
             KeyEncryptionError: The key is not on the ring, or the bytes or the context are not the ones wrapped.
         """
         key_id, rest = wrapped[:ID_BYTES], wrapped[ID_BYTES:]
-        cipher = self._ciphers.get(key_id)
+        if key_id not in self._ring[1]:
+            self._follow()
+        cipher = self._ring[1].get(key_id)
         if cipher is None:
             message = (
                 f"key-encryption key {key_id.hex()} is not on the key ring; restore its file kek-{key_id.hex()}.key"
@@ -65,6 +92,27 @@ class KeyRing:
             message = "a wrapped secret does not open: it was altered, or belongs to another place"
             raise KeyEncryptionError(message) from error
 
+    def _take(self, keys: Mapping[str, bytes]) -> None:
+        if not keys:
+            message = "a key ring holds at least one key-encryption key"
+            raise KeyEncryptionError(message)
+        ciphers = {bytes.fromhex(key_id): AESGCM(key) for key_id, key in keys.items()}
+        self._ring = (bytes.fromhex(list(keys)[-1]), ciphers)  # one assignment: safe for other threads
+
+    def _follow(self) -> None:
+        """Read the directory again if it has changed: another process may have added or destroyed a key."""
+        stamp = _stamp(self._directory)
+        if self._directory is not None and stamp is not None and stamp != self._seen:
+            self._take(_read_keys(self._directory))
+            self._seen = stamp
+
+
+def _stamp(directory: Path | None) -> int | None:
+    try:
+        return None if directory is None else directory.stat().st_mtime_ns
+    except OSError:
+        return None  # it has gone; what was read is what there is
+
 
 def open_key_ring(directory: Path, random: RandomBytes) -> KeyRing:
     """Open the key ring in *directory*, making it with one key when there is none.
@@ -73,18 +121,60 @@ def open_key_ring(directory: Path, random: RandomBytes) -> KeyRing:
         KeyEncryptionError: A key file is not 32 bytes in hexadecimal.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    files = sorted(directory.glob("kek-*.key"), key=lambda file: (file.stat().st_mtime_ns, file.name))
-    if not files:
-        files = [_make_key_file(directory, random)]
+    if not any(directory.glob("kek-*.key")):
+        add_key(directory, random)
+    return KeyRing(_read_keys(directory), random, directory)
+
+
+def _read_keys(directory: Path) -> dict[str, bytes]:
     keys: dict[str, bytes] = {}
-    for file in files:
+    for file in sorted(directory.glob("kek-*.key"), key=lambda file: (file.stat().st_mtime_ns, file.name)):
         try:
             key_id = file.stem.removeprefix("kek-")
             keys[bytes.fromhex(key_id).hex()] = _read_key(file)
         except ValueError as error:
             message = f"{file.name} is not a key-encryption key: its name ends in 8, its text is 64 hexadecimal digits"
             raise KeyEncryptionError(message) from error
-    return KeyRing(keys, random)
+    return keys
+
+
+def retire_key(directory: Path, key_id: str, destroy_after: datetime) -> None:
+    """Say that a key opens old backups alone, and until when.
+
+    Args:
+        directory: The ring.
+        key_id: 8 hexadecimal digits.
+        destroy_after: From when it may be destroyed, aware.
+    """
+    marker = directory / f"kek-{key_id}.retired"
+    unfinished = marker.with_suffix(".new")
+    unfinished.write_text(f"{destroy_after.astimezone(UTC).isoformat()}\n", "ascii")
+    unfinished.replace(marker)
+    _sync_directory(directory)
+
+
+def retired_keys(directory: Path) -> dict[str, datetime]:
+    """Ids of retired keys, and from when each may be destroyed."""
+    return {
+        marker.stem.removeprefix("kek-"): datetime.fromisoformat(marker.read_text("ascii").strip())
+        for marker in sorted(directory.glob("kek-*.retired"))
+    }
+
+
+def destroy_key(directory: Path, key_id: str, random: RandomBytes) -> None:
+    """Overwrite and remove a key: what it alone wraps cannot be opened again, in any copy.
+
+    A disk that moves blocks about may keep the old ones; there the disk's own encryption has to help.
+    """
+    file = directory / f"kek-{key_id}.key"
+    if file.exists():
+        with file.open("r+b") as stream:
+            stream.write(random(2 * KEY_BYTES).hex()[: file.stat().st_size].encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+        file.unlink()
+    (directory / f"kek-{key_id}.retired").unlink(missing_ok=True)
+    _sync_directory(directory)
 
 
 def _read_key(file: Path) -> bytes:
@@ -94,8 +184,11 @@ def _read_key(file: Path) -> bytes:
     return key
 
 
-def _make_key_file(directory: Path, random: RandomBytes) -> Path:
-    """Write a key durably under another name first: a crash leaves no file that looks like a key and is none."""
+def add_key(directory: Path, random: RandomBytes) -> str:
+    """Make a key, from now on the newest, and return its id.
+
+    It is written durably under another name first: a crash leaves no file that looks like a key and is none.
+    """
     name = f"kek-{random(ID_BYTES).hex()}"
     unfinished, file = directory / f"{name}.new", directory / f"{name}.key"
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -106,7 +199,7 @@ def _make_key_file(directory: Path, random: RandomBytes) -> Path:
     unfinished.rename(file)
     _sync_directory(directory)
     _sync_directory(directory.parent)
-    return file
+    return name.removeprefix("kek-")
 
 
 def _sync_directory(directory: Path) -> None:

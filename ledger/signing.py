@@ -67,7 +67,7 @@ class SealedKeyStore:
         """Make an Ed25519 key; see :class:`KeyStore`."""
         seed = self._random(SEED_BYTES)
         private = Ed25519PrivateKey.from_private_bytes(seed)
-        wrapped = self._key_ring.wrap(seed, _context(institution, key_id))
+        wrapped = self._key_ring.wrap(seed, signing_key_context(institution, key_id))
         row = (institution.bytes, key_id, wrapped)
         public = private.public_key().public_bytes_raw()
         return encode_multibase(ED25519_MULTICODEC + public), [
@@ -84,7 +84,7 @@ class SealedKeyStore:
             if not rows:
                 message = f"the private half of {key_id} is not in this ledger's vault"
                 raise NotFoundError(message)
-            seed = self._key_ring.unwrap(bytes(rows[0][0]), _context(institution, key_id))
+            seed = self._key_ring.unwrap(bytes(rows[0][0]), signing_key_context(institution, key_id))
             private = self._opened[institution, key_id] = Ed25519PrivateKey.from_private_bytes(seed)
         return Ed25519SigningKey(private, verification_method)
 
@@ -95,5 +95,6 @@ class SealedKeyStore:
         return [Write("DELETE FROM vault_signing_key WHERE institution=? AND key_id=?", [row])]
 
 
-def _context(institution: UUID, key_id: str) -> bytes:
+def signing_key_context(institution: UUID, key_id: str) -> bytes:
+    """What a wrapped signing key is bound to."""
     return b"cairn/signing-key/v1\n" + institution.bytes + key_id.encode()

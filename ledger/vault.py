@@ -78,14 +78,14 @@ class Vault:
             wrapped = self._wrapped_secret(name)
             if wrapped is None:
                 fresh = self._random(SECRET_BYTES) if make is None else make()
-                row = (name, self._key_ring.wrap(fresh, _context("secret", name.encode())))
+                row = (name, self._key_ring.wrap(fresh, vault_context("secret", name.encode())))
                 insert = Write("INSERT INTO vault_secret VALUES (?,?) ON CONFLICT DO NOTHING", [row])
                 self._recorder.record([_rows_only(insert)])
                 wrapped = self._wrapped_secret(name)
             if wrapped is None:
                 message = f"the secret {name!r} was written and is not there"
                 raise CorruptionError(message)
-            self._secrets[name] = self._key_ring.unwrap(wrapped, _context("secret", name.encode()))
+            self._secrets[name] = self._key_ring.unwrap(wrapped, vault_context("secret", name.encode()))
         return self._secrets[name]
 
     def _wrapped_secret(self, name: str) -> bytes | None:
@@ -101,9 +101,9 @@ class Vault:
         rows = self._recorder.query("SELECT handle, wrapped FROM vault_learner WHERE lookup=?", (lookup,))
         if rows:
             handle = bytes(rows[0][0])
-            return Learner(handle, self._key_ring.unwrap(rows[0][1], _context("learner", handle)))
+            return Learner(handle, self._key_ring.unwrap(rows[0][1], vault_context("learner", handle)))
         handle, key = self._random(HANDLE_BYTES), self._random(LEARNER_KEY_BYTES)
-        row = (handle, lookup, self._key_ring.wrap(key, _context("learner", handle)))
+        row = (handle, lookup, self._key_ring.wrap(key, vault_context("learner", handle)))
         return Learner(handle, key, (Write("INSERT INTO vault_learner VALUES (?,?,?)", [row]),))
 
     def find_learner(self, institution: UUID, reference: str) -> bytes:
@@ -139,7 +139,7 @@ class Vault:
             message = "the personal data of this award has been erased"
             raise ErasedError(message)
         handle = bytes(rows[0][0])
-        return Learner(handle, self._key_ring.unwrap(rows[0][1], _context("learner", handle)))
+        return Learner(handle, self._key_ring.unwrap(rows[0][1], vault_context("learner", handle)))
 
     def _lookup(self, institution: UUID, reference: str) -> bytes:
         return hmac.digest(self.secret("learner-lookup"), institution.bytes + reference.encode(), "sha256")
@@ -147,7 +147,7 @@ class Vault:
     def seal(self, learner: Learner, aggregate_id: UUID, kind: str, plain: bytes) -> tuple[bytes, str, bytes, bytes]:
         """Seal *plain* for :data:`SEAL_SQL`: one row (aggregate id, kind, learner, sealed)."""
         nonce = self._random(NONCE_BYTES)
-        context = _context(kind, aggregate_id.bytes)
+        context = vault_context(kind, aggregate_id.bytes)
         sealed = nonce + AESGCM(learner.key).encrypt(nonce, plain, context)
         return aggregate_id.bytes, kind, learner.handle, sealed
 
@@ -167,8 +167,8 @@ class Vault:
             message = "the personal data of this award has been erased"
             raise ErasedError(message)
         sealed, handle, wrapped = (bytes(column) for column in rows[0])
-        key = self._key_ring.unwrap(wrapped, _context("learner", handle))
-        context = _context(kind, aggregate_id.bytes)
+        key = self._key_ring.unwrap(wrapped, vault_context("learner", handle))
+        context = vault_context(kind, aggregate_id.bytes)
         try:
             return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
         except (InvalidTag, ValueError) as error:
@@ -185,7 +185,9 @@ class Vault:
     def keep_answer(self, submission: UUID, answer: bytes) -> Write:
         """The row that keeps the answer to a submission."""
         nonce = self._random(NONCE_BYTES)
-        sealed = nonce + AESGCM(self.secret("answers")).encrypt(nonce, answer, _context("answer", submission.bytes))
+        sealed = nonce + AESGCM(self.secret("answers")).encrypt(
+            nonce, answer, vault_context("answer", submission.bytes)
+        )
         return Write("INSERT INTO vault_answer VALUES (?,?)", [(submission.bytes, sealed)])
 
     def answer(self, submission: UUID) -> bytes:
@@ -202,7 +204,7 @@ class Vault:
         try:
             sealed = bytes(rows[0][0])
             return AESGCM(self.secret("answers")).decrypt(
-                sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _context("answer", submission.bytes)
+                sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], vault_context("answer", submission.bytes)
             )
         except (InvalidTag, ValueError) as error:
             message = "the kept answer of a submission was altered"
@@ -218,7 +220,8 @@ RESEAL_SQL = (
 """The same rows, in the place of those sealed before, which are overwritten."""
 
 
-def _context(kind: str, identity: bytes) -> bytes:
+def vault_context(kind: str, identity: bytes) -> bytes:
+    """What a sealed or wrapped value of the vault is bound to."""
     return b"cairn/vault/v1\n" + kind.encode() + b"\n" + identity
 
 

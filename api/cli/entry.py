@@ -17,6 +17,7 @@ from api.cli import verify as verify_command
 from api.cli.credential import credential_app
 from api.cli.terminal import EXIT_CODES, Exit, Terminal
 from api.cli.trust import trust_app
+from api.cli.vault import vault_app
 from api.cli.witness import witness_app
 from api.error import ApiError
 from api.identity import IdentityError
@@ -66,6 +67,7 @@ def make_app() -> typer.Typer:
     app.add_typer(operator.access_app, name="access")
     app.add_typer(credential_app, name="credential")
     app.add_typer(trust_app, name="trust")
+    app.add_typer(vault_app, name="vault")
     app.add_typer(witness_app, name="witness")
     _explain_exit_codes(app)
     return app

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.system.school import SLUG, Caller, evidence, open_school, status
-from tests.system.serving import Serving, cairn, quick_cairn
+from tests.system.serving import CAIRN, Serving, cairn, environment, quick_cairn
 
 SECRET_NAME = "Ülle Kustutatu-Õnnepäev"
 
@@ -155,7 +158,7 @@ def test_restore_refuses_the_log_of_another_ledger(
 def test_restore_refuses_a_damaged_backup_and_names_the_file(drill: Drill, tmp_path: Path) -> None:
     manifest = json.loads((drill.backup / "manifest.json").read_text())
     copy = tmp_path / "copy"
-    for name in ("ledger.db", "log.db", "identity.json", "log/tile/entries/000.p"):
+    for name in ("ledger.db", "log.db", "identity.json", "log/tile/entries/"):
         path = next(file["path"] for file in manifest["files"] if file["path"].startswith(name))
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(drill.backup, copy)
@@ -225,3 +228,44 @@ def test_backup_can_be_made_of_a_ledger_without_a_log(tmp_path: Path) -> None:
     shutil.copytree(tmp_path / "data.keys", tmp_path / "new.keys")
     done = cairn(tmp_path, "restore", "--from", tmp_path / "backup", "--data", tmp_path / "new", "--without-log")
     assert done.returncode == 0, done.stderr
+
+
+def test_old_backup_opens_until_its_key_is_destroyed(tmp_path: Path) -> None:
+    serving = Serving(tmp_path / "data", tmp_path / "home")
+    serving.start()
+    try:
+        school = open_school(serving)
+        award = school.issue()["id"]
+        backed_up(serving, tmp_path / "backup")
+        vault = partial(kept_for, serving, "0")
+        [old] = [one["id"] for one in vault("keys")]
+        rotated = vault("rotate")  # while it serves
+        assert [(one["id"] == old, one["is_current"], one["rows"] > 0) for one in rotated] == [
+            (True, False, False),
+            (False, True, True),
+        ]
+        assert school.get(f"/v1/credentials/{award}/bundle").status_code == 200
+        school.issue("After the rotation")
+        words: list[str | Path] = ["restore", "--from", tmp_path / "backup", "--without-log", "--data"]
+        assert with_keys(serving, *words, tmp_path / "one").returncode == 0
+        assert vault("destroy-retired") == {"destroyed": [old]}
+        done = with_keys(serving, *words, tmp_path / "two")
+        assert (done.returncode, f"kek-{old}.key" in done.stderr) == (3, True)
+        school.issue("After the destruction")
+        assert serving.stop() == 0
+    finally:
+        serving.close()
+    assert quick_cairn(serving.home, "fsck", "--data", serving.data).returncode == 0
+
+
+def kept_for(serving: Serving, days: str, *words: str) -> Any:  # noqa: ANN401  any JSON
+    done = with_keys(serving, "vault", *words, "--data", serving.data, "--json", CAIRN_BACKUP_RETENTION_DAYS=days)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def with_keys(serving: Serving, *words: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    own = {"CAIRN_KEK_DIR": str(serving.data.with_name("data.keys")), **settings}
+    return subprocess.run(
+        [CAIRN, *words], env=environment(serving.home, own), capture_output=True, text=True, timeout=60, check=False
+    )
