@@ -165,13 +165,14 @@ class Auditor:
                 newer = self._checkpoint()
                 if not compared.count or newer.size == checkpoint.size:
                     self._conclude(reader, replay)
-                    _join(self._findings, compared)
+                    self._findings.join(compared)
                     break
             except CorruptionError as error:  # a file was well when it was scanned, and is not any more
                 self._findings.add("log-damaged", "log", str(error))
                 break
             checkpoint = newer
-        findings = Findings([*replay.findings.kept, *self._findings.kept], replay.findings.count + self._findings.count)
+        findings = replay.findings
+        findings.join(self._findings)
         if not findings.count:
             self._order.memory.remember(self._order.log.verifier.vkey, checkpoint)
         self._order.progress_file.discard()
@@ -309,7 +310,7 @@ class Auditor:
             for day, moment in (("awarded", body.valid_from), ("recorded", body.recorded_at)):
                 if not accredited(institution, milliseconds(moment)):
                     what = f"{institution.slug} had no accreditation in force when this was {day}, {moment:%Y-%m-%d}"
-                    self._findings.at(index, "issuer-not-accredited", what)
+                    self._findings.object(index, "issuer-not-accredited", what)
                     break
 
     def _compare(self, reader: LogReader, replay: Replay) -> Findings:
@@ -354,17 +355,13 @@ class Auditor:
             trust=order.log.trust,
             disclosed=counts.disclosed,
             differences=findings.count,
+            objections=findings.objections,
             findings=findings.kept,
             notices=counts.notices,
             not_checked=not_checked(disclosed=counts.disclosed is not None)
             + ([NOT_SERVED] if order.answers is None else []),
             seconds=round(seconds, 3),
         )
-
-
-def _join(findings: Findings, others: Findings) -> None:
-    findings.kept += others.kept
-    findings.count += others.count
 
 
 def _ordered(parts: Sequence[range]) -> Iterator[int]:

@@ -58,6 +58,7 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     latest_at: list[tuple[int, int]]
     findings: list[Finding]
     finding_count: int
+    objection_count: int
 
 
 class ProgressFile:
@@ -139,12 +140,13 @@ def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
         latest_at=replay.latest_at,
         findings=replay.findings.kept,
         finding_count=replay.findings.count,
+        objection_count=replay.findings.objections,
     )
 
 
 def restored(kept: KeptAudit, mapper: EventMapper) -> Replay:
     """Make the replay that was kept."""
-    replay = Replay(mapper, Findings(kept.findings, kept.finding_count))
+    replay = Replay(mapper, Findings(kept.findings, kept.finding_count, kept.objection_count))
     replay.size = kept.size
     replay.events.update(kept.events)
     replay.unreplayed.update(kept.unreplayed)

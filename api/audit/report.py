@@ -71,8 +71,9 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
         previous_size: Size of the checkpoint of the last audit, which this one was proved to extend; None at first.
         trust: Where the log's key came from.
         disclosed: What came of the disclosures; None when there were none.
-        differences: How many findings there are.
-        findings: What differs; beyond ten thousand they are only counted.
+        differences: How many findings contradict what the ledger promises.
+        objections: How many findings are about what an issuer did and was not entitled to.
+        findings: Both; beyond ten thousand they are only counted.
         notices: What an auditor should know and is no difference.
         not_checked: What an audit like this cannot see.
         seconds: How long it took, from this start on.
@@ -98,6 +99,7 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
     trust: str
     disclosed: DisclosureReport | None
     differences: int
+    objections: int
     findings: list[Finding]
     notices: list[Finding]
     not_checked: list[str]
@@ -106,9 +108,8 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def verdict(self) -> str:
         """The result in some words."""
-        if not self.differences:
-            return "no difference"
-        return "1 difference" if self.differences == 1 else f"{self.differences:,} differences"
+        said = _number(self.differences, "difference")
+        return f"{said}, {_number(self.objections, 'objection')}" if self.objections else said
 
     def rows(self) -> list[tuple[str, str]]:
         """What was looked at, as names and sentences."""
@@ -137,10 +138,12 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
         """The report as a page of text."""
         lines = [f"Audit of {self.url}", "", *(f"  {name:<14} {what}" for name, what in self.rows())]
         lines += ["", *(f"    {count:>12,}  {topic}" for topic, count in self.events.items()), ""]
-        lines += [f"  ✗ {one.code} at {one.where}: {one.what}" for one in self.findings[:SHOWN]]
-        if self.differences > SHOWN:
-            lines.append(f"  … and {self.differences - SHOWN:,} more; --json has them")
-        lines += [f"  ! {one.code} at {one.where}: {one.what}" for one in self.notices[:SHOWN]]
+        lines += [
+            f"  {'!' if one.objection else '✗'} {one.code} at {one.where}: {one.what}" for one in self.findings[:SHOWN]
+        ]
+        if self.differences + self.objections > SHOWN:
+            lines.append(f"  … and {self.differences + self.objections - SHOWN:,} more; --json has them")
+        lines += [f"  - {one.code} at {one.where}: {one.what}" for one in self.notices[:SHOWN]]
         lines += [f"  {self.entries:,} entries checked, {self.verdict}, {self.seconds:.1f} s", "", "  Not checked:"]
         return "\n".join([*lines, *(f"  - {one}" for one in self.not_checked)])
 
@@ -155,3 +158,7 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
         if self.anchored_size is None:
             return "nothing is anchored"
         return f"the last {self.size - self.anchored_size:,} entries are not anchored yet"
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count or 'no'} {what}" if count < 2 else f"{count:,} {what}s"  # noqa: PLR2004  the plural begins there
