@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import tempfile
 import threading
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadtests.audit import audited_files, tree_leaves_per_second, write_sample
 from loadtests.baseline import hashes_per_second, sqlite_rows_per_second
 from loadtests.server import Client, Server, award, cairn, running_server
 
@@ -157,6 +159,20 @@ def measure(directory: Path, awards: int, singles: int) -> list[Row]:
     return rows
 
 
+def measure_audit(directory: Path, entries: int) -> list[Row]:
+    """Audit a made-up log from its files: on one core, then on all of them."""
+    log, rows = directory / "sample", []
+    vkey = write_sample(log, entries)
+    for processes in sorted({1, os.cpu_count() or 1}):
+        hashing = tree_leaves_per_second(log)
+        figures = audited_files(log, vkey, directory / f"auditor-{processes}", processes)
+        what = f"entries audited and replayed for each second of a core, of {figures.entries:,}; {processes} at work,"
+        what += f" {figures.seconds:.1f} s, {figures.peak_megabytes:.0f} MB at most"
+        rate = figures.entries / figures.processor_seconds
+        rows.append(Row(what, rate, "RFC 6962 tree of the same bytes, one core", hashing))
+    return rows
+
+
 def _issue(clients: int) -> Callable[[Client, int], None]:
     def call(client: Client, number: int) -> None:
         status, _ = client.call("POST", "/v1/credentials", award(number), f"single-{clients}-{number}")
@@ -186,9 +202,11 @@ def main() -> None:
     parser.add_argument("--awards", type=int, default=10_000, help="awards in the batch figure, a multiple of 1,000")
     parser.add_argument("--entries", type=int, default=100_000, help="entries of the log that is measured by itself")
     parser.add_argument("--singles", type=int, default=1_600, help="awards in each one-by-one figure")
+    parser.add_argument("--audited", type=int, default=1_000_000, help="entries of the made-up log that is audited")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cairn-bench-") as directory:
         rows = measure(Path(directory), arguments.awards, arguments.singles)
+        rows += measure_audit(Path(directory), arguments.audited)
         rows += logged(Path(directory), arguments.entries)
     print("| what | per second | beside | per second | ratio | p99 ms |")
     print("|---|---:|---|---:|---:|---:|")

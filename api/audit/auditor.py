@@ -16,6 +16,7 @@ replayed is kept on disk now and then, so that an audit which was interrupted go
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -151,7 +152,7 @@ class Auditor:
             return self._run()
 
     def _run(self) -> AuditReport:
-        begin = self._monotonic()
+        begin, processor = self._monotonic(), _processor_seconds()
         checkpoint = self._checkpoint()
         previous = self._order.memory.recall(self._order.log.verifier.vkey)
         self._extends(checkpoint, previous)
@@ -176,7 +177,8 @@ class Auditor:
         if not findings.count:
             self._order.memory.remember(self._order.log.verifier.vkey, checkpoint)
         self._order.progress_file.discard()
-        return self._report(checkpoint, previous, replay, findings, self._monotonic() - begin)
+        took = (self._monotonic() - begin, _processor_seconds() - processor)
+        return self._report(checkpoint, previous, replay, findings, took)
 
     def _checkpoint(self) -> Checkpoint:
         """Step 1."""
@@ -331,7 +333,12 @@ class Auditor:
         return found
 
     def _report(
-        self, checkpoint: Checkpoint, previous: Checkpoint | None, replay: Replay, findings: Findings, seconds: float
+        self,
+        checkpoint: Checkpoint,
+        previous: Checkpoint | None,
+        replay: Replay,
+        findings: Findings,
+        took: tuple[float, float],
     ) -> AuditReport:
         counts, order = self._counts, self._order
         return AuditReport(
@@ -360,8 +367,15 @@ class Auditor:
             notices=counts.notices,
             not_checked=not_checked(disclosed=counts.disclosed is not None)
             + ([NOT_SERVED] if order.answers is None else []),
-            seconds=round(seconds, 3),
+            seconds=round(took[0], 3),
+            processor_seconds=round(took[1], 3),
         )
+
+
+def _processor_seconds() -> float:
+    """What this process and its ended children have used of the processors so far."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def _ordered(parts: Sequence[range]) -> Iterator[int]:

@@ -49,11 +49,10 @@ class AwardTable:
         return [bytes(run) for run in self._runs]
 
     def add(self, rows: bytes) -> bool:
-        """Take in sorted rows, all of them, or none when an id among them is there twice."""
+        """Take in sorted rows without repetition, all of them, or none when one of the ids is there already."""
         if not rows:
             return True
-        keys = _keys(rows)
-        if len(keys) * ROW_BYTES != len(rows) or any(_clash(run, rows, keys) for run in self._runs):
+        if any(_clash(run, rows) for run in self._runs):
             return False
         for run in self._runs:
             at = _lower(run, rows[:KEY_BYTES])
@@ -89,11 +88,14 @@ def _merged(left: bytes, right: bytes) -> bytes:
     return b"".join(sorted(both[at : at + ROW_BYTES] for at in range(0, len(both), ROW_BYTES)))
 
 
-def _clash(run: bytearray, rows: bytes, keys: set[bytes]) -> bool:
-    """Whether an id of *rows*, which are *keys*, is in *run* already."""
-    begin, end = _lower(run, rows[:KEY_BYTES]), _lower(run, rows[-ROW_BYTES:][:KEY_BYTES]) + ROW_BYTES
+def _clash(run: bytearray, rows: bytes) -> bool:
+    """Whether an id of *rows* is in *run* already."""
+    begin = _lower(run, rows[:KEY_BYTES])
     if begin == len(run):
         return False
+    end = _lower(run, rows[-ROW_BYTES:][:KEY_BYTES]) + ROW_BYTES
+    later = _lower(rows, bytes(run[-ROW_BYTES:][:KEY_BYTES])) + ROW_BYTES
+    keys = _keys(rows[:later])
     if end - begin <= MERGED_ROWS * ROW_BYTES:
         return not keys.isdisjoint(_keys(run[begin:end]))
     return any(run[(found := _lower(run, key)) : found + KEY_BYTES] == key for key in keys)

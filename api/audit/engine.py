@@ -1,33 +1,34 @@
-"""Scanning on every core: ranges of the log go out to worker processes, and their facts come back in order.
+"""Scanning on every core: ranges of the log go out to worker processes in turn, and their facts come back in order.
 
-A worker is started anew and shares nothing. It ends with the process that started it, even when that one is killed.
 At most a few ranges for each worker are out or waiting at a time, so memory does not grow with the log.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import queue
+import subprocess
+import sys
 import threading
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
-from typing import Final
+from contextlib import ExitStack, closing
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
 
 from anchoring.tile import TILE_WIDTH
 from api.audit.scan import Chunk, Scanner
 from api.audit.source import LogPlace, SourceError
+from api.audit.worker import LENGTH, REQUEST, Reply, read_exactly
 from ledger.event_catalogue import make_mapper
 
 CHUNK_ENTRIES: Final = 32 * TILE_WIDTH
 """Entries that go out together: some 4 MB of log, 0.4 MB of facts."""
 OUT_PER_WORKER: Final = 3
 WORTH_A_PROCESS: Final = 40_000
-"""Entries from which further processes earn back their start, which takes about a second."""
-
-_scanner: Scanner | None = None
+"""Entries from which further processes earn back their start, which takes a fifth of a second each."""
+END_SECONDS: Final = 5.0
 
 
 def cores() -> int:
@@ -54,42 +55,64 @@ def scanned(place: LogPlace, first: int, size: int, workers: int) -> Iterator[Ch
             scanner = Scanner(source, make_mapper())
             yield from (scanner.scan(start, count, size) for start, count in ranges)
         return
-    with ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(place,)
-    ) as pool:
+    with ExitStack() as stack:
+        crew = [stack.enter_context(_Worker(place)) for _ in range(workers)]
+        ahead = workers * OUT_PER_WORKER
+        for number in range(-ahead, len(ranges)):
+            if number + ahead < len(ranges):
+                crew[(number + ahead) % workers].ask(*ranges[number + ahead], size)
+            if number >= 0:
+                yield crew[number % workers].answer()
+
+
+class _Worker:
+    """One worker process; a thread takes its replies, so that it never waits for this process to read them."""
+
+    def __init__(self, place: LogPlace) -> None:
+        self._process = subprocess.Popen(  # noqa: S603  our own module, and an address that is one argument
+            [sys.executable, "-m", "api.audit.worker", place.address], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self._replies: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._decode = msgspec.msgpack.Decoder(Reply).decode
+        self._thread = threading.Thread(target=self._listen, name="audit-worker", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        self._thread.join(END_SECONDS)
+        with self._process:  # closes the pipes and waits
+            pass
+
+    def ask(self, first: int, count: int, size: int) -> None:
+        """Have a range scanned; see :meth:`Scanner.scan`."""
+        assert self._process.stdin is not None  # noqa: S101  it was asked for
         try:
-            yield from _in_order(pool, ranges, size, workers * OUT_PER_WORKER)
-        except BrokenProcessPool as error:
-            message = "a worker process of the audit was killed; run the command again, it goes on where it was"
-            raise SourceError(message) from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            self._process.stdin.write(REQUEST.pack(first, count, size))
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass  # the answer will tell
 
+    def answer(self) -> Chunk:
+        """Return what came of the oldest range that was asked for; SourceError if nothing did."""
+        body = self._replies.get()
+        if body is None:
+            message = "a worker process of the audit ended early; run the command again, it goes on where it was"
+            raise SourceError(message)
+        reply = self._decode(body)
+        if reply.chunk is None:
+            raise SourceError(reply.error)
+        return reply.chunk
 
-def _in_order(pool: ProcessPoolExecutor, ranges: list[tuple[int, int]], size: int, out: int) -> Iterator[Chunk]:
-    waiting: deque[Future[Chunk]] = deque()
-    for start, count in ranges:
-        waiting.append(pool.submit(_scan, start, count, size))
-        if len(waiting) >= out:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
-
-
-def _begin(place: LogPlace) -> None:
-    """Prepare a worker."""
-    global _scanner  # noqa: PLW0603  a worker process has one, made when it starts
-    threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
-    _scanner = Scanner(place.open(), make_mapper())
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-    os._exit(1)
-
-
-def _scan(first: int, count: int, size: int) -> Chunk:
-    assert _scanner is not None  # noqa: S101  made by _begin
-    return _scanner.scan(first, count, size)
+    def _listen(self) -> None:
+        stream = self._process.stdout
+        assert stream is not None  # noqa: S101  it was asked for
+        body: bytes | None = b""
+        while body is not None:
+            head = read_exactly(stream, LENGTH.size)
+            body = None if head is None else read_exactly(stream, LENGTH.unpack(head)[0])
+            self._replies.put(body)

@@ -77,6 +77,7 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
         notices: What an auditor should know and is no difference.
         not_checked: What an audit like this cannot see.
         seconds: How long it took, from this start on.
+        processor_seconds: What it used of all processors together.
     """
 
     url: str
@@ -104,6 +105,7 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
     notices: list[Finding]
     not_checked: list[str]
     seconds: float
+    processor_seconds: float
 
     @property
     def verdict(self) -> str:

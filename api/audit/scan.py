@@ -25,9 +25,9 @@ from typing import Final
 import msgspec
 
 from anchoring.entry import parse_entry
-from anchoring.error import AnchoringError
+from anchoring.error import AnchoringError, MalformedError
 from anchoring.state import BLOCK_BITS, BLOCK_BYTES
-from anchoring.tile import TILE_WIDTH, TileId, decode_bundle, tile_rows, tile_width
+from anchoring.tile import TILE_WIDTH, TileId, decode_bundle, encode_bundle, tile_width
 from api.audit.instant import Instants, milliseconds
 from api.audit.source import Source
 from ledger.credential import Credential
@@ -68,6 +68,7 @@ _INDEX_CHARS: Final = len(_INDEX)
 _DATES: Final = b',"valid_from":'
 _HEAD_AT: Final = 68
 _SHORTEST_HEAD: Final = 200
+_ID_BYTES: Final = 16
 _RAW_BYTES: Final = 48
 _Run = tuple[bytes, bytes, bytes, bytes, int, int, int]
 _NO_RUN: Final[_Run] = (b"\0", b"", b"", b"", 0, 0, 0)
@@ -248,11 +249,14 @@ class Scanner:
                 return Chunk(first, count, [], b"", [], [], f"{path} is missing")
             leaves: list[bytes] = []
             try:
-                entries = _cut(bundle, width, held)
-            except ValueError:
+                if held != width:
+                    bundle = encode_bundle(decode_bundle(bundle, held)[:width])
+                stretch = self._bundle(bundle, number * TILE_WIDTH, leaves, stretch, chunk.stretches)
+            except (IndexError, ValueError, MalformedError):
+                leaves = []
+            if len(leaves) != width:
                 return Chunk(first, count, [], b"", [], [], f"{path} is not a bundle of {held} entries")
-            stretch = self._bundle(entries, number * TILE_WIDTH, leaves, stretch, chunk.stretches)
-            self._hash_tile(chunk, TileId(0, number, width), b"".join(leaves))
+            self._hash_tile(chunk, TileId(0, number, width), leaves)
         if first + count > stretch.first:
             chunk.stretches.append(_close(stretch, first + count, None))
         return chunk
@@ -265,29 +269,32 @@ class Scanner:
             return full.path, self._source(full.path), TILE_WIDTH
         return tile.path, content, tile.width
 
-    def _hash_tile(self, chunk: Chunk, tile: TileId, leaves: bytes) -> None:
+    def _hash_tile(self, chunk: Chunk, tile: TileId, leaves: list[bytes]) -> None:
         path, stored, _ = self._tile(tile)
-        if stored is None or stored[: len(leaves)] != leaves:
+        joined = b"".join(leaves)
+        if stored != joined and (stored is None or tile.width == TILE_WIDTH or stored[: len(joined)] != joined):
             chunk.faults.append(path)
         if tile.width == TILE_WIDTH:
-            chunk.roots.append(tile_rows(leaves)[-1])
+            chunk.roots.append(_root(leaves))
         else:
-            chunk.leaves = leaves
+            chunk.leaves = joined
 
-    def _bundle(
-        self, entries: list[bytes], first: int, leaves: list[bytes], stretch: _Open, done: list[Stretch]
-    ) -> _Open:
-        """Hash and sum up the entries of a bundle: the hot loop of an audit.
+    def _bundle(self, bundle: bytes, first: int, leaves: list[bytes], stretch: _Open, done: list[Stretch]) -> _Open:
+        """Cut a bundle into its entries, hash them and sum them up: the hot loop of an audit.
 
         Awards of one commit follow each other and differ in little: ``run`` holds what the last one had, and the next
         is compared with it in place. What is left of each (identity, digest, place) is checked for all of them
-        together when the stretch is closed.
+        together when the stretch is closed. ValueError or IndexError if it is no bundle.
         """
         keep, hasher = leaves.append, sha256
+        text, number = stretch.texts.append, stretch.numbers.append
         run = _NO_RUN
         front, head, middle, tail, at, start, end = run
-        index = first - 1
-        for entry in entries:
+        index, cut, size = first - 1, 0, len(bundle)
+        while cut < size:
+            begin = cut + 2
+            cut = begin + (bundle[cut] << 8 | bundle[cut + 1])
+            entry = bundle[begin:cut]
             index += 1
             keep(hasher(b"\0" + entry).digest())
             if not (
@@ -300,9 +307,12 @@ class Scanner:
                 front, head, middle, tail, at, start, end = run
                 if run is _NO_RUN:
                     stretch = self._other(entry, index, stretch, done)
+                    text, number = stretch.texts.append, stretch.numbers.append
                     continue
-            stretch.texts.append(entry[36:68] + entry[at - 64 : at])
-            stretch.numbers.append(entry[start:end])
+            text(entry[36:68] + entry[at - 64 : at])
+            number(entry[start:end])
+        if cut != size:
+            raise ValueError
         return stretch
 
     def _run(self, entry: bytes, index: int, stretch: _Open) -> _Run:
@@ -382,10 +392,13 @@ class Scanner:
         return stretch
 
 
-def _cut(bundle: bytes, width: int, held: int) -> list[bytes]:
-    """Cut a bundle of *held* entries into its first *width*; ValueError if it is not one."""
-    entries = decode_bundle(bundle, held)
-    return entries if width == held else entries[:width]
+def _root(leaves: list[bytes]) -> bytes:
+    """Return the root over a full tile's leaf hashes."""
+    row = leaves
+    while len(row) > 1:
+        pairs = iter(row)
+        row = [sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
+    return row[0]
 
 
 def _known(body: Credential.Issued) -> _Known:
@@ -422,7 +435,7 @@ def _close(stretch: _Open, end: int, ending: bytes | None) -> Stretch:
 
 def _rows(stretch: _Open) -> list[bytes]:
     """Check what the awards of a stretch do not share, and make their rows; a stretch that fails is odd."""
-    text, pack, size = b"".join(stretch.texts), ROW.pack, _RAW_BYTES
+    text, pack = b"".join(stretch.texts), ROW.pack
     try:
         raw, places = unhexlify(text), [int(number) for number in stretch.numbers]
     except ValueError:
@@ -433,16 +446,16 @@ def _rows(stretch: _Open) -> list[bytes]:
     if text.lower() != text or not _are_decimal(stretch.numbers) or max(places) >= BLOCK_BITS:
         stretch.odd = True
         return []
+    ids = [raw[at : at + _ID_BYTES] for at in range(0, len(raw), _RAW_BYTES)]
+    stretch.odd = stretch.odd or len(set(ids)) != len(ids)
     rows: list[bytes] = []
     ends = [at for at, _, _ in stretch.runs[1:]] + [len(places)]
     for (at, index, taken), end in zip(stretch.runs, ends, strict=True):
         base, begin, own = taken.base, taken.begin, places[at:end]
         taken.places += own
         rows += [
-            pack(raw[start : start + 16], base | place, number, begin)
-            for start, place, number in zip(
-                range(at * size, end * size, size), own, range(index, index + end - at), strict=True
-            )
+            pack(identity, base | place, number, begin)
+            for identity, place, number in zip(ids[at:end], own, range(index, index + end - at), strict=True)
         ]
     return rows
 

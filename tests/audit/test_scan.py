@@ -172,7 +172,6 @@ def test_award_table_is_a_dictionary_when_rows_come_in_any_order() -> None:
     assert [int.from_bytes(key) for key, _ in table.items()] == sorted(known)
     assert all((table.find(number.to_bytes(16, "big")) is not None) == (number in known) for number in range(3_000))
     assert [place for _, place in AwardTable(table.runs()).items()] == [place for _, place in table.items()]
-    assert not table.add(_rows(5_000) + _rows(5_000))
 
 
 def test_sample_history_has_every_kind_of_event_when_it_is_long_enough(tmp_path: Path) -> None:
