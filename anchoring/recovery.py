@@ -2,7 +2,7 @@
 
 The plan, numbered as in the code:
 
-    1. The committed checkpoint is ours: signed by the configured key, of the configured origin.
+    1. The committed checkpoint is ours: signed by a key of the log's, of the configured origin.
     2. If bundles for it are still staged, its publication may be unfinished: do it again.
     3. The right edge of the stored tiles gives its root, the last bundle hashes into the edge.
     4. The public checkpoint file is not ahead of it, nor of another tree.
@@ -10,7 +10,7 @@ The plan, numbered as in the code:
     6. The state committer has folded the whole log, and agrees with what was logged.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -19,7 +19,7 @@ from anchoring.checkpoint import Checkpoint, parse_checkpoint, verify_checkpoint
 from anchoring.entry import FRAME, STATE_COMMITTED, parse_entry
 from anchoring.error import ConflictError, CorruptionError, MalformedError
 from anchoring.feed import EntryFeed, StateCommitter
-from anchoring.note import NoteVerifier, parse_note
+from anchoring.note import Note, NoteVerifier, parse_note
 from anchoring.publication import replaced_partials, staged_leaves, write_tiles
 from anchoring.reader import LogReader
 from anchoring.right_edge import RightEdge
@@ -50,8 +50,16 @@ class LogTail:
     last_item: bytes | None
 
 
-def load_tail(tiles: TileStore, store: CheckpointStore, log: NoteVerifier, now: Callable[[], datetime]) -> LogTail:
+def load_tail(
+    tiles: TileStore, store: CheckpointStore, logs: Sequence[NoteVerifier], now: Callable[[], datetime]
+) -> LogTail:
     """Do steps 1 to 4 of the plan.
+
+    Args:
+        tiles: What is public.
+        store: What is committed.
+        logs: The log's own keys: the one in use, and those that it has used.
+        now: The present, aware.
 
     Raises:
         CorruptionError: Stored bytes contradict the committed checkpoint.
@@ -63,7 +71,7 @@ def load_tail(tiles: TileStore, store: CheckpointStore, log: NoteVerifier, now: 
             raise CorruptionError("a checkpoint is public, but log.db knows of none: wrong file?")
         return LogTail(None, RightEdge(), [], None)
     # 1. The committed checkpoint is ours.
-    checkpoint = verify_checkpoint(parse_note(published.note), log)
+    checkpoint = _verify_own(parse_note(published.note), logs)
     if checkpoint.size != published.size:
         raise CorruptionError("log.db contradicts its own checkpoint about the size")
     # 2. An unfinished publication is done again.
@@ -79,6 +87,12 @@ def load_tail(tiles: TileStore, store: CheckpointStore, log: NoteVerifier, now: 
     # 4. The public file is not ahead, nor of another tree.
     _require_not_ahead(tiles.read(CHECKPOINT_PATH), checkpoint)
     return LogTail(published, edge, tail, last_item)
+
+
+def _verify_own(note: Note, logs: Sequence[NoteVerifier]) -> Checkpoint:
+    """Verify a checkpoint by whichever of the log's keys signed it; by the one in use if none did, which raises."""
+    signed = {line.key_id for line in note.signatures}
+    return verify_checkpoint(note, next((log for log in logs if log.key_id in signed), logs[0]))
 
 
 def finish_tiles(
