@@ -27,6 +27,7 @@ from api.audit.replay import ChangedAward, LoggedAnchor, Replay
 from ledger.achievement import Achievement
 from ledger.event import EventMapper
 from ledger.institution import Institution
+from ledger.log_key import LogKeys
 
 MAGIC: Final = b"cairn-audit-state/v1\n"
 _DIGEST_BYTES: Final = 32
@@ -58,6 +59,8 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     latest_at: list[tuple[int, int]]
     findings: list[Finding]
     finding_count: int
+    log_keys: LogKeys | None
+    cosigner: str | None
 
 
 class ProgressFile:
@@ -139,6 +142,8 @@ def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
         latest_at=replay.latest_at,
         findings=replay.findings.kept,
         finding_count=replay.findings.count,
+        log_keys=replay.log_keys,
+        cosigner=replay.cosigner,
     )
 
 
@@ -160,4 +165,6 @@ def restored(kept: KeptAudit, mapper: EventMapper) -> Replay:
     replay.days = AccreditationTally(kept.days)
     replay.anchors = kept.anchors
     replay.latest_at = kept.latest_at
+    replay.log_keys = kept.log_keys
+    replay.cosigner = kept.cosigner
     return replay
