@@ -21,7 +21,7 @@ from anchoring.error import ConflictError, CorruptionError, MalformedError
 from anchoring.feed import EntryFeed, StateCommitter
 from anchoring.note import Note, NoteVerifier, parse_note
 from anchoring.publication import replaced_partials, staged_leaves, write_tiles
-from anchoring.reader import LogReader
+from anchoring.reader import Fetch, LogReader
 from anchoring.right_edge import RightEdge
 from anchoring.state import parse_state_commitment
 from anchoring.storage import CheckpointStore, Published, Staged, TileStore
@@ -103,13 +103,28 @@ def finish_tiles(
     Raises:
         CorruptionError: The bundles do not lead to the committed root. Nothing was written.
     """
-    edge = RightEdge.load(staged.old_size, lambda tile: tiles.read(tile.path))
+    copy_staged(tiles.read, tiles, staged, checkpoint)
+    store.add_garbage(replaced_partials(staged.old_size, staged.size), now)
+
+
+def copy_staged(read: Fetch, tiles: TileStore, staged: Staged, checkpoint: Checkpoint) -> None:
+    """Write the tiles of a committed step from its staged bundles, there or elsewhere.
+
+    Args:
+        read: Reads the tiles of the size before the step.
+        tiles: Where to.
+        staged: The bundles of the step.
+        checkpoint: What they lead to.
+
+    Raises:
+        CorruptionError: The bundles do not lead to the committed root. Nothing was written.
+    """
+    edge = RightEdge.load(staged.old_size, lambda tile: read(tile.path))
     leaves, _ = staged_leaves(staged, edge)
     completed = edge.extend(leaves)
     if edge.root() != checkpoint.root:
         raise CorruptionError("the staged bundles do not lead to the committed root")
     write_tiles(tiles, staged, completed, edge)
-    store.add_garbage(replaced_partials(staged.old_size, staged.size), now)
 
 
 def _require_last_commitment(reader: LogReader, checkpoint: Checkpoint) -> None:
