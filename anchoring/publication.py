@@ -112,11 +112,19 @@ class LogKeys:
         operator: The operator's heartbeat key, Ed25519.
         successor: The log's ML-DSA-44 key, whose name is the origin too: it signs and tells the time in one, and
             holds when Ed25519 does not. None for a log without it.
+        retiring: An older signing key, which signs beside `log` until everybody has the new one; None for none.
+        past: Verifier keys that the log signed with before; the newest committed checkpoint may be by one of them.
     """
 
     log: NoteSigner
     operator: Cosigner
     successor: SubtreeCosigner | None = None
+    retiring: NoteSigner | None = None
+    past: tuple[str, ...] = ()
+
+    def sign(self, text: str) -> list[str]:
+        """Return the log's signature lines on a checkpoint's text, each with its newline."""
+        return [key.sign(text) for key in (self.log, self.retiring) if key is not None]
 
 
 def publish_checkpoint(

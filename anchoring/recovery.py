@@ -2,7 +2,7 @@
 
 The plan, numbered as in the code:
 
-    1. The committed checkpoint is ours: signed by the configured key, of the configured origin.
+    1. The committed checkpoint is ours: signed by a key of the log's, of the configured origin.
     2. If bundles for it are still staged, its publication may be unfinished: do it again.
     3. The right edge of the stored tiles gives its root, the last bundle hashes into the edge.
     4. The public checkpoint file is not ahead of it, nor of another tree.
@@ -10,7 +10,7 @@ The plan, numbered as in the code:
     6. The state committer has folded the whole log, and agrees with what was logged.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -19,9 +19,9 @@ from anchoring.checkpoint import Checkpoint, parse_checkpoint, verify_checkpoint
 from anchoring.entry import FRAME, STATE_COMMITTED, parse_entry
 from anchoring.error import ConflictError, CorruptionError, MalformedError
 from anchoring.feed import EntryFeed, StateCommitter
-from anchoring.note import NoteVerifier, parse_note
+from anchoring.note import Note, NoteVerifier, parse_note
 from anchoring.publication import replaced_partials, staged_leaves, write_tiles
-from anchoring.reader import LogReader
+from anchoring.reader import Fetch, LogReader
 from anchoring.right_edge import RightEdge
 from anchoring.state import parse_state_commitment
 from anchoring.storage import CheckpointStore, Published, Staged, TileStore
@@ -50,8 +50,16 @@ class LogTail:
     last_item: bytes | None
 
 
-def load_tail(tiles: TileStore, store: CheckpointStore, log: NoteVerifier, now: Callable[[], datetime]) -> LogTail:
+def load_tail(
+    tiles: TileStore, store: CheckpointStore, logs: Sequence[NoteVerifier], now: Callable[[], datetime]
+) -> LogTail:
     """Do steps 1 to 4 of the plan.
+
+    Args:
+        tiles: What is public.
+        store: What is committed.
+        logs: The log's own keys: the one in use, and those that it has used.
+        now: The present, aware.
 
     Raises:
         CorruptionError: Stored bytes contradict the committed checkpoint.
@@ -63,7 +71,7 @@ def load_tail(tiles: TileStore, store: CheckpointStore, log: NoteVerifier, now: 
             raise CorruptionError("a checkpoint is public, but log.db knows of none: wrong file?")
         return LogTail(None, RightEdge(), [], None)
     # 1. The committed checkpoint is ours.
-    checkpoint = verify_checkpoint(parse_note(published.note), log)
+    checkpoint = _verify_own(parse_note(published.note), logs)
     if checkpoint.size != published.size:
         raise CorruptionError("log.db contradicts its own checkpoint about the size")
     # 2. An unfinished publication is done again.
@@ -81,6 +89,12 @@ def load_tail(tiles: TileStore, store: CheckpointStore, log: NoteVerifier, now: 
     return LogTail(published, edge, tail, last_item)
 
 
+def _verify_own(note: Note, logs: Sequence[NoteVerifier]) -> Checkpoint:
+    """Verify a checkpoint by whichever of the log's keys signed it; by the one in use if none did, which raises."""
+    signed = {line.key_id for line in note.signatures}
+    return verify_checkpoint(note, next((log for log in logs if log.key_id in signed), logs[0]))
+
+
 def finish_tiles(
     tiles: TileStore, store: CheckpointStore, staged: Staged, checkpoint: Checkpoint, now: datetime
 ) -> None:
@@ -89,13 +103,28 @@ def finish_tiles(
     Raises:
         CorruptionError: The bundles do not lead to the committed root. Nothing was written.
     """
-    edge = RightEdge.load(staged.old_size, lambda tile: tiles.read(tile.path))
+    copy_staged(tiles.read, tiles, staged, checkpoint)
+    store.add_garbage(replaced_partials(staged.old_size, staged.size), now)
+
+
+def copy_staged(read: Fetch, tiles: TileStore, staged: Staged, checkpoint: Checkpoint) -> None:
+    """Write the tiles of a committed step from its staged bundles, there or elsewhere.
+
+    Args:
+        read: Reads the tiles of the size before the step.
+        tiles: Where to.
+        staged: The bundles of the step.
+        checkpoint: What they lead to.
+
+    Raises:
+        CorruptionError: The bundles do not lead to the committed root. Nothing was written.
+    """
+    edge = RightEdge.load(staged.old_size, lambda tile: read(tile.path))
     leaves, _ = staged_leaves(staged, edge)
     completed = edge.extend(leaves)
     if edge.root() != checkpoint.root:
         raise CorruptionError("the staged bundles do not lead to the committed root")
     write_tiles(tiles, staged, completed, edge)
-    store.add_garbage(replaced_partials(staged.old_size, staged.size), now)
 
 
 def _require_last_commitment(reader: LogReader, checkpoint: Checkpoint) -> None:

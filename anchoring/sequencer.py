@@ -200,7 +200,8 @@ class Sequencer:
     def _recover(self) -> LogTail:
         """Do all six steps of the recovery plan, then publish."""
         self._tail = None
-        tail = load_tail(self._tiles, self._store, self._verifier, self._clock)
+        known = [self._verifier, *(NoteVerifier(vkey) for vkey in self._keys.past)]
+        tail = load_tail(self._tiles, self._store, known, self._clock)
         published = tail.published
         self._settle_prepared(published)
         if self._prepared is None:
@@ -275,7 +276,7 @@ class Sequencer:
     def _sign(self, size: int, root: bytes) -> bytes:
         """Sign a checkpoint, and check the signature before it goes anywhere."""
         text = Checkpoint(self._keys.log.name, size, root).text()
-        note = format_note(text, [self._keys.log.sign(text)])
+        note = format_note(text, self._keys.sign(text))
         verify_checkpoint(parse_note(note), self._verifier)
         return note
 

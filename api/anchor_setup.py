@@ -28,7 +28,8 @@ from api.log_node import LogNode
 from api.setting import SettingError, Settings
 from api.witness_setup import read_witness_policy
 from ledger.application import Clock
-from verifier.policy import Authority, Policy, trust_key
+from ledger.log_key import LogKeys as KeptKeys
+from verifier.policy import Authority, Policy, retire_key, trust_key
 
 REQUEST_TYPE: Final = "application/timestamp-query"
 TIMEOUT_SECONDS: Final = 10.0
@@ -146,6 +147,7 @@ def own_policy(node: LedgerNode, keys: LogKeys) -> Policy:
     policy = trust_key(Policy(), keys.log.vkey)
     if keys.successor is not None:
         policy = trust_key(policy, keys.successor.vkey)
+    policy = _with_older_keys(policy, node.log_keeping.keys())
     asked = read_witness_policy(node.settings, keys.log.vkey)
     if asked is not None:
         policy = replace(policy, witnesses=asked.witnesses, groups=asked.groups, quorum=asked.quorum)
@@ -153,6 +155,18 @@ def own_policy(node: LedgerNode, keys: LogKeys) -> Policy:
         policy = trust_key(policy, demonstration_cosigner(node).vkey)
     authorities = tuple(authority for _, authority in time_stamp_anchors(node.settings))
     return replace(policy, authorities=authorities)
+
+
+def _with_older_keys(policy: Policy, kept: KeptKeys) -> Policy:
+    """Add the keys that the log signed with before, each with the instant from which it counts no more by itself."""
+    for one in kept.generations[:-1]:
+        for role in ("log", "successor"):
+            vkey = one.vkeys.get(role)
+            policy = policy if vkey is None else trust_key(policy, vkey)
+        if one.ended_at is not None:
+            for vkey in one.vkeys.values():
+                policy = retire_key(policy, vkey, one.ended_at)
+    return policy
 
 
 def _certificates(file: Path) -> list[x509.Certificate]:

@@ -32,8 +32,11 @@ class Bundles:
             ErasedError: The document was erased.
             UnknownResourceError, NotReadyError: See :meth:`api.evidence.Evidences.evidence`.
         """
-        bundle = self.bundle_without_evidence(public_id)
-        return {**bundle, "evidence": self._evidences.evidence(public_id)}
+        while True:
+            bundle = self.bundle_without_evidence(public_id)
+            evidence = self._evidences.evidence(public_id)
+            if bundle == self.bundle_without_evidence(public_id):  # not signed anew between the two
+                return {**bundle, "evidence": evidence}
 
     def bundle_without_evidence(self, public_id: str) -> dict[str, Any]:
         """The holder's bundle before a checkpoint covers it: document and salt.

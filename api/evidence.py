@@ -46,6 +46,8 @@ class Evidences:
         edition_position: Position of the event that published an achievement's edition.
         record: The present record of the institution with that number, as the directory has it.
         vkey: The log's verifier key.
+        catch_up: Lets *facts* and *record* have all that is recorded now, by whichever process; nothing to do where
+            whoever reads also projects.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Evidences:
         edition_position: Callable[[CredentialFacts], int],
         record: Callable[[int], bytes | None],
         vkey: str,
+        catch_up: Callable[[], object] = lambda: None,
     ) -> None:
         self._log = log
         self._state = state
@@ -63,6 +66,7 @@ class Evidences:
         self._edition_position = edition_position
         self._record = record
         self._vkey = vkey
+        self._catch_up = catch_up
 
     def evidence(self, public_id: str) -> dict[str, Any]:
         """The evidence file of an award, as of the newest checkpoint. Nothing in it is personal.
@@ -75,6 +79,7 @@ class Evidences:
             NotReadyError: No checkpoint covered it within :data:`WAIT_SECONDS`.
         """
         deadline = time.monotonic() + WAIT_SECONDS
+        self._catch_up()
         while True:
             made = self._attempt(public_id)
             if made is not None:

@@ -120,7 +120,7 @@ class Fsck:
             report = log_fsck.check(
                 DirectoryTileStore(self._data / LOG_DIRECTORY),
                 store,
-                NoteVerifier(keys.log.vkey),
+                self._signer(keys),
                 known=self._known_keys(keys),
                 progress=lambda done, total: self._progress("log", done, total),
             )
@@ -129,6 +129,15 @@ class Fsck:
         for finding in report.findings:
             self._find(f"log-{finding.code}", finding.where, finding.what)
         return report.entries
+
+    def _signer(self, keys: LogKeys) -> NoteVerifier:
+        """The key of the log that signed the public checkpoint: the one in use, or the one before it."""
+        note = DirectoryTileStore(self._data / LOG_DIRECTORY).read("checkpoint")
+        known = [NoteVerifier(vkey) for vkey in (keys.log.vkey, *keys.past)]
+        signed: set[bytes] = set()
+        with suppress(AnchoringError):
+            signed = set() if note is None else {line.key_id for line in parse_note(note).signatures}
+        return next((one for one in known if one.key_id in signed), known[0])
 
     def _known_keys(self, keys: LogKeys) -> list[SignatureVerifier]:
         """The other keys that sign public checkpoints: the operator's, the log's second, the witnesses'."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from api.identity import Identity, settle_identity
+from api.log_secret import secret_keys, vkeys
 from api.setting import Settings
 from ledger.access import ACCESS_SCHEMA, Access
 from ledger.application import Clock, Ledger
@@ -19,6 +20,7 @@ from ledger.institution import Institution
 from ledger.issuance import Issuance
 from ledger.key_ring import KeyRing, open_key_ring
 from ledger.lifecycle import Lifecycle
+from ledger.log_keeping import LogKeeping
 from ledger.registry import Registry
 from ledger.reissuance import Reissuance
 from ledger.signing import SIGNING_SCHEMA, KeyStore, SealedKeyStore
@@ -51,6 +53,7 @@ class LedgerNode:
     lifecycle: Lifecycle
     erasing: Erasing
     reissuance: Reissuance
+    log_keeping: LogKeeping
 
     def institutions(self) -> list[Institution]:
         """Every institution, in order of registration."""
@@ -110,6 +113,7 @@ def open_ledger(
         lifecycle=Lifecycle(ledger, vault),
         erasing=Erasing(ledger, vault),
         reissuance=Reissuance(ledger, vault, keys),
+        log_keeping=LogKeeping(ledger, vault, lambda number: vkeys(secret_keys(vault, identity.origin, number))),
     )
 
 

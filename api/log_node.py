@@ -4,30 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from anchoring.checkpoint_store import SqliteCheckpointStore
-from anchoring.cosignature import Cosigner
 from anchoring.lock import SequencerLock
-from anchoring.note import NoteSigner
 from anchoring.publication import LogKeys
 from anchoring.sequencer import Sequencer, SequencerSettings
 from anchoring.storage import DirectoryTileStore
-from anchoring.subtree_cosignature import SubtreeCosigner
 from anchoring.witnesses import Witnesses
 from api.error import NotReadyError
 from api.ledger_node import LedgerNode
+from api.log_secret import secret_keys
 from api.published_log import PublishedLog
 from api.view_node import VIEWS_DIRECTORY
 from api.witness_setup import open_witnesses
 from ledger.application import Clock
+from ledger.error import KeyEncryptionError
+from ledger.log_keeping import SECRETS, secret_name
+from ledger.log_key import KeyGeneration
 from projections.log_feed import LogFeed
 from projections.source import LedgerSource
 from projections.state_fold import StateFold
@@ -36,7 +35,6 @@ from projections.state_snapshot import SnapshotFile
 LOG_DIRECTORY: Final = "log"
 LOG_DATABASE: Final = "log.db"
 LOCK_FILE: Final = "sequencer.lock"
-OPERATOR_SUFFIX: Final = "/operator"
 SNAPSHOT: Final = "state.snapshot"
 
 
@@ -100,7 +98,7 @@ def _open(node: LedgerNode, data: Path, keys: LogKeys, lock: SequencerLock, cloc
     store = SqliteCheckpointStore(data / LOG_DATABASE)
     snapshot = SnapshotFile(data / VIEWS_DIRECTORY / SNAPSHOT)
     published = PublishedLog(tiles, store)
-    state = _state(node, keys, snapshot, published)
+    state = _state(node, snapshot, published)
     witnesses = open_witnesses(node.settings, keys.log.vkey, tiles, clock)
     sequencer = Sequencer(
         feed=LogFeed(LedgerSource(node.ledger)),
@@ -122,25 +120,39 @@ def _open(node: LedgerNode, data: Path, keys: LogKeys, lock: SequencerLock, cloc
     return LogNode(keys, tiles, store, state, sequencer, lock, published, snapshot, witnesses)
 
 
-def _state(node: LedgerNode, keys: LogKeys, snapshot: SnapshotFile, published: PublishedLog) -> StateFold:
+def _state(node: LedgerNode, snapshot: SnapshotFile, published: PublishedLog) -> StateFold:
     """The state fold as it was kept, or an empty one; the sequencer's start folds what is missing."""
-    mapper, cosigner = node.ledger.event_mapper, keys.operator.vkey
+    mapper, cosigner = node.ledger.event_mapper, node.log_keeping.keys().generations[0].vkeys["operator"]
     with suppress(NotReadyError):  # nothing is published yet
-        kept = snapshot.load(mapper, cosigner, published.snapshot().reader.entry)
+        kept = snapshot.load(mapper, published.snapshot().reader.entry)
         if kept is not None:
             return kept
     return StateFold(mapper, cosigner)
 
 
 def log_keys(node: LedgerNode) -> LogKeys:
-    """The log's signing keys, Ed25519 and ML-DSA-44, and the operator's cosigner key, from the vault."""
-    origin = node.identity.origin
-    log = Ed25519PrivateKey.from_private_bytes(node.vault.secret("log-signing-key"))
-    operator = Ed25519PrivateKey.from_private_bytes(node.vault.secret("log-operator-key"))
-    successor = MLDSA44PrivateKey.from_seed_bytes(node.vault.secret("log-ml-dsa-44-key"))
-    return LogKeys(
-        NoteSigner(origin, log), Cosigner(origin + OPERATOR_SUFFIX, operator), SubtreeCosigner(origin, successor)
-    )
+    """The log's keys in use: Ed25519 and ML-DSA-44, the operator's cosigner key, and an older key while it signs too.
+
+    Raises:
+        KeyEncryptionError: The vault lacks a key that the events name, as one restored from an older backup does.
+    """
+    kept = node.log_keeping.keys()
+    newest, retiring = kept.newest, kept.retiring
+    made = _generation(node, newest)
+    older = None if retiring is None else _generation(node, retiring).log
+    past = [one.vkeys["log"] for one in kept.generations[:-1]]
+    return replace(made, retiring=older, past=tuple(past))
+
+
+def _generation(node: LedgerNode, named: KeyGeneration) -> LogKeys:
+    origin, vault = node.identity.origin, node.vault
+    if named.introduced_at is not None and not vault.has_secret(secret_name(SECRETS[0], named.number)):
+        message = (
+            f"the vault lacks generation {named.number} of the log's keys, which came into use on "
+            f"{named.introduced_at.date()}; restore a newer backup"
+        )
+        raise KeyEncryptionError(message)
+    return secret_keys(vault, origin, named.number)
 
 
 class _Recorded(msgspec.Struct):

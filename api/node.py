@@ -9,7 +9,7 @@ from typing import Final
 
 from api.bundle import Bundles
 from api.error import FieldError, InvalidRequestError, NotReadyError, UnknownResourceError
-from api.evidence import Evidences
+from api.evidence import WAIT_SECONDS, Evidences
 from api.ledger_node import LedgerNode, open_ledger, system_clock
 from api.log_node import LogNode, open_log
 from api.lookup import Lookup
@@ -175,6 +175,7 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
         lambda facts: views.edition(facts).position,
         views.directory.record,
         log.keys.log.vkey,
+        lambda: views.projector.wait_for(parts.ledger.newest(), WAIT_SECONDS),
     )
 
     def bits(block: int, purpose: str) -> StatusList | None:

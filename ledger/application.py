@@ -27,6 +27,7 @@ from ledger.event import DomainEvent, EventMapper
 from ledger.event_catalogue import make_mapper
 from ledger.institution import Institution
 from ledger.key_ring import RandomBytes
+from ledger.log_key import LogKeys
 from ledger.steady_clock import SteadyClock
 from ledger.store import Commit, LedgerFactory, LedgerRecorder, Write
 from ledger.submission import Submission, submission_digest, submission_id
@@ -40,7 +41,7 @@ MAX_ATTEMPTS = 5
 CACHED_AGGREGATES = "2000"
 
 A = TypeVar("A", bound=Aggregate)
-_PROJECTORS = {kind: fold(kind) for kind in (Institution, Achievement, Credential, Submission)}
+_PROJECTORS = {kind: fold(kind) for kind in (Institution, Achievement, Credential, Submission, LogKeys)}
 
 
 class Request(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger import achievement, credential, erasure, institution, submission
+from ledger import achievement, credential, erasure, institution, log_key, submission
 from ledger.event import Event, EventMapper
 
 EVENTS: tuple[type[Event], ...] = (
@@ -11,6 +11,7 @@ EVENTS: tuple[type[Event], ...] = (
     *credential.EVENTS,
     *submission.EVENTS,
     *erasure.EVENTS,
+    *log_key.EVENTS,
 )
 
 

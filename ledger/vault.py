@@ -12,7 +12,7 @@ under a new key; it cannot be committed under the destroyed one.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import msgspec
@@ -87,6 +87,16 @@ class Vault:
                 raise CorruptionError(message)
             self._secrets[name] = self._key_ring.unwrap(wrapped, vault_context("secret", name.encode()))
         return self._secrets[name]
+
+    def has_secret(self, name: str) -> bool:
+        """Whether the named secret has been made, and not destroyed."""
+        return self._wrapped_secret(name) is not None
+
+    def destroy_secrets(self, names: Sequence[str]) -> Write:
+        """The deletion of named secrets; nothing may ask for them again, or they would be made anew."""
+        for name in names:
+            self._secrets.pop(name, None)
+        return Write("DELETE FROM vault_secret WHERE name=?", [(name,) for name in names])
 
     def _wrapped_secret(self, name: str) -> bytes | None:
         rows = self._recorder.query("SELECT wrapped FROM vault_secret WHERE name=?", (name,))

@@ -24,7 +24,9 @@ from anchoring.error import AnchoringError
 from anchoring.state import BLOCK_BYTES, CHUNK_BYTES, CHUNKS_PER_BLOCK, StateCommitment, status_leaf
 from anchoring.tree import leaf_hash
 from ledger.event import EventMapper
+from ledger.log_key import LogKeys
 from projections.error import CorruptionError, NotCommittedError
+from projections.fold import read_body
 from projections.institution_directory import InstitutionDirectory
 from projections.place_table import PlaceTable
 from projections.source import Notification
@@ -144,12 +146,13 @@ class StateFold:
 
     Args:
         mapper: Decodes event bodies.
-        cosigner: vkey (type 04) of the operator's heartbeat key.
+        cosigner: vkey (type 04) of the operator's first heartbeat key; a later one follows from the entries.
     """
 
     VERSION: ClassVar[int] = 1
 
     def __init__(self, mapper: EventMapper, cosigner: str) -> None:
+        self._mapper = mapper
         self._cosigner = cosigner
         self._lists = StatusLists(mapper)
         self._directory = InstitutionDirectory(mapper)
@@ -170,7 +173,7 @@ class StateFold:
 
         Args:
             mapper: Decodes event bodies.
-            cosigner: vkey (type 04) of the operator's heartbeat key.
+            cosigner: vkey (type 04) of the operator's heartbeat key after those entries.
             covered_size: Entries that were folded.
             places: The places of the credentials, without the other rows.
             lists: Those other rows.
@@ -209,6 +212,7 @@ class StateFold:
             CorruptionError: An entry cannot be read or cannot have happened, or the size is not past the last one.
         """
         events = _parse(entries, covered_size - len(entries))
+        cosigner = self._cosigner_after(events)
         before = self._states[-1]
         if covered_size <= before.covered_size:
             message = f"a commitment at {covered_size} cannot follow one at {before.covered_size}"
@@ -217,11 +221,22 @@ class StateFold:
         self._lists.apply(events, lists)
         self._directory.apply(events, directory)
         after = _advance(before, covered_size, lists, directory)
-        entry = after.commitment(self._cosigner).entry()
+        entry = after.commitment(cosigner).entry()
         for overlay in (lists, directory):
             overlay.merge()
         self._states = (*self._states, after)[-KEPT_STATES:]
+        self._cosigner = cosigner
         return entry
+
+    def _cosigner_after(self, events: Sequence[Notification]) -> str:
+        """The operator's key after further events: the log itself says when it changes its keys."""
+        cosigner = self._cosigner
+        for event in events:
+            if event.topic == LogKeys.Introduced.TOPIC:
+                body = read_body(self._mapper, event)
+                assert isinstance(body, LogKeys.Introduced)  # noqa: S101  the topic says so
+                cosigner = body.vkeys.get("operator", cosigner)
+        return cosigner
 
     def committed(self, covered_size: int | None = None) -> CommittedState:
         """Return the state of a commitment: the newest, or the kept one that covers *covered_size* entries.

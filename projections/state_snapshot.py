@@ -51,20 +51,21 @@ class SnapshotFile:
         self._path = path
         self._covered = 0
 
-    def load(self, mapper: EventMapper, cosigner: str, entry: Callable[[int], bytes]) -> StateFold | None:
+    def load(self, mapper: EventMapper, entry: Callable[[int], bytes]) -> StateFold | None:
         """Read the snapshot.
 
         Args:
             mapper: Decodes event bodies from here on.
-            cosigner: vkey of the operator's heartbeat key.
             entry: Returns an entry of the log by index.
 
         Returns:
             The fold as it was; None when there is no snapshot, it is damaged, or the log commits to something else.
         """
         with suppress(OSError, ValueError, struct.error, AnchoringError):
-            covered, fold = _parse(self._path.read_bytes(), mapper, cosigner)
+            content = self._path.read_bytes()
+            covered = _covered(content)
             logged = parse_state_commitment(parse_entry(entry(covered)))
+            fold = _parse(content, mapper, logged.cosigner)
             if fold.committed().commitment(logged.cosigner) == logged:
                 self._covered = covered
                 return fold
@@ -109,17 +110,22 @@ def _write(file: BinaryIO, fold: StateFold) -> None:
     file.write(digest.digest())
 
 
-def _parse(content: bytes, mapper: EventMapper, cosigner: str) -> tuple[int, StateFold]:
+def _covered(content: bytes) -> int:
     body, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
     if not body.startswith(MAGIC) or hashlib.sha256(body).digest() != digest:
         message = "this is no snapshot, or a damaged one"
         raise ValueError(message)
-    [covered] = _U64.unpack_from(body, len(MAGIC))
+    return int(_U64.unpack_from(body, len(MAGIC))[0])
+
+
+def _parse(content: bytes, mapper: EventMapper, cosigner: str) -> StateFold:
+    """Read a snapshot whose digest is right; *cosigner* is the one that the log committed to with that state."""
+    body = content[:-_DIGEST_BYTES]
     parts = list(_parts(body, len(MAGIC) + _U64.size))
     gap = parts.index(b"")
     recent, others, directory = parts[gap + 1 :]
     places = PlaceTable.from_parts(parts[:gap], recent)
-    return covered, StateFold.restored(mapper, cosigner, covered, places, _rows(others), _rows(directory))
+    return StateFold.restored(mapper, cosigner, _covered(content), places, _rows(others), _rows(directory))
 
 
 def _parts(body: bytes, at: int) -> Iterator[bytes]:

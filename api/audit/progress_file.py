@@ -27,6 +27,7 @@ from api.audit.replay import ChangedAward, LoggedAnchor, Replay
 from ledger.achievement import Achievement
 from ledger.event import EventMapper
 from ledger.institution import Institution
+from ledger.log_key import LogKeys
 
 MAGIC: Final = b"cairn-audit-state/v1\n"
 _DIGEST_BYTES: Final = 32
@@ -59,6 +60,8 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     findings: list[Finding]
     finding_count: int
     objection_count: int
+    log_keys: LogKeys | None
+    cosigner: str | None
 
 
 class ProgressFile:
@@ -141,6 +144,8 @@ def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
         findings=replay.findings.kept,
         finding_count=replay.findings.count,
         objection_count=replay.findings.objections,
+        log_keys=replay.log_keys,
+        cosigner=replay.cosigner,
     )
 
 
@@ -162,4 +167,6 @@ def restored(kept: KeptAudit, mapper: EventMapper) -> Replay:
     replay.days = AccreditationTally(kept.days)
     replay.anchors = kept.anchors
     replay.latest_at = kept.latest_at
+    replay.log_keys = kept.log_keys
+    replay.cosigner = kept.cosigner
     return replay

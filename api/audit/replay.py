@@ -39,6 +39,7 @@ from ledger.erasure import Erasure
 from ledger.error import LedgerError
 from ledger.event import Event, EventMapper
 from ledger.institution import EVENTS as INSTITUTION_EVENTS
+from ledger.log_key import LogKeys
 from ledger.submission import Submission
 
 ANCHOR_SKEW: Final = timedelta(minutes=5)
@@ -102,6 +103,8 @@ class Replay:
         self.days = AccreditationTally()
         self.anchors: list[LoggedAnchor] = []
         self.latest_at: list[tuple[int, int]] = []
+        self.log_keys: LogKeys | None = None
+        self.cosigner: str | None = None
         self._read: Read = lambda _first, _end: ()
 
     def take(self, stretch: Stretch, read: Read) -> None:
@@ -200,8 +203,19 @@ class Replay:
             if entry.version != 1:
                 message = f"version {entry.version} where 1 was due"
                 raise Illegal(message)
+        elif isinstance(body, LogKeys.Introduced | LogKeys.Retired | LogKeys.Compromised):
+            self._log_keys(index, entry, body)
         else:
             self._other(entry)
+
+    def _log_keys(self, index: int, entry: Entry, body: Event) -> None:
+        """Replay a change of the log's own keys; the next commitment has to name the operator's new one."""
+        if isinstance(body, LogKeys.Introduced):
+            if self.cosigner not in {None, body.previous.get("operator")}:
+                what = "it follows on another operator's key than the state commitments before it name"
+                self.findings.at(index, "log-key-unknown", what)
+            self.cosigner = body.vkeys.get("operator")
+        self.log_keys = rule.change_log_keys(entry.originator, entry.version, self.log_keys, body)
 
     def _other(self, entry: Entry) -> None:
         """An event of which this auditor has no rule: its versions must still run on."""
@@ -289,12 +303,13 @@ class Replay:
             suspension_root=self.places.suspension.root(),
             directory_size=len(self.registry.records),
             directory_root=self.registry.directory.root(),
-            cosigner=logged.cosigner,
+            cosigner=self.cosigner or logged.cosigner,
         )
         if ours.entry() != framed:
             names = [name for name in StateCommitment.__slots__ if getattr(ours, name) != getattr(logged, name)]
             what = f"the state commitment is not what the entries before it add up to, in {', '.join(names)}"
             self.findings.at(index, "state-wrong", what)
+        self.cosigner = self.cosigner or logged.cosigner  # the first is taken at the log's word
         self.commitments += 1
         self.committed_last = True
         self.latest_at.append((index + 1, self.latest))

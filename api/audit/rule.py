@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
 from api.audit.instant import instant
 from ledger.achievement import Achievement
 from ledger.application import achievement_id, institution_id
@@ -17,6 +19,7 @@ from ledger.credential import Credential, CredentialState
 from ledger.error import LedgerError
 from ledger.event import DomainEvent, Event
 from ledger.institution import Institution
+from ledger.log_key import LOG_KEYS_ID, LogKeys
 
 NOBODY: Final = UUID(int=0)
 
@@ -152,6 +155,38 @@ def change_award(before: Credential, body: Event) -> None:
     except LedgerError as error:
         raise Illegal(str(error)) from error
     _same(decided[0], DomainEvent(before.id, before.version + 1, body))
+
+
+def change_log_keys(originator: UUID, version: int, before: LogKeys | None, body: Event) -> LogKeys:
+    """Replay a change of the log's own keys and return what they are after it; Illegal when it would not be decided.
+
+    Args:
+        originator: The aggregate that the log names.
+        version: The event's version.
+        before: The keys before; None when this is the first change.
+        body: The event.
+    """
+    if before is None and isinstance(body, LogKeys.Introduced):
+        before = LogKeys.first(body.previous)
+    if before is None:
+        message = "the log's first keys are in use, and no others were brought into use before"
+        raise Illegal(message)
+    try:
+        match body:
+            case LogKeys.Introduced():
+                [decided] = before.introduce(vkeys=body.vkeys, at=body.recorded_at)
+            case LogKeys.Retired():
+                [decided] = before.retire(at=body.recorded_at)
+            case LogKeys.Compromised():
+                [decided] = before.declare_compromised(
+                    number=body.generation, compromised_at=body.compromised_at, at=body.recorded_at
+                )
+            case _:
+                raise NotReplayed(body.TOPIC)
+    except LedgerError as error:
+        raise Illegal(str(error)) from error
+    _same(DomainEvent(LOG_KEYS_ID, before.version + 1, decided), DomainEvent(originator, version, body))
+    return msgspec.structs.replace(before.evolve(body), version=version)
 
 
 def _same(decided: DomainEvent, logged: DomainEvent) -> None:

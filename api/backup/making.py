@@ -2,7 +2,8 @@
 
 1. Copy `log.db`: what the log has committed to.
 2. Copy `ledger.db` after it, so that every event that the log knows is there: the log is never ahead of the events.
-3. Copy the tiles of the log's size, whatever has been added since.
+3. Copy the tiles of the log's size, whatever has been added since. Where `log.db` was copied between committing a step
+   and writing its tiles, they come from the bundles that are staged in it.
 4. Write the manifest, last of all. A crash before that leaves a directory that nobody takes for a backup.
 
 Each database is copied in one reading transaction; writers go on beside it. The key-encryption keys stay where they
@@ -25,7 +26,8 @@ from anchoring.checkpoint import Checkpoint, parse_checkpoint
 from anchoring.checkpoint_store import SqliteCheckpointStore
 from anchoring.mirror import LogMirror
 from anchoring.note import parse_note
-from anchoring.storage import DirectoryTileStore, Published
+from anchoring.recovery import copy_staged
+from anchoring.storage import CheckpointStore, DirectoryTileStore, Published
 from api.backup.error import BackupError
 from api.backup.manifest import FORMAT, Manifest, digest_of, sync, write_manifest
 from api.identity import FILE_NAME, Identity
@@ -66,10 +68,7 @@ def make_backup(data: Path, target: Path, now: datetime, note: Note) -> Manifest
         _copy_database(data / name, target / name)
     shutil.copyfile(data / FILE_NAME, target / FILE_NAME)
     # 3. The tiles.
-    published = _published(target)
-    if published is not None:
-        note(LOG_DIRECTORY)
-        _copy_tiles(data, target, parse_checkpoint(parse_note(published.note).text))
+    published = _copy_log(data, target, note)
     # 4. The manifest.
     note("manifest")
     manifest = _manifest(target, published, now)
@@ -86,18 +85,27 @@ def _copy_database(source: Path, target: Path) -> None:
     sync(target)
 
 
-def _published(target: Path) -> Published | None:
-    """What the copied log.db commits to; opening it makes a missing one, empty."""
+def _copy_log(data: Path, target: Path, note: Note) -> Published | None:
+    """Copy the tiles of what the copied log.db commits to; opening it makes a missing one, empty."""
     store = SqliteCheckpointStore(target / LOG_DATABASE)
     try:
-        return store.load()
+        published = store.load()
+        if published is not None:
+            note(LOG_DIRECTORY)
+            _copy_tiles(data, target, parse_checkpoint(parse_note(published.note).text), store)
+        return published
     finally:
         store.close()
 
 
-def _copy_tiles(data: Path, target: Path, checkpoint: Checkpoint) -> None:
+def _copy_tiles(data: Path, target: Path, checkpoint: Checkpoint, store: CheckpointStore) -> None:
     """Copy the tiles of one size, each checked against the root, whatever has been added since."""
     source, copy = DirectoryTileStore(data / LOG_DIRECTORY), DirectoryTileStore(target / LOG_DIRECTORY)
+    staged = store.staged()
+    if staged is not None:
+        if staged.size == checkpoint.size:
+            copy_staged(source.read, copy, staged, checkpoint)
+        store.discard_staged(staged.size)  # the copy is a whole one, with nothing to be finished
     for _ in LogMirror(copy, source.read).copy(None, checkpoint):
         pass
 

@@ -134,7 +134,8 @@ class Process:
             self._starting.become(self._open())
             self._greet()
         except _StoppedError:
-            self._terminal.say("Stopped before it had started. A demonstration that was being made is made anew.")
+            message = "Stopped before it was ready; if the demonstration was being made, the next start makes it anew."
+            self._terminal.say(message)
         except ConflictError as error:
             self._failure = f"{error}. With --standby this process would wait and take over"
             self._server.should_exit = True

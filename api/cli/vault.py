@@ -12,13 +12,15 @@ import typer
 from rich.table import Table
 
 from api.cli.option import DEFAULT_DATA, AsJson, Data
-from api.cli.terminal import Exit, Terminal
+from api.cli.terminal import EXIT_CODES, Exit, Terminal
 from api.fsck import data_is_there
 from api.key_retention import KeyStanding, destroy_retired, finish_rotation, key_standings, rotate_key
 from api.ledger_node import LedgerNode, open_ledger, system_clock
 from api.setting import Settings, load_settings
 
-vault_app = typer.Typer(no_args_is_help=True, help="Key-encryption keys: what opens the vault, and old backups.")
+vault_app = typer.Typer(
+    no_args_is_help=True, help=f"Key-encryption keys: what opens the vault, and old backups. {EXIT_CODES}"
+)
 
 
 @vault_app.command("keys")

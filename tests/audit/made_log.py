@@ -58,6 +58,7 @@ class LogMaker:
 
     def __init__(self) -> None:
         self.entries: list[bytes] = []
+        self.cosigner = COSIGNER.vkey
         self._replay = Replay(MAPPER, Findings())
 
     def add(self, *entries: bytes) -> int:
@@ -85,7 +86,7 @@ class LogMaker:
                 suspension_root=bits.suspension.root(),
                 directory_size=len(registry.records),
                 directory_root=registry.directory.root(),
-                cosigner=COSIGNER.vkey,
+                cosigner=self.cosigner,
             ).entry()
         )
 

@@ -9,18 +9,22 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from anchoring.anchor_record import AnchorRecord
 from anchoring.checkpoint import Checkpoint
+from anchoring.cosignature import Cosigner
 from anchoring.entry import Entry, parse_entry
 from api.audit.replay import Replay
 from ledger.achievement import Achievement
 from ledger.credential import Credential
 from ledger.credential_id import credential_aggregate_id, make_public_id
-from ledger.event import DomainEvent
+from ledger.event import DomainEvent, Event
 from ledger.institution import Institution
+from ledger.log_key import LOG_KEYS_ID, LogKeys
 from ledger.reason import Reason
 from tests.audit.made_log import (
+    COSIGNER,
     LogMaker,
     audit,
     bodies,
@@ -378,3 +382,74 @@ def test_audit_counts_the_checkpoint_when_the_log_extends_it(tmp_path: Path) -> 
     log = made_log(tmp_path / "log", change)
     report = audit(log, [("earlier", earlier[0])])
     assert (found(report), report.checkpoints) == ([], 1)
+
+
+NEXT_OPERATOR = Cosigner("operator.example", Ed25519PrivateKey.from_private_bytes(bytes([9] * 32))).vkey
+
+
+def _log_key(maker: LogMaker, version: int, body: Event) -> int:
+    return maker.add(framed(DomainEvent(LOG_KEYS_ID, version, body)))
+
+
+def _introduced(maker: LogMaker, previous: str, operator: str = NEXT_OPERATOR) -> int:
+    vkeys = {"log": "second", "operator": operator}
+    body = LogKeys.Introduced(
+        generation=2, vkeys=vkeys, previous={"log": "first", "operator": previous}, recorded_at=later()
+    )
+    return _log_key(maker, 1, body)
+
+
+def test_audit_finds_nothing_when_the_log_changes_its_keys(tmp_path: Path) -> None:
+    def change(maker: LogMaker) -> None:
+        _introduced(maker, maker.cosigner)
+        maker.cosigner = NEXT_OPERATOR
+        maker.commit()
+        first = {"log": "first", "operator": COSIGNER.vkey}
+        _log_key(maker, 2, LogKeys.Retired(generation=1, vkeys=first, recorded_at=later(2)))
+        stolen = LogKeys.Compromised(generation=1, vkeys=first, compromised_at=later(1), recorded_at=later(3))
+        _log_key(maker, 3, stolen)
+        maker.commit()
+
+    assert found(audit(made_log(tmp_path / "log", change))) == []
+
+
+def _other_cosigner(maker: LogMaker) -> int:
+    """The operator's key changes, and no event says so."""
+    maker.cosigner = NEXT_OPERATOR
+    return maker.commit()
+
+
+def _old_cosigner(maker: LogMaker) -> int:
+    """The event says that the operator's key changes, and it does not."""
+    _introduced(maker, maker.cosigner)
+    return maker.commit()
+
+
+def _other_previous(maker: LogMaker) -> int:
+    """The new keys follow on keys that the log never had."""
+    index = _introduced(maker, NEXT_OPERATOR)
+    maker.cosigner = NEXT_OPERATOR
+    maker.commit()
+    return index
+
+
+def _retired_in_use(maker: LogMaker) -> int:
+    """The only keys are taken out of use."""
+    index = _log_key(maker, 1, LogKeys.Retired(generation=1, vkeys={"log": "first"}, recorded_at=later()))
+    maker.commit()
+    return index
+
+
+@pytest.mark.parametrize(
+    "change, code",
+    [
+        (_other_cosigner, "state-wrong"),
+        (_old_cosigner, "state-wrong"),
+        (_other_previous, "log-key-unknown"),
+        (_retired_in_use, "transition-illegal"),
+    ],
+)
+def test_audit_names_the_entry_when_the_logs_keys_do_not_follow(tmp_path: Path, change: Change, code: str) -> None:
+    at: list[int] = []
+    log = made_log(tmp_path / "log", lambda maker: at.append(change(maker)))
+    assert found(audit(log)) == [(code, at[0])]

@@ -46,7 +46,7 @@ def kept(tmp_path: Path) -> tuple[Path, bytes]:
 
 def test_snapshot_goes_on_as_the_fold_would_when_it_is_loaded(kept: tuple[Path, bytes]) -> None:
     path, commitment = kept
-    loaded = SnapshotFile(path).load(MAPPER, VKEY, logged(commitment))
+    loaded = SnapshotFile(path).load(MAPPER, logged(commitment))
     assert loaded is not None
     assert loaded.covered() == HALF
     straight, _ = folded(ENTRIES[:HALF])
@@ -64,18 +64,18 @@ def test_snapshot_is_not_believed_when_any_byte_was_changed_or_cut(kept: tuple[P
     changed = [content[:n] + bytes([content[n] ^ 1]) + content[n + 1 :] for n in range(0, len(content), step)]
     for broken in (*changed, *(content[:n] for n in range(0, len(content), step)), content + b"\0"):
         path.write_bytes(broken)
-        assert SnapshotFile(path).load(MAPPER, VKEY, logged(commitment)) is None
+        assert SnapshotFile(path).load(MAPPER, logged(commitment)) is None
 
 
 def test_snapshot_is_not_believed_when_the_log_commits_to_something_else(kept: tuple[Path, bytes]) -> None:
     path, _ = kept
     _, other = folded(ENTRIES[: HALF - 20])
-    assert SnapshotFile(path).load(MAPPER, VKEY, logged(other)) is None
-    assert SnapshotFile(path).load(MAPPER, VKEY, logged(other, at=HALF + 1)) is None
+    assert SnapshotFile(path).load(MAPPER, logged(other)) is None
+    assert SnapshotFile(path).load(MAPPER, logged(other, at=HALF + 1)) is None
 
 
 def test_snapshot_is_none_when_there_is_no_file(tmp_path: Path) -> None:
-    assert SnapshotFile(tmp_path / "nowhere").load(MAPPER, VKEY, logged(b"")) is None
+    assert SnapshotFile(tmp_path / "nowhere").load(MAPPER, logged(b"")) is None
 
 
 def test_snapshot_is_written_when_the_log_has_grown_by_a_quarter(

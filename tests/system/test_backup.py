@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from anchoring.checkpoint_store import SqliteCheckpointStore
+from anchoring.storage import DirectoryTileStore, Staged
+from anchoring.tile import TILE_WIDTH, TileId
 from tests.system.school import SLUG, Caller, evidence, open_school, status
 from tests.system.serving import CAIRN, Serving, cairn, environment, quick_cairn
 
@@ -143,6 +146,44 @@ def test_restore_wants_the_log_of_today_or_a_word_that_there_is_none(drill: Dril
     code, out, err = restored(drill, tmp_path, "--without-log")
     assert code == 0, err
     assert (json.loads(out)["events_recovered"], json.loads(out)["erasures_applied"]) == (0, 0)
+
+
+def test_backup_is_whole_when_the_log_had_committed_a_step_and_not_written_its_tiles(tmp_path: Path) -> None:
+    serving = Serving(tmp_path / "lived" / "data", tmp_path / "home")
+    serving.start()
+    try:
+        school = open_school(serving)
+        for name in ("One", "Two"):
+            evidence(serving, school.issue(name)["id"])
+    finally:
+        serving.kill()
+    size = forget_the_last_tiles(serving.data)
+    backed_up(serving, tmp_path / "backup")
+    shutil.copytree(serving.data.with_name("data.keys"), tmp_path / "data.keys")
+    done = cairn(
+        tmp_path, "restore", "--from", tmp_path / "backup", "--data", tmp_path / "data", "--without-log", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["log_size"] == size
+    fsck = quick_cairn(tmp_path, "fsck", "--data", tmp_path / "data", "--json")
+    assert fsck.returncode == 0, fsck.stdout
+
+
+def forget_the_last_tiles(data: Path) -> int:
+    """Put a stopped log back to the moment between committing its last step and writing the tiles; returns its size."""
+    tiles, store = DirectoryTileStore(data / "log"), SqliteCheckpointStore(data / "log.db")
+    published = store.load()
+    assert published is not None
+    *_, old_size, size = tiles.partials(TileId(0, 0))
+    assert size == published.size < TILE_WIDTH
+    bundle = TileId(None, 0, size)
+    content = tiles.read(bundle.path)
+    assert content is not None
+    store.stage(Staged(old_size, size, ((bundle, content),)))
+    store.close()
+    for path in (bundle.path, TileId(0, 0, size).path):
+        (data / "log" / path).unlink()
+    return size
 
 
 def test_restore_refuses_the_log_of_another_ledger(

@@ -117,3 +117,17 @@ def test_a_key_named_as_the_log_is_no_witness_of_it() -> None:
     report = judge(bundle, log.policy(extra=extra))
 
     assert_check(report, "log.cosignatures", State.UNKNOWN, "quorum_not_met")
+
+
+def test_report_is_invalid_when_a_character_across_the_key_id_and_the_time_is_altered() -> None:
+    log = SmallLog()
+    policy = log.policy(extra=f"log {SUCCESSOR.vkey}\n")
+    bundle = bundle_with(log, SUCCESSOR)
+    head, _, tail = parse_note(bundle["evidence"]["checkpoint"].encode()).signatures[-1].line.rpartition(" ")
+    assert tail[5] in "AQgw"  # the last two bits of the key id, and four bits of 0
+    for other in "BCDEFGHIJKLMNOPRSTUVWXYZabcdefhijklmnopqrstuvxyz0123456789+/":
+        note = bundle["evidence"]["checkpoint"].replace(f"{head} {tail}", f"{head} {tail[:5]}{other}{tail[6:]}")
+
+        report = judge({**bundle, "evidence": {**bundle["evidence"], "checkpoint": note}}, policy)
+
+        assert_check(report, "log.known", State.FAILED, "log_signature_wrong")

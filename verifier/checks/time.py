@@ -25,7 +25,7 @@ from anchoring.note import Note
 from anchoring.state import StateCommitment
 from anchoring.subtree_cosignature import SubtreeVerifier
 from anchoring.tlog_policy import NO_QUORUM
-from verifier.checks.log import KNOWN, STATE, TrustedCheckpoint
+from verifier.checks.log import KNOWN, STATE, TrustedCheckpoint, is_altered_line
 from verifier.policy import Policy
 from verifier.report import Check, Mode, failed, not_judged, passed, skipped, unknown
 from verifier.wire import format_instant
@@ -158,7 +158,7 @@ def cosigned_at(note: Note, key: CosignerKey) -> datetime | None:
     """
     mine = (key.name, key.key_id)
     for line in note.signatures:
-        if (line.name, line.key_id) != mine and _verifies(key, note.text, line.blob):
+        if (line.name, line.key_id) != mine and is_altered_line(key, note.text, line.blob):
             raise SignatureError(f"a cosignature by {key.name} under another name or id")
     if not any((line.name, line.key_id) == mine for line in note.signatures):
         return None
@@ -208,11 +208,3 @@ def _age(instant: datetime, asked: Asked) -> str:
     limit = "none" if asked.max_age is None else f"{asked.max_age.total_seconds():.0f} s"
     age = (asked.now - instant).total_seconds()
     return f"cosigned {format_instant(instant)}, {age:.0f} s before now; age limit {limit}"
-
-
-def _verifies(key: CosignerKey, text: str, blob: bytes) -> bool:
-    try:
-        key.verify_signature(text, blob)
-    except SignatureError:
-        return False
-    return True
