@@ -17,17 +17,16 @@ from uuid import UUID
 import msgspec
 
 from anchoring import fsck as log_fsck
-from anchoring.checkpoint import parse_checkpoint
 from anchoring.checkpoint_store import SqliteCheckpointStore
 from anchoring.cosignature import CosignatureVerifier
 from anchoring.error import AnchoringError
 from anchoring.note import NoteVerifier, SignatureVerifier, parse_note
 from anchoring.publication import LogKeys
-from anchoring.reader import LogReader
 from anchoring.storage import DirectoryTileStore
 from anchoring.subtree_cosignature import SubtreeVerifier
 from api.audit.finding import Finding
 from api.audit.report import SHOWN
+from api.feed_check import logged_events
 from api.ledger_node import LedgerNode, system_clock
 from api.log_node import LOG_DATABASE, LOG_DIRECTORY, log_keys, open_log
 from api.vault_check import VaultCheck
@@ -191,15 +190,8 @@ class Fsck:
 
     def _logged_entries(self) -> Iterator[bytes]:
         """Entries of the log that the ledger made, in order; it ends early where the log is damaged."""
-        tiles = DirectoryTileStore(self._data / LOG_DIRECTORY)
-        note = tiles.read("checkpoint")
-        if note is None:
-            return
         with suppress(AnchoringError):
-            reader = LogReader(tiles.read, parse_checkpoint(parse_note(note).text))
-            for entry in reader.entries():
-                if not entry.startswith(b"cairn-entry/v1\nlog."):
-                    yield entry
+            yield from logged_events(self._data / LOG_DIRECTORY)
 
     def _views(self) -> int:
         """Step 4, before step 3, which needs the facts."""

@@ -10,15 +10,18 @@ import typer
 
 from anchoring.anchor_schedule import AnchorSchedule
 from anchoring.anchorer import Anchorer
+from anchoring.error import AnchoringError
 from api.anchor_setup import time_anchors
 from api.cli.option import DEFAULT_DATA, AsJson, Data
 from api.cli.terminal import Exit, ProgressBar, Terminal
+from api.feed_check import NAME as LOG_FEED
+from api.feed_check import FeedComparison, compare_feed
 from api.fsck import Fsck, data_is_there
-from api.ledger_node import open_ledger, system_clock
-from api.log_node import open_log
+from api.ledger_node import LedgerNode, open_ledger, system_clock
+from api.log_node import LOG_DIRECTORY, open_log
 from api.setting import load_settings
 from api.view_node import VIEWS_DIRECTORY, projections
-from projections.rebuild import Progress
+from projections.rebuild import Progress, Rebuilt
 from projections.rebuild import rebuild as rebuild_view
 from projections.source import LedgerSource
 from projections.view import View
@@ -44,24 +47,40 @@ def rebuild(
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
-    """Fold a projection again from the first event, beside the one that serves, and swap it in."""
+    """Fold a projection again from the first event, beside the one that serves, and swap it in.
+
+    The log feed keeps nothing of its own: it is made again and compared with the published log.
+    """
     terminal = Terminal(as_json=as_json)
     if not data_is_there(data):
         terminal.fail(f"there is no ledger in {data}", Exit.USAGE)
     node = open_ledger(load_settings(os.environ, data_dir=data))
     try:
         folds = {fold.NAME: fold for fold in projections(node.ledger.event_mapper)}
-        if name is not None and name not in folds:
-            terminal.fail(f"there is no projection {name!r}; there are {', '.join(folds)}", Exit.USAGE)
-        done = []
-        for fold in folds.values() if name is None else (folds[name],):
+        if name not in {None, *folds, LOG_FEED}:
+            terminal.fail(f"there is no projection {name!r}; there are {', '.join([*folds, LOG_FEED])}", Exit.USAGE)
+        done: list[Rebuilt] = []
+        for fold in [fold for fold in folds.values() if name in {None, fold.NAME}]:
             view = View(data / VIEWS_DIRECTORY, fold.NAME, fold.VERSION, writable=True)
             with terminal.progress(fold.NAME, None) as bar:
                 done.append(rebuild_view(view, fold, LedgerSource(node.ledger), progress=_shown(bar)))
+        feed = _feed_again(terminal, node) if name in {None, LOG_FEED} else None
+    except AnchoringError as error:
+        terminal.fail(f"the published log is damaged: {error}. Run «cairn fsck»", Exit.INVALID)
     finally:
         node.close()
-    text = "\n".join(f"{one.name}: generation {one.generation}, position {one.position:,}" for one in done)
-    terminal.result(done, text)
+    lines = [f"{one.name}: generation {one.generation}, position {one.position:,}" for one in done]
+    results = [*done, *([] if feed is None else [feed])]
+    terminal.result(results, "\n".join([*lines, *([] if feed is None else [feed.text()])]))
+    if feed is not None and feed.differences:
+        raise typer.Exit(Exit.INVALID)
+
+
+def _feed_again(terminal: Terminal, node: LedgerNode) -> FeedComparison:
+    """The feed stores nothing that could be swapped: what it makes is compared with the published log."""
+    with terminal.progress(LOG_FEED, None) as bar:
+        log = node.settings.data_dir / LOG_DIRECTORY
+        return compare_feed(LedgerSource(node.ledger), log, lambda entries: bar.reach(entries, None))
 
 
 def anchor(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:

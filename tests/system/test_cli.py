@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -192,12 +195,28 @@ def test_every_read_is_answered_when_views_are_rebuilt_under_the_server(serving:
     finished.set()
     reader.join()
     assert rebuilt.returncode == 0, rebuilt.stderr
-    assert {one["name"] for one in json.loads(rebuilt.stdout)} >= {"credential_status", "status_lists"}
+    assert {one["name"] for one in json.loads(rebuilt.stdout)} >= {"credential_status", "status_lists", "log_feed"}
     assert failed == []
     assert counted[0] > len(paths)
     after = school.issue("Written to the new generation")["id"]
     assert status(serving, after)["state"] == "active"
     assert loaded(serving.http.get("/readyz"))["status"] == "ready"
+
+
+def test_log_feed_made_again_is_what_the_log_has_published(serving: Serving, school: Caller, tmp_path: Path) -> None:
+    evidence(serving, school.issue()["id"])
+    copy = tmp_path / "data"
+    shutil.copytree(serving.data, copy)
+    shutil.copytree(serving.data.with_name("data.keys"), tmp_path / "data.keys")
+    done = cairn(serving.home, "rebuild", "log_feed", "--data", copy, "--json")
+    assert done.returncode == 0, done.stderr
+    [feed] = json.loads(done.stdout)
+    assert (feed["name"], feed["differences"], feed["entries"] >= feed["published"] > 0) == ("log_feed", 0, True)
+    with closing(sqlite3.connect(copy / "ledger.db")) as events:
+        events.execute("UPDATE stored_events SET state = CAST(state || ' ' AS BLOB) WHERE position = 2")
+        events.commit()
+    done = cairn(serving.home, "rebuild", "log_feed", "--data", copy)
+    assert (done.returncode, "1 not alike: event 2. Run «cairn fsck»" in done.stdout) == (1, True)
 
 
 def test_second_server_says_why_it_cannot_start_when_the_data_are_served(serving: Serving, school: Caller) -> None:
