@@ -16,7 +16,7 @@ import msgspec
 from anchoring.storage import StoredAnchor
 from anchoring.tlog_proof import TlogProof
 from api.error import NotReadyError
-from api.published_log import OFFLINE_KINDS, RETRY_AFTER, LogSnapshot, PublishedLog
+from api.published_log import OFFLINE_KINDS, RETRY_AFTER, LogSnapshot, PublishedLog, signing_key
 from projections.credential_status import CredentialFacts
 from projections.error import NotCommittedError
 from projections.state_fold import CommittedState, Purpose
@@ -45,7 +45,8 @@ class Evidences:
         facts: Looks up an award by public id; raises when there is none.
         edition_position: Position of the event that published an achievement's edition.
         record: The present record of the institution with that number, as the directory has it.
-        vkey: The log's verifier key.
+        vkeys: The log's Ed25519 verifier keys, of which a file names one that signed its checkpoint: who follows a
+            log that changes its keys knows several.
         catch_up: Lets *facts* and *record* have all that is recorded now, by whichever process; nothing to do where
             whoever reads also projects.
     """
@@ -57,7 +58,7 @@ class Evidences:
         facts: Callable[[str], CredentialFacts],
         edition_position: Callable[[CredentialFacts], int],
         record: Callable[[int], bytes | None],
-        vkey: str,
+        vkeys: Sequence[str],
         catch_up: Callable[[], object] = lambda: None,
     ) -> None:
         self._log = log
@@ -65,7 +66,7 @@ class Evidences:
         self._facts = facts
         self._edition_position = edition_position
         self._record = record
-        self._vkey = vkey
+        self._vkeys = vkeys
         self._catch_up = catch_up
 
     def evidence(self, public_id: str) -> dict[str, Any]:
@@ -120,7 +121,7 @@ class Evidences:
         return {
             "format": EVIDENCE_FORMAT,
             "credential": public_id,
-            "log": {"origin": snapshot.checkpoint.origin, "vkey": self._vkey},
+            "log": {"origin": snapshot.checkpoint.origin, "vkey": signing_key(snapshot.note, self._vkeys)},
             "checkpoint": snapshot.note.decode(),
             "entries": [_proved_entry(snapshot, index) for index in placed],
             **parts,

@@ -17,6 +17,8 @@ import msgspec
 from api.setting import Settings
 
 FILE_NAME = "identity.json"
+MIRROR_FILE = "mirror.json"
+"""In the directory of a mirror, where no ledger belongs."""
 
 
 class IdentityError(ValueError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from api.identity import Identity, settle_identity
+from api.identity import MIRROR_FILE, Identity, IdentityError, settle_identity
 from api.log_secret import secret_keys, vkeys
 from api.setting import Settings
 from ledger.access import ACCESS_SCHEMA, Access
@@ -89,6 +89,9 @@ def open_ledger(
         StorageError: The directory cannot be written, or the database fails.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    if (settings.data_dir / MIRROR_FILE).exists():
+        message = f"{settings.data_dir} is a mirror (cairn follow); a ledger needs a directory of its own"
+        raise IdentityError(message)
     if not os.access(settings.data_dir, os.W_OK):
         message = f"{settings.data_dir} cannot be written: is the disk read-only, or is it somebody else's?"
         raise StorageError(message)

@@ -174,7 +174,7 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
         facts,
         lambda facts: views.edition(facts).position,
         views.directory.record,
-        log.keys.log.vkey,
+        [log.keys.log.vkey],
         lambda: views.projector.wait_for(parts.ledger.newest(), WAIT_SECONDS),
     )
 

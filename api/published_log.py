@@ -13,6 +13,7 @@ from anchoring.note import parse_note
 from anchoring.reader import LogReader
 from anchoring.storage import StoredAnchor
 from anchoring.tile import CHECKPOINT_PATH
+from anchoring.tlog_policy import parse_log_key
 from api.error import NotReadyError
 
 RETRY_AFTER: Final = {"Retry-After": "1"}
@@ -33,6 +34,12 @@ class LogSnapshot:
     note: bytes
     checkpoint: Checkpoint
     reader: LogReader
+
+
+def signing_key(note: bytes, vkeys: Sequence[str]) -> str:
+    """Return the first of a log's verifier keys (at least one) that is on a note; the first of all if none is."""
+    signed = {line.key_id for line in parse_note(note).signatures}
+    return next((vkey for vkey in vkeys if parse_log_key(vkey).key_id in signed), vkeys[0])
 
 
 class LogFiles(Protocol):

@@ -209,7 +209,9 @@ def _verified(node: LedgerNode, content: bytes) -> tuple[str, Checkpoint]:
     try:
         checkpoint = verify_checkpoint(parsed, verifier)
     except AnchoringError as error:
-        message = f"that log is not this ledger's: {error}"
+        message = (
+            f"that log is not this ledger's, or its key was changed after the backup, which a newer backup has: {error}"
+        )
         raise BackupError(message) from error
     [line] = [one.line for one in parsed.signatures if (one.name, one.key_id) == (verifier.name, verifier.key_id)][:1]
     return line, checkpoint

@@ -49,7 +49,7 @@ class Judge:
         self._catalogue = CatalogueReader(catalogue)
         institutions = DirectoryReader(directory)
         evidences = Evidences(
-            log.published, log.state, self._facts, self._edition_position, institutions.record, log.keys.log.vkey
+            log.published, log.state, self._facts, self._edition_position, institutions.record, [log.keys.log.vkey]
         )
         self._verification = Verification(
             own_policy(node, log.keys),

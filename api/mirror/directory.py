@@ -27,9 +27,10 @@ from anchoring.checkpoint import Checkpoint
 from anchoring.error import ConflictError
 from anchoring.head import HeadComparison
 from anchoring.lock import SequencerLock
+from api.identity import MIRROR_FILE
 from api.mirror.error import DirectoryError
 
-IDENTITY_FILE: Final = "mirror.json"
+IDENTITY_FILE: Final = MIRROR_FILE
 SEEN_FILE: Final = "seen"
 LOCK_FILE: Final = "mirror.lock"
 DOCUMENTS: Final = "documents"

@@ -185,7 +185,10 @@ class Follower:
             message = f"the checkpoint is refused: {error}"
             raise UntrustedError(message) from error
         if trusted is None:
-            message = "the checkpoint is signed by no log key that is trusted here; nothing is taken from it"
+            message = (
+                "the checkpoint is signed by no log key that is trusted here; nothing is taken from it. "
+                "If the log has changed its key, restart with --policy and the new one"
+            )
             raise UntrustedError(message)
         return trusted
 

@@ -12,6 +12,7 @@ from anchoring.checkpoint import Checkpoint, parse_checkpoint
 from anchoring.error import AnchoringError
 from anchoring.note import NoteVerifier, parse_note
 from anchoring.storage import DirectoryTileStore
+from anchoring.tile import CHECKPOINT_PATH
 from api.evidence import Evidences
 from api.log_node import LOG_DIRECTORY
 from api.lookup import Lookup
@@ -22,7 +23,7 @@ from api.mirror.follower import Follower
 from api.mirror.head import ServedHead
 from api.mirror.status import MirroredStatuses
 from api.mirror.upstream import Upstream
-from api.published_log import PublishedLog
+from api.published_log import PublishedLog, signing_key
 from api.setting import Settings
 from api.status import Statuses
 from api.verification import Verification
@@ -80,9 +81,9 @@ class MirrorNode:
 
     @property
     def vkey(self) -> str:
-        """The log's key that is believed."""
-        trusted = (log.vkey for log in self.policy.logs if log.name == self.identity.origin)
-        return next(trusted, self.identity.vkey)
+        """The log's key that is believed; of several one that signed the checkpoint which is served."""
+        note, vkeys = self.served.read(CHECKPOINT_PATH), _vkeys(self.identity, self.policy)
+        return vkeys[0] if note is None else signing_key(note, vkeys)
 
     def close(self) -> None:
         """Stop projecting and let the directory go."""
@@ -153,6 +154,12 @@ def first_identity(upstream: Upstream, policy: Policy, ledger_url: str | None) -
         ledger_url=address if isinstance(address, str) else upstream.url,
         demonstration=described.get("demonstration") is True,
     )
+
+
+def _vkeys(identity: MirrorIdentity, policy: Policy) -> list[str]:
+    """The log's keys that are believed, Ed25519 first; the one of the first start if the policy has none."""
+    named = [log for log in policy.logs if log.name == identity.origin]
+    return [log.vkey for log in sorted(named, key=lambda log: not isinstance(log, NoteVerifier))] or [identity.vkey]
 
 
 def _described(upstream: Upstream) -> dict[str, object]:
@@ -239,9 +246,13 @@ def _lookup(served: ServedHead, views: ViewNode, identity: MirrorIdentity, polic
         log=published,
         now=clock,
     )
-    vkey = next((log.vkey for log in policy.logs if log.name == identity.origin), identity.vkey)
     evidences = Evidences(
-        published, served, views.facts, lambda facts: views.edition(facts).position, views.directory.record, vkey
+        published,
+        served,
+        views.facts,
+        lambda facts: views.edition(facts).position,
+        views.directory.record,
+        _vkeys(identity, policy),
     )
     answers = MirroredStatuses(statuses, served, identity.ledger_url)
     return Lookup(identity.ledger_url, views, answers, evidences, published)

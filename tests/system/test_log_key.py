@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from anchoring.cosignature import Cosigner
 from anchoring.note import NoteVerifier, parse_note
+from tests.system.mirroring import Mirror, log_size
 from tests.system.school import Json, evidence, open_school, status, verified
 from tests.system.serving import Serving, quick_cairn
 from verifier import Policy, Report, merge_policies, parse_evidence, parse_policy, verify_evidence
@@ -140,3 +141,54 @@ def test_stolen_log_key_is_replaced_at_once_and_its_date_can_be_moved(kept: tupl
     assert f"retired {first} {now:%Y-%m-%dT%H:%M:%SZ}" in listed.stdout
     assert parse_policy(listed.stdout).retired_at(first) == now
     assert audit(server, second) == []
+
+
+def test_mirror_names_the_new_key_when_its_policy_has_both(kept: tuple[Serving, str], tmp_path: Path) -> None:
+    server, award = kept
+    first = vkey(server)
+    change(server, "rotate")
+    second = vkey(server)
+    policy = tmp_path / "policy"
+    policy.write_text(f"log {first}\nlog {second}\n")
+    pinned = Mirror(tmp_path / "pinned", tmp_path / "pinned-home", server.url)
+    told = Mirror(tmp_path / "told", tmp_path / "told-home", server.url, options=("--policy", str(policy)))
+    try:
+        for mirror in (pinned, told):
+            mirror.start()
+            mirror.catch_up(server)
+        change(server, "retire")
+        size = log_size(server)
+        said = told.until(lambda said: said["checkpoint_size"] >= size)
+        assert said["following"] == "going"
+        assert vkey(told) == second
+        assert verified(told, evidence(told, award))["verdict"] == "valid"
+        assert vkey(pinned) == second  # the key in use when it was begun
+        assert verified(pinned, evidence(pinned, award))["verdict"] == "valid"
+    finally:
+        pinned.close()
+        told.close()
+
+
+def test_mirror_waits_when_a_key_signs_that_nobody_told_it_and_goes_on_when_it_is_told(
+    kept: tuple[Serving, str], tmp_path: Path
+) -> None:
+    server, award = kept
+    first = vkey(server)
+    place = (tmp_path / "mirror", tmp_path / "mirror-home", server.url)
+    mirror = Mirror(*place)
+    try:
+        mirror.start()
+        mirror.catch_up(server)
+        change(server, "compromised", "--since", "2026-01-01")
+        said = mirror.until(lambda said: said["following"] == "waiting" and "changed its key" in said["detail"])
+        assert said["checkpoint_size"] > 0
+        assert mirror.stop() == 0
+        policy = tmp_path / "policy"
+        policy.write_text(f"log {first}\nlog {vkey(server)}\n")
+        mirror.close()
+        mirror = Mirror(*place, options=("--policy", str(policy)))
+        mirror.start()
+        mirror.catch_up(server)
+        assert verified(mirror, evidence(mirror, award))["verdict"] == "valid"
+    finally:
+        mirror.close()
