@@ -143,6 +143,7 @@ def measure(directory: Path, awards: int, singles: int) -> list[Row]:
                     p99,
                 )
             )
+        rows.append(_publication(server, clients=8, each=40, baseline=raw_single))
         ids = _some_ids(server)
         rate, p99 = many_clients(
             server, 8, 100, lambda client, n: _get(client, f"/v1/credentials/{ids[n % len(ids)]}/evidence")
@@ -179,6 +180,23 @@ def _issue(clients: int) -> Callable[[Client, int], None]:
         _expect(status, CREATED)
 
     return call
+
+
+def _publication(server: Server, clients: int, each: int, baseline: float) -> Row:
+    """From the answer that an award was issued to evidence of it under a published checkpoint, while others issue."""
+    waits: list[float] = []
+
+    def call(client: Client, number: int) -> None:
+        status, made = client.call("POST", "/v1/credentials", award(number), f"published-{number}")
+        _expect(status, CREATED)
+        begin = time.perf_counter()
+        _get(client, f"/v1/credentials/{made['id']}/evidence")
+        waits.append(time.perf_counter() - begin)
+
+    rate, _ = many_clients(server, clients, each, call)
+    p99 = statistics.quantiles(waits, n=100)[98] * 1000
+    what = f"awards issued and then published, {clients} clients; p99 from the one to the other"
+    return Row(what, rate, "raw SQLite rows, one a commit", baseline, p99)
 
 
 def _get(client: Client, path: str) -> None:
