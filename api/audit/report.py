@@ -163,4 +163,4 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _number(count: int, what: str) -> str:
-    return f"{count or 'no'} {what}" if count < 2 else f"{count:,} {what}s"  # noqa: PLR2004  the plural begins there
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

@@ -258,7 +258,7 @@ def test_audit_names_the_award_when_its_issuer_was_not_accredited_that_day(tmp_p
     log = made_log(tmp_path / "log", change)
     report = audit(log)
     assert found(report) == [("issuer-not-accredited", at[0])]
-    assert (report.differences, report.objections, report.verdict) == (0, 1, "no difference, 1 objection")
+    assert (report.differences, report.objections, report.verdict) == (0, 1, "0 differences, 1 objection")
 
 
 def test_audit_reports_and_does_not_fail_an_issuer_when_nobody_ever_accredited_it(tmp_path: Path) -> None:

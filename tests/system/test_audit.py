@@ -136,7 +136,7 @@ def test_audit_finds_no_difference_when_the_ledger_is_whole(whole: Serving) -> N
     again = cairn(whole.home, "audit", whole.url)
     assert again.returncode == 0
     assert f"extends the checkpoint of {size} entries" in again.stdout
-    assert f"{size} entries checked, no difference" in again.stdout
+    assert f"{size} entries checked, 0 differences" in again.stdout
 
 
 def test_fsck_finds_nothing_when_the_ledger_is_whole(copy: Path) -> None:
