@@ -16,6 +16,7 @@ from api.access_log import AccessLogMiddleware
 from api.anchor_setup import own_policy
 from api.demo.closing import read_summary, show_command
 from api.demo.sentence import RUSSIAN
+from api.did_resolution import DidResolution
 from api.head import HeadMiddleware
 from api.health import ReadyCheck, clock_check, database_check, disk_check, health_router, limit_check
 from api.log_route import log_router
@@ -35,6 +36,7 @@ from api.route import (
     audit,
     credential,
     credential_change,
+    did_resolver,
     institution,
     institution_key,
     ledger,
@@ -118,6 +120,7 @@ def _include(
     app.include_router(institution_key.make_router(node))
     app.include_router(ledger.make_router(lambda: _describe(node)))
     app.include_router(status_list.make_router(node.status_lists))
+    app.include_router(did_resolver.make_router(DidResolution(node.lookup.did_document_of)))
     app.include_router(health_router(checks))
     app.include_router(metric_router(metrics))
     app.include_router(problem_router(writer, renderer.render_problem_kind))
