@@ -88,11 +88,12 @@ class DidResolution:
             raise DidError(
                 INVALID, "this is no DID: did, a method in lower case, and an identifier, with colons between"
             )
-        if (known := self.own(did)) is not None:
-            return known
-        method = match["method"]
+        known, method = self.own(did), match["method"]
         if method == "key":
-            return key_document(did)
+            # A key that an institution of ours has revoked, or that was stolen, asserts nothing any more.
+            return key_document(did) | ({} if known is None else {SIGNING[0]: known[SIGNING[0]]})
+        if known is not None:
+            return known
         if method == "jwk":
             return jwk_document(did)
         if method == "web":

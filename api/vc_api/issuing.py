@@ -16,7 +16,8 @@ from typing import Any, Final, Protocol
 import msgspec
 from openvc.proof.vc_jwt import SigningKey
 
-from api.vc_api.error import RefusedDocumentError
+from api.error import RefusedDocumentError
+from api.status_list import SUITES, canonicalise
 from api.vc_api.judging import resource_at_hand, term_problems
 from api.vc_api.request import IssueRequest
 from ledger.access import Actor
@@ -24,26 +25,14 @@ from ledger.application import Outcome, Request
 from ledger.canonical import canonical_json
 from ledger.institution import Institution, SigningKeyRecord
 from ledger.integrity_proof import ALGORITHMS, add_proof
-from verifier.data_model import V1_CONTEXT, DataProblem, credential_problems, issuer_of
+from verifier.data_model import V1_CONTEXT, V2_CONTEXT, DataProblem, credential_problems, issuer_of
 from verifier.data_model.problem import CRYPTOGRAPHIC_SECURITY, MALFORMED_VALUE
 from verifier.data_model.value import seconds_of
-from verifier.jsonld.canonical import canonical_nquads
+from verifier.jsonld.context import context_document
 from verifier.public_key import PublicKey
 
 DATA_INTEGRITY_CONTEXT: Final = "https://w3id.org/security/data-integrity/v2"
-STATUS_VOCABULARY: Final = "https://www.w3.org/ns/credentials/status#"
-FIRST_EDITION_STATUS: Final = {
-    "BitstringStatusListEntry": {
-        "@id": f"{STATUS_VOCABULARY}BitstringStatusListEntry",
-        "@context": {
-            "statusPurpose": f"{STATUS_VOCABULARY}statusPurpose",
-            "statusListIndex": f"{STATUS_VOCABULARY}statusListIndex",
-            "statusListCredential": {"@id": f"{STATUS_VOCABULARY}statusListCredential", "@type": "@id"},
-        },
-    }
-}
-"""Terms of a status entry, which the context of the VC Data Model 1.1 does not have, as that of 2.0 defines them."""
-DEFAULT_SUITES: Final = {"EdDSA": "eddsa-rdfc-2022", "ES256": "ecdsa-rdfc-2019", "ES384": "ecdsa-rdfc-2019"}
+STATUS_TERM: Final = "BitstringStatusListEntry"
 JCS_FORM: Final = "vc+jcs"
 RDFC_FORM: Final = "vc+rdfc"
 VERIFY_PATH: Final = "/verify/"
@@ -161,14 +150,14 @@ class Issuing:
             credential = _first_edition(credential, contexts, self._now())
         problems = credential_problems(credential, resource_at_hand) or term_problems(credential)
         if problems:
-            raise RefusedDocumentError(*problems)
+            raise RefusedDocumentError(*(problem.to_json() for problem in problems))
         return credential
 
     def _issuer(self, credential: dict[str, Any]) -> Institution:
         institution = self._institution(issuer_of(credential) or "")
         if institution is None:
             detail = "the issuer is no institution of this ledger, which signs for nobody else"
-            raise RefusedDocumentError(DataProblem(CRYPTOGRAPHIC_SECURITY, detail, "/credential/issuer"))
+            raise RefusedDocumentError(DataProblem(CRYPTOGRAPHIC_SECURITY, detail, "/credential/issuer").to_json())
         return institution
 
     def _signed(self, credential: dict[str, Any], about: Attestable, suite: str) -> dict[str, Any]:
@@ -177,17 +166,15 @@ class Issuing:
         entries = [*(given if isinstance(given, list) else [given]), *about.entries]
         document = {"@context": credential["@context"], **named, **credential, "credentialStatus": entries}
         return add_proof(
-            document, about.key, about.now, cryptosuite=suite, canonicalise=_canonicalise, context_in_proof=True
+            document, about.key, about.now, cryptosuite=suite, canonicalise=canonicalise, context_in_proof=True
         )
-
-
-def _canonicalise(document: Mapping[str, Any], hash_name: str) -> bytes:
-    return canonical_nquads(document, hash_name="sha384" if hash_name == "sha384" else "sha256")
 
 
 def _first_edition(credential: dict[str, Any], contexts: list[Any], now: datetime) -> dict[str, Any]:
     """Add to a credential of the VC Data Model 1.1 what its context lacks, and the day of issue if it has none."""
-    needed = [one for one in (DATA_INTEGRITY_CONTEXT, FIRST_EDITION_STATUS) if one not in contexts]
+    # The older context has no terms of status entries; they come with the definition that the base context gives them.
+    status = {STATUS_TERM: context_document(V2_CONTEXT)["@context"][STATUS_TERM]}
+    needed = [one for one in (DATA_INTEGRITY_CONTEXT, status) if one not in contexts]
     dated = {} if "issuanceDate" in credential else {"issuanceDate": now.isoformat(timespec="seconds")[:19] + "Z"}
     return {**credential, "@context": [*contexts, *needed], **dated}
 
@@ -198,14 +185,14 @@ def _key_for(institution: Institution, suite: str | None) -> tuple[SigningKeyRec
     if suite is None:
         active = institution.active_key
         for key, alg in usable:
-            if active is not None and key.key_id == active.key_id and alg in DEFAULT_SUITES:
-                return key, DEFAULT_SUITES[alg]
+            if active is not None and key.key_id == active.key_id and alg in SUITES:
+                return key, SUITES[alg]
     else:
         for key, alg in usable:
             if alg in ALGORITHMS[suite]:
                 return key, suite
     detail = "the issuer has no key in force for this cryptosuite"
-    raise RefusedDocumentError(DataProblem(MALFORMED_VALUE, detail, "/options/cryptosuite"))
+    raise RefusedDocumentError(DataProblem(MALFORMED_VALUE, detail, "/options/cryptosuite").to_json())
 
 
 def _period(credential: dict[str, Any], now: datetime) -> tuple[datetime, datetime | None]:

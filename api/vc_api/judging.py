@@ -25,8 +25,8 @@ from typing import Any, Final
 import msgspec
 
 from api.strict_json import JsonValue
+from api.vc_api.listed_status import ListedStatus, Word
 from api.vc_api.request import VerifyRequest
-from api.vc_api.standing import Standing, Word
 from verifier.data_model import (
     DataProblem,
     credential_problems,
@@ -101,13 +101,13 @@ class Judging:
 
     Args:
         keys: Finds keys.
-        standing: Reads status lists.
+        status: Reads status lists.
         now: Present instant.
     """
 
-    def __init__(self, keys: KeySource, standing: Standing, now: Callable[[], datetime]) -> None:
+    def __init__(self, keys: KeySource, status: ListedStatus, now: Callable[[], datetime]) -> None:
         self._keys = keys
-        self._standing = standing
+        self._status = status
         self._now = now
 
     def credential(self, asked: VerifyRequest) -> Judgement:
@@ -175,7 +175,7 @@ class Judging:
         warnings: list[DataProblem] = []
         listed = document.get("credentialStatus", [])
         for entry in listed if isinstance(listed, list) else [listed]:  # 5
-            said = self._standing.of(entry, issuer_of(document) or "")
+            said = self._status.of(entry, issuer_of(document) or "")
             if said.problem is None:
                 continue
             speaks = said.word is Word.SET or asked.needs_status

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
+from api.error import RefusedDocumentError
 from api.strict_json import JsonValue
-from api.vc_api.error import RefusedDocumentError
 from ledger.integrity_proof import ALGORITHMS
 from verifier.data_model import DataProblem
 from verifier.data_model.problem import MALFORMED_VALUE, PARSING
@@ -91,7 +91,7 @@ def read_verify_request(body: JsonValue, member: str) -> VerifyRequest:
     """
     members = _object(body, "")
     if members.get(member) is None:
-        raise RefusedDocumentError(DataProblem(PARSING, f"the body has no {member}", f"/{member}"))
+        raise _refused(PARSING, f"the body has no {member}", f"/{member}")
     options = _options(members)
     checks = options.get("checks")
     named = {check for check in checks if isinstance(check, str)} if isinstance(checks, list) else set()
@@ -127,7 +127,7 @@ def read_status_request(body: JsonValue) -> StatusRequest:
 
 def _object(value: JsonValue, pointer: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise RefusedDocumentError(DataProblem(PARSING, "a JSON object belongs here", pointer))
+        raise _refused(PARSING, "a JSON object belongs here", pointer)
     return value
 
 
@@ -146,4 +146,8 @@ def _text(members: dict[str, Any], name: str) -> str | None:
 
 
 def _malformed(detail: str, pointer: str) -> RefusedDocumentError:
-    return RefusedDocumentError(DataProblem(MALFORMED_VALUE, detail, pointer))
+    return _refused(MALFORMED_VALUE, detail, pointer)
+
+
+def _refused(kind: str, detail: str, pointer: str) -> RefusedDocumentError:
+    return RefusedDocumentError(DataProblem(kind, detail, pointer).to_json())

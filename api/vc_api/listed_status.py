@@ -61,7 +61,7 @@ def not_asked(_: dict[str, Any], __: str) -> Said:
     return Said(Word.UNKNOWN, _unknown("the status list is elsewhere, and this server does not ask for it"))
 
 
-class Standing:
+class ListedStatus:
     """Reads status entries.
 
     Args:
