@@ -28,11 +28,14 @@ from ledger.integrity_proof import ALGORITHMS, add_proof
 from verifier.data_model import V1_CONTEXT, V2_CONTEXT, DataProblem, credential_problems, issuer_of
 from verifier.data_model.problem import CRYPTOGRAPHIC_SECURITY, MALFORMED_VALUE
 from verifier.data_model.value import seconds_of
+from verifier.error import JsonLdError
+from verifier.jsonld.agreement import require_agreement
 from verifier.jsonld.context import context_document
 from verifier.public_key import PublicKey
 
 DATA_INTEGRITY_CONTEXT: Final = "https://w3id.org/security/data-integrity/v2"
 STATUS_TERM: Final = "BitstringStatusListEntry"
+OVER_JSON: Final = {"eddsa-rdfc-2022": "eddsa-jcs-2022", "ecdsa-rdfc-2019": "ecdsa-jcs-2019"}
 JCS_FORM: Final = "vc+jcs"
 RDFC_FORM: Final = "vc+rdfc"
 VERIFY_PATH: Final = "/verify/"
@@ -127,11 +130,12 @@ class Issuing:
         institution = self._issuer(credential)
         actor.require_institution(institution.id)
         key, suite = _key_for(institution, asked.cryptosuite)
+        suite = _covering(credential, suite)
         form = JCS_FORM if "jcs" in suite else RDFC_FORM
         begin, end = _period(credential, self._now())
         outcome = self._attests.attest(
             slug=institution.slug,
-            make=lambda about: {form: canonical_json(self._signed(credential, about, suite))},
+            make=lambda about: {form: canonical_json(self._signed(credential, about, suite, asked.purposes))},
             actor=actor,
             name=asked.name or credential.get("id"),
             key_id=key.key_id,
@@ -160,11 +164,16 @@ class Issuing:
             raise RefusedDocumentError(DataProblem(CRYPTOGRAPHIC_SECURITY, detail, "/credential/issuer").to_json())
         return institution
 
-    def _signed(self, credential: dict[str, Any], about: Attestable, suite: str) -> dict[str, Any]:
+    def _signed(
+        self, credential: dict[str, Any], about: Attestable, suite: str, purposes: tuple[str, ...]
+    ) -> dict[str, Any]:
         named = {"id": f"{self._base_url}{VERIFY_PATH}{about.public_id}"} if "id" not in credential else {}
         given = credential.get("credentialStatus", [])
-        entries = [*(given if isinstance(given, list) else [given]), *about.entries]
-        document = {"@context": credential["@context"], **named, **credential, "credentialStatus": entries}
+        own = [entry for entry in about.entries if entry["statusPurpose"] in purposes]
+        entries = [*(given if isinstance(given, list) else [given]), *own]
+        # Some clients read one entry as an object alone.
+        status = entries[0] if len(entries) == 1 else entries
+        document = {"@context": credential["@context"], **named, **credential, "credentialStatus": status}
         return add_proof(
             document, about.key, about.now, cryptosuite=suite, canonicalise=canonicalise, context_in_proof=True
         )
@@ -193,6 +202,21 @@ def _key_for(institution: Institution, suite: str | None) -> tuple[SigningKeyRec
                 return key, suite
     detail = "the issuer has no key in force for this cryptosuite"
     raise RefusedDocumentError(DataProblem(MALFORMED_VALUE, detail, "/options/cryptosuite").to_json())
+
+
+def _covering(credential: dict[str, Any], suite: str) -> str:
+    """Return *suite*, or its sibling over JSON if a signature over RDF would not cover all that the JSON says.
+
+    RDF has no base direction of a text, for one. A credential is never signed in a way that its own verifier refuses.
+    """
+    if suite not in OVER_JSON:
+        return suite
+    options = {"@context": credential["@context"], "type": "DataIntegrityProof", "cryptosuite": suite}
+    try:
+        require_agreement(credential, options)
+    except JsonLdError:
+        return OVER_JSON[suite]
+    return suite
 
 
 def _period(credential: dict[str, Any], now: datetime) -> tuple[datetime, datetime | None]:

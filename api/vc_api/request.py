@@ -29,11 +29,13 @@ class IssueRequest(msgspec.Struct, frozen=True):
         credential: As it was sent.
         cryptosuite: The suite that is asked for, or None for the issuer's own.
         name: What it is to be found by later, or None for its id.
+        purposes: What its status may come to: some of :data:`PURPOSES`.
     """
 
     credential: dict[str, Any]
     cryptosuite: str | None
     name: str | None
+    purposes: tuple[str, ...]
 
 
 class VerifyRequest(msgspec.Struct, frozen=True):
@@ -80,7 +82,16 @@ def read_issue_request(body: JsonValue) -> IssueRequest:
         raise _malformed(f"the cryptosuites here are {', '.join(ALGORITHMS)}", "/options/cryptosuite")
     if "proof" in credential:
         raise _malformed("the credential has a proof already", "/credential/proof")
-    return IssueRequest(credential, suite, name)
+    return IssueRequest(credential, suite, name, _purposes(options))
+
+
+def _purposes(options: dict[str, Any]) -> tuple[str, ...]:
+    """Read which statuses the credential is to have; revocation alone if nothing is said."""
+    given = options.get("statusPurpose", [PURPOSES[0]])
+    listed = given if isinstance(given, list) else [given]
+    if not listed or any(one not in PURPOSES for one in listed):
+        raise _malformed("the purposes here are revocation and suspension", "/options/statusPurpose")
+    return tuple(purpose for purpose in PURPOSES if purpose in listed)
 
 
 def read_verify_request(body: JsonValue, member: str) -> VerifyRequest:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+import msgspec
+
 from api.error import RefusedDocumentError
-from api.vc_api.issuing import VERIFY_PATH
+from api.vc_api.issuing import VERIFY_PATH, KeptDocument
 from api.vc_api.request import StatusRequest
 from ledger.access import Actor
 from ledger.application import Ledger, Outcome
@@ -32,6 +34,9 @@ class FindsDocuments(Protocol):
         Raises:
             NotFoundError: There is none.
         """
+
+    def document(self, public_id: str) -> KeptDocument:
+        """What is kept of a document."""
 
 
 class StatusChange:
@@ -69,7 +74,7 @@ class StatusChange:
             NotFoundError: No credential of that id was signed for an institution that the caller acts for.
             RefusedDocumentError: The change is one that is never made.
         """
-        public_id = self._find(asked.name, actor)
+        public_id = self._find(asked, actor)
         credential = self._ledger.credential(public_id)
         actor.require_institution(credential.institution)
         state = credential.state
@@ -95,16 +100,28 @@ class StatusChange:
             return _position(self._lifecycle.suspend(public_id=public_id, reason=Reason.OTHER, actor=actor))
         return _position(self._lifecycle.reinstate(public_id=public_id, actor=actor))
 
-    def _find(self, name: str, actor: Actor) -> str:
-        if name.startswith(self._prefix):
-            return name.removeprefix(self._prefix)
+    def _find(self, asked: StatusRequest, actor: Actor) -> str:
+        if asked.name.startswith(self._prefix):
+            return asked.name.removeprefix(self._prefix)
         for slug in self._slugs(actor):
             try:
-                return self._documents.find(slug, name)
+                public_id = self._documents.find(slug, asked.name)
             except NotFoundError:
                 continue
+            if asked.purpose not in _purposes(self._documents.document(public_id)):
+                raise _never("the credential names no status list for this purpose", "/credentialStatus/statusPurpose")
+            return public_id
         message = "no credential of this id was signed here"
         raise NotFoundError(message)
+
+
+def _purposes(kept: KeptDocument) -> set[str]:
+    """Return for which purposes a document that is kept names a status list."""
+    found: set[str] = set()
+    for form in kept.forms.values():
+        entries = msgspec.json.decode(form).get("credentialStatus", [])
+        found |= {entry.get("statusPurpose", "") for entry in (entries if isinstance(entries, list) else [entries])}
+    return found
 
 
 def _position(outcome: Outcome) -> int:
