@@ -41,7 +41,7 @@ from verifier.error import (
     WorkExceededError,
 )
 from verifier.jsonld.agreement import require_agreement
-from verifier.jsonld.canonical import canonical_form, require_same_meaning
+from verifier.jsonld.canonical import Effort, canonical_form, require_same_meaning
 from verifier.jsonld.rdfc import HashName
 from verifier.jsonld.shape import Form
 from verifier.public_key import SIGNATURE_BYTES, PublicKey
@@ -136,7 +136,7 @@ def verify_proofs(
     challenge: str | None = None,
     domain: str | None = None,
     canonical_json: CanonicalJson = rfc8785.dumps,
-    only_known: bool = False,
+    effort: Effort = Effort.LEARN,
 ) -> tuple[ProofOutcome, ...]:
     """Verify every proof of a document.
 
@@ -148,17 +148,24 @@ def verify_proofs(
         challenge: The challenge that a proof has to answer; None asks for none.
         domain: The domain that a proof has to be for; None asks for none.
         canonical_json: RFC 8785; a quicker writing of the same bytes may be given.
-        only_known: Do nothing that costs more than about a millisecond.
+        effort: How much may be done for it.
 
     Returns:
         One outcome for each proof, in order; one that says so where there is none. The document is proved if there is
         no outcome but `passed`.
 
     Raises:
-        NotCompiledError: It would have cost more, and `only_known` was asked for.
+        NotCompiledError: It would have cost more, and only known shapes were wanted.
     """
     expected = _Expected(purpose, now, challenge, domain)
-    return _verify(document, keys, expected, canonical_json, only_known=only_known)
+    return _verify(document, keys, expected, canonical_json, effort)
+
+
+def unfinished(document: Mapping[str, Any], detail: str) -> tuple[ProofOutcome, ...]:
+    """Return the outcomes of a document whose verification was stopped: nothing was found out about any proof."""
+    proofs = document.get("proof")
+    stop = _Stop(State.UNKNOWN, "work_exceeded", detail)
+    return tuple(_outcome(proof, stop) for proof in (proofs if isinstance(proofs, list) and proofs else [proofs]))
 
 
 class _OneKey(msgspec.Struct, frozen=True):
@@ -184,14 +191,14 @@ def require_proof(
 
     Not checked: when it was made and whether it has expired.
     """
-    found = _verify(document, _OneKey(key), _Expected(purpose, None, None, None), canonical_json, only_known=False)
+    found = _verify(document, _OneKey(key), _Expected(purpose, None, None, None), canonical_json, Effort.LEARN)
     for outcome in found:
         if outcome.state is not State.PASSED:
             raise ProofError(outcome.code, outcome.detail)
 
 
 def _verify(
-    document: dict[str, Any], keys: KeySource, expected: _Expected, canonical_json: CanonicalJson, *, only_known: bool
+    document: dict[str, Any], keys: KeySource, expected: _Expected, canonical_json: CanonicalJson, effort: Effort
 ) -> tuple[ProofOutcome, ...]:
     proofs = document.get("proof")
     proofs = proofs if isinstance(proofs, list) else [proofs]
@@ -199,7 +206,7 @@ def _verify(
         return (_outcome({}, _Stop(State.FAILED, "proof_missing")),)
     if len(proofs) > MAX_PROOFS:
         return (_outcome({}, _Stop(State.FAILED, "too_many_proofs", f"{len(proofs)}, at most {MAX_PROOFS}")),)
-    judge = _Judge(document, proofs, keys, expected, canonical_json, only_known)
+    judge = _Judge(document, proofs, keys, expected, canonical_json, effort)
     return tuple(judge.outcome(proof) for proof in proofs)
 
 
@@ -211,14 +218,14 @@ class _Judge:
         keys: KeySource,
         expected: _Expected,
         canonical_json: CanonicalJson,
-        only_known: bool,  # noqa: FBT001  private, called in one place
+        effort: Effort,
     ) -> None:
         self._unsecured = {name: member for name, member in document.items() if name != "proof"}
         self._proofs = proofs
         self._keys = keys
         self._expected = expected
         self._canonical_json = canonical_json
-        self._only_known = only_known
+        self._effort = effort
 
     def outcome(self, proof: Any) -> ProofOutcome:  # noqa: ANN401  any JSON value
         try:
@@ -280,9 +287,7 @@ class _Judge:
 
     def _signed_rdf(self, key: PublicKey, document: Any, options: Any, signature: bytes) -> tuple[Form, Form]:  # noqa: ANN401
         digest = HASHES[key.alg]
-        of_options, of_document = (
-            canonical_form(part, digest, only_known=self._only_known) for part in (options, document)
-        )
+        of_options, of_document = (canonical_form(part, digest, self._effort) for part in (options, document))
         data = hashlib.new(digest, of_options.nquads).digest() + hashlib.new(digest, of_document.nquads).digest()
         if not key.verify(data, signature):
             raise _Stop(State.FAILED, "signature_wrong")
@@ -290,8 +295,8 @@ class _Judge:
 
     def _require_same(self, document: dict[str, Any], options: dict[str, Any], forms: tuple[Form, Form] | None) -> None:
         if forms is not None:
-            require_same_meaning(document, options, forms, only_known=self._only_known)
-        elif self._only_known:
+            require_same_meaning(document, options, forms, self._effort)
+        elif self._effort is Effort.KNOWN:
             raise NotCompiledError("a chain of proofs")
         else:
             require_agreement(document, options)

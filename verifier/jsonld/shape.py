@@ -143,6 +143,7 @@ class Shapes:
         self._plans: dict[Key, tuple[tuple[int, ...], tuple[int, ...]]] = {}
         self._templates: dict[Key, Template] = {}
         self._seen: dict[int, None] = {}
+        self._news: dict[Key, None] = {}
 
     def find(self, document: Mapping[str, Any], hash_name: HashName) -> Form | None:
         """Canonicalise a document of a known shape; None if the general way must decide."""
@@ -156,26 +157,47 @@ class Shapes:
             return None
         return None if nquads is None else Form(nquads, template)
 
-    def learn(self, document: Mapping[str, Any]) -> Template | None:
-        """Make a template of a document's shape, if it is there for the second time and has one; it is good JSON-LD."""
-        outline = _outline(document)
-        if outline is None or not self._is_back(outline.key):
-            return None
-        template = self._template(outline)
-        if template is None:
-            template = _compile(document, outline)
-            if template is not None:
-                self.remember(template)
-        return template
+    def learn(self, document: Mapping[str, Any], *, at_once: bool = False) -> Template | None:
+        """Make a template of the shape of a document that the general way found good; None if it has none.
 
-    def remember(self, template: Template) -> None:
-        """Keep a template, made here or by another process."""
+        A shape that is there for the first time is only noted, unless *at_once* is asked for.
+        """
+        outline = _outline(document)
+        if outline is None or not (at_once or self._is_back(outline.key)):
+            return None
+        template = self._template(outline) or _compile(document, outline)
+        if template is not None:
+            self._news[template.key] = None
+        return None if template is None else self.remember(template)
+
+    def remember(self, template: Template) -> Template | None:
+        """Keep a template, made here or by another process; return the one that is kept."""
         shape, constants, iris = template.plan
-        if self._plans.setdefault(shape, (constants, iris)) == (constants, iris):
-            self._templates[template.key] = template
-        for kept in (self._plans, self._templates):
-            if len(kept) > MAX_TEMPLATES:
-                kept.pop(next(iter(kept)), None)
+        if self._plans.setdefault(shape, (constants, iris)) != (constants, iris):
+            return None
+        kept = self._templates.setdefault(template.key, template)
+        kept.agreed |= template.agreed
+        self._make_room()
+        return kept
+
+    def news(self) -> list[Template]:
+        """Return the templates that this process made or found out about since it was last asked."""
+        found = [self._templates[key] for key in self._news if key in self._templates]
+        self._news.clear()
+        return found
+
+    def agree(self, template: Template, options: Template) -> None:
+        """Note that documents of a shape say in JSON what they say in RDF, with proofs of another shape."""
+        template.agreed.add(options.key)
+        self._news[template.key] = None
+
+    def _make_room(self) -> None:
+        if len(self._templates) > MAX_TEMPLATES:
+            self._templates.pop(next(iter(self._templates)), None)
+        if len(self._news) > MAX_TEMPLATES:
+            self._news.clear()
+        if len(self._plans) > MAX_TEMPLATES:
+            self._plans.pop(next(iter(self._plans)), None)
 
     def _template(self, outline: _Outline) -> Template | None:
         plan = self._plans.get(outline.key)
