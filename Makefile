@@ -60,6 +60,7 @@ serve-https: setup ## Serve on https://localhost:$(HTTPS_PORT) for conformance s
 test-setup: $(TEST_STAMP) ## Install what the tests and checks need on top of setup
 	@bash scripts/system_parts.sh openssl sqlite3 npm
 	@bash scripts/anvil.sh
+	@bash scripts/node_parts.sh
 
 .PHONY: test
 test: test-setup ## Run the tests (choose with PYTEST_ARGS)

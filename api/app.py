@@ -17,6 +17,7 @@ from api.anchor_setup import own_policy
 from api.demo.closing import read_summary, show_command
 from api.demo.sentence import RUSSIAN
 from api.did_resolution import DidResolution
+from api.document_work import DocumentWork
 from api.head import HeadMiddleware
 from api.health import ReadyCheck, clock_check, database_check, disk_check, health_router, limit_check
 from api.log_route import log_router
@@ -151,8 +152,9 @@ def _include_vc_api(app: FastAPI, node: Node, stand_in: Actor | None) -> None:
     """Include the resolver of DIDs and the VC-API, which verifies with the keys that it finds."""
     resolution, now = DidResolution(node.lookup.did_document_of), node.ledger.now
     base_url = node.parts.identity.base_url
-    judging = Judging(DidKeys(resolution), ListedStatus(base_url, node.status_lists.bits), now)
-    issuing = Issuing(node.parts.attesting, node.institution_of_did, base_url, now)
+    work = DocumentWork(node.cpu)
+    judging = Judging(work, DidKeys(resolution), ListedStatus(base_url, node.status_lists.bits), now)
+    issuing = Issuing(node.parts.attesting, work, node.institution_of_did, base_url, now)
     change = StatusChange(node.ledger, node.parts.attesting, node.lifecycle, node.slugs_of, base_url)
     app.include_router(did_resolver.make_router(resolution))
     app.include_router(vc_api.verify_router(judging, node.settings.max_body_bytes))

@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from openvc.proof.vc_jwt import SigningKey
 
+from api.document_work import DocumentWork
 from api.error import RefusedDocumentError
 from api.status_list import SUITES, canonicalise
 from api.vc_api.judging import resource_at_hand, term_problems
@@ -101,6 +102,7 @@ class Issuing:
 
     Args:
         attests: Records what is signed.
+        work: Does what a stranger's document may make costly.
         institution: Looks up an institution of this ledger by its DID; None if there is none.
         base_url: Address of this ledger.
         now: Present instant.
@@ -109,11 +111,13 @@ class Issuing:
     def __init__(
         self,
         attests: Attests,
+        work: DocumentWork,
         institution: Callable[[str], Institution | None],
         base_url: str,
         now: Callable[[], datetime],
     ) -> None:
         self._attests = attests
+        self._work = work
         self._institution = institution
         self._base_url = base_url
         self._now = now
@@ -152,7 +156,7 @@ class Issuing:
         contexts = credential.get("@context")
         if isinstance(contexts, list) and contexts[:1] == [V1_CONTEXT]:
             credential = _first_edition(credential, contexts, self._now())
-        problems = credential_problems(credential, resource_at_hand) or term_problems(credential)
+        problems = credential_problems(credential, resource_at_hand) or term_problems(self._work, credential)
         if problems:
             raise RefusedDocumentError(*(problem.to_json() for problem in problems))
         return credential
@@ -174,9 +178,7 @@ class Issuing:
         # Some clients read one entry as an object alone.
         status = entries[0] if len(entries) == 1 else entries
         document = {"@context": credential["@context"], **named, **credential, "credentialStatus": status}
-        return add_proof(
-            document, about.key, about.now, cryptosuite=suite, canonicalise=canonicalise, context_in_proof=True
-        )
+        return add_proof(document, about.key, about.now, cryptosuite=suite, canonicalise=canonicalise)
 
 
 def _first_edition(credential: dict[str, Any], contexts: list[Any], now: datetime) -> dict[str, Any]:

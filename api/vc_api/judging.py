@@ -24,6 +24,7 @@ from typing import Any, Final
 
 import msgspec
 
+from api.document_work import DocumentWork, Expected
 from api.strict_json import JsonValue
 from api.vc_api.listed_status import ListedStatus, Word
 from api.vc_api.request import VerifyRequest
@@ -39,11 +40,12 @@ from verifier.data_model import (
 from verifier.data_model.envelope import CREDENTIAL, PRESENTATION
 from verifier.data_model.problem import CRYPTOGRAPHIC_SECURITY, MALFORMED_VALUE, PARSING, RANGE
 from verifier.data_model.value import seconds_of
-from verifier.error import ContextRefusedError, JsonLdError
+from verifier.error import ContextRefusedError, JsonLdError, KeyRefusedError, KeyUnavailableError
 from verifier.integrity.binding import controller_of
-from verifier.integrity.proof import KeySource, ProofOutcome, verify_proofs
-from verifier.jsonld.canonical import canonical_nquads
+from verifier.integrity.known_key import KnownKeys
+from verifier.integrity.proof import KeySource, ProofOutcome
 from verifier.jsonld.context import context_bytes
+from verifier.public_key import PublicKey
 from verifier.report import State
 
 ASSERTION: Final = "assertionMethod"
@@ -85,10 +87,10 @@ def resource_at_hand(url: str) -> bytes | None:
         return None
 
 
-def term_problems(document: dict[str, Any]) -> tuple[DataProblem, ...]:
+def term_problems(work: DocumentWork, document: dict[str, Any]) -> tuple[DataProblem, ...]:
     """Say what of *document* no installed context defines, or why that cannot be told."""
     try:
-        canonical_nquads({name: value for name, value in document.items() if name != "proof"})
+        work.canonical_nquads({name: value for name, value in document.items() if name != "proof"})
     except ContextRefusedError as error:
         return (DataProblem(MALFORMED_VALUE, f"a context is not one of those at hand: {error}", "/@context"),)
     except JsonLdError as error:
@@ -100,12 +102,14 @@ class Judging:
     """Judges documents.
 
     Args:
+        work: Does what a stranger's document may make costly.
         keys: Finds keys.
         status: Reads status lists.
         now: Present instant.
     """
 
-    def __init__(self, keys: KeySource, status: ListedStatus, now: Callable[[], datetime]) -> None:
+    def __init__(self, work: DocumentWork, keys: KeySource, status: ListedStatus, now: Callable[[], datetime]) -> None:
+        self._work = work
         self._keys = keys
         self._status = status
         self._now = now
@@ -128,15 +132,8 @@ class Judging:
             return Judgement(problems)
         if not isinstance(document, dict) or is_envelope(document, PRESENTATION):
             return Judgement((_enveloped(),))
-        outcomes = verify_proofs(
-            document,
-            self._keys,
-            purpose=AUTHENTICATION,
-            now=self._now(),
-            challenge=asked.challenge,
-            domain=asked.domain,
-        )
-        found = [*term_problems(document), *proof_problems(outcomes), *_holder_problems(document, outcomes)]
+        outcomes = self._proofs(document, Expected(AUTHENTICATION, self._now(), asked.challenge, asked.domain))
+        found = [*term_problems(self._work, document), *proof_problems(outcomes), *_holder_problems(document, outcomes)]
         if found:
             return Judgement(tuple(found))
         return self._held(document, asked)
@@ -163,12 +160,24 @@ class Judging:
         return self._in_force(credential, asked)
 
     def _secured(self, document: dict[str, Any], asked: VerifyRequest) -> Judgement:
-        problems = term_problems(document)  # 2
+        problems = term_problems(self._work, document)  # 2
         if problems:
             return Judgement(problems)
-        outcomes = verify_proofs(document, self._keys, purpose=ASSERTION, now=self._now())  # 3
+        outcomes = self._proofs(document, Expected(ASSERTION, self._now()))  # 3
         problems = (*proof_problems(outcomes), *_issuer_problems(document, outcomes))
         return Judgement(problems) if problems else self._in_force(document, asked)
+
+    def _proofs(self, document: dict[str, Any], expected: Expected) -> tuple[ProofOutcome, ...]:
+        listed = document.get("proof")
+        found: dict[tuple[str, str], PublicKey | KeyRefusedError | KeyUnavailableError] = {}
+        for proof in listed if isinstance(listed, list) else [listed]:
+            if isinstance(proof, dict):
+                asked = str(proof.get("verificationMethod")), expected.purpose
+                try:
+                    found[asked] = self._keys.verification_key(*asked)
+                except (KeyRefusedError, KeyUnavailableError) as error:
+                    found[asked] = error
+        return self._work.verify_proofs(document, KnownKeys(found), expected)
 
     def _in_force(self, document: dict[str, Any], asked: VerifyRequest) -> Judgement:
         problems = _period_problems(document, self._now())  # 4
