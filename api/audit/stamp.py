@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from hashlib import sha256
 
 import msgspec
@@ -20,6 +19,7 @@ from anchoring.tlog_policy import LogKey
 from api.audit.finding import Findings
 from api.audit.instant import instant, milliseconds
 from api.audit.replay import LoggedAnchor
+from api.instant import in_utc
 from ledger.event import Instant
 from verifier.policy import Authority
 
@@ -142,7 +142,7 @@ class StampCheck:
         """Compare the token with the note and the logged time; verify it if the policy names its authority."""
         try:
             info = decode_timestamp_response(token).tst_info
-            stamped, digest = _utc(info.gen_time), info.message_imprint.message
+            stamped, digest = in_utc(info.gen_time), info.message_imprint.message
         except Exception as error:  # noqa: BLE001  hostile DER makes the library raise many kinds
             self._findings.add("anchor-differs", where, f"the token is not a time-stamp: {error}", record.index)
             return
@@ -181,7 +181,3 @@ def _pages(fetch: Fetch) -> Iterator[ServedAnchor]:
             message = f"the page after {after} is followed by the one after {page.next}"
             raise ValueError(message)
         after = page.next
-
-
-def _utc(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

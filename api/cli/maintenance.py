@@ -86,6 +86,8 @@ def _feed_again(terminal: Terminal, node: LedgerNode) -> FeedComparison:
 def anchor(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
     """Have the newest checkpoint stamped by every configured time anchor now. Stop the server first."""
     terminal = Terminal(as_json=as_json)
+    if not data_is_there(data):
+        terminal.fail(f"there is no ledger in {data}", Exit.USAGE)
     node = open_ledger(load_settings(os.environ, data_dir=data))
     try:
         log = open_log(node, system_clock)
