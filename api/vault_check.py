@@ -6,12 +6,16 @@
 4. Kept answers to requests open.
 
 Not checked: that no row is missing. What an erasure took away, nothing may remember.
+
+A server may be erasing and signing anew meanwhile: a finding on a row stands only when the row was the same before and
+after it was looked at.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -22,6 +26,7 @@ from openvc.multibase import decode_multibase
 
 from api.ledger_node import LedgerNode
 from ledger.commitment import DOCUMENT_KIND, commit
+from ledger.credential import Credential
 from ledger.error import LedgerError, NotFoundError
 from ledger.institution import Institution, SigningKeyRecord
 from ledger.issuance import SealedDocument
@@ -32,14 +37,16 @@ PROBE: Final = b"cairn/fsck: is this the private half?"
 UNREADABLE: Final = (LedgerError, msgspec.MsgspecError, sqlite3.Error)
 
 Find = Callable[[str, str, str], None]
+_Found = tuple[str, str, str]
 
 
 class VaultCheck:
-    """Checks the vault of a ledger that nobody is writing to.
+    """Checks the vault of a ledger, whether a server writes to it or not.
 
     Args:
         node: The ledger.
-        commitment: The commitment to an award's document, by aggregate id; None when no award is known there.
+        commitment: The commitment to an award's document, by aggregate id, as far as it was folded; None when no award
+            was known then.
         find: Told each finding: code, where, what.
         progress: Told what is being done, how far, and of how much.
     """
@@ -71,30 +78,60 @@ class VaultCheck:
         documents = 0
         for done, (raw, kind) in enumerate(rows, 1):
             identity = UUID(bytes=raw)
-            if kind == DOCUMENT_KIND:
-                documents += 1
-                self._document(identity)
-            else:
-                self._open(identity, kind)
+            documents += kind == DOCUMENT_KIND
+            self._item(identity, kind)
             if done % PROGRESS_EVERY == 0:
                 self._progress("vault", done, len(rows))
         return documents
 
-    def _document(self, identity: UUID) -> None:
-        try:
-            opened = self._node.vault.open(identity, DOCUMENT_KIND)
-            kept = msgspec.msgpack.decode(opened, type=SealedDocument)
-        except UNREADABLE as error:
-            self._find("document-unreadable", f"award {identity}", str(error))
-            return
-        if self._commitment(identity) not in {None, commit(identity, DOCUMENT_KIND, kept.document, kept.salt)}:
-            self._find("document-differs", f"award {identity}", "it is not what its commitment commits to")
+    def _item(self, identity: UUID, kind: str) -> None:
+        """Judge a row, again for as long as it changes under our eyes."""
+        judge = self._document if kind == DOCUMENT_KIND else self._opened
+        found = judge(identity, kind)
+        while found is not None:
+            before = self._row(identity, kind)
+            if before is None:  # erased meanwhile
+                return
+            found = judge(identity, kind)
+            if found is not None and self._row(identity, kind) == before:
+                self._find(*found)
+                return
 
-    def _open(self, identity: UUID, kind: str) -> None:
+    def _row(self, identity: UUID, kind: str) -> tuple[bytes, ...] | None:
+        """A sealed row and the learner's key that opens it, as they are stored."""
+        rows = self._node.ledger.store.query(
+            "SELECT i.sealed, i.learner, l.wrapped FROM vault_item i LEFT JOIN vault_learner l ON l.handle=i.learner "
+            "WHERE i.aggregate_id=? AND i.kind=?",
+            (identity.bytes, kind),
+        )
+        return tuple(rows[0]) if rows else None
+
+    def _document(self, identity: UUID, kind: str) -> _Found | None:
+        try:
+            kept = msgspec.msgpack.decode(self._node.vault.open(identity, kind), type=SealedDocument)
+        except UNREADABLE as error:
+            return "document-unreadable", f"award {identity}", str(error)
+        made = commit(identity, kind, kept.document, kept.salt)
+        if made == self._commitment(identity) or self._recorded(identity) in {None, made}:
+            return None
+        return "document-differs", f"award {identity}", "it is not what its commitment commits to"
+
+    def _recorded(self, identity: UUID) -> str | None:
+        """The newest commitment to an award's document by its events, which may be newer than what was folded."""
+        newest = None
+        for event in self._node.ledger.store.select_events(identity):
+            with suppress(LedgerError):  # named by the check of the events
+                body = self._node.ledger.event_mapper.to_domain_event(event).body
+                if isinstance(body, Credential.Issued | Credential.Reissued):
+                    newest = body.commitments.get(DOCUMENT_KIND)
+        return newest
+
+    def _opened(self, identity: UUID, kind: str) -> _Found | None:
         try:
             self._node.vault.open(identity, kind)
         except UNREADABLE as error:
-            self._find("sealed-unreadable", f"{kind} of award {identity}", str(error))
+            return "sealed-unreadable", f"{kind} of award {identity}", str(error)
+        return None
 
     def _key(self, institution: Institution, key: SigningKeyRecord) -> None:
         """Step 3."""
