@@ -131,6 +131,12 @@ def test_address_that_is_no_award_is_not_found_when_a_key_is_sent(
     assert answered.json()["type"].endswith("/problems/not-found")
 
 
+def test_status_list_that_is_not_there_is_refused_without_its_number(served: Served) -> None:
+    answered = served.http.get("/status-lists/987654321")
+    assert answered.status_code == 404
+    assert "987654321" not in answered.text
+
+
 def test_status_list_is_not_sent_again_when_the_client_has_it(served: Served, award: dict[str, Any]) -> None:
     del award
     etag = served.http.get("/status-lists/0").headers["etag"]
