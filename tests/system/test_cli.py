@@ -197,6 +197,16 @@ def test_verify_says_what_is_wrong_when_the_file_is_odd(
     assert "\x1b" not in done.output
 
 
+def test_verify_speaks_both_languages_when_the_file_is_malformed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    spoken = CliRunner().invoke(make_app(), ["verify", "-", "--lang", "ru"], input=b"{")
+    assert (spoken.exit_code, "Файл составлен неправильно" in spoken.output) == (1, True)
+    written = CliRunner().invoke(make_app(), ["verify", "-", "--json"], input=b"{")
+    assert json.loads(written.stdout)["sentence"].keys() == {"en", "ru"}
+
+
 @pytest.mark.parametrize(
     "words",
     [
