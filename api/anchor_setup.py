@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from anchoring.checkpoint import Checkpoint
 from anchoring.cosignature import Cosigner
+from anchoring.cosigned_anchor import CosignedAnchor, anchor_name
+from anchoring.cosigner_key import CosignerKey
 from anchoring.evm import EvmAnchor, Rpc
 from anchoring.note import NoteVerifier
 from anchoring.publication import LogKeys
@@ -139,7 +142,29 @@ def time_anchors(node: LedgerNode, log: LogNode, clock: Clock) -> list[TimeAncho
     anchors += evm_anchors(node.settings)
     if node.identity.demonstration:
         anchors.append(demonstration_witness(node, log, clock))
+    return [*anchors, *cosigned_anchors(log, frozenset(anchor.name for anchor in anchors))]
+
+
+def cosigned_anchors(log: LogNode, taken: frozenset[str]) -> list[CosignedAnchor]:
+    """An anchor for each witness key that is asked over the network; a key of the log's own is no outside word.
+
+    Args:
+        log: The log, with its witnesses.
+        taken: Names of other anchors.
+    """
+    anchors: list[CosignedAnchor] = []
+    witnesses = log.witnesses
+    if witnesses is None:
+        return anchors
+    for name, key in witnesses.asked():
+        if not _is_own(key, log.keys):
+            called = anchor_name(key, taken | {anchor.name for anchor in anchors})
+            anchors.append(CosignedAnchor(called, partial(witnesses.given, name)))
     return anchors
+
+
+def _is_own(key: CosignerKey, keys: LogKeys) -> bool:
+    return key.name == keys.log.name or key.vkey == keys.operator.vkey
 
 
 def own_policy(node: LedgerNode, keys: LogKeys) -> Policy:
