@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Final, Protocol
 
 from anchoring.anchor_schedule import AnchorSchedule
@@ -124,8 +125,9 @@ class Runtime:
             self.loops.append(late)
         self.loops.append(Loop("keys", self._destroy_retired_keys, LOOK_SECONDS, log))
         self._scrubbing = Scrub(self._published_reader, clock)
-        if anchors:
-            self.loops.append(Loop("anchors", self._anchor, ANCHOR_LOOK_SECONDS, log))
+        for anchor in anchors:  # a thread for each, so that one that hangs holds up none
+            step = partial(self._anchor, anchor.name)
+            self.loops.append(Loop(f"anchor {anchor.name}", step, ANCHOR_LOOK_SECONDS, log))
 
     def start(self) -> None:
         """Start every loop."""
@@ -204,8 +206,8 @@ class Runtime:
         except NotReadyError:
             return None
 
-    def _anchor(self) -> None:
-        self._report(self._anchorer.run_once())
+    def _anchor(self, name: str) -> None:
+        self._report(self._anchorer.run_once(only=name))
 
     def _report(self, attempts: Sequence[AnchorAttempt]) -> None:
         for attempt in attempts:

@@ -55,7 +55,7 @@ def read_witness_policy(settings: Settings, log_vkey: str) -> TlogPolicy | None:
     if settings.witness_policy is None:
         return None
     try:
-        policy = parse_tlog_policy(settings.witness_policy.read_text("utf-8"))
+        policy = parse_tlog_policy(settings.witness_policy.read_bytes().decode())
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError("CAIRN_WITNESS_POLICY: the file cannot be read") from error
     except MalformedError as error:
