@@ -31,7 +31,7 @@ FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 30.0
 REMEMBERED: Final = 16
 """Checkpoints whose first cosignature is remembered, for each key."""
-GIVEN_SECONDS: Final = 10.0
+GIVEN_SECONDS: Final = 5.0
 """How long `Witnesses.given` waits: a checkpoint is committed a moment before it is cosigned."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -39,6 +39,7 @@ TIMEOUT_SECONDS: Final = 10.0
 MAX_ANSWER_BYTES: Final = 65_535
 EVM_NAME: Final = "evm"
 WITNESS_NAME: Final = "demonstration-witness"
+Sleep = Callable[[float], None]
 
 
 def http_transport(url: str) -> Transport:
@@ -107,8 +108,8 @@ def time_stamp_anchors(settings: Settings) -> list[tuple[Rfc3161Anchor, Authorit
     return anchors
 
 
-def evm_anchors(settings: Settings) -> list[EvmAnchor]:
-    """The anchor on a chain, if the settings have one."""
+def evm_anchors(settings: Settings, sleep: Sleep = time.sleep) -> list[EvmAnchor]:
+    """The anchor on a chain, if the settings have one; it waits for blocks with *sleep*."""
     if settings.evm_rpc_url is None or settings.evm_chain_id is None or settings.evm_account is None:
         return []
     anchor = EvmAnchor(
@@ -117,6 +118,7 @@ def evm_anchors(settings: Settings) -> list[EvmAnchor]:
         chain_id=settings.evm_chain_id,
         account=settings.evm_account,
         confirmations=settings.evm_confirmations,
+        sleep=sleep,
     )
     return [anchor]
 
@@ -136,10 +138,17 @@ def demonstration_cosigner(node: LedgerNode) -> Cosigner:
     return Cosigner(WITNESS_NAME, key)
 
 
-def time_anchors(node: LedgerNode, log: LogNode, clock: Clock) -> list[TimeAnchor]:
-    """Every time anchor of a ledger."""
+def time_anchors(node: LedgerNode, log: LogNode, clock: Clock, sleep: Sleep = time.sleep) -> list[TimeAnchor]:
+    """Every time anchor of a ledger.
+
+    Args:
+        node: The ledger.
+        log: Its log.
+        clock: Present instant.
+        sleep: Waits so many seconds; may raise AnchorError to have a long wait given up.
+    """
     anchors: list[TimeAnchor] = [anchor for anchor, _ in time_stamp_anchors(node.settings)]
-    anchors += evm_anchors(node.settings)
+    anchors += evm_anchors(node.settings, sleep)
     if node.identity.demonstration:
         anchors.append(demonstration_witness(node, log, clock))
     return [*anchors, *cosigned_anchors(log, frozenset(anchor.name for anchor in anchors))]

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 from anchoring.anchor_schedule import AnchorSchedule
 from anchoring.anchorer import AnchorAttempt, Anchorer
-from anchoring.error import ConflictError, CorruptionError, SignatureError
+from anchoring.error import AnchorError, ConflictError, CorruptionError, SignatureError
 from anchoring.reader import LogReader
 from anchoring.scrub import Scrub
 from api.anchor_setup import time_anchors
@@ -69,10 +69,14 @@ class Loop:
         """Let the next step begin now."""
         self._woken.set()
 
-    def close(self) -> None:
-        """Stop after the step at hand."""
+    def end(self) -> None:
+        """Let the step at hand be the last."""
         self._closing.set()
         self._woken.set()
+
+    def close(self) -> None:
+        """Stop after the step at hand."""
+        self.end()
         if self._thread is not None:
             self._thread.join()
 
@@ -109,8 +113,9 @@ class Runtime:
         self._node = node
         self._log = log
         self._is_late = threading.Event()
+        self._closing = threading.Event()
         schedule = AnchorSchedule(interval=timedelta(seconds=settings.anchor_interval_seconds))
-        anchors = time_anchors(node.parts, node.log, clock)
+        anchors = time_anchors(node.parts, node.log, clock, self._sleep)
         self._anchorer = Anchorer(anchors, node.log.store, clock, schedule)
         interval = settings.sequencing_interval_ms / 1000
         self.loops = [
@@ -135,7 +140,10 @@ class Runtime:
             loop.start()
 
     def close(self) -> None:
-        """Stop every loop."""
+        """Stop every loop, all at once. A wait for blocks of a chain is given up: its fee was paid for nothing."""
+        self._closing.set()
+        for loop in self.loops:
+            loop.end()
         for loop in self.loops:
             loop.close()
 
@@ -205,6 +213,10 @@ class Runtime:
             return self._node.published.snapshot().reader
         except NotReadyError:
             return None
+
+    def _sleep(self, seconds: float) -> None:
+        if self._closing.wait(seconds):
+            raise AnchorError("the server is being stopped")
 
     def _anchor(self, name: str) -> None:
         self._report(self._anchorer.run_once(only=name))

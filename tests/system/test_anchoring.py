@@ -139,6 +139,26 @@ def test_stamping_needs_an_operator_and_asks_nobody_when_nothing_is_new(anchored
     assert asked <= {"127.0.0.1-1"}  # the one that is down still wants its first
 
 
+def test_server_stops_at_once_when_an_anchor_waits_for_blocks_that_do_not_come(tmp_path: Path) -> None:
+    with local_chain() as chain:
+        settings = {
+            "CAIRN_EVM_RPC_URL": f"http://127.0.0.1:{chain}",
+            "CAIRN_EVM_CHAIN_ID": str(CHAIN_ID),
+            "CAIRN_EVM_ACCOUNT": ACCOUNT,
+            "CAIRN_EVM_CONFIRMATIONS": "12",
+        }
+        serving = Serving(tmp_path / "data", tmp_path / "home", settings)
+        serving.start()
+        try:
+            open_school(serving).issue()
+            wait_for(lambda: rpc_to(chain)("eth_blockNumber", []) != "0x0")
+            begun = time.monotonic()
+            assert serving.stop() == 0
+            assert time.monotonic() - begun < WAIT_SECONDS / 2
+        finally:
+            serving.close()
+
+
 def test_settings_of_the_chain_belong_together(tmp_path: Path) -> None:
     serving = Serving(tmp_path / "data", tmp_path / "home", {"CAIRN_EVM_CHAIN_ID": "1"})
     with pytest.raises(AssertionError):
