@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from anchoring.evm import verify_evm
 from tests.anchoring.chain import ACCOUNT, CHAIN_ID, local_chain, rpc_to
 from tests.anchoring.tsa import Authority, certomancer_responder, make_authority, served
 from tests.system.school import Caller, Json, evidence, loaded, open_school, operator_key
-from tests.system.serving import Serving, free_port, quick_cairn
+from tests.system.serving import CAIRN, Serving, environment, free_port, quick_cairn
 
 WAIT_SECONDS: Final = 30.0
 
@@ -157,6 +158,34 @@ def test_server_stops_at_once_when_an_anchor_waits_for_blocks_that_do_not_come(t
             assert time.monotonic() - begun < WAIT_SECONDS / 2
         finally:
             serving.close()
+
+
+def test_anchor_command_stamps_at_once_when_the_interval_is_not_over(tmp_path: Path) -> None:
+    authority = make_authority("On demand", datetime.now(UTC))
+    serving = Serving(tmp_path / "data", tmp_path / "home")
+    with served(certomancer_responder(authority)) as transport:
+        assert isinstance(transport, partial)
+        own = {
+            "CAIRN_TSA_URLS": f"http://127.0.0.1:{transport.args[0]}/",
+            "CAIRN_TSA_CERTIFICATES": str(pem(authority, tmp_path / "tsa.pem")),
+        }
+        sizes = []
+        serving.start()
+        school = open_school(serving)
+        for turn in range(2):
+            if turn > 0:
+                serving.start()
+            school.issue()
+            assert serving.stop() == 0
+            command: list[str | Path] = [CAIRN, "anchor", "--data", serving.data, "--json"]
+            done = subprocess.run(
+                command, env={**environment(serving.home), **own}, capture_output=True, text=True, check=True
+            )
+            [attempt] = json.loads(done.stdout)
+            assert attempt["error"] is None
+            sizes.append(attempt["size"])
+    assert sizes[0] < sizes[1]
+    serving.close()
 
 
 def test_settings_of_the_chain_belong_together(tmp_path: Path) -> None:
