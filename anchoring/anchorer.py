@@ -8,7 +8,7 @@ pauses. The sequencer records what was kept at its next step.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -57,8 +57,16 @@ class Anchorer:
         store: CheckpointStore,
         clock: Callable[[], datetime],
         schedule: AnchorSchedule | None = None,
+        schedules: Mapping[str, AnchorSchedule] | None = None,
     ) -> None:
         """Take the anchors, whose names must differ; asks the store what they gave before.
+
+        Args:
+            anchors: Whom to ask.
+            store: Where checkpoints are and proofs go.
+            clock: The aware current time.
+            schedule: When to ask.
+            schedules: When to ask those, by name, for which another schedule holds.
 
         Raises:
             ValueError: Two anchors have the same name.
@@ -66,7 +74,8 @@ class Anchorer:
         if len({anchor.name for anchor in anchors}) != len(anchors):
             raise ValueError("two time anchors have the same name")
         self._anchors, self._store, self._clock = tuple(anchors), store, clock
-        self._schedule = schedule or AnchorSchedule()
+        usual = schedule or AnchorSchedule()
+        self._schedules = {anchor.name: (schedules or {}).get(anchor.name, usual) for anchor in anchors}
         self._turns = {anchor.name: threading.Lock() for anchor in anchors}
         self._sizes = {anchor.name: 0 for anchor in anchors}
         known = {kept.proof.name: AnchorHistory(tried_at=kept.proof.at) for kept in store.anchors()}
@@ -107,7 +116,7 @@ class Anchorer:
                 anchor.kind,
                 self._sizes[anchor.name],
                 self._histories[anchor.name],
-                next_try(self._schedule, self._histories[anchor.name]),
+                next_try(self._schedules[anchor.name], self._histories[anchor.name]),
             )
             for anchor in self._anchors
         ]
@@ -122,7 +131,7 @@ class Anchorer:
 
     def _wants(self, name: str, published: Published, *, at_once: bool) -> bool:
         uncovered = published.event_size > self._sizes[name]
-        return uncovered and (at_once or is_due(self._schedule, self._histories[name], self._clock()))
+        return uncovered and (at_once or is_due(self._schedules[name], self._histories[name], self._clock()))
 
     def _take_turn(self, anchor: TimeAnchor, *, at_once: bool) -> AnchorAttempt | None:
         """Ask one anchor, unless what it was asked for was given while this waited for its turn."""

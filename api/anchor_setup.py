@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from anchoring.anchor_schedule import AnchorSchedule
 from anchoring.checkpoint import Checkpoint
 from anchoring.cosignature import Cosigner
 from anchoring.cosigned_anchor import CosignedAnchor, anchor_name
@@ -39,6 +41,10 @@ TIMEOUT_SECONDS: Final = 10.0
 MAX_ANSWER_BYTES: Final = 65_535
 EVM_NAME: Final = "evm"
 WITNESS_NAME: Final = "demonstration-witness"
+KEPT_INTERVAL: Final = timedelta(minutes=10)
+"""Longest pause between two words of a witness that are kept. They cost nobody a fee, and an entry of the log each."""
+KEPT_RETRY: Final = timedelta(minutes=1)
+"""Longest pause after a failure: nobody is asked, it is only looked whether the witness has signed."""
 Sleep = Callable[[float], None]
 
 
@@ -152,6 +158,18 @@ def time_anchors(node: LedgerNode, log: LogNode, clock: Clock, sleep: Sleep = ti
     if node.identity.demonstration:
         anchors.append(demonstration_witness(node, log, clock))
     return [*anchors, *cosigned_anchors(log, frozenset(anchor.name for anchor in anchors))]
+
+
+def anchor_schedules(anchors: Sequence[TimeAnchor], interval: timedelta) -> dict[str, AnchorSchedule]:
+    """When each anchor is asked, by its name.
+
+    Args:
+        anchors: The anchors.
+        interval: What the operator chose; witnesses' words are kept at least every ten minutes all the same.
+    """
+    usual = AnchorSchedule(interval=interval)
+    kept = AnchorSchedule(min(interval, KEPT_INTERVAL), longest_retry=KEPT_RETRY)
+    return {anchor.name: kept if isinstance(anchor, CosignedAnchor) else usual for anchor in anchors}
 
 
 def cosigned_anchors(log: LogNode, taken: frozenset[str]) -> list[CosignedAnchor]:

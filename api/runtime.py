@@ -15,12 +15,11 @@ from datetime import timedelta
 from functools import partial
 from typing import Final, Protocol
 
-from anchoring.anchor_schedule import AnchorSchedule
 from anchoring.anchorer import AnchorAttempt, Anchorer
 from anchoring.error import AnchorError, ConflictError, CorruptionError, SignatureError
 from anchoring.reader import LogReader
 from anchoring.scrub import Scrub
-from api.anchor_setup import time_anchors
+from api.anchor_setup import anchor_schedules, time_anchors
 from api.error import NotReadyError
 from api.key_retention import LOOK_SECONDS, destroy_retired
 from api.node import Node
@@ -114,9 +113,9 @@ class Runtime:
         self._log = log
         self._is_late = threading.Event()
         self._closing = threading.Event()
-        schedule = AnchorSchedule(interval=timedelta(seconds=settings.anchor_interval_seconds))
         anchors = time_anchors(node.parts, node.log, clock, self._sleep)
-        self._anchorer = Anchorer(anchors, node.log.store, clock, schedule)
+        schedules = anchor_schedules(anchors, timedelta(seconds=settings.anchor_interval_seconds))
+        self._anchorer = Anchorer(anchors, node.log.store, clock, schedules=schedules)
         interval = settings.sequencing_interval_ms / 1000
         self.loops = [
             Loop("sequencer", self._sequence, interval, log),

@@ -164,6 +164,21 @@ def test_anchorer_pauses_an_anchor_when_its_adapter_breaks_and_reports_the_other
     assert anchorer.run_once() == []
 
 
+def test_anchorer_asks_by_a_schedule_of_its_own_when_an_anchor_has_one(log: Log) -> None:
+    anchors = [FakeAnchor("often", log.clock), FakeAnchor("rarely", log.clock)]
+    often = {"often": AnchorSchedule(interval=timedelta(seconds=10))}
+    anchorer, sequencer = Anchorer(anchors, log.store, log.clock, schedules=often), log.start()
+    asked = []
+    for _ in range(4):
+        log.feed.add(1)
+        sequencer.sequence()
+        asked.append([one.name for one in anchorer.run_once()])
+        log.clock.advance(10)
+    assert asked == [["often", "rarely"], ["often"], ["often"], ["often"]]
+    at = log.clock.now
+    assert [one.next_try for one in anchorer.standing()] == [at, at + timedelta(seconds=560)]
+
+
 def test_anchorer_goes_on_with_the_others_when_one_hangs(log: Log) -> None:
     class Hanging(FakeAnchor):
         begun, go = threading.Event(), threading.Event()
