@@ -121,7 +121,7 @@ def test_unanchored_tail_is_stated_and_pages_follow_each_other(anchored: Anchore
     answer = anchors(serving)
     tail = answer["unanchored"]
     assert tail["to"] - tail["from"] == answer["unanchored_entries"] == answer["log_size"] - answer["anchored_size"]
-    assert tail["since"] == max(one["time"] for one in answer["anchors"] if one["size"] == tail["from"])
+    assert tail["since"] == min(one["time"] for one in answer["anchors"] if one["size"] == tail["from"])
     serials: list[str] = []
     after: int | None = 0
     while after is not None:
