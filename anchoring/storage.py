@@ -169,8 +169,8 @@ class CheckpointStore(Protocol):
     def add_anchor(self, proof: AnchorProof, checkpoint: bytes, size: int) -> int:
         """Keep a proof and return its serial."""
 
-    def anchors(self, *, pending: bool = False) -> Sequence[StoredAnchor]:
-        """Return the kept proofs by serial; only those not in the log yet if `pending`."""
+    def anchors(self, *, pending: bool = False, after: int = 0) -> Sequence[StoredAnchor]:
+        """Return the kept proofs by serial, those above `after`; only those not in the log yet if `pending`."""
 
     def histories(self) -> Mapping[str, AnchorHistory]:
         """Return by name what every anchor that was ever asked has done."""

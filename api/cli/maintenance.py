@@ -99,7 +99,7 @@ def anchor(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
         try:
             log.publish_all()
             anchors = time_anchors(node, log, system_clock)
-            attempts = Anchorer(anchors, log.store, system_clock, AnchorSchedule()).run_once()
+            attempts = Anchorer(anchors, log.store, system_clock, AnchorSchedule()).run_once(at_once=True)
             log.publish_all()
         finally:
             log.close()

@@ -37,9 +37,9 @@ def load_policy(file: Path | None) -> Policy:
         OSError: A file that was named cannot be read.
     """
     if file is not None:
-        return parse_policy(file.read_text("utf-8"))
+        return parse_policy(file.read_bytes().decode())  # bytes: a CR is part of the policy, and refused
     own = policy_path()
-    return parse_policy(own.read_text("utf-8")) if own.exists() else Policy()
+    return parse_policy(own.read_bytes().decode()) if own.exists() else Policy()
 
 
 def save_policy(policy: Policy) -> Path:
