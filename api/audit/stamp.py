@@ -16,6 +16,7 @@ from anchoring.reader import LogReader
 from anchoring.rfc3161 import KIND as RFC3161
 from anchoring.rfc3161 import verify_rfc3161
 from anchoring.tlog_policy import LogKey
+from anchoring.tree import verify_consistency
 from api.audit.finding import Findings
 from api.audit.instant import instant, milliseconds
 from api.audit.replay import LoggedAnchor
@@ -76,6 +77,25 @@ def check_part(reader: LogReader, checkpoint: Checkpoint, where: str, findings: 
         what = str(error)
     findings.add("checkpoint-inconsistent", where, what)
     return False
+
+
+def check_extension(reader: LogReader, previous: Checkpoint, when: str, findings: Findings) -> bool:
+    """Check that the log only grew since *previous*; returns whether it did. *when* that was goes into the words."""
+    if previous.size == 0:
+        return True
+    try:
+        verify_consistency(
+            old_size=previous.size,
+            old_root=previous.root,
+            new_size=reader.checkpoint.size,
+            new_root=reader.checkpoint.root,
+            proof=reader.consistency_proof(previous.size),
+        )
+    except AnchoringError as error:
+        what = f"the log is not an extension of the {previous.size} entries {when}: {error}"
+        findings.add("log-forked", "checkpoint", what)
+        return False
+    return True
 
 
 def check_logged_anchors(reader: LogReader, anchors: list[LoggedAnchor], findings: Findings) -> None:
