@@ -20,7 +20,7 @@ TEST_STAMP := $(VENV)/.installed-test
 SOURCES := ledger anchoring projections verifier api loadtests tests
 
 # A virtual environment that was moved, or whose Python has gone, is made anew in spite of its stamp.
-ifneq ($(shell bash scripts/venv.sh --works "$(VENV)" && echo yes),yes)
+ifneq ($(shell $(SHELL) scripts/venv.sh --works "$(VENV)" && echo yes),yes)
 $(RUN_STAMP): always
 endif
 .PHONY: always
@@ -36,7 +36,7 @@ help: ## List the targets and the variables
 setup: $(RUN_STAMP) ## Make .venv and install Cairn from the hash-pinned lock
 
 $(RUN_STAMP): requirements/run.txt pyproject.toml scripts/venv.sh
-	@PYTHON="$(PYTHON)" bash scripts/venv.sh $(VENV)
+	@PYTHON="$(PYTHON)" $(SHELL) scripts/venv.sh $(VENV)
 	@echo "Installing from requirements/run.txt" >&2
 	@$(INSTALL) -r requirements/run.txt
 	@$(PIP) install --no-deps --no-build-isolation --no-index --editable .
@@ -58,9 +58,9 @@ serve-https: setup ## Serve on https://localhost:$(HTTPS_PORT) for conformance s
 
 .PHONY: test-setup
 test-setup: $(TEST_STAMP) ## Install what the tests and checks need on top of setup
-	@bash scripts/system_parts.sh openssl sqlite3 npm
-	@bash scripts/anvil.sh
-	@bash scripts/node_parts.sh
+	@$(SHELL) scripts/system_parts.sh openssl sqlite3 npm
+	@$(SHELL) scripts/anvil.sh
+	@$(SHELL) scripts/node_parts.sh
 
 .PHONY: test
 test: test-setup ## Run the tests (choose with PYTEST_ARGS)
@@ -92,7 +92,7 @@ soak: test-setup ## Two hundred cycles of kill -9 under load, on the store and o
 
 .PHONY: lock
 lock: ## Write requirements/*.txt anew from requirements/*.in (needs uv)
-	@UV="$(UV)" bash scripts/lock.sh
+	@UV="$(UV)" $(SHELL) scripts/lock.sh
 
 .PHONY: clean
 clean: ## Remove .venv, caches and build leavings; data in var/ stays

@@ -6,6 +6,10 @@ failure, up to a ceiling. There is no jitter: one log asks its few anchors once 
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
+
+SLACK: Final = timedelta(minutes=5)
+"""How far ahead of now a last try may be before the clock must have been set back: it may be an authority's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ def next_try(schedule: AnchorSchedule, history: AnchorHistory) -> datetime | Non
 
 
 def is_due(schedule: AnchorSchedule, history: AnchorHistory, now: datetime) -> bool:
-    """Return whether to ask now."""
+    """Return whether to ask now: the time has come, or the clock was set back behind the last try."""
     at = next_try(schedule, history)
-    return at is None or now >= at
+    was_set_back = history.tried_at is not None and now < history.tried_at - SLACK
+    return at is None or now >= at or was_set_back

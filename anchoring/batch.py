@@ -150,11 +150,9 @@ def anchor_entry(anchor: StoredAnchor, number: int) -> bytes:
 
 def place(items: Sequence[FeedItem], first_index: int) -> list[Placement]:
     """Return the runs of consecutive positions among items that start at a log index."""
-    runs: list[Placement] = []
-    for index, item in enumerate(items, first_index):
-        last = runs[-1] if runs else None
-        if last is not None and item.position == last.first_position + last.count:
-            runs[-1] = Placement(last.first_position, last.first_index, last.count + 1)
-        else:
-            runs.append(Placement(item.position, index, 1))
-    return runs
+    if not items:
+        return []
+    positions = [item.position for item in items]
+    starts = [at for at, position in enumerate(positions) if not at or position != positions[at - 1] + 1]
+    ends = [*starts[1:], len(positions)]
+    return [Placement(positions[at], first_index + at, end - at) for at, end in zip(starts, ends, strict=True)]

@@ -180,16 +180,16 @@ class SqliteCheckpointStore:
         assert serial is not None  # noqa: S101  (sqlite3: always set after an INSERT)
         return serial
 
-    def anchors(self, *, pending: bool = False) -> list[StoredAnchor]:
+    def anchors(self, *, pending: bool = False, after: int = 0) -> list[StoredAnchor]:
         """Return kept proofs; see `CheckpointStore.anchors`."""
-        rows = self._query(
-            "SELECT serial, kind, name, at_ms, token, checkpoint, size, log_index FROM anchor "
-            "WHERE log_index IS NULL OR NOT ? ORDER BY serial",
-            (pending,),
-        )
+        columns = "SELECT serial, kind, name, at_ms, token, checkpoint, size, log_index FROM anchor "
+        # Two statements: with one for both, SQLite would read every token to find the few that are pending.
+        only = "WHERE log_index IS NULL AND serial > ?" if pending else "WHERE serial > ?"
         return [
             StoredAnchor(serial, AnchorProof(kind, name, _from_ms(at), token), note, size, index)
-            for serial, kind, name, at, token, note, size, index in rows
+            for serial, kind, name, at, token, note, size, index in self._query(
+                f"{columns}{only} ORDER BY serial", (after,)
+            )
         ]
 
     def histories(self) -> dict[str, AnchorHistory]:

@@ -130,7 +130,9 @@ def verify_evm(token: bytes, checkpoint_note: bytes, rpc: Rpc, *, chain_id: int,
         raise SignatureError("the chain holds another transaction than the token says")
     block = _object(_ask(rpc, "eth_getBlockByHash", said.block, False))
     there = (block.get("hash"), _number(block.get("number")), _number(block.get("timestamp")))
-    if there != (said.block, said.number, said.timestamp) or said.transaction not in (block.get("transactions") or []):
+    listed = block.get("transactions")
+    is_listed = isinstance(listed, list) and said.transaction in listed
+    if there != (said.block, said.number, said.timestamp) or not is_listed:
         raise SignatureError("the chain holds another block than the token says")
     by_number = _object(_ask(rpc, "eth_getBlockByNumber", hex(said.number), False))
     if by_number.get("hash") != said.block:

@@ -1,12 +1,10 @@
 """What the sequencer is fed: entries in order, and the state that they add up to. Two ports."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class FeedItem:
+class FeedItem(NamedTuple):
     """One entry to log: its position in the feed (at least 1) and its framed bytes."""
 
     position: int

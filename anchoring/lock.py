@@ -38,6 +38,22 @@ class SequencerLock:
             raise ConflictError(f"another sequencer holds {self._file.name}; two would fork the log") from error
         self._descriptor = descriptor
 
+    def is_held(self) -> bool:
+        """Whether a process sequences at this instant; one that starts in it may have to be started again."""
+        if self._descriptor is not None:
+            return True
+        try:
+            descriptor = os.open(self._file, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     def release(self) -> None:
         """Give the lock back; releasing what is not held is no error."""
         if self._descriptor is not None:

@@ -84,9 +84,11 @@ def write_tiles(tiles: TileStore, staged: Staged, completed: Sequence[tuple[Tile
         edge: The right edge after this step.
     """
     # A crash among these lines leaves tiles of a size that no public checkpoint names.
-    for tile, content in (*staged.bundles, *completed, *edge.partial_tiles()):
-        if tile_width(tile.level or 0, tile.index, staged.old_size) < tile.width:
-            tiles.write(tile.path, content)
+    tiles.write_all(
+        (tile.path, content)
+        for tile, content in (*staged.bundles, *completed, *edge.partial_tiles())
+        if tile_width(tile.level or 0, tile.index, staged.old_size) < tile.width
+    )
 
 
 def replaced_partials(old_size: int, size: int) -> list[TileId]:

@@ -42,6 +42,12 @@ class TileStore(Protocol):
             CorruptionError: Other bytes stand there already.
         """
 
+    def write_all(self, tiles: Iterable[tuple[str, bytes]]) -> None:
+        """Store immutable tiles; errors as `write`.
+
+        After an error some are stored and some are not. Durable when it returns, all at once where that is cheaper.
+        """
+
     def replace(self, path: str, content: bytes) -> None:
         """Store the checkpoint in place of the one before."""
 
@@ -169,8 +175,8 @@ class CheckpointStore(Protocol):
     def add_anchor(self, proof: AnchorProof, checkpoint: bytes, size: int) -> int:
         """Keep a proof and return its serial."""
 
-    def anchors(self, *, pending: bool = False) -> Sequence[StoredAnchor]:
-        """Return the kept proofs by serial; only those not in the log yet if `pending`."""
+    def anchors(self, *, pending: bool = False, after: int = 0) -> Sequence[StoredAnchor]:
+        """Return the kept proofs by serial, those above `after`; only those not in the log yet if `pending`."""
 
     def histories(self) -> Mapping[str, AnchorHistory]:
         """Return by name what every anchor that was ever asked has done."""
@@ -192,8 +198,8 @@ class DirectoryTileStore:
     """Tiles as files below one directory, ready to be served or copied as they are.
 
     A file is written beside its place under a dotted name, synced, renamed, and its directory
-    synced. A crash before the rename leaves the dotted file, which no reader looks at and which
-    the next write of the same path overwrites.
+    synced, once for all the files that are written together. A crash before the rename leaves the
+    dotted file, which no reader looks at and which the next write of the same path overwrites.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -209,20 +215,29 @@ class DirectoryTileStore:
 
     def write(self, path: str, content: bytes) -> None:
         """Store an immutable tile; see `TileStore.write`."""
-        file = self._file(path)
-        present = self.read(path)
-        if present is None:
-            self._install(file, content)
-        elif present != content:
-            raise CorruptionError(f"{path} already holds other bytes")
-        else:
-            # An earlier attempt may have died between the rename and the sync of the directory.
-            _sync(file)
-            _sync(file.parent)
+        self.write_all([(path, content)])
+
+    def write_all(self, tiles: Iterable[tuple[str, bytes]]) -> None:
+        """Store immutable tiles, each directory synced once; see `TileStore.write_all`."""
+        directories: dict[Path, None] = {}
+        for path, content in tiles:
+            file = self._file(path)
+            present = self.read(path)
+            if present is None:
+                _install(file, content)
+            elif present != content:
+                raise CorruptionError(f"{path} already holds other bytes")
+            else:
+                _sync(file)  # an earlier attempt may have died between the rename and the sync of the directory
+            directories[file.parent] = None
+        for directory in directories:
+            _sync(directory)
 
     def replace(self, path: str, content: bytes) -> None:
         """Store the checkpoint; see `TileStore.replace`."""
-        self._install(self._file(path), content)
+        file = self._file(path)
+        _install(file, content)
+        _sync(file.parent)
 
     def partials(self, tile: TileId) -> Sequence[int]:
         """Return the stored partial widths; see `TileStore.partials`."""
@@ -248,15 +263,16 @@ class DirectoryTileStore:
             parse_path(path)  # refuses every path that could leave the directory
         return self._root / path
 
-    def _install(self, file: Path, content: bytes) -> None:
-        _make_directories(file.parent)
-        incoming = file.with_name(f".{file.name}.incoming")
-        with incoming.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        incoming.replace(file)
-        _sync(file.parent)
+
+def _install(file: Path, content: bytes) -> None:
+    """Put a whole file in its place; the caller syncs its directory."""
+    _make_directories(file.parent)
+    incoming = file.with_name(f".{file.name}.incoming")
+    with incoming.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    incoming.replace(file)
 
 
 def _make_directories(directory: Path) -> None:

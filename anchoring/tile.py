@@ -209,11 +209,15 @@ def decode_bundle(bundle: bytes, count: int) -> list[bytes]:
         MalformedError: It holds fewer, or bytes are left over.
     """
     entries: list[bytes] = []
-    at, size = 0, len(bundle)
-    while len(entries) < count and (start := at + 2) <= size:
-        at = start + (bundle[at] << 8 | bundle[at + 1])
-        entries.append(bundle[start:at])
-    if at != size or len(entries) != count:
+    keep, at = entries.append, 0
+    try:
+        for _ in range(count):
+            start = at + 2
+            at = start + (bundle[at] << 8 | bundle[at + 1])
+            keep(bundle[start:at])
+    except IndexError:
+        at = -1
+    if at != len(bundle) or len(entries) != count:
         msg = f"a bundle that is not exactly {count} entries"
         raise MalformedError(msg)
     return entries

@@ -6,7 +6,8 @@
     group both all north south
     quorum both
 
-Lines are words between spaces and tabs; a name is used after the line that defines it. A log asks
+Lines are words between spaces and tabs, and no other white space parts words; no other control character is
+allowed. A name is used after the line that defines it. A log asks
 the witnesses at their URLs; whoever verifies uses the keys and the quorum alone.
 
 Source: C2SP tlog-policy; docs/spec/policy.md.
@@ -28,6 +29,7 @@ MAX_LINES: Final = 512
 """Longest policy, in lines. Source: C2SP tlog-policy asks for 32 logs, witnesses and groups at least."""
 NO_QUORUM: Final = "none"
 _NAME: Final = re.compile(r"[^\s#]{1,128}")
+_FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,2}", re.ASCII)
 _BEFORE_MEMBERS: Final = 3
 
@@ -107,11 +109,18 @@ def policy_lines(text: str) -> list[tuple[int, list[str]]]:
     """Cut a policy into numbered lines of words, without comments and empty lines.
 
     Raises:
-        MalformedError: More than 262,144 bytes or 512 lines.
+        MalformedError: More than 262,144 bytes or 512 lines, or a control character other than tab and newline
+            (so a file with CR before each newline is refused).
+
+    Source: C2SP tlog-policy, Character set.
     """
     if len(text.encode("utf-8", "replace")) > MAX_POLICY_BYTES or text.count("\n") > MAX_LINES:
         raise MalformedError(f"a policy of more than {MAX_POLICY_BYTES} bytes or {MAX_LINES} lines")
-    cut = [(number, line.split()) for number, line in enumerate(text.split("\n"), 1)]
+    lines = list(enumerate(text.split("\n"), 1))
+    for number, line in lines:
+        if _FORBIDDEN.search(line):
+            raise MalformedError(f"line {number}: a control character; lines end in a newline alone")
+    cut = [(number, [word for word in line.replace("\t", " ").split(" ") if word]) for number, line in lines]
     return [(number, words) for number, words in cut if words and not words[0].startswith("#")]
 
 
@@ -150,8 +159,16 @@ def parse_log_key(vkey: str) -> LogKey:
 
 
 def with_log(logs: tuple[LogKey, ...], log: LogKey) -> tuple[LogKey, ...]:
-    """Return the keys with one more; the same ones if it is among them."""
-    return logs if log.vkey in {known.vkey for known in logs} else (*logs, log)
+    """Return the keys with one more; the same ones if it is among them.
+
+    Raises:
+        MalformedError: It is among them under another name: one key, one log.
+    """
+    if log.vkey in {known.vkey for known in logs}:
+        return logs
+    if key_material(log.vkey) in {key_material(known.vkey) for known in logs}:
+        raise MalformedError("the same log key under two names")
+    return (*logs, log)
 
 
 def require_new_name(policy: TlogPolicy, name: str) -> None:
@@ -168,7 +185,10 @@ def require_words(words: Sequence[str], least: int, most: int) -> None:
 
 def _read_log(policy: TlogPolicy, words: Sequence[str]) -> dict[str, Any]:
     require_words(words, 1, 2)
-    return {"logs": with_log(policy.logs, parse_log_key(words[0]))}
+    log = parse_log_key(words[0])
+    if log.vkey in {known.vkey for known in policy.logs}:
+        raise MalformedError("the same log key twice")
+    return {"logs": with_log(policy.logs, log)}
 
 
 def _read_witness(policy: TlogPolicy, words: Sequence[str]) -> dict[str, Any]:

@@ -7,25 +7,32 @@ signed, and never longer than its limit. What comes later is kept, and told, so 
 published then.
 
 A cosignature stands for as long as its checkpoint is the newest: a witness that goes down loses
-nothing but the freshness of its time.
+nothing but the freshness of its time. The first that each key gave for each of the last few
+checkpoints is remembered, for whoever keeps one for good (see `cosigned_anchor`).
 
 Source: C2SP tlog-witness, tlog-policy.
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
 
 from anchoring.checkpoint import Checkpoint, parse_checkpoint
-from anchoring.error import AnchoringError
+from anchoring.cosigner_key import CosignerKey
+from anchoring.error import AnchoringError, WitnessError
 from anchoring.note import Note, parse_note
 from anchoring.tlog_policy import TlogPolicy
 from anchoring.witness_client import Cosignature, WitnessClient
 
 FIRST_PAUSE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 30.0
+REMEMBERED: Final = 16
+"""Checkpoints whose first cosignature is remembered, for each key."""
+GIVEN_SECONDS: Final = 5.0
+"""How long `Witnesses.given` waits: a checkpoint is committed a moment before it is cosigned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,16 @@ class _Line:
     busy_since: float | None = None
     error: str | None = None
     newest: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+    firsts: dict[str, deque[tuple[str, Cosignature]]] = field(default_factory=dict)  # by name: text, cosignature
+
+    def take(self, text: str, given: Cosignature) -> None:
+        """Remember the first cosignature of a key over a checkpoint."""
+        if self.first(given.name, text) is None:
+            self.firsts.setdefault(given.name, deque(maxlen=REMEMBERED)).append((text, given))
+
+    def first(self, name: str, text: str) -> Cosignature | None:
+        """Return the first cosignature of a key over a checkpoint, if it is remembered."""
+        return next((given for known, given in self.firsts.get(name, ()) if known == text), None)
 
     def standing(self, name: str) -> WitnessStanding:
         """Return how the key of this name stands."""
@@ -148,7 +165,9 @@ class Witnesses:
                         at = key.verify(Note(note.text, (line,)))
                     except AnchoringError:
                         continue
-                    self._held[name] = (0, Cosignature(name, line.line, at))
+                    given = Cosignature(name, line.line, at)
+                    self._held[name] = (0, given)
+                    self._line_of(name).take(note.text, given)
 
     def gather(self, note: bytes) -> Gathered:
         """See `Cosigning.gather`."""
@@ -170,10 +189,38 @@ class Witnesses:
                 return Gathered((), self._policy.satisfied_by(frozenset()))
             return self._gathered()
 
+    def given(self, name: str, text: str) -> Cosignature:
+        """Return the first cosignature that a key gave for a checkpoint, waiting a little for one that is to come.
+
+        Args:
+            name: The key's name in the policy.
+            text: The checkpoint's text.
+
+        Raises:
+            WitnessError: There is none: the witness fails, has gone on to a larger checkpoint, or took too long.
+        """
+        size = parse_checkpoint(text).size
+        with self._changed:
+            line = self._line_of(name)
+
+            def is_settled() -> bool:
+                passed = line.standing(name).size > size
+                return self._closing or line.failures > 0 or passed or line.first(name, text) is not None
+
+            self._changed.wait_for(is_settled, GIVEN_SECONDS)
+            found = line.first(name, text)
+            if found is None:
+                raise WitnessError(line.error or "it has not cosigned this checkpoint")
+            return found
+
     def is_met(self) -> bool:
         """Whether the quorum has signed the newest checkpoint that was asked for."""
         with self._changed:
             return self._gathered().met
+
+    def asked(self) -> tuple[tuple[str, CosignerKey], ...]:
+        """Return the witness keys that are asked, by their name in the policy."""
+        return self._policy.witnesses
 
     def standing(self) -> list[WitnessStanding]:
         """Return how each witness key of the policy stands."""
@@ -187,6 +234,10 @@ class Witnesses:
         number = 1 if self._job is None else self._job.number + 1
         self._job = _Job(number, note, text, parse_checkpoint(text))
         return self._job
+
+    def _line_of(self, name: str) -> _Line:
+        """Return the witness that has the key of this name in the policy."""
+        return next(line for line in self._lines if name in line.client.names)
 
     def _answers(self, line: _Line) -> bool:
         """Whether a witness is worth waiting for: its last answer was good, and none is overdue."""
@@ -238,6 +289,7 @@ class Witnesses:
             line.done, line.failures, line.error, line.busy_since = job.number, 0, None, None
             for one in cosignatures:
                 line.newest[one.name] = (job.checkpoint.size, one.at)
+                line.take(job.text, one)
                 if self._job is not None and self._job.text == job.text:
                     self._held[one.name] = (job.number, one)
             is_late = not self._gathering

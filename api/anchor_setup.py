@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -14,8 +16,11 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from anchoring.anchor_schedule import AnchorSchedule
 from anchoring.checkpoint import Checkpoint
 from anchoring.cosignature import Cosigner
+from anchoring.cosigned_anchor import CosignedAnchor, anchor_name
+from anchoring.cosigner_key import CosignerKey
 from anchoring.evm import EvmAnchor, Rpc
 from anchoring.note import NoteVerifier
 from anchoring.publication import LogKeys
@@ -36,6 +41,11 @@ TIMEOUT_SECONDS: Final = 10.0
 MAX_ANSWER_BYTES: Final = 65_535
 EVM_NAME: Final = "evm"
 WITNESS_NAME: Final = "demonstration-witness"
+KEPT_INTERVAL: Final = timedelta(minutes=10)
+"""Longest pause between two words of a witness that are kept. They cost nobody a fee, and an entry of the log each."""
+KEPT_RETRY: Final = timedelta(minutes=1)
+"""Longest pause after a failure: nobody is asked, it is only looked whether the witness has signed."""
+Sleep = Callable[[float], None]
 
 
 def http_transport(url: str) -> Transport:
@@ -104,8 +114,8 @@ def time_stamp_anchors(settings: Settings) -> list[tuple[Rfc3161Anchor, Authorit
     return anchors
 
 
-def evm_anchors(settings: Settings) -> list[EvmAnchor]:
-    """The anchor on a chain, if the settings have one."""
+def evm_anchors(settings: Settings, sleep: Sleep = time.sleep) -> list[EvmAnchor]:
+    """The anchor on a chain, if the settings have one; it waits for blocks with *sleep*."""
     if settings.evm_rpc_url is None or settings.evm_chain_id is None or settings.evm_account is None:
         return []
     anchor = EvmAnchor(
@@ -114,6 +124,7 @@ def evm_anchors(settings: Settings) -> list[EvmAnchor]:
         chain_id=settings.evm_chain_id,
         account=settings.evm_account,
         confirmations=settings.evm_confirmations,
+        sleep=sleep,
     )
     return [anchor]
 
@@ -133,13 +144,54 @@ def demonstration_cosigner(node: LedgerNode) -> Cosigner:
     return Cosigner(WITNESS_NAME, key)
 
 
-def time_anchors(node: LedgerNode, log: LogNode, clock: Clock) -> list[TimeAnchor]:
-    """Every time anchor of a ledger."""
+def time_anchors(node: LedgerNode, log: LogNode, clock: Clock, sleep: Sleep = time.sleep) -> list[TimeAnchor]:
+    """Every time anchor of a ledger.
+
+    Args:
+        node: The ledger.
+        log: Its log.
+        clock: Present instant.
+        sleep: Waits so many seconds; may raise AnchorError to have a long wait given up.
+    """
     anchors: list[TimeAnchor] = [anchor for anchor, _ in time_stamp_anchors(node.settings)]
-    anchors += evm_anchors(node.settings)
+    anchors += evm_anchors(node.settings, sleep)
     if node.identity.demonstration:
         anchors.append(demonstration_witness(node, log, clock))
+    return [*anchors, *cosigned_anchors(log, frozenset(anchor.name for anchor in anchors))]
+
+
+def anchor_schedules(anchors: Sequence[TimeAnchor], interval: timedelta) -> dict[str, AnchorSchedule]:
+    """When each anchor is asked, by its name.
+
+    Args:
+        anchors: The anchors.
+        interval: What the operator chose; witnesses' words are kept at least every ten minutes all the same.
+    """
+    usual = AnchorSchedule(interval=interval)
+    kept = AnchorSchedule(min(interval, KEPT_INTERVAL), longest_retry=KEPT_RETRY)
+    return {anchor.name: kept if isinstance(anchor, CosignedAnchor) else usual for anchor in anchors}
+
+
+def cosigned_anchors(log: LogNode, taken: frozenset[str]) -> list[CosignedAnchor]:
+    """An anchor for each witness key that is asked over the network; a key of the log's own is no outside word.
+
+    Args:
+        log: The log, with its witnesses.
+        taken: Names of other anchors.
+    """
+    anchors: list[CosignedAnchor] = []
+    witnesses = log.witnesses
+    if witnesses is None:
+        return anchors
+    for name, key in witnesses.asked():
+        if not _is_own(key, log.keys):
+            called = anchor_name(key, taken | {anchor.name for anchor in anchors})
+            anchors.append(CosignedAnchor(called, partial(witnesses.given, name)))
     return anchors
+
+
+def _is_own(key: CosignerKey, keys: LogKeys) -> bool:
+    return key.name == keys.log.name or key.vkey == keys.operator.vkey
 
 
 def own_policy(node: LedgerNode, keys: LogKeys) -> Policy:

@@ -4,12 +4,18 @@
 2. The event store: each event, framed, is the log entry at its place, byte for byte, and versions have no gaps.
 3. The vault: every sealed row opens and is what the log commits to (:mod:`api.vault_check`).
 4. The views: each is folded again from the events and compared row by row.
+
+A server may go on writing meanwhile. Each step then checks one state of what it reads: the log as its public checkpoint
+has it, a view at one position, a sealed row that was the same before and after. The sequencer's own notes (``log.db``)
+cannot be read at one instant with the files that follow from them, and are left to a check of the stopped ledger.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -20,15 +26,17 @@ from anchoring import fsck as log_fsck
 from anchoring.checkpoint_store import SqliteCheckpointStore
 from anchoring.cosignature import CosignatureVerifier
 from anchoring.error import AnchoringError
+from anchoring.lock import SequencerLock
 from anchoring.note import NoteVerifier, SignatureVerifier, parse_note
 from anchoring.publication import LogKeys
 from anchoring.storage import DirectoryTileStore
 from anchoring.subtree_cosignature import SubtreeVerifier
+from anchoring.tile import CHECKPOINT_PATH
 from api.audit.finding import Finding
 from api.audit.report import SHOWN
 from api.feed_check import logged_events
 from api.ledger_node import LedgerNode, system_clock
-from api.log_node import LOG_DATABASE, LOG_DIRECTORY, log_keys, open_log
+from api.log_node import LOCK_FILE, LOG_DATABASE, LOG_DIRECTORY, log_keys, open_log
 from api.vault_check import VaultCheck
 from api.view_node import VIEWS_DIRECTORY, projections
 from api.witness_setup import read_witness_policy
@@ -36,12 +44,16 @@ from ledger.error import LedgerError
 from projections.credential_status import CredentialStatus, parse_facts
 from projections.error import ProjectionError
 from projections.fold import Projection
+from projections.generation import Snapshot
 from projections.log_feed import LogFeed
 from projections.source import LedgerSource
 from projections.table import MemoryTable
 from projections.view import View
 
 PAGE: Final = 5_000
+FIRST_CHECKPOINT_SECONDS: Final = 5.0
+"""How long a serving process may take from committing its first checkpoint to publishing it."""
+_PAUSE_SECONDS: Final = 0.05
 Progress = Callable[[str, int, "int | None"], None]
 
 
@@ -49,6 +61,7 @@ class FsckReport(msgspec.Struct, frozen=True, kw_only=True):
     """What was found.
 
     Attributes:
+        served: Whether a server was writing, so that the sequencer's own notes were left out.
         entries: Log entries hashed.
         events: Stored events compared with the log.
         documents: Sealed documents opened and compared with their commitments.
@@ -57,6 +70,7 @@ class FsckReport(msgspec.Struct, frozen=True, kw_only=True):
         findings: Each of them.
     """
 
+    served: bool
     entries: int
     events: int
     documents: int
@@ -78,7 +92,7 @@ class FsckReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fsck:
-    """Checks one data directory that nobody is writing to.
+    """Checks one data directory, whether a server writes to it or not.
 
     Args:
         node: Its ledger.
@@ -91,6 +105,7 @@ class Fsck:
         self._progress = progress
         self._findings: list[Finding] = []
         self._facts = MemoryTable()
+        self._served = False
 
     def run(self) -> FsckReport:
         """Check everything; damage is reported, not raised."""
@@ -99,6 +114,7 @@ class Fsck:
         rows = self._views()
         documents = self._vault()
         return FsckReport(
+            served=self._served,
             entries=entries,
             events=events,
             documents=documents,
@@ -109,24 +125,42 @@ class Fsck:
 
     def _log(self) -> int:
         """Step 1."""
-        keys = log_keys(self._node)
         if not (self._data / LOG_DATABASE).exists():
             return 0
-        self._finish_publication()
-        store = SqliteCheckpointStore(self._data / LOG_DATABASE)
-        try:
-            report = log_fsck.check(
-                DirectoryTileStore(self._data / LOG_DIRECTORY),
-                store,
-                self._signer(keys),
-                known=self._known_keys(keys),
-                progress=lambda done, total: self._progress("log", done, total),
-            )
-        finally:
-            store.close()
+        lock = SequencerLock(self._data / LOCK_FILE)
+        self._served = lock.is_held()
+        report = self._public_log() if self._served else self._whole_log()
+        if report.findings and not self._served and lock.is_held():  # a server started meanwhile, and published
+            self._served, report = True, self._public_log()
         for finding in report.findings:
             self._find(f"log-{finding.code}", finding.where, finding.what)
         return report.entries
+
+    def _whole_log(self) -> log_fsck.FsckReport:
+        """The log of a stopped ledger, with what its sequencer remembers."""
+        self._finish_publication()
+        with closing(SqliteCheckpointStore(self._data / LOG_DATABASE)) as store:
+            return self._log_report(store)
+
+    def _public_log(self) -> log_fsck.FsckReport:
+        """The log as its public checkpoint has it: what is committed need not be all published yet."""
+        with closing(SqliteCheckpointStore(self._data / LOG_DATABASE)) as store:
+            if store.load() is None:
+                return log_fsck.FsckReport((), 0, 0)
+        deadline = time.monotonic() + FIRST_CHECKPOINT_SECONDS
+        while not (self._data / LOG_DIRECTORY / CHECKPOINT_PATH).exists() and time.monotonic() < deadline:
+            time.sleep(_PAUSE_SECONDS)
+        return self._log_report(None)
+
+    def _log_report(self, store: SqliteCheckpointStore | None) -> log_fsck.FsckReport:
+        keys = log_keys(self._node)
+        return log_fsck.check(
+            DirectoryTileStore(self._data / LOG_DIRECTORY),
+            store,
+            self._signer(keys),
+            known=self._known_keys(keys),
+            progress=lambda done, total: self._progress("log", done, total),
+        )
 
     def _signer(self, keys: LogKeys) -> NoteVerifier:
         """The key of the log that signed the public checkpoint: the one in use, or the one before it."""
@@ -160,7 +194,9 @@ class Fsck:
         versions: dict[UUID, int] = {}
         source = LedgerSource(self._node.ledger)
         feed = LogFeed(source)
-        logged = self._logged_entries()
+        published = self._logged_entries()
+        first = next(published, None)  # the log before the events: what is in it by now is in the store
+        logged = chain([] if first is None else [first], published)
         position = 0
         while notifications := source.read(position, PAGE):
             framed = {item.position: item.entry for item in feed.read(position, PAGE)}
@@ -206,22 +242,21 @@ class Fsck:
             return 0
         view = View(directory, fold.NAME, fold.VERSION, writable=False)
         ours = MemoryTable()
-        try:
-            self._fold(fold, ours, view.position())
-        except ProjectionError as error:
-            self._find("view-unfoldable", fold.NAME, str(error))
-            return 0
-        if fold.NAME == CredentialStatus.NAME:
-            self._facts = ours
-        for key, value in ours.items():
-            if view.get(key) != value:
-                self._find(
-                    "view-differs", f"{fold.NAME} row {key.hex()}", "it is not what the events add up to; rebuild it"
-                )
-        with view.snapshot() as stored:
+        with _at_one_position(view) as (position, stored):
+            try:
+                self._fold(fold, ours, position)
+            except ProjectionError as error:
+                self._find("view-unfoldable", fold.NAME, str(error))
+                return 0
+            for key, value in ours.items():
+                if stored.get(key) != value:
+                    what = "it is not what the events add up to; rebuild it"
+                    self._find("view-differs", f"{fold.NAME} row {key.hex()}", what)
             for key, _ in stored.scan():
                 if ours.get(key) is None:
                     self._find("view-extra", f"{fold.NAME} row {key.hex()}", "no event accounts for it; rebuild it")
+        if fold.NAME == CredentialStatus.NAME:
+            self._facts = ours
         return len(ours.items())
 
     def _fold(self, fold: Projection, table: MemoryTable, until: int) -> None:
@@ -241,6 +276,17 @@ class Fsck:
 
     def _find(self, code: str, where: str, what: str) -> None:
         self._findings.append(Finding(code=code, where=where, what=what))
+
+
+@contextmanager
+def _at_one_position(view: View) -> Iterator[tuple[int, Snapshot]]:
+    """Open a view that may be moving, with the position that its rows have."""
+    while True:
+        before = view.position()
+        with view.snapshot() as stored:
+            if view.position() == before:
+                yield before, stored
+                return
 
 
 def data_is_there(data: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Instants in query strings."""
+"""Instants in query strings and options of commands."""
 
 from __future__ import annotations
 
@@ -33,3 +33,12 @@ def parse_instant(text: str | None, name: str) -> datetime | None:
     except (msgspec.ValidationError, ValueError, OverflowError) as error:
         message = f"{name} is an instant with its offset, such as 2026-01-31T12:00:00Z, or a day such as 2026-01-31"
         raise InvalidRequestError(message, errors=(FieldError(message, parameter=name),)) from error
+
+
+def in_utc(given: datetime) -> datetime:
+    """The same instant in UTC.
+
+    Args:
+        given: An instant with an offset; without one it is UTC already.
+    """
+    return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)

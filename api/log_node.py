@@ -20,7 +20,7 @@ from anchoring.witnesses import Witnesses
 from api.error import NotReadyError
 from api.ledger_node import LedgerNode
 from api.log_secret import secret_keys
-from api.published_log import PublishedLog
+from api.published_log import OwnLogIndex, PublishedLog
 from api.view_node import VIEWS_DIRECTORY
 from api.witness_setup import open_witnesses
 from ledger.application import Clock
@@ -97,7 +97,7 @@ def _open(node: LedgerNode, data: Path, keys: LogKeys, lock: SequencerLock, cloc
     tiles = DirectoryTileStore(data / LOG_DIRECTORY)
     store = SqliteCheckpointStore(data / LOG_DATABASE)
     snapshot = SnapshotFile(data / VIEWS_DIRECTORY / SNAPSHOT)
-    published = PublishedLog(tiles, store)
+    published = PublishedLog(tiles, OwnLogIndex(store))
     state = _state(node, snapshot, published)
     witnesses = open_witnesses(node.settings, keys.log.vkey, tiles, clock)
     sequencer = Sequencer(

@@ -8,7 +8,7 @@ import msgspec
 from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 
-from api.answer import ANSWERS, DID_KEY, ID
+from api.answer import ANSWERS, BASE, DID_KEY, ID
 from api.schema import REQUEST_SHAPES
 from ledger.achievement import CODE
 
@@ -40,10 +40,23 @@ PROBLEM_SCHEMA: dict[str, Any] = {
             "type": "array",
             "items": {
                 "type": "object",
-                "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
+                "required": ["detail"],
+                "properties": {
+                    "pointer": {"type": "string", "description": "Into the body: RFC 6901, as a URI fragment."},
+                    "parameter": {"type": "string", "description": "Of the path, the query or the header fields."},
+                    "detail": {"type": "string"},
+                },
             },
         },
     },
+}
+PROBLEM_EXAMPLE: dict[str, Any] = {
+    "type": f"{BASE}/problems/future-instant",
+    "title": "Instant lies in the future",
+    "status": 422,
+    "detail": "at lies in the future; ask about now or the past",
+    "instance": "urn:cairn:request:6b8f0e3f0c7d4f6d9d6f2b1f6a1f5c1e",
+    "errors": [{"parameter": "at", "detail": "at lies in the future; ask about now or the past"}],
 }
 
 PUBLIC_BODY: dict[str, Any] = {
@@ -157,7 +170,9 @@ def _describe_problems(schema: dict[str, Any]) -> None:
     """Say of every operation that what goes wrong is answered with problem details."""
     problem = {
         "description": "What went wrong, as RFC 9457 problem details.",
-        "content": {"application/problem+json": {"schema": {"$ref": REF.format(name="Problem")}}},
+        "content": {
+            "application/problem+json": {"schema": {"$ref": REF.format(name="Problem")}, "example": PROBLEM_EXAMPLE}
+        },
     }
     for operations in schema["paths"].values():
         for operation in operations.values():

@@ -212,6 +212,12 @@ PROBLEMS: Final = (
         (api_error.RateLimitedError,),
     ),
     ProblemKind(
+        "head-too-large",
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "Head of the request too large",
+        "The request line and the header fields have more bytes than are taken; `limit_bytes` says how many are.",
+    ),
+    ProblemKind(
         "internal-error",
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "Internal error",
@@ -291,6 +297,8 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, ledger_error.InvalidInputError):
         place = FieldError(error.detail, error.pointer)
         return Problem(kind, error.detail, (place,))
+    if isinstance(error, verifier_error.FutureInstantError):
+        return Problem(kind, str(error), (FieldError(str(error), parameter="at"),))
     if isinstance(error, verifier_error.InputError):
         return Problem(kind, error.reason, (FieldError(error.reason, error.pointer),))
     return Problem(kind, str(error) or kind.remedy)

@@ -6,12 +6,13 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Final, Protocol
 
 from anchoring.checkpoint import Checkpoint, parse_checkpoint
 from anchoring.note import parse_note
 from anchoring.reader import LogReader
-from anchoring.storage import StoredAnchor
+from anchoring.storage import CheckpointStore, StoredAnchor
 from anchoring.tile import CHECKPOINT_PATH
 from anchoring.tlog_policy import parse_log_key
 from api.error import NotReadyError
@@ -57,6 +58,33 @@ class LogIndex(Protocol):
 
     def anchors(self) -> Sequence[StoredAnchor]:
         """Return every kept time anchor, oldest first."""
+
+
+class OwnLogIndex:
+    """The index of this process's own log. An anchor that is logged never changes, and is read from the store once.
+
+    So what every evidence file asks for costs what is new, however many anchors are kept. Safe from any thread.
+
+    Args:
+        store: Where log positions and anchors are kept.
+    """
+
+    def __init__(self, store: CheckpointStore) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._logged: list[StoredAnchor] = []  # the oldest ones, up to the first that is not logged yet
+
+    def index_of(self, position: int) -> int | None:
+        """Return the log index of a feed position; None if it is not committed."""
+        return self._store.index_of(position)
+
+    def anchors(self) -> list[StoredAnchor]:
+        """Return every kept time anchor, oldest first."""
+        with self._lock:
+            newer = self._store.anchors(after=self._logged[-1].serial if self._logged else 0)
+            found = [*self._logged, *newer]
+            self._logged.extend(takewhile(lambda anchor: anchor.log_index is not None, newer))
+            return found
 
 
 class PublishedLog:

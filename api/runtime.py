@@ -12,14 +12,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Final, Protocol
 
-from anchoring.anchor_schedule import AnchorSchedule
 from anchoring.anchorer import AnchorAttempt, Anchorer
-from anchoring.error import ConflictError, CorruptionError, SignatureError
+from anchoring.error import AnchorError, ConflictError, CorruptionError, SignatureError
 from anchoring.reader import LogReader
 from anchoring.scrub import Scrub
-from api.anchor_setup import time_anchors
+from api.anchor_setup import anchor_schedules, time_anchors
 from api.error import NotReadyError
 from api.key_retention import LOOK_SECONDS, destroy_retired
 from api.node import Node
@@ -68,10 +68,14 @@ class Loop:
         """Let the next step begin now."""
         self._woken.set()
 
-    def close(self) -> None:
-        """Stop after the step at hand."""
+    def end(self) -> None:
+        """Let the step at hand be the last."""
         self._closing.set()
         self._woken.set()
+
+    def close(self) -> None:
+        """Stop after the step at hand."""
+        self.end()
         if self._thread is not None:
             self._thread.join()
 
@@ -108,9 +112,10 @@ class Runtime:
         self._node = node
         self._log = log
         self._is_late = threading.Event()
-        schedule = AnchorSchedule(interval=timedelta(seconds=settings.anchor_interval_seconds))
-        anchors = time_anchors(node.parts, node.log, clock)
-        self._anchorer = Anchorer(anchors, node.log.store, clock, schedule)
+        self._closing = threading.Event()
+        anchors = time_anchors(node.parts, node.log, clock, self._sleep)
+        schedules = anchor_schedules(anchors, timedelta(seconds=settings.anchor_interval_seconds))
+        self._anchorer = Anchorer(anchors, node.log.store, clock, schedules=schedules)
         interval = settings.sequencing_interval_ms / 1000
         self.loops = [
             Loop("sequencer", self._sequence, interval, log),
@@ -124,8 +129,9 @@ class Runtime:
             self.loops.append(late)
         self.loops.append(Loop("keys", self._destroy_retired_keys, LOOK_SECONDS, log))
         self._scrubbing = Scrub(self._published_reader, clock)
-        if anchors:
-            self.loops.append(Loop("anchors", self._anchor, ANCHOR_LOOK_SECONDS, log))
+        for anchor in anchors:  # a thread for each, so that one that hangs holds up none
+            step = partial(self._anchor, anchor.name)
+            self.loops.append(Loop(f"anchor {anchor.name}", step, ANCHOR_LOOK_SECONDS, log))
 
     def start(self) -> None:
         """Start every loop."""
@@ -133,7 +139,10 @@ class Runtime:
             loop.start()
 
     def close(self) -> None:
-        """Stop every loop."""
+        """Stop every loop, all at once. A wait for blocks of a chain is given up: its fee was paid for nothing."""
+        self._closing.set()
+        for loop in self.loops:
+            loop.end()
         for loop in self.loops:
             loop.close()
 
@@ -204,8 +213,12 @@ class Runtime:
         except NotReadyError:
             return None
 
-    def _anchor(self) -> None:
-        self._report(self._anchorer.run_once())
+    def _sleep(self, seconds: float) -> None:
+        if self._closing.wait(seconds):
+            raise AnchorError("the server is being stopped")
+
+    def _anchor(self, name: str) -> None:
+        self._report(self._anchorer.run_once(only=name))
 
     def _report(self, attempts: Sequence[AnchorAttempt]) -> None:
         for attempt in attempts:

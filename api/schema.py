@@ -196,6 +196,8 @@ def _refusal(message: str) -> InvalidInputError:
     pointer = _pointer(place["path"]) if place else ""
     sentence = _PLACE.sub("", message)
     absent = _MISSING_FIELD.search(sentence)
+    if absent is None and place is not None and place["path"].endswith(".reason"):
+        return InvalidInputError(f"the reason is one of {', '.join(Reason)}", pointer)
     if absent is None:
         return InvalidInputError(f"{sentence[0].lower()}{sentence[1:]}", pointer)
     pointer = f"{pointer}/{absent['name']}"

@@ -119,7 +119,7 @@ class StatusLists:
         block, offset = divmod(number, len(PURPOSES))
         found = self._read(block, PURPOSES[offset]) if 0 <= number < MAX_LIST_NUMBER else None
         if found is None:
-            message = f"there is no status list {number}"
+            message = "there is no such status list"
             raise UnknownResourceError(message)
         return found
 

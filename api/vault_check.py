@@ -6,12 +6,16 @@
 4. Kept answers to requests open.
 
 Not checked: that no row is missing. What an erasure took away, nothing may remember.
+
+A server may be erasing and signing anew meanwhile: a finding on a row stands only when the row was the same before and
+after it was looked at.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -20,6 +24,7 @@ import msgspec
 from api.ledger_node import LedgerNode
 from ledger.attesting import ATTESTED_KIND, AttestedDocument
 from ledger.commitment import DOCUMENT_KIND, commit
+from ledger.credential import BIRTHS, Credential
 from ledger.error import LedgerError, NotFoundError
 from ledger.institution import Institution, SigningKeyRecord
 from ledger.issuance import SealedDocument
@@ -31,14 +36,17 @@ PROBE: Final = b"cairn/fsck: is this the private half?"
 UNREADABLE: Final = (LedgerError, msgspec.MsgspecError, sqlite3.Error)
 
 Find = Callable[[str, str, str], None]
+_Found = tuple[str, str, str]
+DOCUMENTS: Final = frozenset({DOCUMENT_KIND, ATTESTED_KIND})
 
 
 class VaultCheck:
-    """Checks the vault of a ledger that nobody is writing to.
+    """Checks the vault of a ledger, whether a server writes to it or not.
 
     Args:
         node: The ledger.
-        commitments: The commitments to an award's document, by aggregate id; None when no award is known there.
+        commitments: The commitments to an award's document, by aggregate id, as far as they were folded; None when no
+            award was known then.
         find: Told each finding: code, where, what.
         progress: Told what is being done, how far, and of how much.
     """
@@ -70,25 +78,43 @@ class VaultCheck:
         documents = 0
         for done, (raw, kind) in enumerate(rows, 1):
             identity = UUID(bytes=raw)
-            if kind in {DOCUMENT_KIND, ATTESTED_KIND}:
-                documents += 1
-                self._document(identity, kind)
-            else:
-                self._open(identity, kind)
+            documents += kind in DOCUMENTS
+            self._item(identity, kind)
             if done % PROGRESS_EVERY == 0:
                 self._progress("vault", done, len(rows))
         return documents
 
-    def _document(self, identity: UUID, kind: str) -> None:
+    def _item(self, identity: UUID, kind: str) -> None:
+        """Judge a row, again for as long as it changes under our eyes."""
+        judge = self._document if kind in DOCUMENTS else self._opened
+        found = judge(identity, kind)
+        while found is not None:
+            before = self._row(identity, kind)
+            if before is None:  # erased meanwhile
+                return
+            found = judge(identity, kind)
+            if found is not None and self._row(identity, kind) == before:
+                self._find(*found)
+                return
+
+    def _row(self, identity: UUID, kind: str) -> tuple[bytes, ...] | None:
+        """A sealed row and the learner's key that opens it, as they are stored."""
+        rows = self._node.ledger.store.query(
+            "SELECT i.sealed, i.learner, l.wrapped FROM vault_item i LEFT JOIN vault_learner l ON l.handle=i.learner "
+            "WHERE i.aggregate_id=? AND i.kind=?",
+            (identity.bytes, kind),
+        )
+        return tuple(rows[0]) if rows else None
+
+    def _document(self, identity: UUID, kind: str) -> _Found | None:
         try:
             forms, salt = self._forms(identity, kind)
         except UNREADABLE as error:
-            self._find("document-unreadable", f"award {identity}", str(error))
-            return
-        logged = self._commitments(identity)
+            return "document-unreadable", f"award {identity}", str(error)
         made = {name: commit(identity, name, form, salt) for name, form in forms.items()}
-        if logged is not None and any(logged.get(name) != commitment for name, commitment in made.items()):
-            self._find("document-differs", f"award {identity}", "it is not what its commitment commits to")
+        if _agree(made, self._commitments(identity) or {}) or _agree(made, self._recorded(identity) or made):
+            return None
+        return "document-differs", f"award {identity}", "it is not what its commitment commits to"
 
     def _forms(self, identity: UUID, kind: str) -> tuple[dict[str, bytes], bytes]:
         """Every kept form of a document by its kind of commitment, and the salt."""
@@ -99,11 +125,22 @@ class VaultCheck:
         kept = msgspec.msgpack.decode(opened, type=SealedDocument)
         return {DOCUMENT_KIND: kept.document}, kept.salt
 
-    def _open(self, identity: UUID, kind: str) -> None:
+    def _recorded(self, identity: UUID) -> dict[str, str] | None:
+        """The newest commitments to a document by its events, which may be newer than what was folded."""
+        newest = None
+        for event in self._node.ledger.store.select_events(identity):
+            with suppress(LedgerError):  # named by the check of the events
+                body = self._node.ledger.event_mapper.to_domain_event(event).body
+                if isinstance(body, (*BIRTHS, Credential.Reissued)):
+                    newest = body.commitments
+        return newest
+
+    def _opened(self, identity: UUID, kind: str) -> _Found | None:
         try:
             self._node.vault.open(identity, kind)
         except UNREADABLE as error:
-            self._find("sealed-unreadable", f"{kind} of award {identity}", str(error))
+            return "sealed-unreadable", f"{kind} of award {identity}", str(error)
+        return None
 
     def _key(self, institution: Institution, key: SigningKeyRecord) -> None:
         """Step 3."""
@@ -127,3 +164,8 @@ class VaultCheck:
                 self._node.vault.answer(identity)
             except UNREADABLE as error:
                 self._find("answer-unreadable", f"submission {identity}", str(error))
+
+
+def _agree(made: dict[str, str], logged: dict[str, str]) -> bool:
+    """Whether every form that was opened is one that is committed to."""
+    return all(logged.get(name) == commitment for name, commitment in made.items())

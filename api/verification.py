@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from api.error import InvalidRequestError, UnknownResourceError
+from api.error import FieldError, InvalidRequestError, UnknownResourceError
 from api.evidence import Evidences
 from api.strict_json import JsonValue
 from ledger.error import ErasedError, InvalidInputError
@@ -72,7 +72,7 @@ class Verification:
         """
         if not isinstance(value, dict):
             message = "send a signed document, a holder's bundle, or an evidence file: a JSON object"
-            raise InvalidRequestError(message)
+            raise InvalidRequestError(message, errors=(FieldError(message),))
         kind = file_kind(value)
         if kind == "evidence":
             return self._evidence(parse_evidence(raw), at)

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from anchoring.add_checkpoint import Outcome
+from anchoring.anchor_record import require_anchor_name
 from anchoring.checkpoint import Checkpoint
+from anchoring.cosigned_anchor import full_name
 from anchoring.cosigner_key import CosignerKey
 from anchoring.error import MalformedError, WitnessError
 from anchoring.reader import LogReader
@@ -47,12 +49,13 @@ def read_witness_policy(settings: Settings, log_vkey: str) -> TlogPolicy | None:
         log_vkey: This log's own key.
 
     Raises:
-        SettingError: The file cannot be read, is no tlog-policy, is of another log, or has a witness without a URL.
+        SettingError: The file cannot be read, is no tlog-policy, is of another log, or has a witness without a URL
+            or with a key whose name is too long to be recorded.
     """
     if settings.witness_policy is None:
         return None
     try:
-        policy = parse_tlog_policy(settings.witness_policy.read_text("utf-8"))
+        policy = parse_tlog_policy(settings.witness_policy.read_bytes().decode())
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError("CAIRN_WITNESS_POLICY: the file cannot be read") from error
     except MalformedError as error:
@@ -67,7 +70,11 @@ def _check_policy(policy: TlogPolicy, log_vkey: str) -> None:
     if len(policy.witnesses) > MAX_WITNESS_KEYS:
         raise SettingError(f"CAIRN_WITNESS_POLICY: more than {MAX_WITNESS_KEYS} witness keys")
     urls = dict(policy.urls)
-    for name, _ in policy.witnesses:
+    for name, key in policy.witnesses:
+        try:
+            require_anchor_name(full_name(key))
+        except MalformedError as error:
+            raise SettingError(f"CAIRN_WITNESS_POLICY: the key of {name} has a name that cannot be recorded") from error
         parts = urlsplit(urls.get(name, ""))
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
             raise SettingError(f"CAIRN_WITNESS_POLICY: the witness {name} needs the http or https URL to ask it at")

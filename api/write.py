@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -17,6 +18,7 @@ from api.schema import convert
 from api.strict_json import JsonValue
 from ledger.access import Actor
 from ledger.application import Request as Submission
+from ledger.error import InvalidInputError
 
 JSON: Final = "application/json"
 
@@ -78,6 +80,33 @@ async def submit(
     limit = settings.max_batch_body_bytes if is_batch else settings.max_body_bytes
     value, raw = await read_json(http, limit, empty=empty, batch=is_batch)
     return await run_in_threadpool(work, Write(http, actor, value, raw))
+
+
+@contextmanager
+def within(member: str, shape: type[msgspec.Struct]) -> Iterator[None]:
+    """Have errors on members of *shape* point to where it stands in the body.
+
+    Args:
+        member: Pointer of the member that holds it.
+        shape: What the command was given instead of the whole body.
+    """
+    try:
+        yield
+    except InvalidInputError as error:
+        if error.pointer[1:].partition("/")[0] not in shape.__struct_fields__:
+            raise
+        raise type(error)(error.detail, member + error.pointer) from error
+
+
+@contextmanager
+def without(start: str) -> Iterator[None]:
+    """Have errors point to where things stand in a body that lacks the members *start* of the command."""
+    try:
+        yield
+    except InvalidInputError as error:
+        if not error.pointer.startswith(start):
+            raise
+        raise type(error)(error.detail, error.pointer.removeprefix(start)) from error
 
 
 def json_answer(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

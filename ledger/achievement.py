@@ -19,6 +19,7 @@ import msgspec
 from ledger.aggregate import Aggregate
 from ledger.error import InvalidInputError, MissingElementError, RuleError
 from ledger.event import DomainEvent, Event, Instant
+from ledger.text import check_text, is_blank
 
 CODE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
@@ -71,6 +72,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             MissingElementError: A mandatory element is absent or blank; the message and pointer name it.
             InvalidInputError: An element is there but not well formed.
         """
+        check_text(self)
         self._check_mandatory_texts()
         self._check_outcomes()
         self._check_workload_and_level()
@@ -90,7 +92,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "description": "description",
         }
         for name, element in elements.items():
-            if not getattr(self, name).strip():
+            if is_blank(getattr(self, name)):
                 raise missing(element, f"/{name}")
             _check_length(getattr(self, name), name)
         if len(self.title) > MAX_TITLE_CHARS:
@@ -105,10 +107,11 @@ class Template(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             message = f"at most {MAX_OUTCOMES} learning outcomes"
             raise InvalidInputError(message, "/outcomes")
         for number, outcome in enumerate(self.outcomes):
-            if not outcome.text.strip():
+            if is_blank(outcome.text):
                 element = "learning outcomes"
                 raise missing(element, f"/outcomes/{number}/text")
-            _check_length(outcome.text, f"outcomes/{number}/text")
+            for name in ("text", "skill_name"):
+                _check_length(getattr(outcome, name), f"outcomes/{number}/{name}")
             if outcome.skill_uri is not None and not SKILL_URI.fullmatch(outcome.skill_uri):
                 message = "a skill is named by an absolute http(s) URI"
                 raise InvalidInputError(message, f"/outcomes/{number}/skill_uri")

@@ -16,6 +16,7 @@ import msgspec
 from ledger.achievement import missing
 from ledger.error import InvalidInputError
 from ledger.event import check_instant
+from ledger.text import check_text, is_blank
 
 MAX_NAME_CHARS = 200
 MAX_REFERENCE_CHARS = 120
@@ -58,7 +59,7 @@ class AwardClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """
         check_text(self)
         self._check_learner()
-        if self.grade is not None and not 0 < len(self.grade.strip()) <= MAX_GRADE_CHARS:
+        if self.grade is not None and (is_blank(self.grade) or len(self.grade) > MAX_GRADE_CHARS):
             message = f"a grade has 1 to {MAX_GRADE_CHARS} characters; leave it out if there is none"
             raise InvalidInputError(message, "/grade")
         if self.valid_from > now:
@@ -69,7 +70,7 @@ class AwardClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     def _check_learner(self) -> None:
         learner = self.learner
-        if not learner.name.strip():
+        if is_blank(learner.name):
             element = "identification of the learner"
             raise missing(element, "/learner/name")
         for name, value, limit in (
@@ -98,16 +99,3 @@ class AwardClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def valid_from(self) -> datetime:
         """The instant from which the award holds: the beginning of its day, UTC."""
         return datetime.combine(self.awarded_on, time(), UTC)
-
-
-def check_text(value: msgspec.Struct | str) -> None:
-    """Refuse text that has no UTF-8 form, anywhere in *value*.
-
-    Raises:
-        InvalidInputError: Half of a surrogate pair stands alone.
-    """
-    try:
-        msgspec.json.encode(value)
-    except UnicodeEncodeError as error:
-        message = "the text holds half of a surrogate pair, which stands for no character; send it as UTF-8"
-        raise InvalidInputError(message) from error

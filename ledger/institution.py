@@ -18,6 +18,7 @@ from ledger.error import InvalidInputError, NotFoundError, RuleError
 from ledger.event import DomainEvent, Event, Instant, check_instant
 from ledger.reason import Reason
 from ledger.signing_algorithm import Algorithm, algorithm_of
+from ledger.text import check_text, is_blank
 
 InstitutionKind = Literal["university", "vocational_college", "company_academy", "other"]
 
@@ -158,9 +159,10 @@ class Institution(Aggregate, frozen=True, kw_only=True):
         if not SLUG.fullmatch(slug):
             message = "a slug is 1 to 63 lower-case letters, digits and inner hyphens"
             raise InvalidInputError(message, "/slug")
-        if not 0 < len(name.strip()) <= MAX_NAME_CHARS:
+        if is_blank(name) or len(name.strip()) > MAX_NAME_CHARS:
             message = f"an institution's name has 1 to {MAX_NAME_CHARS} characters"
             raise InvalidInputError(message, "/name")
+        check_text(name, "/name")
         if not COUNTRY.fullmatch(country):
             message = "a country is two capital letters (ISO 3166-1 alpha-2), such as EE"
             raise InvalidInputError(message, "/country")
@@ -188,9 +190,10 @@ class Institution(Aggregate, frozen=True, kw_only=True):
             InvalidInputError: Empty or over-long texts, or an end that is not after the start.
         """
         for value, pointer in ((by, "/by"), (scope, "/scope")):
-            if not 0 < len(value.strip()) <= MAX_SCOPE_CHARS:
+            if is_blank(value) or len(value.strip()) > MAX_SCOPE_CHARS:
                 message = f"an accreditation names its authority and scope in 1 to {MAX_SCOPE_CHARS} characters"
                 raise InvalidInputError(message, pointer)
+            check_text(value, pointer)
         check_instant(valid_from, "/valid_from")
         if valid_until is not None:
             check_instant(valid_until, "/valid_until")

@@ -7,13 +7,13 @@ from datetime import datetime
 
 from ledger.access import Actor, audit
 from ledger.application import Decision, Ledger, Outcome, Request
-from ledger.claim import check_text
 from ledger.commitment import NOTE_KIND, SALT_BYTES, commit
 from ledger.credential import Credential
 from ledger.error import InvalidInputError
 from ledger.event import DomainEvent
 from ledger.reason import Reason
 from ledger.store import Write
+from ledger.text import check_text
 from ledger.vault import SEAL_SQL, Vault
 
 MAX_NOTE_CHARS = 2_000
@@ -100,7 +100,7 @@ class Lifecycle:
         if note is not None and not 0 < len(note) <= MAX_NOTE_CHARS:
             message = f"a note has 1 to {MAX_NOTE_CHARS} characters; leave it out if there is none"
             raise InvalidInputError(message, "/note")
-        check_text(note or "")
+        check_text(note or "", "/note")
 
         def decide(now: datetime) -> Decision:
             credential = self._ledger.credential(public_id)

@@ -238,6 +238,14 @@ class LedgerRecorder(SQLiteApplicationRecorder):
         rows = self.query(statement + "ORDER BY position LIMIT ?", (*parameters, limit))
         return [Notification(UUID(bytes=raw), version, topic, state, id=n) for n, raw, version, topic, state in rows]
 
+    def select_rows(self, after: int, limit: int) -> list[tuple[int, bytes, int, str, bytes]]:
+        """At most *limit* events with a position above *after*, as stored: position, id, version, topic, state."""
+        return self.query(
+            "SELECT position, originator_id, originator_version, topic, state FROM stored_events "
+            "WHERE position>? ORDER BY position LIMIT ?",
+            (after, limit),
+        )
+
     def query(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
         """Run one reading statement and return its rows.
 

@@ -76,7 +76,7 @@ class AchievementCatalogue:
                 continue
             body = read_body(self._mapper, event)
             assert isinstance(body, Achievement.Published | Achievement.Revised)  # noqa: S101  TOPICS says so
-            known = _listing(table.get(b"a" + event.originator_id.bytes))
+            known = _listing(table.get(b"a" + event.originator))
             if (isinstance(body, Achievement.Published), body.edition) != (
                 known is None,
                 known.editions + 1 if known else 1,
@@ -94,9 +94,9 @@ def _enter(event: Notification, institution: UUID, code: str, table: Table) -> N
     key = _code_key(institution, code)
     if table.get(key) is not None:
         raise refuse(event, "the institution has this code already")
-    table.put(key, event.originator_id.bytes)
+    table.put(key, event.originator)
     number = table.get(b"n" + institution.bytes) or _U32.pack(0)
-    table.put(b"l" + institution.bytes + number, event.originator_id.bytes)
+    table.put(b"l" + institution.bytes + number, event.originator)
     table.put(b"n" + institution.bytes, _U32.pack(_U32.unpack(number)[0] + 1))
 
 

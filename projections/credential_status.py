@@ -122,7 +122,7 @@ class CredentialStatus:
                 self._apply_one(event, table)
 
     def _apply_one(self, event: Notification, table: Table) -> None:
-        key = event.originator_id.bytes
+        key = event.originator
         body = read_body(self._mapper, event)
         stored = table.get(key)
         if isinstance(body, BIRTHS):

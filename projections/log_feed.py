@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from anchoring.entry import Entry
+from anchoring.entry import frame_entry
 from anchoring.feed import FeedItem
 from projections.source import EventSource
 
@@ -32,6 +32,6 @@ class LogFeed:
             EntryTooLargeError: An event that is too large for the log; the ledger refuses to write one.
         """
         return [
-            FeedItem(event.position, Entry(event.topic, event.originator_id, event.version, event.state).encode())
+            FeedItem(event.position, frame_entry(event.topic, event.originator, event.version, event.state))
             for event in self._source.read(after, limit)
         ]

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from anchoring.checkpoint import Checkpoint
-from anchoring.entry import parse_entry
+from anchoring.entry import split_entry
 from anchoring.reader import LogReader
 from projections.source import Notification
 
@@ -54,5 +54,5 @@ class MirrorSource:
 
 
 def _notification(position: int, framed: bytes) -> Notification:
-    entry = parse_entry(framed)
-    return Notification(position, entry.originator, entry.version, entry.topic, entry.body)
+    topic, originator, version, body = split_entry(framed)
+    return Notification(position, originator, version, topic, body)

@@ -20,17 +20,22 @@ class Notification(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         position: From 1, strictly increasing, perhaps with gaps.
-        originator_id: The aggregate.
+        originator: The aggregate's id, 16 bytes.
         version: The event's number within its aggregate, from 1.
         topic: Which kind of event.
         state: The stored bytes, verbatim.
     """
 
     position: int
-    originator_id: UUID
+    originator: bytes
     version: int
     topic: str
     state: bytes
+
+    @property
+    def originator_id(self) -> UUID:
+        """The aggregate."""
+        return UUID(bytes=self.originator)
 
 
 class EventSource(Protocol):
@@ -59,18 +64,7 @@ class LedgerSource:
 
     def read(self, after: int, limit: int) -> Sequence[Notification]:
         """Return at most *limit* events with a position above *after*, in order."""
-        return [
-            Notification(
-                position=stored.id,
-                originator_id=stored.originator_id
-                if isinstance(stored.originator_id, UUID)
-                else UUID(stored.originator_id),
-                version=stored.originator_version,
-                topic=stored.topic,
-                state=stored.state,
-            )
-            for stored in self._ledger.read(after, limit)
-        ]
+        return [Notification(*row) for row in self._ledger.store.select_rows(after, limit)]
 
     def newest(self) -> int:
         """Return the position of the newest event, 0 when there is none."""

@@ -19,7 +19,7 @@ from uuid import UUID
 
 import msgspec
 
-from anchoring.entry import Entry, parse_entry
+from anchoring.entry import split_entry
 from anchoring.error import AnchoringError
 from anchoring.state import BLOCK_BYTES, CHUNK_BYTES, CHUNKS_PER_BLOCK, StateCommitment, status_leaf
 from anchoring.tree import leaf_hash
@@ -40,6 +40,7 @@ KEPT_STATES: Final = 2
 _PREFIXES: Final[Mapping[Purpose, bytes]] = MappingProxyType({"revocation": REVOCATION, "suspension": SUSPENSION})
 _EMPTY_BLOCK: Final = bytes(BLOCK_BYTES)
 _EMPTY_CHUNK_HASH: Final = leaf_hash(bytes(CHUNK_BYTES))
+_TOPICS: Final = StatusLists.TOPICS | InstitutionDirectory.TOPICS | {LogKeys.Introduced.TOPIC}
 _CHUNKS: Final = tuple(range(0, BLOCK_BYTES, CHUNK_BYTES))
 
 
@@ -260,14 +261,16 @@ class StateFold:
 
 
 def _parse(entries: Sequence[bytes], start: int) -> list[Notification]:
+    """Read the frames of all entries; return those of the topics that the state follows from."""
     events = []
-    for offset, framed in enumerate(entries):
+    for index, framed in enumerate(entries, start):
         try:
-            entry: Entry = parse_entry(framed)
+            topic, originator, version, body = split_entry(framed)
         except AnchoringError as error:
-            message = f"log entry {start + offset} cannot be read: {error}"
+            message = f"log entry {index} cannot be read: {error}"
             raise CorruptionError(message) from error
-        events.append(Notification(start + offset, entry.originator, entry.version, entry.topic, entry.body))
+        if topic in _TOPICS:
+            events.append(Notification(index, originator, version, topic, body))
     return events
 
 

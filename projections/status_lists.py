@@ -24,7 +24,7 @@ from uuid import UUID
 
 from anchoring.state import BLOCK_BITS, BLOCK_BYTES
 from ledger.credential import BIRTHS, EVENTS, Credential
-from ledger.event import EventMapper
+from ledger.event import Event, EventMapper
 from projections.fold import read_body, refuse
 from projections.source import Notification
 from projections.table import Readable, Table
@@ -35,6 +35,7 @@ distance is at most the number of institutions that hold a lease and have not us
 event from asking for all the memory there is."""
 REVOCATION: Final = b"r"
 SUSPENSION: Final = b"s"
+_BIRTHS: Final = frozenset(event.TOPIC for event in BIRTHS)
 _USED: Final = b"u"
 _COUNT: Final = b"c"
 _EMPTY: Final = bytes(BLOCK_BYTES)
@@ -63,75 +64,90 @@ class StatusLists:
             CorruptionError: A place is used twice, lies outside its block or in another institution's, or a credential
                 changes that was never issued.
         """
-        bits = _Bits(table)
+        folding = _Folding(table)
         for event in batch:
-            if event.topic in self.TOPICS:
-                self._apply_one(event, bits, table)
-        bits.write()
-
-    def _apply_one(self, event: Notification, bits: _Bits, table: Table) -> None:
-        body = read_body(self._mapper, event)
-        if isinstance(body, BIRTHS):
-            _issue(event, body, bits, table)
-            return
-        place = table.get(b"p" + event.originator_id.bytes)
-        if place is None:
-            raise refuse(event, "this credential was never issued")
-        block, index = _PLACE.unpack(place)
-        match body:
-            case Credential.Revoked() | Credential.Replaced():
-                bits.put(REVOCATION, block, index, value=True)
-            case Credential.Suspended():
-                bits.put(SUSPENSION, block, index, value=True)
-            case Credential.Reinstated():
-                bits.put(SUSPENSION, block, index, value=False)
-            case Credential.Reissued():
-                pass  # another signature, and the award as it was
-            case _:
-                raise refuse(event, "no status bit follows from it")
+            if event.topic in _BIRTHS:
+                folding.issue(event, read_body(self._mapper, event))
+            elif event.topic in self.TOPICS:
+                _change(event, read_body(self._mapper, event), folding)
+        folding.write()
 
 
-def _issue(event: Notification, body: Credential.Issued | Credential.Attested, bits: _Bits, table: Table) -> None:
-    block, index = body.status_block, body.status_index
-    count = _count(table.get(_COUNT))
-    if not 0 <= index < BLOCK_BITS or not 0 <= block <= count + MAX_BLOCKS_AHEAD:
-        raise refuse(event, f"there is no status place {index} in block {block}")
-    key = b"p" + event.originator_id.bytes
-    if table.get(key) is not None:
-        raise refuse(event, "this credential was issued before")
-    owner = table.get(b"o" + _U32.pack(block))
-    if owner is None:
-        table.put(b"o" + _U32.pack(block), body.institution.bytes)
-    elif owner != body.institution.bytes:
-        raise refuse(event, f"status block {block} belongs to another institution")
-    if bits.get(_USED, block, index):
-        raise refuse(event, f"status place {index} in block {block} is in use")
-    bits.put(_USED, block, index, value=True)
-    table.put(key, _PLACE.pack(block, index))
-    if block >= count:
-        table.put(_COUNT, _U32.pack(block + 1))
+def _change(event: Notification, body: Event, folding: _Folding) -> None:
+    block, index = folding.place(event)
+    match body:
+        case Credential.Revoked() | Credential.Replaced():
+            folding.put(REVOCATION, block, index, value=True)
+        case Credential.Suspended():
+            folding.put(SUSPENSION, block, index, value=True)
+        case Credential.Reinstated():
+            folding.put(SUSPENSION, block, index, value=False)
+        case Credential.Reissued():
+            pass  # another signature, and the award as it was
+        case _:
+            raise refuse(event, "no status bit follows from it")
 
 
-class _Bits:
-    """Bitstrings of the blocks that one batch touches, written back once."""
+class _Folding:
+    """What one batch touches: bitstrings, how many blocks there are, whose they are. Written back once."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
         self._open: dict[bytes, bytearray] = {}
         self._changed: set[bytes] = set()
+        self._blocks: dict[int, tuple[bytes, bytearray]] = {}
+        self._count = self._written = _count(table.get(_COUNT))
 
-    def get(self, purpose: bytes, block: int, index: int) -> bool:
-        return bool(self._bytes(purpose + _U32.pack(block))[index >> 3] & 0x80 >> (index & 7))
+    def issue(self, event: Notification, body: Event) -> None:
+        """Take a place for an award."""
+        assert isinstance(body, BIRTHS)  # noqa: S101  the mapper goes by the topic
+        block, index = body.status_block, body.status_index
+        if not 0 <= index < BLOCK_BITS or not 0 <= block <= self._count + MAX_BLOCKS_AHEAD:
+            raise refuse(event, f"there is no status place {index} in block {block}")
+        key = b"p" + event.originator
+        if self._table.get(key) is not None:
+            raise refuse(event, "this credential was issued before")
+        owner, used = self._blocks.get(block) or self._taken(block, body.institution.bytes)
+        if owner != body.institution.bytes:
+            raise refuse(event, f"status block {block} belongs to another institution")
+        if used[index >> 3] & 0x80 >> (index & 7):
+            raise refuse(event, f"status place {index} in block {block} is in use")
+        used[index >> 3] |= 0x80 >> (index & 7)
+        self._table.put(key, _PLACE.pack(block, index))
+
+    def _taken(self, block: int, institution: bytes) -> tuple[bytes, bytearray]:
+        """Open a block in which this batch takes places; it is the institution's if it was nobody's."""
+        key = _U32.pack(block)
+        owner = self._table.get(b"o" + key)
+        if owner is None:
+            owner = institution
+            self._table.put(b"o" + key, owner)
+        self._changed.add(_USED + key)
+        self._count = max(self._count, block + 1)
+        found = self._blocks[block] = owner, self._bytes(_USED + key)
+        return found
+
+    def place(self, event: Notification) -> tuple[int, int]:
+        """Return block and index of the award that changes."""
+        place = self._table.get(b"p" + event.originator)
+        if place is None:
+            raise refuse(event, "this credential was never issued")
+        block, index = _PLACE.unpack(place)
+        return block, index
 
     def put(self, purpose: bytes, block: int, index: int, *, value: bool) -> None:
+        """Set or clear a bit."""
         key, mask = purpose + _U32.pack(block), 0x80 >> (index & 7)
         bits = self._bytes(key)
         bits[index >> 3] = bits[index >> 3] | mask if value else bits[index >> 3] & ~mask
         self._changed.add(key)
 
     def write(self) -> None:
+        """Write back what has changed."""
         for key in sorted(self._changed):
             self._table.put(key, bytes(self._open[key]))
+        if self._count != self._written:
+            self._table.put(_COUNT, _U32.pack(self._count))
 
     def _bytes(self, key: bytes) -> bytearray:
         bits = self._open.get(key)

@@ -7,8 +7,9 @@ set -euo pipefail
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 
 # Scripts in a virtual environment name its absolute path: after a move they call an interpreter elsewhere.
+# No grep: a machine with Python, make and bash's own commands is enough.
 works() {
-    grep -qF -- "$(pwd -P)/$1/bin/python" "$1/bin/pip" 2>/dev/null && new_enough "$1/bin/python"
+    [ -r "$1/bin/pip" ] && [[ "$(<"$1/bin/pip")" == *"$(pwd -P)/$1/bin/python"* ]] && new_enough "$1/bin/python"
 }
 
 if [ "${1:-}" = "--works" ]; then

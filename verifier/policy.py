@@ -40,6 +40,7 @@ from anchoring.subtree_cosignature import SubtreeVerifier
 from anchoring.tlog_policy import (
     LINES,
     NO_QUORUM,
+    LogKey,
     TlogPolicy,
     parse_log_key,
     policy_lines,
@@ -145,7 +146,7 @@ def trust_key(policy: Policy, vkey: str, *, pinned: bool = False) -> Policy:
         the name of a trusted log is that log's second key, and no witness.
 
     Raises:
-        PolicyError: Neither kind of key.
+        PolicyError: Neither kind of key, or a log's key that is trusted under another name.
     """
     try:
         key = parse_log_key(vkey)
@@ -153,7 +154,7 @@ def trust_key(policy: Policy, vkey: str, *, pinned: bool = False) -> Policy:
         added = _with_cosigner(policy, vkey)
     else:
         is_logs = not isinstance(key, SubtreeVerifier) or key.name in {log.name for log in policy.logs}
-        added = replace(policy, logs=with_log(policy.logs, key)) if is_logs else _with_cosigner(policy, vkey)
+        added = _with_log(policy, key) if is_logs else _with_cosigner(policy, vkey)
     return replace(added, pinned=added.pinned | {vkey}) if pinned else added
 
 
@@ -175,11 +176,11 @@ def merge_policies(one: Policy, other: Policy) -> Policy:
     A key that either of them retires is retired, from the earlier instant on.
 
     Raises:
-        PolicyError: They give one name to two different things.
+        PolicyError: They give one name to two different things, or one log key two names.
     """
     merged = one
     for log in other.logs:
-        merged = replace(merged, logs=with_log(merged.logs, log))
+        merged = _with_log(merged, log)
     for name, witness in other.witnesses:
         if (name, witness.vkey) not in {(known, key.vkey) for known, key in merged.witnesses}:
             _require_new_name(merged, name)
@@ -257,6 +258,13 @@ def _require_key(vkey: str) -> None:
 def _require_names(certificate: x509.Certificate) -> None:
     """Raise ValueError here, where the line is known, if the certificate's names cannot be read."""
     _ = (certificate.issuer, certificate.subject)
+
+
+def _with_log(policy: Policy, log: LogKey) -> Policy:
+    try:
+        return replace(policy, logs=with_log(policy.logs, log))
+    except MalformedError as error:
+        raise PolicyError(str(error)) from error
 
 
 def _with_cosigner(policy: Policy, vkey: str) -> Policy:

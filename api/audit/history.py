@@ -58,6 +58,6 @@ class AwardHistory:
         events = []
         for index in (place.entry, *(changed.entries if changed is not None else ())):
             entry = parse_entry(self.entry(index))
-            events.append(Notification(index + 1, entry.originator, entry.version, entry.topic, entry.body))
+            events.append(Notification(index + 1, entry.originator.bytes, entry.version, entry.topic, entry.body))
         self._fold.apply(events, table)
         return parse_facts(table.get(identity.bytes) or b"")

@@ -20,6 +20,7 @@ import re
 import struct
 from binascii import unhexlify
 from hashlib import sha256
+from itertools import repeat
 from typing import Final
 
 import msgspec
@@ -27,7 +28,7 @@ import msgspec
 from anchoring.entry import parse_entry
 from anchoring.error import AnchoringError, MalformedError
 from anchoring.state import BLOCK_BITS, BLOCK_BYTES
-from anchoring.tile import TILE_WIDTH, TileId, decode_bundle, encode_bundle, tile_width
+from anchoring.tile import TILE_WIDTH, TileId, decode_bundle, tile_width
 from api.audit.instant import Instants, milliseconds
 from api.audit.source import Source
 from ledger.credential import Credential
@@ -68,8 +69,8 @@ _INDEX_CHARS: Final = len(_INDEX)
 _DATES: Final = b',"valid_from":'
 _HEAD_AT: Final = 68
 _SHORTEST_HEAD: Final = 200
-_ID_BYTES: Final = 16
-_RAW_BYTES: Final = 48
+_RAW: Final = struct.Struct("16s32x")
+"""Aggregate id; the digest of the document, which need only be one."""
 _Run = tuple[bytes, bytes, bytes, bytes, int, int, int]
 _NO_RUN: Final[_Run] = (b"\0", b"", b"", b"", 0, 0, 0)
 _FULL_STOP: Final = ord(".")
@@ -247,16 +248,12 @@ class Scanner:
             path, bundle, held = self._tile(TileId(None, number, width))
             if bundle is None:
                 return Chunk(first, count, [], b"", [], [], f"{path} is missing")
-            leaves: list[bytes] = []
             try:
-                if held != width:
-                    bundle = encode_bundle(decode_bundle(bundle, held)[:width])
-                stretch = self._bundle(bundle, number * TILE_WIDTH, leaves, stretch, chunk.stretches)
-            except (IndexError, ValueError, MalformedError):
-                leaves = []
-            if len(leaves) != width:
+                entries = decode_bundle(bundle, held)[:width]
+            except MalformedError:
                 return Chunk(first, count, [], b"", [], [], f"{path} is not a bundle of {held} entries")
-            self._hash_tile(chunk, TileId(0, number, width), leaves)
+            self._hash_tile(chunk, TileId(0, number, width), [sha256(b"\0" + entry).digest() for entry in entries])
+            stretch = self._sum_up(entries, number * TILE_WIDTH, stretch, chunk.stretches)
         if first + count > stretch.first:
             chunk.stretches.append(_close(stretch, first + count, None))
         return chunk
@@ -279,24 +276,17 @@ class Scanner:
         else:
             chunk.leaves = joined
 
-    def _bundle(self, bundle: bytes, first: int, leaves: list[bytes], stretch: _Open, done: list[Stretch]) -> _Open:
-        """Cut a bundle into its entries, hash them and sum them up: the hot loop of an audit.
+    def _sum_up(self, entries: list[bytes], first: int, stretch: _Open, done: list[Stretch]) -> _Open:
+        """Sum up the entries of a bundle: the hot loop of an audit.
 
         Awards of one commit follow each other and differ in little: ``run`` holds what the last one had, and the next
         is compared with it in place. What is left of each (identity, digest, place) is checked for all of them
-        together when the stretch is closed. ValueError or IndexError if it is no bundle.
+        together when the stretch is closed.
         """
-        keep, hasher = leaves.append, sha256
         text, number = stretch.texts.append, stretch.numbers.append
         run = _NO_RUN
         front, head, middle, tail, at, start, end = run
-        index, cut, size = first - 1, 0, len(bundle)
-        while cut < size:
-            begin = cut + 2
-            cut = begin + (bundle[cut] << 8 | bundle[cut + 1])
-            entry = bundle[begin:cut]
-            index += 1
-            keep(hasher(b"\0" + entry).digest())
+        for index, entry in enumerate(entries, first):
             if not (
                 entry.startswith(front)
                 and entry.startswith(head, _HEAD_AT)
@@ -311,8 +301,6 @@ class Scanner:
                     continue
             text(entry[36:68] + entry[at - 64 : at])
             number(entry[start:end])
-        if cut != size:
-            raise ValueError
         return stretch
 
     def _run(self, entry: bytes, index: int, stretch: _Open) -> _Run:
@@ -437,7 +425,7 @@ def _rows(stretch: _Open) -> list[bytes]:
     """Check what the awards of a stretch do not share, and make their rows; a stretch that fails is odd."""
     text, pack = b"".join(stretch.texts), ROW.pack
     try:
-        raw, places = unhexlify(text), [int(number) for number in stretch.numbers]
+        raw, places = unhexlify(text), list(map(int, stretch.numbers))
     except ValueError:
         stretch.odd = True
         return []
@@ -446,17 +434,14 @@ def _rows(stretch: _Open) -> list[bytes]:
     if text.lower() != text or not _are_decimal(stretch.numbers) or max(places) >= BLOCK_BITS:
         stretch.odd = True
         return []
-    ids = [raw[at : at + _ID_BYTES] for at in range(0, len(raw), _RAW_BYTES)]
+    ids = [identity for (identity,) in _RAW.iter_unpack(raw)]
     stretch.odd = stretch.odd or len(set(ids)) != len(ids)
     rows: list[bytes] = []
     ends = [at for at, _, _ in stretch.runs[1:]] + [len(places)]
     for (at, index, taken), end in zip(stretch.runs, ends, strict=True):
         base, begin, own = taken.base, taken.begin, places[at:end]
         taken.places += own
-        rows += [
-            pack(identity, base | place, number, begin)
-            for identity, place, number in zip(ids[at:end], own, range(index, index + end - at), strict=True)
-        ]
+        rows += map(pack, ids[at:end], map(base.__or__, own), range(index, index + end - at), repeat(begin))
     return rows
 
 

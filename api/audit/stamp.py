@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from hashlib import sha256
 
 import msgspec
@@ -17,9 +16,11 @@ from anchoring.reader import LogReader
 from anchoring.rfc3161 import KIND as RFC3161
 from anchoring.rfc3161 import verify_rfc3161
 from anchoring.tlog_policy import LogKey
+from anchoring.tree import verify_consistency
 from api.audit.finding import Findings
 from api.audit.instant import instant, milliseconds
 from api.audit.replay import LoggedAnchor
+from api.instant import in_utc
 from ledger.event import Instant
 from verifier.policy import Authority
 
@@ -76,6 +77,25 @@ def check_part(reader: LogReader, checkpoint: Checkpoint, where: str, findings: 
         what = str(error)
     findings.add("checkpoint-inconsistent", where, what)
     return False
+
+
+def check_extension(reader: LogReader, previous: Checkpoint, when: str, findings: Findings) -> bool:
+    """Check that the log only grew since *previous*; returns whether it did. *when* that was goes into the words."""
+    if previous.size == 0:
+        return True
+    try:
+        verify_consistency(
+            old_size=previous.size,
+            old_root=previous.root,
+            new_size=reader.checkpoint.size,
+            new_root=reader.checkpoint.root,
+            proof=reader.consistency_proof(previous.size),
+        )
+    except AnchoringError as error:
+        what = f"the log is not an extension of the {previous.size} entries {when}: {error}"
+        findings.add("log-forked", "checkpoint", what)
+        return False
+    return True
 
 
 def check_logged_anchors(reader: LogReader, anchors: list[LoggedAnchor], findings: Findings) -> None:
@@ -142,7 +162,7 @@ class StampCheck:
         """Compare the token with the note and the logged time; verify it if the policy names its authority."""
         try:
             info = decode_timestamp_response(token).tst_info
-            stamped, digest = _utc(info.gen_time), info.message_imprint.message
+            stamped, digest = in_utc(info.gen_time), info.message_imprint.message
         except Exception as error:  # noqa: BLE001  hostile DER makes the library raise many kinds
             self._findings.add("anchor-differs", where, f"the token is not a time-stamp: {error}", record.index)
             return
@@ -181,7 +201,3 @@ def _pages(fetch: Fetch) -> Iterator[ServedAnchor]:
             message = f"the page after {after} is followed by the one after {page.next}"
             raise ValueError(message)
         after = page.next
-
-
-def _utc(time: datetime) -> datetime:
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

@@ -16,6 +16,7 @@ documents are with the learners.
 from __future__ import annotations
 
 import base64
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from anchoring.entry import ANCHOR_RECORDED, LOG_ITSELF, Entry, parse_entry
 from anchoring.error import AnchoringError
 from anchoring.mirror import LogMirror
 from anchoring.note import NoteVerifier, format_note, parse_note
+from anchoring.reader import LogReader
 from anchoring.storage import DirectoryTileStore, Placement, Published
 from anchoring.time_anchor import AnchorProof
 from api.backup.error import BackupError
@@ -131,8 +133,9 @@ def restore(backup: Path, settings: Settings, log: SurvivingLog | None, note: No
         restored = _restore(node, work, manifest, log, note)
     finally:
         node.close()
-    # 7. All of it is checked by the sequencer's own start.
+    # 7. All of it is checked by the sequencer's own start, and on the disk before it is put in its place.
     _prove(within)
+    os.sync()
     if data.exists():
         data.rmdir()
     work.rename(data)
@@ -187,6 +190,7 @@ def _catch_up(node: LedgerNode, work: Path, log: SurvivingLog, note: Note) -> tu
         known = None if old is None else parse_checkpoint(parse_note(old.note).text)
         size = 0 if known is None else known.size
         if newest.size <= size:
+            _require_beginning(work, known, newest)
             return _Gathered(), 0  # it has survived no longer than the backup
         mirror = LogMirror(DirectoryTileStore(work / LOG_DIRECTORY), log.tile)
         # 4. The events.
@@ -216,6 +220,17 @@ def _verified(node: LedgerNode, content: bytes) -> tuple[str, Checkpoint]:
         raise BackupError(message) from error
     [line] = [one.line for one in parsed.signatures if (one.name, one.key_id) == (verifier.name, verifier.key_id)][:1]
     return line, checkpoint
+
+
+def _require_beginning(work: Path, known: Checkpoint | None, newest: Checkpoint) -> None:
+    """Check that a surviving log that is no longer than the backup's is the beginning of it."""
+    tiles = DirectoryTileStore(work / LOG_DIRECTORY)
+    if known is not None and newest.size and LogReader(tiles.read, known).root(newest.size) != newest.root:
+        message = (
+            f"the log has signed two histories: the {newest.size} entries that survived are not the beginning of the "
+            f"{known.size} in the backup. Going on from either would be a fork; keep both as they are"
+        )
+        raise BackupError(message)
 
 
 def _append(

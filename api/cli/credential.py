@@ -10,8 +10,7 @@ import typer
 from anchoring.checkpoint_store import SqliteCheckpointStore
 from api.cli.operator import opened, operator
 from api.cli.option import DEFAULT_DATA, AsJson, Data
-from api.cli.terminal import EXIT_CODES, Exit, Terminal
-from api.fsck import data_is_there
+from api.cli.terminal import EXIT_CODES, Terminal
 from api.ledger_node import LedgerNode
 from api.log_node import LOG_DATABASE
 from api.reissue import KeyReissue, Reissues
@@ -34,8 +33,6 @@ def reissue(
 ) -> None:
     """Sign anew what a stolen key signed and nobody outside had seen before. May be interrupted and repeated."""
     terminal = Terminal(as_json=as_json)
-    if not data_is_there(data):
-        terminal.fail(f"there is no ledger in {data}", Exit.USAGE)
     with opened(data) as node, closing(SqliteCheckpointStore(data / LOG_DATABASE)) as store:
         reissues = Reissues(node.reissuance, store)
         found = []

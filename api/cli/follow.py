@@ -22,6 +22,7 @@ from api.ledger_node import system_clock
 from api.mirror.app import describe, make_mirror_app
 from api.mirror.error import DirectoryError, MisbehaviourError, UntrustedError, UpstreamError
 from api.mirror.node import MirrorNode, open_mirror
+from api.problem import ProblemWriter
 from api.runtime import Loop
 from api.setting import Settings, load_settings
 
@@ -100,7 +101,7 @@ def _serve(terminal: Terminal, node: MirrorNode, settings: Settings, log: Filter
     node.follower.progress = progress.reach
     following = Following(node, settings.follow_poll_seconds, log)
     app = make_mirror_app(node, lambda: (progress.done, progress.total), following.failures, log)
-    server = uvicorn.Server(server_config(app))
+    server = uvicorn.Server(server_config(app, ProblemWriter(settings.base_url).response))
 
     def stop(_: int, __: FrameType | None) -> None:
         server.should_exit = True

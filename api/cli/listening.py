@@ -9,10 +9,10 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from api.certificate import Certificate
+from api.cli.connection import Refusal, connection_class
 
 KEEP_ALIVE_SECONDS: Final = 65
 SHUTDOWN_SECONDS: Final = 10
-MAX_CONNECTIONS: Final = 4_096
 BACKLOG: Final = 2_048
 
 
@@ -32,16 +32,22 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=BACKLOG)
 
 
-def server_config(app: ASGIApp, certificate: Certificate | None = None) -> uvicorn.Config:
-    """How a process of ours answers: quietly, in its own words, with bounded connections; over https if it can."""
+def server_config(app: ASGIApp, refusal: Refusal, certificate: Certificate | None = None) -> uvicorn.Config:
+    """How a process of ours answers: quietly, in its own words, with bounded heads and connections.
+
+    Args:
+        app: Answers requests.
+        refusal: Words what is refused before it is one.
+        certificate: What to serve https with; None: plain http.
+    """
     return uvicorn.Config(
         app,
+        http=connection_class(refusal),
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        limit_concurrency=MAX_CONNECTIONS,
         lifespan="off",
         proxy_headers=False,
         ssl_certfile=None if certificate is None else certificate.certificate,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +18,7 @@ from api.cli.operator import operator
 from api.cli.option import DEFAULT_DATA, AsJson, Data
 from api.cli.terminal import EXIT_CODES, Exit, Terminal
 from api.fsck import data_is_there
+from api.instant import in_utc
 from api.ledger_node import LedgerNode, open_ledger, system_clock
 from api.log_node import LOCK_FILE, open_log
 from api.setting import load_settings
@@ -66,7 +67,7 @@ def declare_compromised(
     """
 
     def declare(node: LedgerNode) -> dict[str, Any]:
-        at = since.replace(tzinfo=UTC)
+        at = in_utc(since)
         outcome = node.log_keeping.declare_compromised(generation=generation, compromised_at=at, actor=operator())
         answer: dict[str, Any] = outcome.answer
         return answer

@@ -28,7 +28,10 @@ from projections.view import View
 
 
 def fsck(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
-    """Derive everything again from stored bytes and name what is damaged. Stop the server first, or check a copy."""
+    """Derive everything again from stored bytes and name what is damaged, beside a server that runs or without one.
+
+    Beside a server, log.db is left out: only a stopped ledger or a copy of one is checked whole.
+    """
     terminal = Terminal(as_json=as_json)
     if not data_is_there(data):
         terminal.fail(f"there is no ledger in {data}", Exit.USAGE)
@@ -38,6 +41,8 @@ def fsck(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
             report = Fsck(node, lambda _, done, total: bar.reach(done, total)).run()
     finally:
         node.close()
+    if report.served:
+        terminal.say("A server runs over this ledger: log.db was left out. A check of the stopped ledger takes it in.")
     terminal.result(report, report.text())
     raise typer.Exit(Exit.INVALID if report.differences else Exit.VALID)
 
@@ -86,13 +91,15 @@ def _feed_again(terminal: Terminal, node: LedgerNode) -> FeedComparison:
 def anchor(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
     """Have the newest checkpoint stamped by every configured time anchor now. Stop the server first."""
     terminal = Terminal(as_json=as_json)
+    if not data_is_there(data):
+        terminal.fail(f"there is no ledger in {data}", Exit.USAGE)
     node = open_ledger(load_settings(os.environ, data_dir=data))
     try:
         log = open_log(node, system_clock)
         try:
             log.publish_all()
             anchors = time_anchors(node, log, system_clock)
-            attempts = Anchorer(anchors, log.store, system_clock, AnchorSchedule()).run_once()
+            attempts = Anchorer(anchors, log.store, system_clock, AnchorSchedule()).run_once(at_once=True)
             log.publish_all()
         finally:
             log.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -14,6 +14,8 @@ from rich.table import Table
 
 from api.cli.option import DEFAULT_DATA, AsJson, Data
 from api.cli.terminal import EXIT_CODES, Exit, Terminal
+from api.fsck import data_is_there
+from api.instant import in_utc
 from api.ledger_node import LedgerNode, open_ledger
 from api.setting import load_settings
 from ledger.access import Actor
@@ -31,8 +33,10 @@ Slug = Annotated[str, typer.Argument(help="Slug of the institution.")]
 
 
 @contextmanager
-def opened(data: Data) -> Iterator[LedgerNode]:
-    """Open the ledger in *data* for one command."""
+def opened(data: Data, *, may_be_new: bool = False) -> Iterator[LedgerNode]:
+    """Open the ledger in *data* for one command; only one that begins a ledger makes it where there is none."""
+    if not may_be_new and not data_is_there(data):
+        Terminal().fail(f"there is no ledger in {data}", Exit.USAGE)
     node = open_ledger(load_settings(os.environ, data_dir=data))
     try:
         yield node
@@ -50,20 +54,20 @@ def add_institution(
     slug: Slug,
     name: Annotated[str, typer.Option(help="Full name.")],
     country: Annotated[str, typer.Option(help="Two capital letters, such as EE.")],
-    kind: Annotated[str, typer.Option(help="university, vocational_college, company_academy or other.")] = "university",
+    kind: Annotated[InstitutionKind, typer.Option(help="What it is.")] = "university",
     did_key: Annotated[
         Algorithm | None, typer.Option(help="Identify it by its one key, of this kind, for ever (did:key).")
     ] = None,
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
-    """Register an institution and make its first signing key."""
-    with opened(data) as node:
+    """Register an institution and make its first signing key; makes the ledger too when there is none."""
+    with opened(data, may_be_new=True) as node:
         outcome = node.registry.register(
             slug=slug,
             name=name,
             country=country,
-            kind=msgspec.convert(kind, InstitutionKind),
+            kind=kind,
             did_key=did_key,
             actor=operator(),
         )
@@ -86,8 +90,8 @@ def accredit(
             slug=slug,
             by=by,
             scope=scope,
-            valid_from=since.replace(tzinfo=UTC),
-            valid_until=None if until is None else until.replace(tzinfo=UTC),
+            valid_from=in_utc(since),
+            valid_until=None if until is None else in_utc(until),
             actor=operator(),
         )
     Terminal(as_json=as_json).result(outcome.answer, f"{slug}: {outcome.answer['accreditation']}")
@@ -187,12 +191,11 @@ def declare_compromised(
     as_json: AsJson = False,
 ) -> None:
     """Declare since when a signing key was in other hands; again to move the date."""
+    at = in_utc(since)
     with opened(data) as node:
-        outcome = node.registry.declare_compromised(
-            slug=slug, key_id=key, compromised_at=since.replace(tzinfo=UTC), actor=operator()
-        )
+        outcome = node.registry.declare_compromised(slug=slug, key_id=key, compromised_at=at, actor=operator())
     terminal = Terminal(as_json=as_json)
-    terminal.result(outcome.answer, f"{slug}: {key} compromised since {since}")
+    terminal.result(outcome.answer, f"{slug}: {key} compromised since {at:%Y-%m-%d %H:%M:%S} UTC")
     terminal.say(f"next: `cairn keys rotate {slug}`, then `cairn credential reissue --institution {slug}`")
 
 
@@ -204,8 +207,8 @@ def grant_access(
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
-    """Make a bearer key. It is shown once."""
-    with opened(data) as node:
+    """Make a bearer key. It is shown once. Makes the ledger too when there is none."""
+    with opened(data, may_be_new=True) as node:
         now = node.ledger.now()
         owner = None if institution is None else node.ledger.institution(institution).id
         token = node.access.grant(

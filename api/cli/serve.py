@@ -33,6 +33,7 @@ from api.demo.filling import ORIGIN, fill
 from api.ledger_node import system_clock
 from api.log_node import LOCK_FILE
 from api.node import Node, open_node
+from api.problem import ProblemWriter
 from api.runtime import Runtime
 from api.setting import Settings, load_settings
 from api.starting import StartingApp
@@ -100,7 +101,8 @@ class Process:
         self._demo = demo
         self._standby = standby
         self._starting = StartingApp(settings.base_url, demonstration=settings.demonstration)
-        self._server = uvicorn.Server(server_config(self._starting, certificate))
+        refusal = ProblemWriter(settings.base_url).response
+        self._server = uvicorn.Server(server_config(self._starting, refusal, certificate))
         self._closers: list[Callable[[], None]] = []
         self._failure: str | None = None
 

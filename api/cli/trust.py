@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -15,6 +15,7 @@ from anchoring.checkpoint import Checkpoint, parse_checkpoint
 from anchoring.error import AnchoringError
 from api.cli.option import AsJson
 from api.cli.terminal import EXIT_CODES, Exit, Terminal
+from api.instant import in_utc
 from verifier.error import PolicyError
 from verifier.policy import Policy, format_policy, parse_policy, retire_key, trust_key
 
@@ -36,9 +37,9 @@ def load_policy(file: Path | None) -> Policy:
         OSError: A file that was named cannot be read.
     """
     if file is not None:
-        return parse_policy(file.read_text("utf-8"))
+        return parse_policy(file.read_bytes().decode())  # bytes: a CR is part of the policy, and refused
     own = policy_path()
-    return parse_policy(own.read_text("utf-8")) if own.exists() else Policy()
+    return parse_policy(own.read_bytes().decode()) if own.exists() else Policy()
 
 
 def save_policy(policy: Policy) -> Path:
@@ -79,12 +80,14 @@ def retire(
     as_json: AsJson = False,
 ) -> None:
     """Believe what a log's key signed only if somebody outside saw it before. Said again, the date is moved."""
-    terminal = Terminal(as_json=as_json)
+    terminal, since = Terminal(as_json=as_json), in_utc(at)
     try:
-        path = save_policy(retire_key(load_policy(None), vkey.strip(), at.replace(tzinfo=UTC)))
+        path = save_policy(retire_key(load_policy(None), vkey.strip(), since))
     except PolicyError as error:
         terminal.fail(f"this key cannot be retired: {error}", Exit.USAGE)
-    terminal.result({"retired": vkey.strip(), "policy": str(path)}, f"retired since {at}, in {path}")
+    terminal.result(
+        {"retired": vkey.strip(), "policy": str(path)}, f"retired since {since:%Y-%m-%d %H:%M:%S} UTC, in {path}"
+    )
 
 
 @trust_app.command("remove")

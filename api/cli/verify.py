@@ -66,7 +66,7 @@ def verify(
     except NewFormatError as error:
         terminal.fail(error.reason, Exit.UNKNOWN)
     except InputError as error:
-        _malformed(terminal, error)
+        _malformed(terminal, error, lang)
     except OSError as error:
         terminal.fail(f"cannot read {error.filename or file}: {error.strerror or error}", Exit.USAGE)
     except ValueError as error:
@@ -135,8 +135,10 @@ def _instant(text: str | None) -> datetime | None:
         raise ValueError(error.detail) from error
 
 
-def _malformed(terminal: Terminal, error: InputError) -> NoReturn:
+def _malformed(terminal: Terminal, error: InputError, lang: Language) -> NoReturn:
     """A file that cannot be read is not valid: whoever changed it gains nothing by breaking its form."""
-    sentence = f"This is not a well-formed file: {one_line(str(error))}"
-    terminal.result({"verdict": "invalid", "reason": "malformed", "sentence": {"en": sentence}}, f"INVALID\n{sentence}")
+    place = one_line(str(error))
+    sentence = {"en": f"This is not a well-formed file: {place}", "ru": f"Файл составлен неправильно: {place}"}
+    shown = f"INVALID\n{sentence[lang]}"
+    terminal.result({"verdict": "invalid", "reason": "malformed", "sentence": sentence}, shown)
     raise typer.Exit(Exit.INVALID)

@@ -13,6 +13,8 @@ from typing import Annotated, Final
 
 import typer
 import uvicorn
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Scope
 
 from anchoring.error import ConflictError, MalformedError
 from anchoring.tlog_policy import parse_log_key
@@ -23,6 +25,7 @@ from api.cli.listening import address_of, listen, server_config
 from api.cli.option import AsJson
 from api.cli.terminal import EXIT_CODES, Exit, Terminal
 from api.ledger_node import system_clock
+from api.problem import Problem
 from api.witness_app import make_witness_app
 
 DATABASE: Final = "witness.db"
@@ -141,7 +144,7 @@ def serve(
         terminal.say(
             f"Witness {keys.name} on {address_of(host, port)}, {len(store.logs())} logs known (Ctrl-C stops it)"
         )
-        server = uvicorn.Server(server_config(app))
+        server = uvicorn.Server(server_config(app, _refuse))
 
         def stop(_: int, __: FrameType | None) -> None:
             server.should_exit = True
@@ -150,3 +153,9 @@ def serve(
             signal.signal(number, stop)
         with listener:
             server.run([listener])
+
+
+def _refuse(problem: Problem, scope: Scope) -> Response:
+    """Refuse in the plain text of a witness what is no request."""
+    del scope
+    return PlainTextResponse(f"{problem.detail}\n", problem.kind.status, problem.headers)

@@ -116,7 +116,7 @@ class MirroredStatusLists:
         """
         head = self._served.head
         if head is None or not 0 <= number < 2 * len(head.state.revocation.blocks):
-            message = f"there is no status list {number}"
+            message = "there is no such status list"
             raise UnknownResourceError(message)
         if self._served.is_too_old:
             message = "this mirror has not seen the log for too long to pass on a status list; ask the ledger itself"

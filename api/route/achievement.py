@@ -11,7 +11,8 @@ from api.lookup import Lookup
 from api.node import Node
 from api.openapi import body_of
 from api.schema import Publication
-from api.write import Write, json_answer, submit
+from api.write import Write, json_answer, submit, within
+from ledger.achievement import Template
 
 MAX_PAGE = 200
 
@@ -49,12 +50,13 @@ def read_router(lookup: Lookup) -> APIRouter:
 
 def _publish(node: Node, write: Write) -> Response:
     publication = write.body_as(Publication)
-    outcome = node.catalogue.publish(
-        slug=node.slug_for(write.actor, publication.institution),
-        code=publication.code,
-        template=publication.template,
-        actor=write.actor,
-        request=write.submission,
-    )
+    with within("/template", Template):
+        outcome = node.catalogue.publish(
+            slug=node.slug_for(write.actor, publication.institution),
+            code=publication.code,
+            template=publication.template,
+            actor=write.actor,
+            request=write.submission,
+        )
     node.wait_until_visible(outcome.position)
     return json_answer(outcome.answer, 201)

@@ -52,13 +52,14 @@ def read_router(lookup: Lookup, standing: Callable[[], Sequence[AnchorStanding]]
     ) -> Response:
         """Time anchors, oldest first: who stamped which checkpoint when, and the token that shows it.
 
-        `unanchored` says which entries no anchor covers yet: those from `from` on, all of them later than `since`.
+        `unanchored` says which entries no anchor covers yet: those from `from` on. The checkpoint of the entries before
+        them was first stamped at `since`.
         """
         found = lookup.published.anchors()
         page = [anchor for anchor in found if anchor.serial > after][:limit]
-        newest = max(found, key=lambda anchor: (anchor.size, anchor.serial), default=None)
         size = lookup.published.snapshot().checkpoint.size
-        anchored = 0 if newest is None else newest.size
+        anchored = max((anchor.size for anchor in found), default=0)
+        since = min((anchor.proof.at for anchor in found if anchor.size == anchored), default=None)
         body = {
             "anchors": [_shown(anchor) for anchor in page],
             "next": page[-1].serial if page and page[-1] is not found[-1] else None,
@@ -66,7 +67,7 @@ def read_router(lookup: Lookup, standing: Callable[[], Sequence[AnchorStanding]]
             "log_size": size,
             "anchored_size": anchored or None,
             "unanchored_entries": max(size - anchored, 0),
-            "unanchored": {"from": anchored, "to": size, "since": None if newest is None else newest.proof.at},
+            "unanchored": {"from": anchored, "to": size, "since": since},
         }
         return json_answer(body, 200, {"Cache-Control": PUBLIC_CACHE})
 

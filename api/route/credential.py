@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -15,7 +16,7 @@ from api.node import Node
 from api.openapi import body_of
 from api.route.award import known_form, made_award
 from api.schema import awards
-from api.write import Write, json_answer, submit
+from api.write import Write, json_answer, submit, without
 from projections.credential_status import CredentialStatus
 from projections.status_lists import StatusLists
 
@@ -86,12 +87,13 @@ def read_router(lookup: Lookup) -> APIRouter:
 
 def _issue(node: Node, write: Write) -> Response:
     batch, is_single = awards(write.value)
-    outcome = node.issuance.issue(
-        slug=node.slug_for(write.actor, batch.institution),
-        claims=batch.credentials,
-        actor=write.actor,
-        request=write.submission,
-    )
+    with without("/credentials/0") if is_single else nullcontext():
+        outcome = node.issuance.issue(
+            slug=node.slug_for(write.actor, batch.institution),
+            claims=batch.credentials,
+            actor=write.actor,
+            request=write.submission,
+        )
     node.wait_until_visible(outcome.position, CredentialStatus.NAME, StatusLists.NAME)
     items = [made_award(node, public_id) for public_id in outcome.answer]
     if is_single:

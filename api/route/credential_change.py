@@ -9,8 +9,9 @@ from api.node import Node
 from api.openapi import body_of
 from api.route.award import PublicId, known_form, made_award
 from api.schema import Change, Reinstatement, Replacement
-from api.write import Write, json_answer, submit
+from api.write import Write, json_answer, submit, within
 from ledger.application import Outcome
+from ledger.claim import AwardClaim
 from projections.credential_status import CredentialStatus
 from projections.status_lists import StatusLists
 
@@ -78,13 +79,14 @@ def _revoke(node: Node, public_id: str, write: Write) -> Response:
 
 def _replace(node: Node, public_id: str, write: Write) -> Response:
     replacement = write.body_as(Replacement)
-    outcome = node.issuance.replace(
-        public_id=public_id,
-        claim=replacement.credential,
-        reason=replacement.reason,
-        actor=write.actor,
-        request=write.submission,
-    )
+    with within("/credential", AwardClaim):
+        outcome = node.issuance.replace(
+            public_id=public_id,
+            claim=replacement.credential,
+            reason=replacement.reason,
+            actor=write.actor,
+            request=write.submission,
+        )
     node.wait_until_visible(outcome.position, CredentialStatus.NAME, StatusLists.NAME)
     made = made_award(node, outcome.answer[0])
     return json_answer({**made, "replaces": public_id}, 201, {"Location": made["url"]})

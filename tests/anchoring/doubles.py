@@ -1,7 +1,7 @@
 """Small real stand-ins for what surrounds the log: a feed, a state fold, a clock, tiles."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -109,6 +109,10 @@ class MemoryTileStore:
     def write(self, path: str, content: bytes) -> None:
         if self.files.setdefault(path, content) != content:
             raise CorruptionError(f"{path} already holds other bytes")
+
+    def write_all(self, tiles: Iterable[tuple[str, bytes]]) -> None:
+        for path, content in tiles:
+            self.write(path, content)
 
     def replace(self, path: str, content: bytes) -> None:
         self.files[path] = content

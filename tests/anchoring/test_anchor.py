@@ -1,7 +1,9 @@
 """Time anchors beside the log: the schedule, the anchorer, the witness, the records."""
 
 import json
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -145,6 +147,71 @@ def test_anchorer_keeps_the_good_ones_going_when_one_is_down(log: Log) -> None:
     log.clock.advance(30)
     assert [attempt.name for attempt in anchorer.run_once()] == ["bad"]
     assert anchorer.histories()["bad"].failures == 0
+
+
+def test_anchorer_pauses_an_anchor_when_its_adapter_breaks_and_reports_the_others(log: Log) -> None:
+    class Broken(FakeAnchor):
+        def stamp(self, checkpoint_note: bytes) -> AnchorProof:
+            raise TypeError(f"no {len(checkpoint_note):d}")
+
+    good = FakeAnchor("good", log.clock)
+    anchorer = Anchorer([Broken("broken", log.clock), good], log.store, log.clock)
+    log.feed.add(1)
+    log.start().sequence()
+    attempts = anchorer.run_once()
+    assert [(one.name, (one.error or "")[:9]) for one in attempts] == [("broken", "TypeError"), ("good", "")]
+    assert log.store.histories()["broken"].failures == 1
+    assert anchorer.run_once() == []
+
+
+def test_anchorer_asks_by_a_schedule_of_its_own_when_an_anchor_has_one(log: Log) -> None:
+    anchors = [FakeAnchor("often", log.clock), FakeAnchor("rarely", log.clock)]
+    often = {"often": AnchorSchedule(interval=timedelta(seconds=10))}
+    anchorer, sequencer = Anchorer(anchors, log.store, log.clock, schedules=often), log.start()
+    asked = []
+    for _ in range(4):
+        log.feed.add(1)
+        sequencer.sequence()
+        asked.append([one.name for one in anchorer.run_once()])
+        log.clock.advance(10)
+    assert asked == [["often", "rarely"], ["often"], ["often"], ["often"]]
+    at = log.clock.now
+    assert [one.next_try for one in anchorer.standing()] == [at, at + timedelta(seconds=560)]
+
+
+def test_anchorer_goes_on_with_the_others_when_one_hangs(log: Log) -> None:
+    class Hanging(FakeAnchor):
+        begun, go = threading.Event(), threading.Event()
+
+        def stamp(self, checkpoint_note: bytes) -> AnchorProof:
+            self.begun.set()
+            self.go.wait(30)
+            return super().stamp(checkpoint_note)
+
+    hanging, good = Hanging("hanging", log.clock), FakeAnchor("good", log.clock)
+    anchorer, sequencer = Anchorer([hanging, good], log.store, log.clock), log.start()
+    log.feed.add(1)
+    sequencer.sequence()
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(anchorer.run_once, only="hanging")
+        assert hanging.begun.wait(30)
+        for _ in range(3):
+            assert [one.name for one in anchorer.run_once(only="good")] == ["good"]
+            log.clock.advance(600)
+            log.feed.add(1)
+            sequencer.sequence()
+        second = threads.submit(anchorer.run_once, at_once=True, only="hanging")
+        hanging.go.set()
+        assert [one.size for one in first.result()] == [2]
+        assert [one.size for one in second.result()] == [log.store.load().size]  # type: ignore[union-attr]  # there is one
+    assert len(good.stamped) == 3
+
+
+def test_anchor_is_asked_again_when_the_clock_was_set_back_behind_its_last_try() -> None:
+    schedule, history = AnchorSchedule(), AnchorHistory(tried_at=START)
+    assert not is_due(schedule, history, START - timedelta(minutes=4))  # an authority's clock may be ahead
+    assert is_due(schedule, history, START - timedelta(days=300))
+    assert is_due(schedule, history.failed(START, "down"), START - timedelta(days=300))
 
 
 def test_anchorer_knows_what_it_did_when_started_again(log: Log) -> None:

@@ -123,6 +123,8 @@ class TestChain(AnchorContract):
             ("eth_getTransactionByHash", {"blockHash": "0x" + "11" * 32}),
             ("eth_getBlockByHash", {"timestamp": "0x1"}),
             ("eth_getBlockByHash", {"transactions": []}),
+            ("eth_getBlockByHash", {"transactions": 7}),
+            ("eth_getBlockByHash", {"transactions": None}),
             ("eth_getBlockByNumber", {"hash": "0x" + "11" * 32}),
         ],
     )

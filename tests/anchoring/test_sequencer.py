@@ -517,3 +517,15 @@ def test_lock_refuses_when_acquired_twice(tmp_path: Path) -> None:
     with lock, pytest.raises(ConflictError, match="already held here"):
         lock.acquire()
     lock.release()
+
+
+def test_lock_says_whether_a_process_sequences_and_takes_nothing_by_asking(tmp_path: Path) -> None:
+    asked, held = SequencerLock(tmp_path / "lock"), SequencerLock(tmp_path / "lock")
+    assert not asked.is_held()
+    assert not (tmp_path / "lock").exists()
+    with held:
+        assert asked.is_held()
+        assert held.is_held()
+    assert not asked.is_held()
+    with held:
+        pass

@@ -180,6 +180,22 @@ def test_store_gives_pending_anchors_until_they_are_logged(store: SqliteCheckpoi
     assert [(kept.serial, kept.log_index) for kept in store.anchors()] == [(1, 12), (2, None)]
 
 
+def test_store_finds_pending_anchors_without_reading_the_others(store: SqliteCheckpointStore) -> None:
+    for number in range(4):
+        store.add_anchor(AnchorProof("rfc3161", "a", START, b"t%d" % number), b"note", number + 1)
+    store.compare_and_swap(None, FIRST, anchors={1: 12, 2: 13, 4: 14})
+    asked: list[str] = []
+    store._db.set_trace_callback(asked.append)
+    assert [kept.serial for kept in store.anchors(pending=True)] == [3]
+    assert [kept.serial for kept in store.anchors(after=2)] == [3, 4]
+    store._db.set_trace_callback(None)
+    plans = [store._query(f"EXPLAIN QUERY PLAN {statement}")[0][-1] for statement in asked]
+    assert plans == [
+        "SEARCH anchor USING INDEX sqlite_autoindex_anchor_1 (log_index=? AND rowid>?)",
+        "SEARCH anchor USING INTEGER PRIMARY KEY (rowid>?)",
+    ]
+
+
 def test_store_remembers_garbage_until_told_to_forget(store: SqliteCheckpointStore) -> None:
     tiles = [TileId(0, 1), TileId(None, 1)]
     store.add_garbage([], START)

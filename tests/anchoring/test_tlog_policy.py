@@ -12,6 +12,7 @@ from anchoring.tlog_policy import parse_tlog_policy, tlog_lines
 
 LOG = NoteSigner("a.example/log", Ed25519PrivateKey.from_private_bytes(bytes([1] * 32))).vkey
 LOG_PQ = SubtreeCosigner("a.example/log", MLDSA44PrivateKey.from_seed_bytes(bytes([1] * 32))).vkey
+LOG_RENAMED = NoteSigner("b.example/log", Ed25519PrivateKey.from_private_bytes(bytes([1] * 32))).vkey
 W1 = Cosigner("w.example/1", Ed25519PrivateKey.from_private_bytes(bytes([2] * 32))).vkey
 W1_AGAIN = Cosigner("w.example/other", Ed25519PrivateKey.from_private_bytes(bytes([2] * 32))).vkey
 W2 = SubtreeCosigner("w.example/2", MLDSA44PrivateKey.from_seed_bytes(bytes([2] * 32))).vkey
@@ -51,6 +52,18 @@ def test_policy_is_read_with_keys_of_both_kinds_and_where_to_ask() -> None:
         (f"witness a {W1}\ngroup g any none\nquorum g", "line 2: a group of members that are not defined"),
         (f"witness a {W1}\ngroup g 2 a\nquorum g", "line 2: a group takes"),
         ("quorum g", "line 1: a quorum that is not defined"),
+        ("quorum none\r\n", "line 1: a control character"),
+        ("# a\x0bb\nquorum none", "line 1: a control character"),
+        ("#\nquorum\x0cnone", "line 2: a control character"),
+        ("quorum none\x7f", "line 1: a control character"),
+        ("quorum\u00a0none", "line 1: unknown line"),
+        (f"witness a {W1}\ngroup\u2003g any a\nquorum a", "line 2: unknown line"),
+        (f"log {LOG}\nlog {LOG}\nquorum none", "line 2: the same log key"),
+        (f"log {LOG}\nlog {LOG_RENAMED}\nquorum none", "line 2: the same log key"),
+        (f"quorum a\nwitness a {W1}", "line 1: a quorum that is not defined"),
+        (f"witness a {W1}\ngroup g any h\ngroup h any a\nquorum g", "line 2: a group of members"),
+        (f"witness a {W1}\ngroup g -1 a\nquorum g", "line 2: a group takes"),
+        (f"witness a {W1}\ngroup g 0x1 a\nquorum g", "line 2: a group takes"),
     ],
 )
 def test_policy_is_refused_with_its_line_when_it_is_wrong(text: str, reason: str) -> None:

@@ -22,6 +22,7 @@ from anchoring.tree import EMPTY_ROOT
 from anchoring.witness import Seen, Witness, origin_digest
 from anchoring.witness_store import SqliteWitnessStore, WitnessKeys
 from tests.anchoring.doubles import ORIGIN, START, Clock
+from tests.anchoring.test_log_machine import FaultError, Faults
 from tests.anchoring.witness_world import KEYS, Tree, WitnessWorld, make_world
 
 FORK = Tree(branch="other")
@@ -272,6 +273,51 @@ def test_witness_never_cosigns_a_fork_when_its_store_failed(how: str, tmp_path: 
         assert asked.add_checkpoint(FORK.request(kept, kept)).outcome is Outcome.INCONSISTENT
         assert asked.add_checkpoint(log.request(700 - kept, 600)).text == f"{kept}\n"
     assert witness.add_checkpoint(log.request(kept, 400)).outcome is Outcome.COSIGNED
+
+
+STORE_CALLS = ("log_keys", "seen", "compare_and_swap")
+
+
+def _asked_with_a_fault(file: Path, step: int, *, persisted: bool, restart: bool) -> int:
+    """Ask four times, one store call failing; then ask again and for a fork. Returns how many calls there were."""
+    make_world(file.parent).store.close()
+    store, faults, log = SqliteWitnessStore(file), Faults(), Tree()
+    faults.wrap(store, *STORE_CALLS)
+    faults.arm(step, persisted=persisted)
+    witness, given = Witness(KEYS.cosigners(), store, Clock()), [0]
+    for size in (300, 400, 400, 500):
+        with suppress(FaultError):
+            if witness.add_checkpoint(log.request(given[-1], size)).outcome is Outcome.COSIGNED:
+                given.append(size)
+    calls = faults.calls
+    faults.disarm()
+    if restart:
+        store.close()
+        store = SqliteWitnessStore(file)
+        witness = Witness(KEYS.cosigners(), store, Clock())
+    seen = store.seen(log.checkpoint(1).origin)
+    kept = 0 if seen is None else seen.checkpoint.size
+    assert kept >= max(given)  # whatever was given away is remembered
+    assert seen is None or seen.checkpoint == log.checkpoint(kept)
+    if kept:
+        assert witness.add_checkpoint(FORK.request(kept, 600)).outcome is Outcome.INCONSISTENT
+        assert witness.add_checkpoint(FORK.request(kept, kept)).outcome is Outcome.INCONSISTENT
+    assert witness.add_checkpoint(log.request(kept, 600)).outcome is Outcome.COSIGNED
+    store.close()
+    return calls
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("persisted", [False, True])
+def test_witness_comes_through_when_any_one_call_to_its_store_fails(
+    tmp_path: Path, *, persisted: bool, restart: bool
+) -> None:
+    (tmp_path / "counted").mkdir()
+    calls = _asked_with_a_fault(tmp_path / "counted" / "witness.db", 10_000, persisted=False, restart=False)
+    assert calls >= 4 * len(STORE_CALLS)
+    for step in range(calls):
+        (tmp_path / str(step)).mkdir()
+        _asked_with_a_fault(tmp_path / str(step) / "witness.db", step, persisted=persisted, restart=restart)
 
 
 def test_witness_stays_true_to_one_history_whatever_is_asked_and_fails(tmp_path: Path) -> None:

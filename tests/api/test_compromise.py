@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,17 +13,26 @@ from typing import Any, Final
 
 import msgspec
 import pytest
+import uvicorn
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from anchoring.checkpoint import Checkpoint
 from anchoring.note import NoteVerifier
+from anchoring.tlog_policy import parse_log_key
+from anchoring.witness import Witness
+from anchoring.witness_store import SqliteWitnessStore
+from api.access_log import make_log
 from api.audit.auditor import Auditor, AuditOrder, TrustedLog
 from api.audit.progress_file import ProgressFile
 from api.audit.source import LogPlace
+from api.ledger_node import system_clock
+from api.witness_app import make_witness_app
 from ledger.document import document_form, sign_document
 from tests.anchoring.tsa import make_authority, openssl_responder
 from tests.anchoring.tsa import served as time_stamping
+from tests.anchoring.witness_world import KEYS
 from tests.api.served import OPERATOR, SLUG, Served, open_school, serving
+from tests.system.serving import free_port
 from verifier import parse_policy
 from verifier.bundle import parse_bundle
 from verifier.evidence import parse_evidence
@@ -53,6 +64,30 @@ def witnessed(tmp_path: Path) -> Iterator[Served]:
     """A ledger whose checkpoints a cosigning witness sees, a moment after each is published."""
     with serving(tmp_path / "data", demonstration=True, anchor_interval_seconds=1) as ledger:
         yield ledger
+
+
+@pytest.fixture
+def cosigned(tmp_path: Path) -> Iterator[Served]:
+    """A ledger that a C2SP witness of another university cosigns over HTTP, and nobody else sees."""
+    store = SqliteWitnessStore(tmp_path / "witness.db")
+    store.keep_keys(KEYS)
+    keys = KEYS.cosigners()
+    vkeys = [key.vkey for key in keys]
+    app = make_witness_app(Witness(keys, store, system_clock), KEYS.name, vkeys, make_log(io.StringIO(), system_clock))
+    policy, port = tmp_path / "witnesses.policy", free_port()
+    lines = [f"witness {name} {vkey} http://127.0.0.1:{port}" for name, vkey in zip(("w", "pq"), vkeys, strict=True)]
+    policy.write_text("\n".join([*lines, "group both all w pq", "quorum both", ""]))
+    with serving(tmp_path / "data") as ledger:
+        store.trust(parse_log_key(ledger.node.log.keys.log.vkey))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    until(lambda: server.started)
+    with serving(tmp_path / "data", witness_policy=policy, anchor_interval_seconds=1) as ledger:
+        yield ledger
+    server.should_exit = True
+    thread.join()
+    store.close()
 
 
 def until(ready: Callable[[], bool]) -> None:
@@ -140,7 +175,12 @@ class NoMemory:
 def audit(ledger: Served) -> list[object]:
     """Everything that an auditor finds, once all is published."""
     newest = ledger.node.ledger.newest()
-    until(lambda: ledger.node.published.index_of(newest) is not None)
+
+    def is_published() -> bool:
+        index = ledger.node.published.index_of(newest)
+        return index is not None and index < ledger.node.published.snapshot().checkpoint.size
+
+    until(is_published)
 
     def fetch(path: str) -> bytes | None:
         answered = ledger.http.get(path)
@@ -225,6 +265,30 @@ def test_award_stands_when_a_witness_saw_it_before_the_key_was_stolen(witnessed:
     declare(witnessed, theft.key, theft.stolen_at)
     assert judged(witnessed, theft.before) == ("valid", "valid_record")
     assert judged(witnessed, theft.after) == ("unknown", "key_compromised")
+
+
+def test_award_stands_when_a_witness_elsewhere_cosigned_it_before_the_key_was_stolen(cosigned: Served) -> None:
+    theft = steal(cosigned)
+    declare(cosigned, theft.key, theft.stolen_at)
+    assert judged(cosigned, theft.before) == ("valid", "valid_record")
+    assert judged(cosigned, theft.after) == ("unknown", "key_compromised")
+    # A verifier that trusts the witness by one of its keys alone, under a name of its own, finds the same.
+    now = datetime.now(UTC)
+    log = cosigned.http.get("/log/vkey").text.strip()
+    for key in KEYS.cosigners():
+        for name in ("ours", KEYS.name):
+            policy = parse_policy(f"log {log}\nwitness {name} {key.vkey}\n")
+            verdicts = {
+                public_id: verify_evidence(
+                    parse_evidence(cosigned.http.get(f"/v1/credentials/{public_id}/evidence").content), policy, now=now
+                ).verdict.value
+                for public_id in (theft.before, theft.after)
+            }
+            assert verdicts == {theft.before: "valid", theft.after: "unknown"}
+    rotate(cosigned, theft.key)
+    done = reissue(cosigned, theft.key)
+    assert done["credentials"] == [theft.after]
+    assert audit(cosigned) == []
 
 
 def test_reissue_signs_anew_exactly_what_nobody_saw_in_time(stamped: Served) -> None:

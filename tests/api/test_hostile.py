@@ -27,6 +27,13 @@ def test_verify_names_the_place_when_the_file_is_malformed(served: Served, body:
     assert answered.json()["errors"][0]["detail"] == answered.json()["detail"]
 
 
+@pytest.mark.parametrize("body", [b"[]", b"null", b'"cairn/bundle/v1"', b"7"])
+def test_verify_names_the_whole_body_when_it_is_no_object(served: Served, body: bytes) -> None:
+    answered = served.verify(body)
+    assert answered.status_code == 422
+    assert answered.json()["errors"][0]["pointer"] == "#"
+
+
 def test_verify_says_so_when_the_format_is_of_a_newer_version(served: Served) -> None:
     answered = served.verify(b'{"format": "cairn/bundle/v9"}')
     assert answered.status_code == 422
@@ -36,14 +43,15 @@ def test_verify_says_so_when_the_format_is_of_a_newer_version(served: Served) ->
 
 def test_question_about_the_future_is_refused_alike_everywhere(served: Served, award: dict[str, Any]) -> None:
     content = served.http.get(f"/v1/credentials/{award['id']}/evidence").content
-    for answered in (
-        served.http.get(f"/verify/{award['id']}?at=9999-12-31"),
-        served.http.get(f"/v1/credentials/{award['id']}/status?at=9999-12-31"),
-        served.http.get(f"/v1/credentials/{award['id']}/status?known_at=9999-12-31"),
-        served.verify(content, at="9999-12-31"),
+    for name, answered in (
+        ("at", served.http.get(f"/verify/{award['id']}?at=9999-12-31")),
+        ("at", served.http.get(f"/v1/credentials/{award['id']}/status?at=9999-12-31")),
+        ("known_at", served.http.get(f"/v1/credentials/{award['id']}/status?known_at=9999-12-31")),
+        ("at", served.verify(content, at="9999-12-31")),
     ):
         assert answered.status_code == 422
         assert answered.json()["type"].endswith("/problems/future-instant")
+        assert [place["parameter"] for place in answered.json()["errors"]] == [name]
 
 
 @pytest.mark.parametrize(
@@ -121,6 +129,12 @@ def test_address_that_is_no_award_is_not_found_when_a_key_is_sent(
     answered = served.write(method, f"/v1/credentials/{public_id}/{last}", body, school_key)
     assert answered.status_code == 404
     assert answered.json()["type"].endswith("/problems/not-found")
+
+
+def test_status_list_that_is_not_there_is_refused_without_its_number(served: Served) -> None:
+    answered = served.http.get("/status-lists/987654321")
+    assert answered.status_code == 404
+    assert "987654321" not in answered.text
 
 
 def test_status_list_is_not_sent_again_when_the_client_has_it(served: Served, award: dict[str, Any]) -> None:

@@ -12,12 +12,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from api import example
 from api.answer import ANSWERS, DID_KEY, NULLABLE, OPEN, OPTIONAL
+from api.problem import PROBLEMS
 from tests.api.served import CODE, SLUG, Served
 from tests.system.school import open_school
 from tests.system.serving import Serving, environment
@@ -156,6 +158,18 @@ def test_answer_looks_like_its_example(answers: dict[str, httpx.Response], name:
     assert real.headers["content-type"].partition(";")[0] == shown.media_type
     if shown.media_type.endswith("json"):
         assert list(differences(shown.example, real.json())) == []
+
+
+def test_description_has_an_example_of_a_problem_that_is_one(
+    served: Served, answers: dict[str, httpx.Response]
+) -> None:
+    del answers  # so that there is an award
+    refused = served.http.get(f"/v1/credentials/{'0' * 36}/status?at=9999-12-31&at=9999-12-31").json()
+    for name, operation in operations(served.http.get("/openapi.json").json()).items():
+        media = operation["responses"]["default"]["content"]["application/problem+json"]
+        assert media["example"].keys() == refused.keys(), name
+        assert media["example"]["errors"][0].keys() == refused["errors"][0].keys()
+        assert urlsplit(media["example"]["type"]).path.removeprefix("/problems/") in {kind.name for kind in PROBLEMS}
 
 
 def test_reference_page_shows_the_examples(served: Served) -> None:

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from ledger.claim import check_text
 from ledger.error import InvalidInputError, MissingElementError
+from ledger.text import check_text
 from tests.ledger.world import START, claim
 
 
@@ -24,7 +24,7 @@ def test_claim_is_accepted_when_complete(changes: dict[str, object]) -> None:
     claim(**changes).check(START)  # type: ignore[arg-type]  # passed through as given
 
 
-@pytest.mark.parametrize("name", ["", "  ", "\t\n"])
+@pytest.mark.parametrize("name", ["", "  ", "\t\n", "\u200b", " \u2060\ufeff", "\u00ad", "\u3164\u2800"])
 def test_claim_names_the_learner_when_the_name_is_missing(name: str) -> None:
     with pytest.raises(MissingElementError, match="identification of the learner") as caught:
         claim(name).check(START)
@@ -42,6 +42,10 @@ def test_claim_names_the_learner_when_the_name_is_missing(name: str) -> None:
         ({"id": "ada"}, "/learner/id"),
         ({"id": "https://a b"}, "/learner/id"),
         ({"grade": " "}, "/grade"),
+        ({"grade": "\u200b"}, "/grade"),
+        ({"grade": "A\x00"}, "/grade"),
+        ({"reference": "S-\x1b1"}, "/learner/reference"),
+        ({"name": "Ada\x85"}, "/learner/name"),
         ({"grade": "x" * 61}, "/grade"),
         ({"awarded_on": START.date() + timedelta(days=1)}, "/awarded_on"),
         ({"valid_until": datetime(2026, 2, 1, tzinfo=UTC)}, "/valid_until"),

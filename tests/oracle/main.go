@@ -4,12 +4,17 @@
 //	logcheck follow VKEY URL...    each URL is a log's prefix; checks checkpoint, tiles, entries, proofs
 //	logcheck proofs                JSON on standard input: proofs made elsewhere
 //	logcheck receipt VKEY FILE...  c2sp.org/tlog-proof@v1 files whose extra line is the entry
+//	logcheck cosigned FILE VKEY... the note in FILE has a good cosignature by each key, of type 04 or 06
+//	logcheck cosign NAME TIME FILE cosigns the note in FILE with new keys of both types
 //
 // It prints one JSON object a subject on standard output, and exits 1 at the first thing that is wrong.
 package main
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/mldsa"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -45,6 +50,10 @@ func run(args []string) error {
 		return nil
 	case len(args) == 1 && args[0] == "proofs":
 		return proofs(os.Stdin)
+	case len(args) >= 3 && args[0] == "cosigned":
+		return cosigned(args[1], args[2:])
+	case len(args) == 4 && args[0] == "cosign":
+		return cosign(args[1], args[2], args[3])
 	case len(args) >= 3 && args[0] == "receipt":
 		for _, file := range args[2:] {
 			if err := receipt(args[1], file); err != nil {
@@ -53,7 +62,7 @@ func run(args []string) error {
 		}
 		return nil
 	}
-	return errors.New("usage: logcheck follow VKEY URL... | proofs | receipt VKEY FILE...")
+	return errors.New("usage: logcheck follow VKEY URL... | proofs | receipt VKEY FILE... | cosigned FILE VKEY... | cosign NAME TIME FILE")
 }
 
 // checkpoint opens a signed note and reads origin, size and root.
@@ -287,6 +296,147 @@ func receipt(vkey, file string) error {
 		return err
 	}
 	return say(map[string]any{"file": file, "index": index, "size": tree.N, "entry": string(entry)})
+}
+
+// typed returns the public key behind its type as a vkey holds it, and the key's id. Source: C2SP signed-note.
+func typed(name string, kind byte, public []byte) ([]byte, []byte) {
+	key := append([]byte{kind}, public...)
+	digest := sha256.Sum256(append([]byte(name+"\n"), key...))
+	return key, digest[:4]
+}
+
+// cosignedMessage returns what a cosigner of the kind signs over a checkpoint's text. Source: C2SP tlog-cosignature.
+func cosignedMessage(kind byte, name, text string, at uint64) ([]byte, error) {
+	if kind == 4 {
+		return []byte(fmt.Sprintf("cosignature/v1\ntime %d\n%s", at, text)), nil
+	}
+	lines := strings.Split(text, "\n")
+	size, err := strconv.ParseUint(lines[1], 10, 64)
+	if err != nil {
+		return nil, err
+	}
+	root, err := base64.StdEncoding.DecodeString(lines[2])
+	if err != nil || len(root) != sha256.Size {
+		return nil, errors.New("no root")
+	}
+	var message bytes.Buffer
+	message.WriteString("subtree/v1\n\x00")
+	message.WriteByte(byte(len(name)))
+	message.WriteString(name)
+	message.Write(binary.BigEndian.AppendUint64(nil, at))
+	message.WriteByte(byte(len(lines[0])))
+	message.WriteString(lines[0])
+	message.Write(binary.BigEndian.AppendUint64(nil, 0))
+	message.Write(binary.BigEndian.AppendUint64(nil, size))
+	message.Write(root)
+	return message.Bytes(), nil
+}
+
+func cosigned(file string, vkeys []string) error {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	cut := bytes.LastIndex(content, []byte("\n\n"))
+	if cut < 0 {
+		return errors.New("not a note")
+	}
+	text, lines := string(content[:cut+1]), strings.Split(strings.TrimSuffix(string(content[cut+2:]), "\n"), "\n")
+	for _, vkey := range vkeys {
+		at, err := cosignedBy(vkey, text, lines)
+		if err != nil {
+			return fmt.Errorf("%.60s: %w", vkey, err)
+		}
+		if err := say(map[string]any{"vkey": vkey, "time": at}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func cosignedBy(vkey, text string, lines []string) (uint64, error) {
+	parts := strings.SplitN(vkey, "+", 3)
+	key, err := base64.StdEncoding.DecodeString(parts[len(parts)-1])
+	if len(parts) != 3 || err != nil || len(key) < 1 {
+		return 0, errors.New("not a vkey")
+	}
+	_, id := typed(parts[0], key[0], key[1:])
+	if fmt.Sprintf("%x", id) != parts[1] {
+		return 0, errors.New("a vkey with another id")
+	}
+	for _, line := range lines {
+		words := strings.Split(line, " ")
+		blob, err := base64.StdEncoding.DecodeString(words[len(words)-1])
+		if len(words) != 3 || words[0] != "\u2014" || err != nil || len(blob) < 12 {
+			return 0, fmt.Errorf("not a signature line: %.60q", line)
+		}
+		if words[1] != parts[0] || !bytes.Equal(blob[:4], id) {
+			continue
+		}
+		at := binary.BigEndian.Uint64(blob[4:12])
+		message, err := cosignedMessage(key[0], parts[0], text, at)
+		if err != nil {
+			return 0, err
+		}
+		switch key[0] {
+		case 4:
+			if len(key) != 1+ed25519.PublicKeySize || !ed25519.Verify(key[1:], message, blob[12:]) {
+				return 0, errors.New("a wrong signature")
+			}
+		case 6:
+			public, err := mldsa.NewPublicKey(mldsa.MLDSA44(), key[1:])
+			if err != nil {
+				return 0, err
+			}
+			if err := mldsa.Verify(public, message, blob[12:], nil); err != nil {
+				return 0, err
+			}
+		default:
+			return 0, errors.New("not a cosigner's key")
+		}
+		return at, nil
+	}
+	return 0, errors.New("no cosignature")
+}
+
+func cosign(name, time, file string) error {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	at, err := strconv.ParseUint(time, 10, 64)
+	if err != nil {
+		return err
+	}
+	text := string(content[:bytes.LastIndex(content, []byte("\n\n"))+1])
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return err
+	}
+	successor, err := mldsa.GenerateKey(mldsa.MLDSA44())
+	if err != nil {
+		return err
+	}
+	for kind, key := range map[byte][]byte{4: public, 6: successor.PublicKey().Bytes()} {
+		message, err := cosignedMessage(kind, name, text, at)
+		if err != nil {
+			return err
+		}
+		signature := ed25519.Sign(private, message)
+		if kind == 6 {
+			if signature, err = successor.Sign(nil, message, &mldsa.Options{}); err != nil {
+				return err
+			}
+		}
+		whole, id := typed(name, kind, key)
+		blob := append(binary.BigEndian.AppendUint64(append([]byte{}, id...), at), signature...)
+		line := fmt.Sprintf("\u2014 %s %s\n", name, base64.StdEncoding.EncodeToString(blob))
+		vkey := fmt.Sprintf("%s+%x+%s", name, id, base64.StdEncoding.EncodeToString(whole))
+		if err := say(map[string]any{"kind": kind, "vkey": vkey, "line": line}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func say(what map[string]any) error { return json.NewEncoder(os.Stdout).Encode(what) }

@@ -48,7 +48,7 @@ class Numbers:
         self.reads += 1
         last = min(self.size, after + limit)
         return [
-            Notification(position, UUID(int=position), 1, "thing.happened.v1", self._state(position))
+            Notification(position, UUID(int=position).bytes, 1, "thing.happened.v1", self._state(position))
             for position in range(after + 1, last + 1)
         ]
 

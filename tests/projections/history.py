@@ -118,7 +118,7 @@ class History:
             version = self._versions[originator] = self._versions.get(originator, 0) + 1
             stored = MAPPER.to_stored_event(DomainEvent(originator, version, body))
             position = (len(self.events) + 1) * self._gap
-            self.events.append(Notification(position, originator, version, stored.topic, stored.state))
+            self.events.append(Notification(position, originator.bytes, version, stored.topic, stored.state))
         return self.newest()
 
     def read(self, after: int, limit: int) -> Sequence[Notification]:

@@ -74,6 +74,8 @@ def test_every_view_tells_the_same_story_when_fed_from_a_ledger(world: World, tm
         found.append(answer.state)
         assert answer.issuer is not None
         assert answer.issuer.key == "in_force"
+        assert facts.achievement is not None
+        assert facts.edition is not None
         edition = catalogue.edition(facts.achievement, facts.edition)
         assert edition is not None
         assert edition.institution == facts.institution == record.institution == lists.owner(facts.status_block)

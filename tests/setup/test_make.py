@@ -1,13 +1,35 @@
 """The Makefile: each target is explained, and each `make …` that the pages name exists."""
 
 import re
+import shutil
 import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 
 from tests.setup.repository import ROOT, committed_files, text
 
 _TARGET = re.compile(r"^(?P<name>[a-z][a-z-]*):(?!=)(?P<rest>.*)$", re.MULTILINE)
 _PHONY = re.compile(r"^\.PHONY: (?P<names>.+)$", re.MULTILINE)
 _HIDDEN = {"always"}  # a make idiom, not something to call
+
+
+# What GNU coreutils brings and set-up calls.
+_COREUTILS = ("id", "rm", "touch", "uname")
+
+
+@pytest.fixture
+def bare_path(tmp_path: Path) -> str:
+    """Return a PATH that finds python3, make and coreutils, and nothing else."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "python3").symlink_to(Path(sys.base_prefix) / "bin" / "python3")
+    for name in ("make", *_COREUTILS):
+        found = shutil.which(name)
+        assert found is not None, f"{name} is missing; on Debian and Ubuntu: apt-get install make coreutils"
+        (programs / name).symlink_to(found)
+    return str(programs)
 
 
 def _targets() -> set[str]:
@@ -58,3 +80,26 @@ def test_hooks_call_make_when_they_run() -> None:
     assert entries
     assert {entry.removeprefix("make ") for entry in entries} <= _targets()
     assert set(re.findall(r"repo: (\S+)", text(".pre-commit-config.yaml"))) == {"local"}
+
+
+@pytest.mark.slow
+def test_setup_makes_an_environment_when_only_python_make_and_coreutils_are_there(
+    bare_path: str, tmp_path: Path
+) -> None:
+    """The part of `make setup` before anything is installed; installing is pip's own."""
+    home = tmp_path / "home"
+    shutil.copytree(ROOT / "scripts", home / "scripts")
+    shutil.copytree(ROOT / "requirements", home / "requirements")
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, home / name)
+    env = {"PATH": bare_path, "HOME": str(home)}
+
+    def says(*words: str) -> str:
+        done = subprocess.run(words, cwd=home, env=env, check=True, capture_output=True, text=True)
+        return done.stdout + done.stderr
+
+    assert "scripts/venv.sh" in says("make", "--dry-run", "run")
+    assert says("/bin/bash", "scripts/venv.sh", ".venv").startswith("Making .venv")
+    assert says("/bin/bash", "scripts/venv.sh", ".venv") == ""
+    assert "not found" not in says("make", "--dry-run", "run")
+    says("/bin/bash", "scripts/venv.sh", "--works", ".venv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from anchoring.evm import verify_evm
 from tests.anchoring.chain import ACCOUNT, CHAIN_ID, local_chain, rpc_to
 from tests.anchoring.tsa import Authority, certomancer_responder, make_authority, served
 from tests.system.school import Caller, Json, evidence, loaded, open_school, operator_key
-from tests.system.serving import Serving, free_port, quick_cairn
+from tests.system.serving import CAIRN, Serving, environment, free_port, quick_cairn
 
 WAIT_SECONDS: Final = 30.0
 
@@ -120,7 +121,7 @@ def test_unanchored_tail_is_stated_and_pages_follow_each_other(anchored: Anchore
     answer = anchors(serving)
     tail = answer["unanchored"]
     assert tail["to"] - tail["from"] == answer["unanchored_entries"] == answer["log_size"] - answer["anchored_size"]
-    assert tail["since"] == max(one["time"] for one in answer["anchors"] if one["size"] == tail["from"])
+    assert tail["since"] == min(one["time"] for one in answer["anchors"] if one["size"] == tail["from"])
     serials: list[str] = []
     after: int | None = 0
     while after is not None:
@@ -137,6 +138,54 @@ def test_stamping_needs_an_operator_and_asks_nobody_when_nothing_is_new(anchored
     stamped(anchored)
     asked = {one["anchor"] for one in stamped(anchored)}
     assert asked <= {"127.0.0.1-1"}  # the one that is down still wants its first
+
+
+def test_server_stops_at_once_when_an_anchor_waits_for_blocks_that_do_not_come(tmp_path: Path) -> None:
+    with local_chain() as chain:
+        settings = {
+            "CAIRN_EVM_RPC_URL": f"http://127.0.0.1:{chain}",
+            "CAIRN_EVM_CHAIN_ID": str(CHAIN_ID),
+            "CAIRN_EVM_ACCOUNT": ACCOUNT,
+            "CAIRN_EVM_CONFIRMATIONS": "12",
+        }
+        serving = Serving(tmp_path / "data", tmp_path / "home", settings)
+        serving.start()
+        try:
+            open_school(serving).issue()
+            wait_for(lambda: rpc_to(chain)("eth_blockNumber", []) != "0x0")
+            begun = time.monotonic()
+            assert serving.stop() == 0
+            assert time.monotonic() - begun < WAIT_SECONDS / 2
+        finally:
+            serving.close()
+
+
+def test_anchor_command_stamps_at_once_when_the_interval_is_not_over(tmp_path: Path) -> None:
+    authority = make_authority("On demand", datetime.now(UTC))
+    serving = Serving(tmp_path / "data", tmp_path / "home")
+    with served(certomancer_responder(authority)) as transport:
+        assert isinstance(transport, partial)
+        own = {
+            "CAIRN_TSA_URLS": f"http://127.0.0.1:{transport.args[0]}/",
+            "CAIRN_TSA_CERTIFICATES": str(pem(authority, tmp_path / "tsa.pem")),
+        }
+        sizes = []
+        serving.start()
+        school = open_school(serving)
+        for turn in range(2):
+            if turn > 0:
+                serving.start()
+            school.issue()
+            assert serving.stop() == 0
+            command: list[str | Path] = [CAIRN, "anchor", "--data", serving.data, "--json"]
+            done = subprocess.run(
+                command, env={**environment(serving.home), **own}, capture_output=True, text=True, check=True
+            )
+            [attempt] = json.loads(done.stdout)
+            assert attempt["error"] is None
+            sizes.append(attempt["size"])
+    assert sizes[0] < sizes[1]
+    serving.close()
 
 
 def test_settings_of_the_chain_belong_together(tmp_path: Path) -> None:

@@ -14,9 +14,16 @@ from typing import Any
 
 import pytest
 
+from anchoring.checkpoint import Checkpoint, parse_checkpoint
 from anchoring.checkpoint_store import SqliteCheckpointStore
+from anchoring.note import format_note, parse_note
+from anchoring.publication import LogKeys
+from anchoring.reader import LogReader
 from anchoring.storage import DirectoryTileStore, Staged
 from anchoring.tile import TILE_WIDTH, TileId
+from api.ledger_node import open_ledger, system_clock
+from api.log_node import log_keys
+from api.setting import Settings
 from tests.system.school import SLUG, Caller, evidence, open_school, status
 from tests.system.serving import CAIRN, Serving, cairn, environment, quick_cairn
 
@@ -194,6 +201,37 @@ def test_restore_refuses_the_log_of_another_ledger(
         code, _, err = restored(drill, tmp_path, "--log", other)
         assert (code, "not this ledger's" in err) == (3, True)
         assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("entries", [1, 2, 10_000], ids=["one", "two", "all"])
+def test_restore_refuses_a_shorter_log_of_another_history_and_takes_its_own(
+    drill: Drill, entries: int, tmp_path: Path
+) -> None:
+    """Signed by the same key, no longer than the backup, and not the beginning of it: a fork."""
+    tiles = lose(drill, tmp_path)
+    backed = parse_checkpoint(
+        parse_note(json.loads((drill.backup / "manifest.json").read_text())["checkpoint"].encode()).text
+    )
+    size = min(entries, backed.size)
+    own = LogReader(DirectoryTileStore(tiles).read, backed).root(size)
+    signer = signer_of(drill, tmp_path)
+    for root, expected in ((bytes(32), 3), (own, 0)):
+        text = Checkpoint(backed.origin, size, root).text()
+        (tiles / "checkpoint").write_bytes(format_note(text, signer.sign(text)))
+        code, _, err = restored(drill, tmp_path, "--log", tiles)
+        assert (code, "two histories" in err) == (expected, expected == 3), err
+        assert (tmp_path / "data").exists() == (expected == 0)
+
+
+def signer_of(drill: Drill, tmp_path: Path) -> LogKeys:
+    """The log's own keys, from a copy of the ledger."""
+    shutil.copytree(drill.serving.data.with_name("data.keys"), tmp_path / "own.keys")
+    shutil.copytree(drill.serving.data, tmp_path / "own")
+    node = open_ledger(Settings(data_dir=tmp_path / "own"), clock=system_clock)
+    try:
+        return log_keys(node)
+    finally:
+        node.close()
 
 
 def test_restore_refuses_a_damaged_backup_and_names_the_file(drill: Drill, tmp_path: Path) -> None:

@@ -6,29 +6,38 @@ import base64
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from fastapi import FastAPI
 
 from anchoring.checkpoint import Checkpoint, parse_checkpoint
-from anchoring.note import parse_note
+from anchoring.cosigner_key import parse_cosigner_key
+from anchoring.error import SignatureError
+from anchoring.note import format_note, parse_note
 from anchoring.reader import LogReader
+from anchoring.right_edge import RightEdge
 from anchoring.sequencer import SequencerSettings
 from anchoring.storage import DirectoryTileStore
-from anchoring.tile import CHECKPOINT_PATH
+from anchoring.subtree_cosignature import SubtreeCosigner
+from anchoring.tile import CHECKPOINT_PATH, encode_bundle, entries_path
 from anchoring.tlog_proof import parse_tlog_proof
+from anchoring.tree import leaf_hash
 from api.log_route import log_router
-from tests.anchoring.doubles import Log, make_log
+from tests.anchoring.doubles import ORIGIN, Log, make_log
+from tests.anchoring.witness_world import KEYS, Tree, make_world
 from tests.oracle.logcheck import Logcheck, LogcheckError
 from tests.system.school import Caller
 from tests.system.serving import Serving, free_port, quick_cairn
 
 SIZES = (2, 255, 256, 257, 65_535, 65_536, 70_000)
-"""Around every edge of a tile. The smallest checkpoint has two entries: one, and the commitment to its state."""
+"""Around every edge of a tile. The smallest checkpoint that the sequencer signs has two entries: one, and the
+commitment to its state; one of a single entry is put together here, from the same parts."""
 TREES = (1, *SIZES)
 
 
@@ -57,6 +66,18 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Log]:
     return made
 
 
+@pytest.fixture(scope="module")
+def single(logs: dict[int, Log]) -> dict[str, bytes]:
+    """The files of a log of one entry: the first of the log of two."""
+    signer, content = logs[2].keys.log, reader(logs[2]).entry(0)
+    edge = RightEdge()
+    edge.extend([leaf_hash(content)])
+    text = Checkpoint(signer.name, 1, edge.root()).text()
+    tiles = {tile.path: bytes(held) for tile, held in edge.partial_tiles()}
+    bundle = {entries_path(0, 1): encode_bundle([content])}
+    return {CHECKPOINT_PATH: format_note(text, [signer.sign(text)]), **tiles, **bundle}
+
+
 def reader(log: Log) -> LogReader:
     return LogReader(log.tiles.read, published(log))
 
@@ -68,12 +89,13 @@ def published(log: Log) -> Checkpoint:
 
 
 @pytest.fixture(scope="module")
-def served(logs: dict[int, Log]) -> Iterator[str]:
+def served(logs: dict[int, Log], single: dict[str, bytes]) -> Iterator[str]:
     """Serve every log over HTTP through the real route; yield the address."""
     app = FastAPI(redirect_slashes=False)
-    for size, log in logs.items():
+    reads: dict[int, Callable[[str], bytes | None]] = {size: log.tiles.read for size, log in logs.items()}
+    for size, read in {1: single.get, **reads}.items():
         part = FastAPI(redirect_slashes=False)
-        part.include_router(log_router(log.tiles.read, lambda: ""))
+        part.include_router(log_router(read, lambda: ""))
         app.mount(f"/{size}", part)
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
@@ -90,9 +112,44 @@ def test_go_client_reads_every_log_over_http_when_its_size_is_at_an_edge(
     logcheck: Logcheck, served: str, logs: dict[int, Log]
 ) -> None:
     vkey = logs[2].keys.log.vkey
-    said = logcheck.run("follow", vkey, *(f"{served}/{size}/log" for size in SIZES))
-    assert [(one["size"], one["entries"]) for one in said] == [(size, size) for size in SIZES]
+    said = logcheck.run("follow", vkey, *(f"{served}/{size}/log" for size in TREES))
+    assert [(one["size"], one["entries"]) for one in said] == [(size, size) for size in TREES]
     assert all(one["edges"] > 0 and one["tiles"] > 0 for one in said)
+
+
+def test_go_verifies_what_a_witness_and_the_log_cosign_with_keys_of_both_kinds(
+    logcheck: Logcheck, tmp_path: Path
+) -> None:
+    world = make_world(tmp_path)
+    answer = world.start().add_checkpoint(world.log.request(0, 257))
+    successor = SubtreeCosigner(ORIGIN, MLDSA44PrivateKey.from_seed_bytes(bytes([5] * 32)))
+    note, text = world.log.note(257), world.log.checkpoint(257).text()
+    file = tmp_path / "checkpoint"
+    file.write_bytes(note + answer.text.encode() + successor.cosign(text, None).encode())
+    vkeys = [key.vkey for key in KEYS.cosigners()]
+    at = int(world.clock.now.timestamp())
+    said = logcheck.run("cosigned", file, *vkeys, successor.vkey)
+    assert [one["time"] for one in said] == [at, at, 0]
+    whole = file.read_bytes()
+    for changed in (whole.replace(b"\n257\n", b"\n258\n"), whole.replace(b"test.cairn", b"best.cairn", 1)):
+        file.write_bytes(changed)
+        for vkey in vkeys:
+            with pytest.raises(LogcheckError):
+                logcheck.run("cosigned", file, vkey)
+    world.store.close()
+
+
+def test_cosignatures_made_by_go_are_verified_with_keys_of_both_kinds(logcheck: Logcheck, tmp_path: Path) -> None:
+    log, file = Tree(size=257), tmp_path / "checkpoint"
+    file.write_bytes(log.note(257))
+    said = logcheck.run("cosign", "go.example/w1", "1772366400", file)
+    assert {one["kind"] for one in said} == {4, 6}
+    for one in said:
+        key = parse_cosigner_key(one["vkey"])
+        cosigned = file.read_bytes() + one["line"].encode()
+        assert key.verify(parse_note(cosigned)) == datetime(2026, 3, 1, 12, tzinfo=UTC)
+        with pytest.raises(SignatureError):
+            key.verify(parse_note(cosigned.replace(b"\n257\n", b"\n258\n")))
 
 
 def test_go_client_refuses_when_the_key_is_another(logcheck: Logcheck, served: str, logs: dict[int, Log]) -> None:

@@ -45,7 +45,18 @@ def test_help_says_what_exit_codes_mean_when_asked(words: tuple[str, ...]) -> No
         assert f"{code.value} " in shown.stdout.partition("Exit codes:")[2]
 
 
-@pytest.mark.parametrize("words", [["nonsense"], ["verify"], ["serve", "--port", "none"], ["fsck", "--data", "absent"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nonsense"],
+        ["verify"],
+        ["serve", "--port", "none"],
+        ["fsck", "--data", "absent"],
+        ["institution", "add", "a", "--name", "A", "--country", "EE", "--kind", "guild", "--data", "absent"],
+        ["institution", "withdraw", "a", "accreditation-1", "--reason", "because", "--data", "absent"],
+    ],
+    ids=" ".join,
+)
 def test_command_exits_64_when_it_is_called_wrongly(tmp_path: Path, words: list[str]) -> None:
     done = cairn(tmp_path, *words)
     assert done.returncode == 64
@@ -61,6 +72,53 @@ def test_command_exits_3_with_one_line_when_it_fails(serving: Serving, school: C
     assert done.stdout == ""
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["institution", "list"],
+        ["institution", "accredit", "a", "--by", "An agency", "--scope", "All", "--since", "2024-01-01"],
+        ["institution", "withdraw", "a", "accreditation-1"],
+        ["keys", "list", "a"],
+        ["keys", "rotate", "a"],
+        ["keys", "revoke", "a", "key-1"],
+        ["keys", "compromised", "a", "key-1", "--since", "2026-01-01"],
+        ["access", "list"],
+        ["access", "revoke", "abc"],
+        ["erase", "--yes", "--institution", "a", "--learner", "b"],
+        ["credential", "reissue", "--institution", "a"],
+        ["disclose", "--to", "disclosed"],
+        ["rebuild"],
+        ["anchor"],
+    ],
+    ids=" ".join,
+)
+def test_command_makes_no_ledger_when_the_directory_is_misspelt(tmp_path: Path, words: list[str]) -> None:
+    absent = tmp_path / "absent"
+    done = quick_cairn(tmp_path / "home", *words, "--data", absent)
+    assert (done.returncode, done.stdout) == (64, "")
+    assert f"there is no ledger in {absent}" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "said, meant",
+    [
+        ("2026-01-31", "2026-01-31T00:00:00Z"),
+        ("2026-01-31T12:00:00", "2026-01-31T12:00:00Z"),
+        ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00Z"),
+        ("2026-01-31T12:00:00+03:00", "2026-01-31T09:00:00Z"),
+    ],
+)
+def test_instant_of_an_option_is_taken_as_utc_when_it_has_no_offset(tmp_path: Path, said: str, meant: str) -> None:
+    data = ("--data", tmp_path / "data")
+    assert quick_cairn(tmp_path, "institution", "add", "a", "--name", "A", "--country", "EE", *data).returncode == 0
+    done = quick_cairn(tmp_path, "keys", "compromised", "a", "key-1", "--since", said, *data)
+    assert done.returncode == 0, done.stderr
+    [key] = json.loads(quick_cairn(tmp_path, "keys", "list", "a", *data, "--json").stdout)
+    assert key["compromised_at"] == meant
+    assert meant[:10] in done.stdout
 
 
 def test_setting_is_refused_when_its_name_is_misspelt(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,6 +195,16 @@ def test_verify_says_what_is_wrong_when_the_file_is_odd(
     assert done.exit_code == code, done.output
     assert words in done.output
     assert "\x1b" not in done.output
+
+
+def test_verify_speaks_both_languages_when_the_file_is_malformed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    spoken = CliRunner().invoke(make_app(), ["verify", "-", "--lang", "ru"], input=b"{")
+    assert (spoken.exit_code, "Файл составлен неправильно" in spoken.output) == (1, True)
+    written = CliRunner().invoke(make_app(), ["verify", "-", "--json"], input=b"{")
+    assert json.loads(written.stdout)["sentence"].keys() == {"en", "ru"}
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from anchoring.checkpoint import Checkpoint
+from anchoring.cosignature import CosignatureVerifier
+from anchoring.cosigned_anchor import full_name
 from anchoring.note import NoteSigner, format_note
+from anchoring.subtree_cosignature import SubtreeCosigner
 from anchoring.tree import leaf_hash, node_hash
 from tests.verifier.judging import assert_check, assert_verdict, judge
 from tests.verifier.small_log import (
@@ -23,6 +27,7 @@ from tests.verifier.small_log import (
     unb64,
 )
 from verifier import Policy, PolicyError, State, Verdict
+from verifier.policy import retire_key, trust_key
 
 MINUTE = timedelta(minutes=1)
 
@@ -459,7 +464,7 @@ def test_report_is_invalid_when_the_anchored_checkpoint_is_of_a_rewritten_histor
     assert_verdict(judge(evidence, log.policy(tsa=True)), Verdict.INVALID, "anchor_wrong")
 
 
-@pytest.mark.parametrize("name", ["w1", "witness.example/w1"])
+@pytest.mark.parametrize("name", ["w1", "witness.example/w1", full_name(CosignatureVerifier(SmallLog().witness.vkey))])
 def test_report_counts_a_witnesss_cosignature_as_an_anchor(name: str) -> None:
     log = SmallLog()
     award = log.issue()
@@ -495,6 +500,41 @@ def test_report_does_not_count_a_cosigned_anchor_when_it_is_not_the_witnesss(
     bundle["evidence"]["anchors"][0] |= changes
 
     assert_check(judge(bundle, log.policy(witness=True)), "log.anchors", state, reason)
+
+
+def test_report_counts_no_cosigned_anchor_of_a_retired_witness_key_from_the_instant_on() -> None:
+    log = SmallLog()
+    award = log.issue()
+    log.publish(ISSUED + MINUTE)
+    log.cosign_anchor(ISSUED + 2 * MINUTE)
+    log.publish(NOW)
+
+    def policy(retired: datetime) -> Policy:
+        return retire_key(log.policy(witness=True), log.witness.vkey, retired)
+
+    after, before = policy(ISSUED + 3 * MINUTE), policy(ISSUED + 2 * MINUTE)
+    assert_check(judge(log.bundle(award), after), "log.anchors", State.PASSED, "anchored")
+    assert_check(judge(log.bundle(award), before), "log.anchors", State.SKIPPED, "anchors_unchecked")
+
+
+def test_report_passes_over_a_cosigned_anchor_by_another_key_of_a_trusted_name() -> None:
+    log = SmallLog()
+    award = log.issue()
+    log.publish(ISSUED + MINUTE)
+    log.cosign_anchor(ISSUED + 2 * MINUTE)
+    log.publish(NOW)
+    bundle = log.bundle(award)
+    other = SubtreeCosigner(log.witness.name, MLDSA44PrivateKey.from_seed_bytes(bytes(32)))
+    policy = trust_key(log.policy(), other.vkey)
+    assert policy.witnesses[0][0] == log.witness.name
+
+    bundle["evidence"]["anchors"][0]["name"] = log.witness.name
+    report = judge(bundle, policy)
+    bundle["evidence"]["anchors"][0]["name"] = "w1"
+    misnamed = judge(bundle, log.policy(extra=f"witness w1 {other.vkey}\n"))
+
+    assert_check(report, "log.anchors", State.SKIPPED, "anchors_unchecked")
+    assert_check(misnamed, "log.anchors", State.FAILED, "anchor_wrong")
 
 
 def test_report_counts_a_time_stamp_when_the_authoritys_certificate_is_issued_by_another() -> None:

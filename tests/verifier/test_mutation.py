@@ -10,13 +10,16 @@ policy of this test names them all.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cache
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from anchoring.note import NoteSigner, signature_line
 from tests.verifier.small_log import ISSUED, NOW, SmallLog, compact
 from verifier import (
     InputError,
@@ -104,3 +107,13 @@ def test_evidence_is_never_valid_when_it_is_cut_anywhere() -> None:
     for length in range(0, len(data), 7):
         with pytest.raises(InputError):
             parse_evidence(data[:length])
+
+
+def test_evidence_says_the_same_when_a_line_by_a_key_that_nobody_named_is_altered() -> None:
+    """C2SP signed-note: such a line is passed over, so that nobody can break a file by adding one."""
+    data = json.loads(files()[0])
+    honest = judge_evidence(compact(data))
+    stranger = NoteSigner("stranger.example/w", Ed25519PrivateKey.generate())
+    line = stranger.sign(data["checkpoint"].partition("\n\n")[0] + "\n")
+    for extra in (line, line.replace("stranger", "strange"), signature_line(stranger.name, stranger.key_id, bytes(64))):
+        assert judge_evidence(compact({**data, "checkpoint": data["checkpoint"] + extra})) == honest

@@ -17,6 +17,7 @@ from typing import Final
 
 from anchoring.checkpoint import Checkpoint, parse_checkpoint
 from anchoring.cosignature import CosignatureVerifier
+from anchoring.cosigned_anchor import full_name
 from anchoring.cosigner_key import CosignerKey
 from anchoring.error import AnchoringError, MalformedError, SignatureError
 from anchoring.note import Note, NoteSignature, parse_note, parse_signature_line
@@ -233,11 +234,14 @@ def _cosigned_at(anchor: Anchor, policy: Policy, operator: CosignatureVerifier |
     witnesses = [(name, key) for name, key in policy.witnesses if key.name != origin and key.vkey != own]
     for name, key in witnesses:
         time = cosigned_at(note, key)
-        if time is not None and anchor.name not in {name, key.name}:
+        if time is not None and anchor.name not in {name, key.name, full_name(key)}:
             raise MisnamedError(f"{anchor.name} is {name} in the policy")
         if time is not None:
-            return time
-    if anchor.name in {name for name, _ in witnesses}:
+            retired = policy.retired_at(key.vkey)
+            return None if retired is not None and time >= retired else time
+    # A line that carries the anchor's name itself is by another key of that name, of which the policy says nothing.
+    carried = {line.name, f"{line.name}+{line.key_id.hex()}"}
+    if anchor.name in {name for name, _ in witnesses} - carried:
         raise SignatureError(f"a cosignature that is not by {anchor.name}")
     return None
 
