@@ -80,11 +80,11 @@ def in_order(checks: Sequence[Check]) -> tuple[Check, ...]:
     return tuple(sorted(checks, key=lambda check: PLAN.index(check.code)))
 
 
-def deciding(verdict: Verdict, checks: Sequence[Check]) -> Check | None:
-    """Return the check whose sentence a report takes: the first of the verdict's state."""
+def deciding(verdict: Verdict, checks: Sequence[Check], order: Sequence[str] = DECIDING_ORDER) -> Check | None:
+    """Return the check whose sentence a report takes: the first, in that order, of the verdict's state."""
     state = State.FAILED if verdict is Verdict.INVALID else State.UNKNOWN
     found = [check for check in checks if check.state is state and check.reason != NOT_JUDGED]
-    return min(found, key=lambda check: DECIDING_ORDER.index(check.code), default=None)
+    return min(found, key=lambda check: order.index(check.code), default=None)
 
 
 def _sentence(
