@@ -109,7 +109,7 @@ class Fetching:
         now = self._monotonic()
         with self._lock:
             at, answer = self._kept.get(url, (0.0, None))
-            lasting = self._settings.fetch_cache_seconds
+            lasting = float(self._settings.fetch_cache_seconds)
             if isinstance(answer, Missing):
                 lasting = min(lasting, FAILURE_SECONDS)
             if answer is None or now - at >= lasting:
@@ -130,7 +130,7 @@ def address_of(name: str) -> str:
     """Return the address under which a source is asked for.
 
     Raises:
-        OpenvcError: A `did:web` that names no host of a domain, another kind of name, or another port than that of https.
+        OpenvcError: A `did:web` without a domain, another kind of name, or another port than that of https.
     """
     if len(name) > MAX_NAME_CHARS:
         message = f"an address of {len(name)} characters"

@@ -11,6 +11,7 @@ from anchoring.entry import Entry
 from anchoring.state import StateCommitment
 from verifier.bundle import Successor
 from verifier.checks.anchor import Anchors
+from verifier.checks.form import Form
 from verifier.checks.log import TrustedCheckpoint
 from verifier.checks.time import FRESH, Asked, Cosigned
 from verifier.directory import Record
@@ -28,12 +29,13 @@ NOT_JUDGED: Final = "not_judged"
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What there is to judge: evidence always, a document and its salt perhaps."""
+    """What there is to judge: evidence always, a document and its salt perhaps, and that document's other form."""
 
     evidence: Evidence
     document: dict[str, Json] | None = None
     salt: bytes | None = None
     successor: Successor | None = None
+    form: Form | None = None
 
 
 @dataclass(slots=True)

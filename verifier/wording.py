@@ -492,14 +492,6 @@ SENTENCES: Final = {
         "Signed by {issuer} and in force as of {as_of}; nobody here vouches for who that is.",
         "Подписано {issuer} и действует на {as_of}; кто это, здесь никто не подтверждает.",
     ),
-    "valid_listed": Text(
-        "Signed by {issuer}, which this ledger knows, and in force.",
-        "Подписано {issuer}, известной этому реестру, и действует.",
-    ),
-    "valid_listed_as_of": Text(
-        "Signed by {issuer}, which this ledger knows, and in force as of {as_of}.",
-        "Подписано {issuer}, известной этому реестру, и действует на {as_of}.",
-    ),
     "credential_formed": Text("The credential is well formed.", "Документ составлен правильно."),
     "credential_malformed": Text(
         "This is not a credential in a form that can be read, or it was damaged.",
@@ -638,11 +630,19 @@ SENTENCES: Final = {
     "no_revocation_entry": Text("It cannot be revoked by a list.", "Отзыв по списку не предусмотрен."),
     "no_suspension_entry": Text("It cannot be suspended by a list.", "Приостановка по списку не предусмотрена."),
     "list_no_revocation": Text("Not revoked, says its issuer's list.", "Не отозвано, судя по списку организации."),
-    "list_no_suspension": Text("Not suspended, says its issuer's list.", "Не приостановлено, судя по списку организации."),
+    "list_no_suspension": Text(
+        "Not suspended, says its issuer's list.", "Не приостановлено, судя по списку организации."
+    ),
     "list_revocation": Text("Revoked, says its issuer's list.", "Отозвано, судя по списку организации."),
     "list_suspension": Text(
         "Suspended, says its issuer's list. It may be reinstated; ask again later.",
         "Приостановлено, судя по списку организации. Может быть восстановлено; проверьте позже.",
+    ),
+    "not_known_here": Text(
+        "Signed with the key of an institution of this ledger, and this ledger does not know the document by its id:"
+        " ask the institution.",
+        "Подписано ключом организации этого реестра, но документа с таким номером реестр не знает:"
+        " обратитесь в организацию.",
     ),
     "no_begin": Text("It names no day on which it comes into force.", "День вступления в силу не указан."),
     "log_foreign": Text(

@@ -14,6 +14,8 @@ from anchoring.note import NoteVerifier, parse_note
 from anchoring.storage import DirectoryTileStore
 from anchoring.tile import CHECKPOINT_PATH
 from api.evidence import Evidences
+from api.fetching import Fetching
+from api.foreign import ForeignVerification
 from api.log_node import LOG_DIRECTORY
 from api.lookup import Lookup
 from api.mirror.attachment import MirrorAttachments, MirroredAnchors, MirroredStatusLists
@@ -23,6 +25,7 @@ from api.mirror.follower import Follower
 from api.mirror.head import ServedHead
 from api.mirror.status import MirroredStatuses
 from api.mirror.upstream import Upstream
+from api.own_source import NodeSources
 from api.published_log import PublishedLog, signing_key
 from api.setting import Settings
 from api.status import Statuses
@@ -217,8 +220,9 @@ def _open(
         views.directory,
         identity.ledger_url,
         clock,
-        served.instant,
-        max_age,
+        ForeignVerification(Fetching(settings), NodeSources(identity.ledger_url, views.directory, lists)),
+        complete_until=served.instant,
+        max_age=max_age,
     )
     return MirrorNode(
         settings=settings,

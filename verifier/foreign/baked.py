@@ -94,8 +94,8 @@ def unbake_svg(data: bytes) -> bytes:
     handler = _Finder()
     # An external DTD, which old drawing programs name, is passed over and not fetched: `external-ges` is off.
     parser = create_parser(forbid_dtd=False, forbid_entities=True, forbid_external=False)
-    parser.setFeature(feature_namespaces, True)  # noqa: FBT003  (the interface of xml.sax)
-    parser.setFeature(feature_external_ges, False)  # noqa: FBT003  (the same)
+    parser.setFeature(feature_namespaces, True)
+    parser.setFeature(feature_external_ges, False)
     parser.setContentHandler(handler)
     source = InputSource()
     source.setByteStream(io.BytesIO(data))

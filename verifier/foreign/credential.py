@@ -1,9 +1,9 @@
 """What a verifier reads of any credential of the field: who, whom, from when, until when, which status.
 
-Open Badges 3.0 on the VC Data Model 2.0 or 1.1, and the claims of an SD-JWT VC. Members that nothing here looks at may be
-there; whether each is a term that the document's contexts define is for the check `genuine.terms`.
+Open Badges 3.0 on the VC Data Model 2.0 or 1.1, and the claims of an SD-JWT VC. Members that nothing here looks at may
+be there; whether each is a term that the document's contexts define is for the check `genuine.terms`.
 
-Source: W3C VC Data Model 2.0 section 4; 1.1 section 4; 1EdTech Open Badges 3.0 appendix B; IETF SD-JWT VC section 3.2.2.
+Source: W3C VC Data Model 2.0 and 1.1 section 4; 1EdTech Open Badges 3.0 appendix B; IETF SD-JWT VC section 3.2.2.
 """
 
 from __future__ import annotations

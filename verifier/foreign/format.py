@@ -173,5 +173,3 @@ def _enveloped(value: dict[str, Json]) -> str:
 def _require(told: str | None, allowed: frozenset[str] | set[str], what: str) -> None:
     if told is not None and told not in allowed:
         raise FormatError(f"sent as {told[:60]}, and it is {what}")
-
-

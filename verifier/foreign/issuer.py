@@ -8,8 +8,8 @@ A document never chooses its key: a `kid` or a `jwk` in a token only selects amo
 method that is under another identifier than the issuer's is refused. What a key may be used for is read strictly: a
 document that lists no key for a purpose allows none.
 
-Source: W3C Controlled Identifiers 1.0 sections 2.3 and 3.3; did:web and did:webvh 1.0 method specifications; IETF SD-JWT VC
-section 4 (JWT VC issuer metadata); Open Badges 3.0 section 8.2.4 (kid).
+Source: W3C Controlled Identifiers 1.0 sections 2.3 and 3.3; did:web and did:webvh 1.0 method specifications; IETF
+SD-JWT VC section 4 (JWT VC issuer metadata); Open Badges 3.0 section 8.2.4 (kid).
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ TERMS: Final = "genuine.terms"
 MEMBERS: Final = "genuine.members"
 SCHEMA: Final = "genuine.schema"
 HOLDER: Final = "genuine.holder"
+RECORDED: Final = genuine.RECORDED
 CREDENTIALS: Final = "genuine.credentials"
 KNOWN: Final = issuer.KNOWN
 KEY: Final = issuer.KEY
@@ -36,6 +37,7 @@ FOREIGN_PLAN: Final = (
     MEMBERS,
     SCHEMA,
     HOLDER,
+    RECORDED,
     KNOWN,
     KEY,
     LIST,
@@ -58,6 +60,7 @@ FOREIGN_ORDER: Final = (
     HOLDER,
     CREDENTIALS,
     KNOWN,
+    RECORDED,
     REVOCATION,
     SUSPENSION,
     LIST,

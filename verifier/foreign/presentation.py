@@ -1,9 +1,9 @@
 """Presentations: several credentials shown together, and perhaps a proof that their holder shows them.
 
-Each credential in it is judged by itself and has a report of its own. Whose the presentation is says something only about
-the one who shows it: a credential is not better for it, and an unsigned presentation makes none of them worse. That a
-presentation was made for this verifier and now would take a challenge that the verifier chose; there is none here, and
-the report says so.
+Each credential in it is judged by itself and has a report of its own. Whose the presentation is says something only
+about the one who shows it: a credential is not better for it, and an unsigned presentation makes none of them worse.
+That a presentation was made for this verifier and now would take a challenge that the verifier chose; there is none
+here, and the report says so.
 
 Source: W3C VC Data Model 2.0 section 4.13 and 7.1; W3C VC JOSE COSE section 3.1.2; VC Data Integrity section 4.4.
 """
@@ -23,7 +23,7 @@ from verifier.foreign.credential import V1_CONTEXT, V2_CONTEXT, entries, identif
 from verifier.foreign.format import PRESENTATION_TYPE, Presented
 from verifier.foreign.issuer import AUTHENTICATION, Issuers
 from verifier.foreign.jws import Jws, parse_jws
-from verifier.foreign.plan import CREDENTIALS, FORM, FOREIGN_ORDER, HOLDER, PRESENTATION_PLAN
+from verifier.foreign.plan import CREDENTIALS, FOREIGN_ORDER, FORM, HOLDER, PRESENTATION_PLAN
 from verifier.foreign.sd_jwt import is_sd_jwt
 from verifier.foreign.securing import WatchedKeys, judge_token_key, judge_token_signature, proofs_of
 from verifier.foreign.vc_jwt import token_window
@@ -86,9 +86,7 @@ def read_presentation(presented: Presented) -> Presentation:
     if not 1 <= len(shown) <= MAX_CREDENTIALS:
         raise FormatError(f"{len(shown)} credentials; there have to be 1 to {MAX_CREDENTIALS}", "/verifiableCredential")
     holder = identifier(members.get("holder"))
-    return Presentation(
-        members=members, jws=jws, holder=holder, credentials=tuple(_credential(one) for one in shown)
-    )
+    return Presentation(members=members, jws=jws, holder=holder, credentials=tuple(_credential(one) for one in shown))
 
 
 def judge_holder(presentation: Presentation, issuers: Issuers, asked: Asked) -> Check:

@@ -34,7 +34,7 @@ from verifier.foreign.sd_jwt import disclosed, is_early
 from verifier.foreign.source import SourceMissingError
 from verifier.foreign.vc_jwt import disagreement
 from verifier.integrity.binding import controller_of
-from verifier.integrity.proof import ProofOutcome, verify_proofs
+from verifier.integrity.proof import SUITES, ProofOutcome, verify_proofs
 from verifier.jsonld.context import Loader
 from verifier.jsonld.expansion import expand
 from verifier.public_key import PublicKey
@@ -46,6 +46,8 @@ REGISTERED: Final = frozenset(
     {"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "cnf", "status", "vct", "vct#integrity", "_sd_alg", "_sd"}
 )
 """Claims of the token itself, which no context has to define. Source: RFC 7519 section 4.1; RFC 7800; RFC 9901."""
+UNCHECKED: Final = REGISTERED | {"proof"}
+"""Members that are not for a document's vocabulary; a proof is held against its own suite's rules."""
 _PROOF: Final = "document/proof"
 _HEADER: Final = "token/header"
 
@@ -166,7 +168,7 @@ def judge_terms(members: Mapping[str, Any]) -> Check:
     place = "document/@context"
     if "@context" not in members:
         return skipped(TERMS, "no_terms", looked_at="document")
-    words = {name: value for name, value in members.items() if name not in REGISTERED}
+    words = {name: value for name, value in members.items() if name not in UNCHECKED}
     try:
         expand(words, Loader())
     except ContextRefusedError as error:
@@ -188,7 +190,7 @@ def proofs_of(members: Mapping[str, Any]) -> list[dict[str, Any]]:
     listed = told if isinstance(told, list) else [told]
     if not 1 <= len(listed) <= MAX_PROOFS or not all(isinstance(one, dict) for one in listed):
         raise FormatError(f"{len(listed)} proofs, or one that is no object", "/proof")
-    return [dict(one) for one in listed]
+    return [dict(one) for one in listed if isinstance(one, dict)]
 
 
 def judge_outcomes(code: str, wrong: str, outcomes: tuple[ProofOutcome, ...], keys: WatchedKeys) -> Check:
@@ -208,13 +210,15 @@ def _secure_document(credential: Credential, issuers: Issuers, now: datetime) ->
     keys = WatchedKeys(issuers)
     methods = [str(one.get("verificationMethod", "")) for one in proofs_of(credential.members)]
     outcomes = verify_proofs(credential.members, keys, purpose=ASSERTION, now=now)
+    # A suite over RDF refuses undefined words itself; what it took need not be read a second time.
+    is_read = all(one.state is State.PASSED and SUITES[one.cryptosuite or ""].rdf for one in outcomes)
     key = _judge_controllers(methods, credential.issuer, keys)
     return Secured(
         credential=credential,
         key=key,
         signature=judge_outcomes(SIGNATURE, "proof_wrong", outcomes, keys),
         claims=skipped(CLAIMS, "no_claims", looked_at="document"),
-        terms=judge_terms(credential.members),
+        terms=passed(TERMS, "terms_defined", looked_at=_PROOF) if is_read else judge_terms(credential.members),
         holder=skipped(HOLDER, "holder_not_shown", looked_at="document"),
     )
 
@@ -271,5 +275,3 @@ def _secure_disclosures(
     )
     claims = passed(CLAIMS, "claims_agree", looked_at=place)
     return Secured(whole, key, signature, claims, judge_terms(whole.members), holder)
-
-

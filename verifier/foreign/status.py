@@ -1,9 +1,9 @@
 """Group `status` of a foreign credential: what do the status lists say that it names?
 
-A list is a document like any other: it has a signature, an issuer, a time in which it holds. It counts only if all of them
-are good and the issuer is the credential's own; whoever takes over the address where a list is served cannot sign one.
-A list that cannot be had, or is not good, says nothing: `unknown`. A bit that is set counts even if another list is not
-to be had.
+A list is a document like any other: it has a signature, an issuer, a time in which it holds. It counts only if all of
+them are good and the issuer is the credential's own; whoever takes over the address where a list is served cannot sign
+one. A list that cannot be had, or is not good, says nothing: `unknown`. A bit that is set counts even if another list
+is not to be had.
 
 Lists speak of the present. A bit that is set today does not say since when, so about an earlier day it is `unknown`; a
 credential that is not revoked today was not revoked then, because a revocation is not taken back.
@@ -34,7 +34,7 @@ from verifier.report import Check, failed, not_judged, passed, skipped, unknown
 ENTRY_TYPES: Final = frozenset({"BitstringStatusListEntry", "StatusList2021Entry"})
 LIST_TYPES: Final = frozenset({"BitstringStatusListCredential", "StatusList2021Credential"})
 SUBJECT_TYPES: Final = frozenset({"BitstringStatusList", "StatusList2021"})
-TOKEN_TYPE: Final = "statuslist+jwt"
+TOKEN_TYPE: Final = "statuslist+jwt"  # noqa: S105  (a media type)
 LIST_BYTES_MIN: Final = 16_384
 """Shortest list: 131,072 entries. Source: Bitstring Status List section 3.4 (herd privacy)."""
 MAX_STATUS_BITS: Final = 8
@@ -118,13 +118,16 @@ def _read_entry(entry: Any, lists: Lists) -> _Word:  # noqa: ANN401  (untrusted 
         return _Word(purpose, False, "list_good", f"{purpose[:40]}: says nothing about validity", url)
     try:
         is_set = _read_bit(entry, purpose, url, lists)
-    except SourceMissingError as error:
-        return _Word(purpose, None, missing_case("list", error), str(error), url)
-    except ListError as error:
-        return _Word(purpose, None, error.case, str(error), url)
-    except (InputError, OpenvcError) as error:
-        return _Word(purpose, None, "list_unusable", str(error), url)
+    except (SourceMissingError, ListError, InputError, OpenvcError) as error:
+        return _Word(purpose, None, _case(error), str(error), url)
     return _Word(purpose, is_set, "list_good", f"{purpose} {int(is_set)}", url)
+
+
+def _case(error: Exception) -> str:
+    """Return the reason code of what went wrong with a list."""
+    if isinstance(error, SourceMissingError):
+        return missing_case("list", error)
+    return error.case if isinstance(error, ListError) else "list_unusable"
 
 
 def _read_bit(entry: dict[str, Any], purpose: str, url: str, lists: Lists) -> bool:
@@ -183,12 +186,8 @@ def _token_words(credential: Credential, lists: Lists) -> list[_Word]:
             raise ListError("a reference that is no object")  # noqa: TRY301  (one place where errors become words)
         url = reference.uri
         value = _read_token(reference.uri, reference.index, lists)
-    except SourceMissingError as error:
-        return [_Word(None, None, missing_case("list", error), str(error), url)]
-    except ListError as error:
-        return [_Word(None, None, error.case, str(error), url)]
-    except (InputError, OpenvcError) as error:
-        return [_Word(None, None, "list_unusable", str(error), url)]
+    except (SourceMissingError, ListError, InputError, OpenvcError) as error:
+        return [_Word(None, None, _case(error), str(error), url)]
     if value not in {0, *_SET}:
         return [_Word(None, None, "list_unusable", f"a status of the issuer's own, {value}", url)]
     return [_Word(purpose, _SET.get(value) == purpose, "list_good", f"status {value}", url) for purpose in _PURPOSES]
@@ -205,9 +204,12 @@ def _read_token(url: str, index: int, lists: Lists) -> int:
     _require_window(claimed(jws.payload, "iat"), ends, lists.now)
     lists.require_age(url, jws.payload.get("ttl"), 1)
     packed = jws.payload.get("status_list")
-    if not isinstance(packed, dict) or not isinstance(packed.get("lst"), str):
+    if not isinstance(packed, dict):
         raise ListError("a list without a list")
-    return get_status(decode_status_list(packed["lst"]), index, bits=packed.get("bits", 1))
+    text, bits = packed.get("lst"), packed.get("bits")
+    if not isinstance(text, str) or not isinstance(bits, int):
+        raise ListError("a list without a list, or without its bits")
+    return get_status(decode_status_list(text), index, bits=bits)
 
 
 def _require_window(starts: datetime | None, ends: datetime | None, now: datetime) -> None:

@@ -104,4 +104,3 @@ def _require(check: Check) -> None:
     if check.state in {State.FAILED, State.UNKNOWN}:
         why = f"{check.summary.en} {check.detail}".strip()
         raise ListError(why, _AWAY.get(check.reason, "list_unusable"))
-

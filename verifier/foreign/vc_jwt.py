@@ -129,4 +129,3 @@ def _unfolded(inner: dict[str, Any], claims: dict[str, Json]) -> dict[str, Json]
     if isinstance(subject, dict) and "id" not in subject and isinstance(claims.get("sub"), str):
         members["credentialSubject"] = {**subject, "id": claims["sub"]}
     return members
-

@@ -12,7 +12,7 @@ Nothing here reaches for a network, a database or a clock. The plan, in the orde
     log     11. Skipped: no log was asked.
             12. The verdict follows from the checks; the sentence from the one that decided.
 
-Source: docs/spec/report.md, "A credential from elsewhere"; W3C VC Data Model 2.0 section 7.1; Open Badges 3.0 section 8.
+Source: docs/spec/report.md, "A credential from elsewhere"; VC Data Model 2.0 section 7.1; Open Badges 3.0 section 8.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ from verifier.foreign.format import Presented, read_credential
 from verifier.foreign.issuer import DOMAIN, Issuers
 from verifier.foreign.open_badge import missing_member
 from verifier.foreign.plan import (
-    FORM,
     FOREIGN_ORDER,
     FOREIGN_PLAN,
+    FORM,
     KEY,
     KNOWN,
     LOG_CHECKS,
     MEMBERS,
+    RECORDED,
     SCHEMA,
     SIGNATURE,
     VALID_FROM,
@@ -58,6 +59,7 @@ from verifier.report import (
     not_judged,
     passed,
     skipped,
+    unknown,
 )
 from verifier.strict_json import Json
 from verifier.wording import Text, say
@@ -90,9 +92,9 @@ def verify_foreign(
         credential = read_credential(presented)
         wrong = problem(credential)
     except InputError as error:
-        return _unreadable(error.reason, asked)
+        return unreadable_credential(error.reason, asked)
     if wrong is not None:
-        return _unreadable(wrong, asked)
+        return unreadable_credential(wrong, asked)
     return _judge(credential, presented, sources, asked, listed or {})
 
 
@@ -107,7 +109,7 @@ def _judge(
     try:
         secured = secure(credential, issuers, asked.now)
     except InputError as error:
-        return _unreadable(error.reason, asked)
+        return unreadable_credential(error.reason, asked)
     credential = secured.credential
     checks = [
         form,
@@ -115,6 +117,7 @@ def _judge(
         _judge_members(credential),  # 5.
         _judge_schema(credential),  # 6.
         _judge_identity(credential.issuer, listed),  # 7.
+        _judge_recorded(credential.issuer, listed),
     ]
     # 8. The status lists.
     if secured.is_good:
@@ -136,7 +139,7 @@ def conclude(
 ) -> Report:
     """Put the report together."""
     verdict = decide(checks, FOREIGN_PLAN)
-    reason, sentence = _sentence(verdict, checks, asked, credential.issuer, listed)
+    reason, sentence = _sentence(verdict, checks, asked, credential.issuer)
     ordered = sorted(checks, key=lambda check: FOREIGN_PLAN.index(check.code))
     left = [say("not_checked_person", {})]
     if credential.issuer not in listed:
@@ -171,13 +174,20 @@ def _judge_schema(credential: Credential) -> Check:
 
 
 def _judge_identity(issuer: str, listed: Mapping[str, str]) -> Check:
-    """Step 7: say whose word it is who the issuer is. Nobody's but the ledger's own directory makes it a passed check."""
+    """Step 7: say whose word it is who the issuer is. Only this ledger's directory passes it."""
     place = "document/issuer"
     if issuer in listed:
         return passed(KNOWN, "identity_directory", issuer=listed[issuer], detail=issuer, looked_at=place)
     if issuer.startswith(DOMAIN):
         return skipped(KNOWN, "identity_domain", domain=_domain(issuer), detail=issuer, looked_at=place)
     return skipped(KNOWN, "identity_self", detail=issuer, looked_at=place)
+
+
+def _judge_recorded(issuer: str, listed: Mapping[str, str]) -> Check:
+    """Whatever an institution of the ledger signs is logged first; what the ledger does not know may be a thief's."""
+    if issuer in listed:
+        return unknown(RECORDED, "not_known_here", looked_at="document/id")
+    return skipped(RECORDED, "log_foreign")
 
 
 def _judge_dates(credential: Credential, instant: datetime) -> list[Check]:
@@ -197,7 +207,7 @@ def _judge_dates(credential: Credential, instant: datetime) -> list[Check]:
     return [begin, judge(VALID_UNTIL, case, date=ends, looked_at=place)]
 
 
-def _unreadable(why: str, asked: Asked) -> Report:
+def unreadable_credential(why: str, asked: Asked) -> Report:
     """Report on what calls itself a credential and is none: invalid, and nothing else is judged."""
     form = failed(FORM, "credential_malformed", detail=why, looked_at="document")
     rest = [not_judged(code, FORM) for code in FOREIGN_PLAN if code != FORM]
@@ -213,13 +223,10 @@ def _unreadable(why: str, asked: Asked) -> Report:
     )
 
 
-def _sentence(
-    verdict: Verdict, checks: list[Check], asked: Asked, issuer: str, listed: Mapping[str, str]
-) -> tuple[str, Text]:
+def _sentence(verdict: Verdict, checks: list[Check], asked: Asked, issuer: str) -> tuple[str, Text]:
     if verdict is Verdict.VALID:
-        reason = "valid_listed" if issuer in listed else "valid_foreign"
-        reason = reason if asked.at is None else f"{reason}_as_of"
-        return reason, say(reason, {"issuer": listed.get(issuer) or _shown(issuer), "as_of": asked.at or asked.now})
+        reason = "valid_foreign" if asked.at is None else "valid_foreign_as_of"
+        return reason, say(reason, {"issuer": _shown(issuer), "as_of": asked.at or asked.now})
     check = deciding(verdict, checks, FOREIGN_ORDER)
     return (NOT_JUDGED, say(NOT_JUDGED, {})) if check is None else (check.reason, check.summary)
 
@@ -258,4 +265,3 @@ def _shown(issuer: str) -> str:
 
 def _mode(asked: Asked) -> Mode:
     return Mode.LIVE if asked.at is None else Mode.AT
-
