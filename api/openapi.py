@@ -57,8 +57,12 @@ VERIFY_BODY: dict[str, Any] = {
             },
             "application/vc+jwt": {"schema": {"type": "string"}, "example": "eyJhbGciOiJFZERTQSJ9.e30.AAAA"},
             "application/dc+sd-jwt": {"schema": {"type": "string"}, "example": "eyJhbGciOiJFZERTQSJ9.e30.AAAA~"},
-            "image/png": {"schema": {"type": "string", "format": "binary"}},
-            "image/svg+xml": {"schema": {"type": "string", "format": "binary"}},
+            "image/png": {"schema": {"type": "string", "format": "binary"}, "example": "the bytes of the PNG"},
+            "image/svg+xml": {
+                "schema": {"type": "string"},
+                "example": '<svg xmlns="http://www.w3.org/2000/svg"><credential'
+                ' xmlns="https://purl.imsglobal.org/ob/v3p0" verify="eyJhbGciOiJFZERTQSJ9.e30.AAAA"/></svg>',
+            },
         },
     }
 }

@@ -91,8 +91,10 @@ def verify_foreign(
     try:
         credential = read_credential(presented)
         wrong = problem(credential)
+        if credential.jws is not None:
+            token_window(credential.jws)  # raises where a date is none
     except InputError as error:
-        return unreadable_credential(error.reason, asked)
+        return unreadable_credential(str(error), asked)
     if wrong is not None:
         return unreadable_credential(wrong, asked)
     return _judge(credential, presented, sources, asked, listed or {})
