@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from openvc.errors import OpenvcError
-
 from verifier.checks import genuine
 from verifier.checks.form import Form, signature_trouble
 from verifier.checks.time import CLOCK_SKEW, Asked
@@ -23,7 +21,7 @@ from verifier.conclusion import deciding, in_order
 from verifier.credential_id import TIME_BYTES, parse_public_id
 from verifier.directory import parse_record
 from verifier.document import PATH, Document
-from verifier.error import FormatError, InputError
+from verifier.error import FormatError, InputError, VerifierError
 from verifier.plan import PLAN
 from verifier.report import Check, Report, decide, failed, not_judged, passed, unknown
 from verifier.strict_json import Json
@@ -121,7 +119,7 @@ def _judge_absent(document: Document, absent: LogSearch, now: datetime) -> list[
         multibase = keys.get(document.proof.verification_method, "")
         genuine.verify_signature(document.members, multibase)
         signed_at = parse_instant(document.proof.created)
-    except (OpenvcError, InputError, ValueError) as error:
+    except VerifierError as error:
         wrong = failed(genuine.SIGNATURE, "signature_wrong", detail=str(error), looked_at=_PLACE)
         return [wrong, not_judged(genuine.RECORDED, genuine.SIGNATURE)]
     good = passed(genuine.SIGNATURE, "signature_good", detail=multibase, looked_at=_PLACE)
