@@ -108,6 +108,7 @@ def _include(
         ForeignVerification(
             Fetching(node.settings),
             NodeSources(node.parts.identity.base_url, node.views.directory, node.status_lists),
+            node.cpu,
         ),
     )
     app.include_router(audit.make_router(node.lookup, policy))

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol, TypeVar
 
+from api.cpu_bound import CpuBound
 from api.fetching import Fetching
 from verifier.checks.time import Asked
-from verifier.error import InputError
+from verifier.error import InputError, WorkExceededError
 from verifier.foreign.format import Presented
 from verifier.foreign.issuer import Issuers
 from verifier.foreign.presentation import (
@@ -19,10 +20,11 @@ from verifier.foreign.presentation import (
     conclude_presentation,
     judge_holder,
     read_presentation,
+    unfinished_holder,
     unreadable_presentation,
 )
 from verifier.foreign.source import Answer, Found, Gathered, Missing
-from verifier.foreign.verify import verify_foreign
+from verifier.foreign.verify import unfinished_credential, verify_foreign
 from verifier.report import Check, Report
 
 Result = TypeVar("Result")
@@ -52,11 +54,13 @@ class ForeignVerification:
     Args:
         fetching: Asks the network, if it may.
         own: What this node has itself.
+        cpu: Judges in processes that are stopped when a document takes too long; None judges in this one.
     """
 
-    def __init__(self, fetching: Fetching, own: OwnSources) -> None:
+    def __init__(self, fetching: Fetching, own: OwnSources, cpu: CpuBound | None) -> None:
         self._fetching = fetching
         self._own = own
+        self._cpu = cpu
 
     def credential(self, presented: Presented, issuer: str, asked: Asked) -> Report:
         """Judge a credential.
@@ -70,17 +74,27 @@ class ForeignVerification:
         listed = {} if name is None else {issuer: name}
 
         def once(known: Mapping[str, Answer]) -> tuple[Report, list[str]]:
-            return judge_credential(presented, known, asked, listed)
+            if self._cpu is None:
+                return judge_credential(presented, known, asked, listed)
+            return self._cpu.run(judge_credential, presented, known, asked, listed)
 
-        return self._judged(once)
+        try:
+            return self._judged(once)
+        except WorkExceededError as error:
+            return unfinished_credential(str(error), asked)
 
     def holder(self, presentation: Presentation, asked: Asked) -> Check:
         """Judge whether the holder of a presentation made it."""
 
         def once(known: Mapping[str, Answer]) -> tuple[Check, list[str]]:
-            return judge_presenter(presentation, known, asked)
+            if self._cpu is None:
+                return judge_presenter(presentation, known, asked)
+            return self._cpu.run(judge_presenter, presentation, known, asked)
 
-        return self._judged(once)
+        try:
+            return self._judged(once)
+        except WorkExceededError as error:
+            return unfinished_holder(str(error))
 
     def presentation(self, presented: Presented, asked: Asked, one: Callable[[bytes], Report]) -> Report:
         """Judge a presentation.

@@ -61,7 +61,9 @@ class Judge:
             institutions,
             node.identity.base_url,
             node.ledger.now,
-            ForeignVerification(Fetching(node.settings), NodeSources(node.identity.base_url, institutions, lists=None)),
+            ForeignVerification(
+                Fetching(node.settings), NodeSources(node.identity.base_url, institutions, lists=None), cpu=None
+            ),
         )
 
     def verdict(self, driver: Driver, showcase: Showcase) -> Verdict:

@@ -13,6 +13,7 @@ from anchoring.error import AnchoringError
 from anchoring.note import NoteVerifier, parse_note
 from anchoring.storage import DirectoryTileStore
 from anchoring.tile import CHECKPOINT_PATH
+from api.cpu_bound import CpuBound
 from api.evidence import Evidences
 from api.fetching import Fetching
 from api.foreign import ForeignVerification
@@ -81,6 +82,7 @@ class MirrorNode:
     verification: Verification
     follower: Follower
     clock: Clock
+    cpu: CpuBound
 
     @property
     def vkey(self) -> str:
@@ -91,6 +93,7 @@ class MirrorNode:
     def close(self) -> None:
         """Stop projecting and let the directory go."""
         self.follower.close()
+        self.cpu.close()
         self.upstream.close()
         self.views.projector.close()
         self.directory.release()
@@ -213,6 +216,7 @@ def _open(
         clock=clock,
     )
     lookup = _lookup(served, views, identity, policy, clock)
+    cpu = CpuBound()
     verification = Verification(
         policy,
         lookup.evidences,
@@ -220,7 +224,7 @@ def _open(
         views.directory,
         identity.ledger_url,
         clock,
-        ForeignVerification(Fetching(settings), NodeSources(identity.ledger_url, views.directory, lists)),
+        ForeignVerification(Fetching(settings), NodeSources(identity.ledger_url, views.directory, lists), cpu),
         complete_until=served.instant,
         max_age=max_age,
     )
@@ -237,6 +241,7 @@ def _open(
         verification=verification,
         follower=follower,
         clock=clock,
+        cpu=cpu,
     )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -26,8 +27,14 @@ MAX_HEADER_BYTES: Final = 16_384
 """Longest header; one with a certificate chain takes some 8 KiB."""
 MAX_PAYLOAD_BYTES: Final = 262_144
 """Longest payload, that of a document."""
-ALGORITHMS: Final = frozenset({"EdDSA", "ES256", "ES384", "RS256"})
-"""Signature algorithms that are verified. Source: Open Badges 3.0 section 8.2; RFC 8037."""
+ALGORITHMS: Final[Mapping[str, str]] = {
+    "EdDSA": "EdDSA",
+    "Ed25519": "EdDSA",
+    "ES256": "ES256",
+    "ES384": "ES384",
+    "RS256": "RS256",
+}
+"""Signature algorithms that are verified, and what the key's own is. Source: Open Badges 3.0 section 8.2; RFC 9864."""
 _SHAPE: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 
 
@@ -39,7 +46,7 @@ class Jws(msgspec.Struct, frozen=True, kw_only=True):
         payload: The payload's JSON object.
         signed: The bytes that the signature is over.
         signature: Its bytes.
-        alg: The header's algorithm, one of `ALGORITHMS`.
+        alg: The algorithm that the key has to be of, one of the values of `ALGORITHMS`.
         compact: The whole text.
     """
 
@@ -125,4 +132,4 @@ def _algorithm(header: dict[str, Json]) -> str:
     for name in ("kid", "typ", "cty"):
         if name in header and not isinstance(header[name], str):
             raise FormatError("not a text", f"/{name}")
-    return alg
+    return ALGORITHMS[alg]

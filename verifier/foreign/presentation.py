@@ -110,6 +110,11 @@ def unreadable_presentation(why: str, asked: Asked) -> Report:
     return _report([form, not_judged(HOLDER, FORM), not_judged(CREDENTIALS, FORM)], asked, ())
 
 
+def unfinished_holder(why: str) -> Check:
+    """Say that judging the holder took more work than is given to one document."""
+    return unknown(HOLDER, "terms_too_costly", detail=why, looked_at=_PLACE)
+
+
 def _report(checks: list[Check], asked: Asked, reports: Sequence[Report]) -> Report:
     verdict = decide(checks, PRESENTATION_PLAN)
     ground = deciding(verdict, checks, FOREIGN_ORDER)

@@ -40,6 +40,7 @@ from verifier.foreign.plan import (
     RECORDED,
     SCHEMA,
     SIGNATURE,
+    TERMS,
     VALID_FROM,
     VALID_UNTIL,
 )
@@ -211,13 +212,21 @@ def _judge_dates(credential: Credential, instant: datetime) -> list[Check]:
 
 def unreadable_credential(why: str, asked: Asked) -> Report:
     """Report on what calls itself a credential and is none: invalid, and nothing else is judged."""
-    form = failed(FORM, "credential_malformed", detail=why, looked_at="document")
-    rest = [not_judged(code, FORM) for code in FOREIGN_PLAN if code != FORM]
-    checks = (form, *rest)
+    return _alone(failed(FORM, "credential_malformed", detail=why, looked_at="document"), asked)
+
+
+def unfinished_credential(why: str, asked: Asked) -> Report:
+    """Report on what took more work than is given to one document: unknown, and nothing else is judged."""
+    return _alone(unknown(TERMS, "terms_too_costly", detail=why, looked_at="document"), asked)
+
+
+def _alone(ground: Check, asked: Asked) -> Report:
+    """Report on one check, on which all others stand."""
+    checks = tuple(ground if code == ground.code else not_judged(code, ground.code) for code in FOREIGN_PLAN)
     return Report(
         verdict=decide(checks, FOREIGN_PLAN),
-        reason=form.reason,
-        sentence=form.summary,
+        reason=ground.reason,
+        sentence=ground.summary,
         credential=None,
         as_of=asked.now if asked.at is None else asked.at,
         mode=_mode(asked),
