@@ -93,7 +93,8 @@ def served(logs: dict[int, Log], single: dict[str, bytes]) -> Iterator[str]:
     """Serve every log over HTTP through the real route; yield the address."""
     app = FastAPI(redirect_slashes=False)
     reads: dict[int, Callable[[str], bytes | None]] = {size: log.tiles.read for size, log in logs.items()}
-    for size, read in {1: single.get, **reads}.items():
+    reads[1] = single.get
+    for size, read in reads.items():
         part = FastAPI(redirect_slashes=False)
         part.include_router(log_router(read, lambda: ""))
         app.mount(f"/{size}", part)
