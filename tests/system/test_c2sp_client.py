@@ -6,7 +6,7 @@ import base64
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,9 @@ def published(log: Log) -> Checkpoint:
 def served(logs: dict[int, Log], single: dict[str, bytes]) -> Iterator[str]:
     """Serve every log over HTTP through the real route; yield the address."""
     app = FastAPI(redirect_slashes=False)
-    for size, read in {1: single.get, **{size: log.tiles.read for size, log in logs.items()}}.items():
+    reads: dict[int, Callable[[str], bytes | None]] = {size: log.tiles.read for size, log in logs.items()}
+    reads[1] = single.get
+    for size, read in reads.items():
         part = FastAPI(redirect_slashes=False)
         part.include_router(log_router(read, lambda: ""))
         app.mount(f"/{size}", part)
