@@ -9,7 +9,8 @@ HTTPS_DATA ?= var/https
 HTTPS_PORT ?= 8443
 VENV ?= .venv
 UV ?= uv
-PYTEST_ARGS ?=
+# One process a processor, whole files together: what a file shares is made once.
+PYTEST_ARGS ?= -n auto --dist loadfile
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet

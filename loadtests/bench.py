@@ -106,6 +106,7 @@ def logged(directory: Path, entries: int) -> list[Row]:
     rows = [
         Row("events recorded", said["recorded_per_second"], beside, hashing),
         Row("events recorded and provable", said["provable_per_second"], beside, hashing),
+        Row("the same, for each second of processor time", said["provable_per_processor_second"], beside, hashing),
     ]
     for at in said["at"]:
         size = f"{at['size']:,} entries"

@@ -5,13 +5,14 @@ At most a few ranges for each worker are out or waiting at a time, so memory doe
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from types import TracebackType
 from typing import Final, Self
 
@@ -20,7 +21,7 @@ import msgspec
 from anchoring.tile import TILE_WIDTH
 from api.audit.scan import Chunk, Scanner
 from api.audit.source import LogPlace, SourceError
-from api.audit.worker import LENGTH, REQUEST, Reply, read_exactly
+from api.audit.worker import COLLECT_AFTER, LENGTH, REQUEST, Reply, read_exactly
 from ledger.event_catalogue import make_mapper
 
 CHUNK_ENTRIES: Final = 32 * TILE_WIDTH
@@ -51,11 +52,12 @@ def scanned(place: LogPlace, first: int, size: int, workers: int) -> Iterator[Ch
     """
     ranges = [(start, min(CHUNK_ENTRIES, size - start)) for start in range(first, size, CHUNK_ENTRIES)]
     if workers == 1 or size - first < WORTH_A_PROCESS:
-        with closing(place.open()) as source:
+        with closing(place.open()) as source, _rare_collection():
             scanner = Scanner(source, make_mapper())
             yield from (scanner.scan(start, count, size) for start, count in ranges)
         return
     with ExitStack() as stack:
+        stack.enter_context(_rare_collection())
         crew = [stack.enter_context(_Worker(place)) for _ in range(workers)]
         ahead = workers * OUT_PER_WORKER
         for number in range(-ahead, len(ranges)):
@@ -63,6 +65,17 @@ def scanned(place: LogPlace, first: int, size: int, workers: int) -> Iterator[Ch
                 crew[(number + ahead) % workers].ask(*ranges[number + ahead], size)
             if number >= 0:
                 yield crew[number % workers].answer()
+
+
+@contextmanager
+def _rare_collection() -> Iterator[None]:
+    """Look for cycles among objects rarely, as the workers do."""
+    before = gc.get_threshold()
+    gc.set_threshold(COLLECT_AFTER)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 class _Worker:

@@ -439,7 +439,12 @@ def _rows(stretch: _Open) -> list[bytes]:
     rows: list[bytes] = []
     ends = [at for at, _, _ in stretch.runs[1:]] + [len(places)]
     for (at, index, taken), end in zip(stretch.runs, ends, strict=True):
-        base, begin, own = taken.base, taken.begin, places[at:end]
+        base, begin = taken.base, taken.begin
+        if end - at == 1:  # an award of its own, as most commits have
+            taken.places.append(places[at])
+            rows.append(pack(ids[at], base | places[at], index, begin))
+            continue
+        own = places[at:end]
         taken.places += own
         rows += map(pack, ids[at:end], map(base.__or__, own), range(index, index + end - at), repeat(begin))
     return rows

@@ -9,6 +9,7 @@ input does, so no worker outlives the process that started it, even when that on
 
 from __future__ import annotations
 
+import gc
 import struct
 import sys
 from contextlib import closing
@@ -22,6 +23,10 @@ from ledger.event_catalogue import make_mapper
 
 REQUEST: Final = struct.Struct(">QQQ")
 LENGTH: Final = struct.Struct(">Q")
+
+
+COLLECT_AFTER: Final = 100_000
+"""Objects that may be made before cycles among them are looked for: scanning makes many and hardly a cycle."""
 
 
 class Reply(msgspec.Struct, array_like=True):
@@ -40,6 +45,8 @@ def read_exactly(stream: IO[bytes], size: int) -> bytes | None:
 def serve(place: LogPlace, requests: IO[bytes], replies: IO[bytes]) -> None:
     """Answer requests until there are no more."""
     encode = msgspec.msgpack.Encoder().encode
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
     with closing(place.open()) as source:
         scanner = Scanner(source, make_mapper())
         while (request := read_exactly(requests, REQUEST.size)) is not None:

@@ -41,6 +41,7 @@ def _table(figures: LogFigures) -> Table:
     table = Table("what", "figure")
     table.add_row("events recorded", f"{figures.recorded_per_second:,.0f}/s")
     table.add_row("events recorded and provable", f"{figures.provable_per_second:,.0f}/s")
+    table.add_row("the same for a second of processor time", f"{figures.provable_per_processor_second:,.0f}/s")
     table.add_row("plain hashing of the same entries into a tree", f"{figures.hashed_per_second:,.0f}/s")
     for at in figures.at:
         table.add_row(f"checkpoint of 100 events at {at.size:,} entries", f"{at.checkpoint_ms:.1f} ms")
