@@ -75,6 +75,8 @@ def _member(name: str, value: object) -> dict[str, Any]:
 BASE: Final = "https://ledger.example"
 ID: Final = "06h0mt7kjdtij0pn3n4970gn8kc6l4mttrj0"
 DID: Final = "did:web:ledger.example:institutions:riverside"
+DID_KEY: Final = "did:key:z6MkrJVnaZkeFzdQyMZu1cgjg7k1pZZ6pvBQ7XJPt4swbTQ2"
+DID_KEY_METHOD: Final = f"{DID_KEY}#{DID_KEY.removeprefix('did:key:')}"
 AT: Final = "2026-01-31T12:00:00Z"
 HASH: Final = "XSeWn1KbrgTURSjY2gqjVN4gtMywZtJgVpmSgQFTOUA="
 VKEY: Final = "ledger.example/log+ffbbfd7f+ARvVK8G8DIepOR+r6ybYXS8JcT4qYnVZ78SI7CXw65Px"
@@ -274,6 +276,33 @@ ANSWERS: Final[dict[str, Answer]] = {
         {"key": "cairn_k3y1d4bc_…", "institution": "riverside", "expires_at": AT}
     ),
     "get /status-lists/{number}": Answer('{"@context":["https://www.w3.org/ns/credentials/v2"],…', "application/vc"),
+    "get /1.0/identifiers/{did}": Answer(
+        {
+            "@context": "https://w3id.org/did-resolution/v1",
+            "didDocument": {
+                "@context": ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"],
+                "id": DID_KEY,
+                "verificationMethod": [
+                    {
+                        "id": DID_KEY_METHOD,
+                        "type": "Multikey",
+                        "controller": DID_KEY,
+                        "publicKeyMultibase": DID_KEY.removeprefix("did:key:"),
+                    }
+                ],
+                "assertionMethod": [DID_KEY_METHOD],
+                "authentication": [DID_KEY_METHOD],
+                "capabilityInvocation": [DID_KEY_METHOD],
+                "capabilityDelegation": [DID_KEY_METHOD],
+                "keyAgreement": [
+                    {"id": f"{DID_KEY}#z6LS…", "type": "Multikey", "controller": DID_KEY, "publicKeyMultibase": "z6LS…"}
+                ],
+            },
+            "didDocumentMetadata": {},
+            "didResolutionMetadata": {"contentType": "application/did+ld+json"},
+        },
+        "application/ld+json",
+    ),
     "get /v1/audit/statuses": Answer(
         {
             "statuses": [

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from api.bundle import Bundles
+from api.cpu_bound import CpuBound
 from api.error import FieldError, InvalidRequestError, NotReadyError, UnknownResourceError
 from api.evidence import WAIT_SECONDS, Evidences
 from api.ledger_node import LedgerNode, open_ledger, system_clock
@@ -43,6 +44,7 @@ class Node:
     lookup: Lookup
     bundles: Bundles
     status_lists: StatusLists
+    cpu: CpuBound
 
     @property
     def views(self) -> ViewNode:
@@ -115,6 +117,17 @@ class Node:
         own = self.ledger.load(Institution, actor.institution, "such institution").slug
         return own if named is None else named
 
+    def institution_of_did(self, did: str) -> Institution | None:
+        """The institution of this ledger that *did* identifies, as it is now; None if there is none."""
+        record = self.views.directory.by_did(did)
+        return None if record is None else self.ledger.load(Institution, record.institution, "such institution")
+
+    def slugs_of(self, actor: Actor) -> list[str]:
+        """The institutions that *actor* acts for: its own, or every one for an operator."""
+        if actor.institution is not None:
+            return [self.ledger.load(Institution, actor.institution, "such institution").slug]
+        return [institution.slug for institution in self.parts.institutions()]
+
     def links(self, public_id: str) -> dict[str, str]:
         """Addresses of an award."""
         base = self.parts.identity.base_url
@@ -127,7 +140,8 @@ class Node:
         }
 
     def close(self) -> None:
-        """Stop projecting and close everything."""
+        """End the workers, stop projecting and close everything."""
+        self.cpu.close()
         self.views.projector.close()
         self.log.close()
         self.parts.close()
@@ -172,7 +186,7 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
         log.published,
         log.state,
         facts,
-        lambda facts: views.edition(facts).position,
+        views.edition_position,
         views.directory.record,
         [log.keys.log.vkey],
         lambda: views.projector.wait_for(parts.ledger.newest(), WAIT_SECONDS),
@@ -185,7 +199,7 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
 
     lists = StatusLists(parts.ledger, parts.keys, parts.identity.base_url, bits)
     lookup = Lookup(parts.identity.base_url, views, statuses, evidences, log.published)
-    return Node(parts, log, lookup, Bundles(evidences, parts.issuance), lists)
+    return Node(parts, log, lookup, Bundles(evidences, parts.issuance), lists, CpuBound())
 
 
 def _facts(parts: LedgerNode, views: ViewNode) -> Callable[[str], CredentialFacts]:

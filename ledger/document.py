@@ -82,7 +82,7 @@ def build_document(award: Award, base_url: str) -> dict[str, Any]:
         "validFrom": instant_text(claim.valid_from),
         "awardedDate": instant_text(claim.valid_from),
         "credentialSubject": _subject(award, base_url),
-        "credentialStatus": _status_entries(award.place, base_url),
+        "credentialStatus": status_entries(award.place, base_url),
         "euMicrocredential": _recommendation_elements(award),
     }
     if claim.valid_until is not None:
@@ -177,7 +177,8 @@ def _credits(centi: int) -> int | float:
     return centi // CENTI if centi % CENTI == 0 else centi / CENTI
 
 
-def _status_entries(place: StatusPlace, base_url: str) -> list[dict[str, Any]]:
+def status_entries(place: StatusPlace, base_url: str) -> list[dict[str, Any]]:
+    """The ``credentialStatus`` entries of a place, one for each of :data:`PURPOSES`."""
     entries = []
     for offset, purpose in enumerate(PURPOSES):
         url = f"{base_url}/status-lists/{2 * place.block + offset}"

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from api import example
-from api.answer import ANSWERS, NULLABLE, OPEN, OPTIONAL
+from api.answer import ANSWERS, DID_KEY, NULLABLE, OPEN, OPTIONAL
 from tests.api.served import CODE, SLUG, Served
 from tests.system.school import open_school
 from tests.system.serving import Serving, environment
@@ -59,6 +59,7 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         "get /institutions/{slug}/did.json": f"/institutions/{SLUG}/did.json",
         "get /institutions/{slug}/achievements/{code}/{edition}": f"/institutions/{SLUG}/achievements/{CODE}/1",
         "get /status-lists/{number}": "/status-lists/0",
+        "get /1.0/identifiers/{did}": f"/1.0/identifiers/{DID_KEY}",
         "get /v1/audit/statuses": "/v1/audit/statuses?limit=1",
         "get /v1/anchors": "/v1/anchors",
         "get /v1/ledger": "/v1/ledger",
