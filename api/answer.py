@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from api.example import PUBLICATION
+from api.example import PUBLICATION, VC_API_SIGNED
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain"
@@ -106,6 +106,13 @@ STATUS: Final[dict[str, Any]] = {
     },
     "achievement": {"code": "DATA-101", "edition": 1, "title": "Working with Data: First Steps"},
     "events": [_EVENT],
+}
+STATUS_ENTRY: Final = {
+    "id": f"{BASE}/status-lists/0#94567",
+    "type": "BitstringStatusListEntry",
+    "statusPurpose": "revocation",
+    "statusListIndex": "94567",
+    "statusListCredential": f"{BASE}/status-lists/0",
 }
 _PROVED: Final = {"index": 6, "entry": "Y2Fpcm4tZW50cnkvdjEK…", "proof": [HASH]}
 _CHUNK: Final = {"leaf": 2, "chunk": "AAAAAAAA…", "proof": [HASH]}
@@ -276,6 +283,14 @@ ANSWERS: Final[dict[str, Answer]] = {
         {"key": "cairn_k3y1d4bc_…", "institution": "riverside", "expires_at": AT}
     ),
     "get /status-lists/{number}": Answer('{"@context":["https://www.w3.org/ns/credentials/v2"],…', "application/vc"),
+    "post /vc-api/credentials/issue": Answer(
+        {"verifiableCredential": {**VC_API_SIGNED, "credentialStatus": STATUS_ENTRY}}
+    ),
+    "post /vc-api/credentials/verify": Answer({"verified": True}),
+    "post /vc-api/presentations/verify": Answer({"verified": True}),
+    "post /vc-api/credentials/status": Answer(
+        {"credentialId": VC_API_SIGNED["id"], "statusPurpose": "revocation", "status": True}
+    ),
     "get /1.0/identifiers/{did}": Answer(
         {
             "@context": "https://w3id.org/did-resolution/v1",

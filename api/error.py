@@ -70,14 +70,12 @@ class MalformedBodyError(ApiError):
 
 
 class RefusedDocumentError(ApiError):
-    """A credential or presentation, or what was to be done with it, is not as the specifications demand.
+    """A credential or presentation, or what was to be done with it, is not as the specifications demand."""
 
-    Args:
-        problems: Problem details of the data model, at least one.
-    """
-
-    def __init__(self, *problems: Mapping[str, str]) -> None:
-        super().__init__(problems[0]["detail"], extensions={"problemDetails": [dict(one) for one in problems]})
+    @classmethod
+    def of(cls, *problems: Mapping[str, str]) -> RefusedDocumentError:
+        """Make one of problem details of the data model, at least one."""
+        return cls(problems[0]["detail"], extensions={"problemDetails": [dict(one) for one in problems]})
 
 
 class InvalidRequestError(ApiError):

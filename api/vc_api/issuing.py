@@ -158,14 +158,14 @@ class Issuing:
             credential = _first_edition(credential, contexts, self._now())
         problems = credential_problems(credential, resource_at_hand) or term_problems(self._work, credential)
         if problems:
-            raise RefusedDocumentError(*(problem.to_json() for problem in problems))
+            raise RefusedDocumentError.of(*(problem.to_json() for problem in problems))
         return credential
 
     def _issuer(self, credential: dict[str, Any]) -> Institution:
         institution = self._institution(issuer_of(credential) or "")
         if institution is None:
             detail = "the issuer is no institution of this ledger, which signs for nobody else"
-            raise RefusedDocumentError(DataProblem(CRYPTOGRAPHIC_SECURITY, detail, "/credential/issuer").to_json())
+            raise RefusedDocumentError.of(DataProblem(CRYPTOGRAPHIC_SECURITY, detail, "/credential/issuer").to_json())
         return institution
 
     def _signed(
@@ -203,7 +203,7 @@ def _key_for(institution: Institution, suite: str | None) -> tuple[SigningKeyRec
             if alg in ALGORITHMS[suite]:
                 return key, suite
     detail = "the issuer has no key in force for this cryptosuite"
-    raise RefusedDocumentError(DataProblem(MALFORMED_VALUE, detail, "/options/cryptosuite").to_json())
+    raise RefusedDocumentError.of(DataProblem(MALFORMED_VALUE, detail, "/options/cryptosuite").to_json())
 
 
 def _covering(credential: dict[str, Any], suite: str) -> str:

@@ -161,4 +161,4 @@ def _malformed(detail: str, pointer: str) -> RefusedDocumentError:
 
 
 def _refused(kind: str, detail: str, pointer: str) -> RefusedDocumentError:
-    return RefusedDocumentError(DataProblem(kind, detail, pointer).to_json())
+    return RefusedDocumentError.of(DataProblem(kind, detail, pointer).to_json())

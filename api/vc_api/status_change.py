@@ -129,4 +129,4 @@ def _position(outcome: Outcome) -> int:
 
 
 def _never(detail: str, pointer: str) -> RefusedDocumentError:
-    return RefusedDocumentError(DataProblem(MALFORMED_VALUE, detail, pointer).to_json())
+    return RefusedDocumentError.of(DataProblem(MALFORMED_VALUE, detail, pointer).to_json())

@@ -110,9 +110,26 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         ),
         ("post /v1/institutions/{slug}/access-keys", f"{place}/access-keys", example.KEY_GRANT, operator),
     ]
+    did = served.http.get(f"/institutions/{SLUG}").json()["did"]
+    sent |= vc_api_answers(served, did, school_key)
     for name, path, body, key in writes:
         sent[name] = served.write(name.split()[0].upper(), path, body, key)
     return sent
+
+
+def vc_api_answers(served: Served, did: str, school_key: str) -> dict[str, httpx.Response]:
+    asked = {**example.VC_API_ISSUE, "credential": {**example.VC_API_CREDENTIAL, "issuer": did}}
+    name = "post /vc-api/{}".format
+    return {
+        name("credentials/issue"): served.write("POST", "/vc-api/credentials/issue", asked, school_key),
+        name("credentials/verify"): served.http.post("/vc-api/credentials/verify", json=example.VC_API_VERIFY),
+        name("presentations/verify"): served.http.post(
+            "/vc-api/presentations/verify", json=example.VC_API_VERIFY_PRESENTATION
+        ),
+        name("credentials/status"): served.write(
+            "POST", "/vc-api/credentials/status", example.VC_API_STATUS, school_key
+        ),
+    }
 
 
 def operations(description: dict[str, Any]) -> dict[str, dict[str, Any]]:
