@@ -19,10 +19,13 @@ from ledger.claim import AwardClaim
 from ledger.commitment import DOCUMENT_KIND, SALT_BYTES, SUCCESSOR_KIND, commit
 from ledger.credential import Credential
 from ledger.credential_id import RANDOM_BYTES, credential_aggregate_id, make_public_id
-from ledger.document import Award, build_document, document_form, sign_document
+from ledger.document import Award, document_form, sign_document
 from ledger.error import ErasedError, InvalidInputError, RuleError
 from ledger.event import DomainEvent
+from ledger.form.open_badge import build_document
 from ledger.institution import Institution
+from ledger.learner_identity import identities_of
+from ledger.performance import check_results
 from ledger.reason import Reason
 from ledger.signing import KeyStore
 from ledger.status_allocation import StatusAllocator, StatusPlace
@@ -181,10 +184,13 @@ class _Batch:
     def check_one(self, claim: AwardClaim) -> None:
         """Refuse a claim that is not well formed or asks for an edition that is not there."""
         claim.check(self._now)
-        editions = len(self._achievement(claim.achievement).editions)
+        achievement = self._achievement(claim.achievement)
+        editions = len(achievement.editions)
         if claim.edition is not None and not 0 < claim.edition <= editions:
             message = f"«{claim.achievement}» has the editions 1 to {editions}"
             raise InvalidInputError(message, "/edition")
+        if claim.results:
+            check_results(claim.results, achievement.details[(claim.edition or editions) - 1])
 
     def add(self, claim: AwardClaim, place: StatusPlace, learner: Learner | None = None) -> str:
         """Make one award and return its public id."""
@@ -214,6 +220,8 @@ class _Batch:
             achievement_code=achievement.code,
             edition=edition,
             template=achievement.editions[edition - 1],
+            details=achievement.details[edition - 1],
+            identities=identities_of(claim.learner, self._ledger.random),
             claim=claim,
             key_id=self._key_id,
             place=place,

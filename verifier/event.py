@@ -9,7 +9,7 @@ Source: docs/spec/events.md.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -138,8 +138,22 @@ class AchievementRevised(_Edition, frozen=True, kw_only=True):
     TOPIC = "achievement.revised.v1"
 
 
+class PublishedInDetail(_Edition, frozen=True, kw_only=True):
+    """The first edition of an achievement, with more than the Recommendation's elements."""
+
+    TOPIC = "achievement.published.v2"
+    details: dict[str, Any]
+
+
+class RevisedInDetail(_Edition, frozen=True, kw_only=True):
+    """A later edition of an achievement, with more than the Recommendation's elements."""
+
+    TOPIC = "achievement.revised.v2"
+    details: dict[str, Any]
+
+
 StatusEvent: TypeAlias = Suspended | Reinstated | Revoked | Replaced | Reissued
-Edition: TypeAlias = Published | AchievementRevised
+Edition: TypeAlias = Published | AchievementRevised | PublishedInDetail | RevisedInDetail
 
 _Form = TypeVar("_Form")
 _CREDENTIAL_BODIES: Final[tuple[type[Issued | StatusEvent], ...]] = (
@@ -150,7 +164,12 @@ _CREDENTIAL_BODIES: Final[tuple[type[Issued | StatusEvent], ...]] = (
     Replaced,
     Reissued,
 )
-_EDITION_BODIES: Final[tuple[type[Edition], ...]] = (Published, AchievementRevised)
+_EDITION_BODIES: Final[tuple[type[Edition], ...]] = (
+    Published,
+    AchievementRevised,
+    PublishedInDetail,
+    RevisedInDetail,
+)
 
 
 def parse_credential_event(entry: Entry) -> Issued | StatusEvent | None:

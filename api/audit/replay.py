@@ -33,7 +33,7 @@ from api.audit.place_map import PlaceMap
 from api.audit.registry import Registry
 from api.audit.rule import Illegal, NotReplayed
 from api.audit.scan import DISORDER_MS, PLACE_BITS, ROW, BlockFacts, Offer, Stretch
-from ledger.achievement import Achievement
+from ledger.achievement import EditionEvent
 from ledger.credential import Credential, CredentialState
 from ledger.erasure import Erasure
 from ledger.error import LedgerError
@@ -194,7 +194,7 @@ class Replay:
             self._issued(index, entry, body)
         elif isinstance(body, _Change):
             self._change(index, entry.originator, entry.version, body)
-        elif isinstance(body, Achievement.Published | Achievement.Revised):
+        elif isinstance(body, EditionEvent):
             self.registry.achievement(entry.originator, entry.version, body)
         elif entry.topic in _INSTITUTION:
             self.registry.institution(entry.originator, entry.version, body)

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from api.audit.instant import instant
-from ledger.achievement import Achievement
+from ledger.achievement import Achievement, EditionEvent, details_of
 from ledger.application import achievement_id, institution_id
 from ledger.credential import Credential, CredentialState
 from ledger.error import LedgerError
@@ -79,7 +79,7 @@ def change_institution(before: Institution, body: Event) -> None:
     _same(decided[0], DomainEvent(before.id, before.version + 1, body))
 
 
-def begin_achievement(originator: UUID, body: Achievement.Published) -> Achievement:
+def begin_achievement(originator: UUID, body: EditionEvent) -> Achievement:
     """Replay a publication; Illegal when it would not have been decided."""
     try:
         decided = Achievement.publish(
@@ -87,6 +87,7 @@ def begin_achievement(originator: UUID, body: Achievement.Published) -> Achievem
             institution=body.institution,
             code=body.code,
             template=body.template,
+            details=details_of(body),
             at=body.recorded_at,
         )
     except LedgerError as error:
@@ -97,10 +98,10 @@ def begin_achievement(originator: UUID, body: Achievement.Published) -> Achievem
 
 def change_achievement(before: Achievement, body: Event) -> None:
     """Replay a further edition; Illegal when it would not have been decided."""
-    if not isinstance(body, Achievement.Revised):
+    if not isinstance(body, EditionEvent):
         raise NotReplayed(body.TOPIC)
     try:
-        [decided] = before.revise(template=body.template, at=body.recorded_at)
+        [decided] = before.revise(template=body.template, details=details_of(body), at=body.recorded_at)
     except LedgerError as error:
         raise Illegal(str(error)) from error
     _same(decided, DomainEvent(before.id, before.version + 1, body))

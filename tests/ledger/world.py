@@ -117,7 +117,8 @@ class World:
 
 def claim(name: str = "Ada Example", **changes: object) -> AwardClaim:
     """A claim; learner fields (reference, email, id) may be given beside the claim's own."""
-    learner = {"name": name} | {key: changes.pop(key) for key in ("reference", "email", "id") if key in changes}
+    personal = [key for key in ("reference", "email", "id", "hashed") if key in changes]
+    learner = {"name": name} | {key: changes.pop(key) for key in personal}
     members = {"achievement": CODE, "awarded_on": date(2026, 2, 1)} | changes
     return AwardClaim(learner=LearnerClaim(**learner), **members)  # type: ignore[arg-type]  # passed through as given
 
