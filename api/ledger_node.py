@@ -13,6 +13,7 @@ from api.log_secret import secret_keys, vkeys
 from api.setting import Settings
 from ledger.access import ACCESS_SCHEMA, Access
 from ledger.application import Clock, Ledger
+from ledger.attesting import ATTESTED_SCHEMA, Attesting
 from ledger.catalogue import Catalogue
 from ledger.erasing import Erasing
 from ledger.error import KeyEncryptionError, StorageError
@@ -29,7 +30,7 @@ from ledger.store import LedgerFactory
 from ledger.vault import VAULT_SCHEMA, Vault
 
 DATABASE = "ledger.db"
-SCHEMA = (*VAULT_SCHEMA, *SIGNING_SCHEMA, *ALLOCATION_SCHEMA, *ACCESS_SCHEMA)
+SCHEMA = (*VAULT_SCHEMA, *ATTESTED_SCHEMA, *SIGNING_SCHEMA, *ALLOCATION_SCHEMA, *ACCESS_SCHEMA)
 
 
 KEY_PLACE = "keys.path"
@@ -53,6 +54,7 @@ class LedgerNode:
     lifecycle: Lifecycle
     erasing: Erasing
     reissuance: Reissuance
+    attesting: Attesting
     log_keeping: LogKeeping
 
     def institutions(self) -> list[Institution]:
@@ -116,6 +118,7 @@ def open_ledger(
         lifecycle=Lifecycle(ledger, vault),
         erasing=Erasing(ledger, vault),
         reissuance=Reissuance(ledger, vault, keys),
+        attesting=Attesting(ledger, vault, keys, places, identity.base_url),
         log_keeping=LogKeeping(ledger, vault, lambda number: vkeys(secret_keys(vault, identity.origin, number))),
     )
 

@@ -1,4 +1,4 @@
-"""Aggregate ``Credential``: one award to one learner, and what became of it.
+"""Aggregate ``Credential``: one award to one learner, or one document that an institution made, and what became of it.
 
 Two times are kept apart: ``recorded_at`` is when the ledger learned it, ``effective_at`` when it held. Nothing here
 says who the learner is; the document is in the vault, and the event holds a salted commitment to it.
@@ -21,11 +21,11 @@ CredentialState = Literal["active", "suspended", "revoked", "replaced"]
 
 
 class Credential(Aggregate, frozen=True, kw_only=True):
-    """State of an award."""
+    """State of an award. A document of the institution's own making has neither achievement nor edition."""
 
     institution: UUID
-    achievement: UUID
-    edition: int
+    achievement: UUID | None
+    edition: int | None
     valid_from: Instant
     valid_until: Instant | None
     status_block: int
@@ -41,6 +41,22 @@ class Credential(Aggregate, frozen=True, kw_only=True):
         institution: UUID
         achievement: UUID
         edition: int
+        key_id: str
+        commitments: dict[str, Digest]
+        status_block: int
+        status_index: int
+        valid_from: Instant
+        valid_until: Instant | None
+        recorded_at: Instant
+
+    class Attested(Event, frozen=True, kw_only=True):
+        """An institution signed a document of its own making: no award of a micro-credential that it published.
+
+        ``valid_from`` is never later than ``recorded_at``; the document itself may come into force after that.
+        """
+
+        TOPIC: ClassVar[str] = "credential.attested.v1"
+        institution: UUID
         key_id: str
         commitments: dict[str, Digest]
         status_block: int
@@ -149,8 +165,11 @@ class Credential(Aggregate, frozen=True, kw_only=True):
             at: Present instant.
 
         Raises:
-            RuleError: The award was revoked or replaced, or the key has signed it already.
+            RuleError: The award was revoked or replaced, the key has signed it already, or it is no award.
         """
+        if self.achievement is None:
+            message = "this document was made by the institution itself; have it signed anew where it was made"
+            raise RuleError(message)
         self._require("active", "issued again", or_suspended=True)
         if key_id == self.key_id:
             message = f"this award is signed with {key_id} already"
@@ -176,13 +195,13 @@ class Credential(Aggregate, frozen=True, kw_only=True):
     @classmethod
     def begin(cls, originator_id: UUID, body: Event) -> Credential:
         """State after issuance."""
-        assert isinstance(body, cls.Issued)  # noqa: S101  the mapper has checked the topic
+        assert isinstance(body, cls.Issued | cls.Attested)  # noqa: S101  the mapper has checked the topic
         return cls(
             id=originator_id,
             version=1,
             institution=body.institution,
-            achievement=body.achievement,
-            edition=body.edition,
+            achievement=body.achievement if isinstance(body, cls.Issued) else None,
+            edition=body.edition if isinstance(body, cls.Issued) else None,
             valid_from=body.valid_from,
             valid_until=body.valid_until,
             status_block=body.status_block,
@@ -210,8 +229,11 @@ class Credential(Aggregate, frozen=True, kw_only=True):
                 return self
 
 
+BIRTHS = (Credential.Issued, Credential.Attested)
+"""The events that a credential begins with."""
+
 EVENTS: tuple[type[Event], ...] = (
-    Credential.Issued,
+    *BIRTHS,
     Credential.Suspended,
     Credential.Reinstated,
     Credential.Revoked,

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 from openvc.proof.vc_jwt import SigningKey
+from openvc.status.issue import build_status_list_entry
 
 from ledger.achievement import Template
 from ledger.canonical import canonical_json
@@ -94,6 +95,19 @@ def instant_text(instant: datetime) -> str:
 def credits_number(centi: int) -> int | float:
     """Credits as JSON writes them: 250 hundredths are 2.5, 300 are 3."""
     return centi // CENTI if centi % CENTI == 0 else centi / CENTI
+
+
+def status_entries(place: StatusPlace, base_url: str) -> list[dict[str, Any]]:
+    """The ``credentialStatus`` entries of a place, one for each of :data:`PURPOSES`."""
+    entries = []
+    for offset, purpose in enumerate(PURPOSES):
+        url = f"{base_url}/status-lists/{2 * place.block + offset}"
+        entries.append(
+            build_status_list_entry(
+                status_list_credential=url, index=place.index, status_purpose=purpose, id=f"{url}#{place.index}"
+            )
+        )
+    return entries
 
 
 def present(members: dict[str, Any]) -> dict[str, Any]:

@@ -1,49 +1,91 @@
-"""The ``eddsa-jcs-2022`` proof of a document, over canonical bytes made quickly.
+"""Data Integrity proofs of documents, over canonical bytes made quickly.
 
-openvc makes the same proof, and is what verifies ours everywhere; but it canonicalises in plain Python, which took two
-thirds of the time of issuing an award. Ed25519 is deterministic, so the two proofs are the same bytes or one of them is
-wrong: the tests compare them over generated documents. See ADR 0005.
+openvc makes the same proofs; but it canonicalises JSON in plain Python, which took two thirds of the time of issuing an
+award, and RDF as PyLD spells it. Ed25519 is deterministic, so two proofs of its suites are the same bytes or one of
+them is wrong: the tests compare them over generated documents. See ADR 0005 and ADR 0020.
 
-Source: W3C VC Data Integrity EdDSA Cryptosuites 1.0, section 3.3 (eddsa-jcs-2022).
+Source: W3C VC Data Integrity EdDSA Cryptosuites 1.0 and ECDSA Cryptosuites 1.0, section 3 of each.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from openvc.multibase import encode_multibase
 from openvc.proof.vc_jwt import SigningKey
 
 from ledger.canonical import canonical_json
 
-ALGORITHM = "EdDSA"
+DEFAULT_SUITE: Final = "eddsa-jcs-2022"
+ALGORITHMS: Final[Mapping[str, frozenset[str]]] = {
+    "eddsa-jcs-2022": frozenset({"EdDSA"}),
+    "eddsa-rdfc-2022": frozenset({"EdDSA"}),
+    "ecdsa-jcs-2019": frozenset({"ES256", "ES384"}),
+    "ecdsa-rdfc-2019": frozenset({"ES256", "ES384"}),
+}
+"""Cryptosuite -> the algorithms of the keys it takes."""
+HASHES: Final[Mapping[str, str]] = {"EdDSA": "sha256", "ES256": "sha256", "ES384": "sha384"}
+
+Canonicalise = Callable[[Mapping[str, Any], str], bytes]
+"""(document, name of the hash function) -> the bytes that a suite over RDF hashes."""
 
 
-def add_proof(document: dict[str, Any], key: SigningKey, created: datetime) -> dict[str, Any]:
+def add_proof(
+    document: dict[str, Any],
+    key: SigningKey,
+    created: datetime,
+    *,
+    cryptosuite: str = DEFAULT_SUITE,
+    purpose: str = "assertionMethod",
+    canonicalise: Canonicalise | None = None,
+    context_in_proof: bool = False,
+) -> dict[str, Any]:
     """Return *document* with a proof by *key*; the document itself is shared, not copied, and not changed.
 
     Args:
         document: A document with ``@context`` and without a proof.
-        key: An Ed25519 key; its ``kid`` becomes the verification method.
+        key: A key of the suite's kind; its ``kid`` becomes the verification method.
         created: Aware instant; whole seconds are kept.
+        cryptosuite: One of :data:`ALGORITHMS`.
+        purpose: The proof's purpose.
+        canonicalise: JSON-LD to canonical N-Quads, for the suites over RDF; the caller has it, the ledger does not.
+        context_in_proof: Write the document's context into the proof of a suite over JSON, so that readers who do not
+            add it themselves find it. It is signed in any case.
 
     Raises:
-        ValueError: The document has no context or a proof already, or the key is of another kind.
+        ValueError: The document has no context or a proof already, the key is of another kind, or the suite is
+            unknown or wants a canonicaliser.
         rfc8785.CanonicalizationError: The document has no canonical form.
+
+    Whatever *canonicalise* raises comes through.
     """
-    if "@context" not in document or "proof" in document or key.alg != ALGORITHM:
-        message = "an eddsa-jcs-2022 proof takes a document with @context and without proof, and an Ed25519 key"
+    if "@context" not in document or "proof" in document or key.alg not in ALGORITHMS.get(cryptosuite, ()):
+        kinds = " or ".join(sorted(ALGORITHMS.get(cryptosuite, ("no suite of that name",))))
+        message = f"{cryptosuite} takes a document with @context and without proof, and a key for {kinds}"
         raise ValueError(message)
     options = {
         "type": "DataIntegrityProof",
-        "cryptosuite": "eddsa-jcs-2022",
+        "cryptosuite": cryptosuite,
         "created": created.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z",
         "verificationMethod": key.kid,
-        "proofPurpose": "assertionMethod",
+        "proofPurpose": purpose,
     }
-    configuration = canonical_json({**options, "@context": document["@context"]})
+    configuration = {**options, "@context": document["@context"]}
+    hash_name = HASHES[key.alg]
     # 1. Hash the proof's options, with the document's context.  2. Hash the document.  3. Sign one after the other.
-    hashes = hashlib.sha256(configuration).digest() + hashlib.sha256(canonical_json(document)).digest()
-    return {**document, "proof": {**options, "proofValue": encode_multibase(key.sign(hashes))}}
+    parts = (_canonical(part, cryptosuite, hash_name, canonicalise) for part in (configuration, document))
+    signature = key.sign(b"".join(hashlib.new(hash_name, part).digest() for part in parts))
+    told = configuration if context_in_proof and "jcs" in cryptosuite else options
+    return {**document, "proof": {**told, "proofValue": encode_multibase(signature)}}
+
+
+def _canonical(part: dict[str, Any], cryptosuite: str, hash_name: str, canonicalise: Canonicalise | None) -> bytes:
+    if "jcs" in cryptosuite:
+        return canonical_json(part)
+    if canonicalise is None:
+        message = f"{cryptosuite} signs RDF, and nothing was given to make it"
+        raise ValueError(message)
+    return canonicalise(part, hash_name)

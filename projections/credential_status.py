@@ -12,8 +12,8 @@ from uuid import UUID
 
 import msgspec
 
+from ledger.credential import BIRTHS, Credential
 from ledger.credential import EVENTS as CREDENTIAL_EVENTS
-from ledger.credential import Credential
 from ledger.event import Event, EventMapper, Instant
 from ledger.reason import Reason
 from projections.fold import read_body, refuse
@@ -61,12 +61,13 @@ class Signing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False)
 class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Everything that the public events say of one credential, events oldest first.
 
-    ``key_id``, ``commitments`` and ``recorded_at`` are those of the issuance; ``reissues`` are the later signatures.
+    ``key_id``, ``commitments`` and ``recorded_at`` are those of the issuance; ``reissues`` are the later signatures. A
+    document of the institution's own making has neither achievement nor edition.
     """
 
     institution: UUID
-    achievement: UUID
-    edition: int
+    achievement: UUID | None
+    edition: int | None
     key_id: str
     commitments: dict[str, str]
     status_block: int
@@ -104,7 +105,7 @@ class CredentialStatus:
     """
 
     NAME: ClassVar[str] = "credential_status"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
     TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in CREDENTIAL_EVENTS)
 
     def __init__(self, mapper: EventMapper) -> None:
@@ -124,7 +125,7 @@ class CredentialStatus:
         key = event.originator_id.bytes
         body = read_body(self._mapper, event)
         stored = table.get(key)
-        if isinstance(body, Credential.Issued):
+        if isinstance(body, BIRTHS):
             if stored is not None:
                 raise refuse(event, "this credential was issued before")
             facts = _issued(body, event.position)
@@ -135,11 +136,11 @@ class CredentialStatus:
         table.put(key, _ENCODER.encode(facts))
 
 
-def _issued(body: Credential.Issued, position: int) -> CredentialFacts:
+def _issued(body: Credential.Issued | Credential.Attested, position: int) -> CredentialFacts:
     return CredentialFacts(
         body.institution,
-        body.achievement,
-        body.edition,
+        body.achievement if isinstance(body, Credential.Issued) else None,
+        body.edition if isinstance(body, Credential.Issued) else None,
         body.key_id,
         body.commitments,
         body.status_block,

@@ -10,6 +10,12 @@
     │   ├── FormatError          strict JSON, but not of the format, or not its canonical form
     │   │   └── NewFormatError   a format of this project that this version does not know
     │   └── PolicyError          a trust policy that cannot be read; says the line
+    ├── JsonLdError              a document that has no RDF form here
+    │   ├── ContextRefusedError  it names a context that is not on this machine, or one that bends known terms
+    │   ├── UndefinedTermError   it holds what no context defines, so that no signature would cover it
+    │   └── WorkExceededError    it would cost more work than a named limit allows
+    ├── KeyRefusedError          a key or a method that nothing can be verified with
+    ├── KeyUnavailableError      a key that could not be had; another time, or elsewhere, it may be
     └── FutureInstantError       asked about an instant that has not come (also a ValueError)
 
 Once the input has been read, nothing is raised any more: what does not hold is a `failed` or an
@@ -67,6 +73,30 @@ class NewFormatError(FormatError):
 
 class PolicyError(InputError):
     """A policy line is unknown, malformed, or contradicts an earlier one."""
+
+
+class JsonLdError(VerifierError):
+    """A document cannot be read as JSON-LD, or what it says has no RDF form."""
+
+
+class ContextRefusedError(JsonLdError):
+    """A context that is not among the installed ones, or an inline one that bends the meaning of known terms."""
+
+
+class UndefinedTermError(JsonLdError):
+    """A property, a type or an identifier that would be dropped on the way to RDF, and so not be signed."""
+
+
+class WorkExceededError(JsonLdError):
+    """The document costs more work than a named limit allows; nothing was found out about it."""
+
+
+class KeyRefusedError(VerifierError):
+    """The key or the verification method is malformed, of another kind, or not authorised."""
+
+
+class KeyUnavailableError(VerifierError):
+    """The key could not be had: not known here, or not reachable now."""
 
 
 class FutureInstantError(VerifierError, ValueError):

@@ -43,6 +43,20 @@ class Issued(_Body, frozen=True, kw_only=True):
     recorded_at: Instant
 
 
+class Attested(_Body, frozen=True, kw_only=True):
+    """An institution signed a document of its own making, which is no award of a published achievement."""
+
+    TOPIC = "credential.attested.v1"
+    institution: UUID
+    key_id: str
+    commitments: dict[str, HexHash]
+    status_block: int
+    status_index: int
+    valid_from: Instant
+    valid_until: Instant | None
+    recorded_at: Instant
+
+
 class Suspended(_Body, frozen=True, kw_only=True):
     """The credential does not hold for now."""
 
@@ -152,12 +166,14 @@ class RevisedInDetail(_Edition, frozen=True, kw_only=True):
     details: dict[str, Any]
 
 
+Birth: TypeAlias = Issued | Attested
 StatusEvent: TypeAlias = Suspended | Reinstated | Revoked | Replaced | Reissued
 Edition: TypeAlias = Published | AchievementRevised | PublishedInDetail | RevisedInDetail
 
 _Form = TypeVar("_Form")
-_CREDENTIAL_BODIES: Final[tuple[type[Issued | StatusEvent], ...]] = (
+_CREDENTIAL_BODIES: Final[tuple[type[Birth | StatusEvent], ...]] = (
     Issued,
+    Attested,
     Suspended,
     Reinstated,
     Revoked,
@@ -172,7 +188,7 @@ _EDITION_BODIES: Final[tuple[type[Edition], ...]] = (
 )
 
 
-def parse_credential_event(entry: Entry) -> Issued | StatusEvent | None:
+def parse_credential_event(entry: Entry) -> Birth | StatusEvent | None:
     """Read an event of a credential; None when this version does not know its topic.
 
     Raises:

@@ -483,6 +483,10 @@ SENTENCES: Final = {
         "What was achieved is described otherwise than the issuer published it.",
         "Достижение описано не так, как опубликовала организация.",
     ),
+    "no_achievement": Text(
+        "A document of the institution's own making, not an award of a micro-credential that it published.",
+        "Документ, составленный самой организацией, а не награда за опубликованный микрокурс.",
+    ),
     # ── what a report says nothing about ──────────────────────────────────────────────────
     "not_checked_person": Text(
         "Whether the person showing this is the person it was issued to.",

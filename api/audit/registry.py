@@ -94,6 +94,19 @@ class Registry:
             return "award-impossible", "it ends before it begins"
         return None
 
+    def attestation_trouble(
+        self, owner: bytes, key_id: str, valid_from: int, valid_until: int | None
+    ) -> tuple[str, str] | None:
+        """Say why the institution could not have signed a document of its own making; None when it could."""
+        institution = self.institutions.get(owner)
+        if institution is None:
+            return "award-impossible", "it names an institution that was never registered"
+        if not any(key.key_id == key_id and key.usable for key in institution.keys):
+            return "key-not-in-force", f"it is signed with {key_id}, which was not in force"
+        if valid_until is not None and valid_until <= valid_from:
+            return "award-impossible", "it ends before it begins"
+        return None
+
     def _keep(self, institution: Institution) -> None:
         identity = institution.id.bytes
         known = self._numbers.get(identity)

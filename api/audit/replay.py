@@ -34,7 +34,7 @@ from api.audit.registry import Registry
 from api.audit.rule import Illegal, NotReplayed
 from api.audit.scan import DISORDER_MS, PLACE_BITS, ROW, BlockFacts, Offer, Stretch
 from ledger.achievement import EditionEvent
-from ledger.credential import Credential, CredentialState
+from ledger.credential import BIRTHS, Credential, CredentialState
 from ledger.erasure import Erasure
 from ledger.error import LedgerError
 from ledger.event import Event, EventMapper
@@ -190,7 +190,7 @@ class Replay:
         self.latest = max(self.latest, moment)
 
     def _event(self, index: int, entry: Entry, body: Event) -> None:
-        if isinstance(body, Credential.Issued):
+        if isinstance(body, BIRTHS):
             self._issued(index, entry, body)
         elif isinstance(body, _Change):
             self._change(index, entry.originator, entry.version, body)
@@ -226,24 +226,27 @@ class Replay:
             raise Illegal(message)
         raise NotReplayed(entry.topic)
 
-    def _issued(self, index: int, entry: Entry, body: Credential.Issued) -> None:
+    def _issued(self, index: int, entry: Entry, body: Credential.Issued | Credential.Attested) -> None:
         begin, moment = milliseconds(body.valid_from), milliseconds(body.recorded_at)
         until = None if body.valid_until is None else milliseconds(body.valid_until)
         owner, identity = body.institution.bytes, entry.originator.bytes
-        offer = Offer(owner, body.achievement.bytes, body.edition, body.key_id, begin, until)
         if entry.version != 1 or self.awards.find(identity) is not None:
             message = "this award was issued before, or its first event is not its first"
             raise Illegal(message)
-        trouble = self.registry.trouble(offer)
+        if isinstance(body, Credential.Issued):
+            offer = Offer(owner, body.achievement.bytes, body.edition, body.key_id, begin, until)
+            trouble = self.registry.trouble(offer)
+            self.days.count(owner, ((begin, begin), (moment, moment)), 1, range(index, index + 1))
+        else:
+            trouble = self.registry.attestation_trouble(owner, body.key_id, begin, until)
         if trouble is not None:
             self.findings.at(index, *trouble)
         if begin > moment:
-            self.findings.at(index, "award-impossible", "it was awarded on a day that had not come")
+            self.findings.at(index, "award-impossible", "it was made on a day that had not come")
         if int.from_bytes(identity[:6]) != moment % (1 << 48):
             self.findings.at(index, "award-impossible", "the time in its id is not when it was recorded")
         if not body.commitments:
             self.findings.at(index, "award-impossible", "it commits to no document")
-        self.days.count(owner, ((begin, begin), (moment, moment)), 1, range(index, index + 1))
         taken = self.places.trouble(body.status_block, body.status_index, owner)
         if taken is not None:
             self.findings.at(index, "place-impossible", taken)
@@ -284,7 +287,9 @@ class Replay:
         [framed] = self._read(place.entry, place.entry + 1)
         entry = parse_entry(framed)
         issued = self._mapper.decode(entry.topic, entry.body, f"at {place.entry}")
-        assert isinstance(issued, Credential.Issued)  # noqa: S101  the table holds the entries of issued awards
+        assert isinstance(issued, BIRTHS)  # noqa: S101  the table holds the entries of awards
+        if isinstance(issued, Credential.Attested):
+            self._illegal(index, entry.originator, body, "it is no award, and only an award is issued again")
         institution = self.registry.institutions.get(issued.institution.bytes)
         key = None if institution is None else institution.active_key
         if key is None or key.key_id != body.key_id:

@@ -11,14 +11,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from openvc.status.issue import build_status_list_entry
-
 from ledger.achievement import Outcome
 from ledger.detail import Alignment, Details, ResultDescription, RubricLevel
-from ledger.document import PURPOSES, Award, credits_number, instant_text, present
+from ledger.document import Award, credits_number, instant_text, present, status_entries
 from ledger.learner_identity import NO_SALT, Identity
 from ledger.performance import Result
-from ledger.status_allocation import StatusPlace
 
 VC_CONTEXT = "https://www.w3.org/ns/credentials/v2"
 OPEN_BADGES_CONTEXT = "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json"
@@ -286,19 +283,6 @@ def _identity(identity: Identity) -> dict[str, Any]:
         "identityHash": identity.value,
         "salt": identity.salt or NO_SALT,
     }
-
-
-def status_entries(place: StatusPlace, base_url: str) -> list[dict[str, Any]]:
-    """Where the status of an award is to be found, by purpose."""
-    entries = []
-    for offset, purpose in enumerate(PURPOSES):
-        url = f"{base_url}/status-lists/{2 * place.block + offset}"
-        entries.append(
-            build_status_list_entry(
-                status_list_credential=url, index=place.index, status_purpose=purpose, id=f"{url}#{place.index}"
-            )
-        )
-    return entries
 
 
 def recommendation_elements(award: Award) -> dict[str, Any]:

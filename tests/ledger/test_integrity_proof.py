@@ -59,5 +59,5 @@ def test_add_proof_refuses_a_document_without_context_or_with_a_proof(document: 
 
 
 def test_add_proof_refuses_a_key_when_it_is_not_ed25519() -> None:
-    with pytest.raises(ValueError, match="Ed25519"):
+    with pytest.raises(ValueError, match="EdDSA"):
         add_proof(CONTEXT, P256SigningKey(generate_private_key(SECP256R1()), "did:web:example.edu#key-1"), CREATED)

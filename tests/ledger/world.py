@@ -13,6 +13,7 @@ from pathlib import Path
 from ledger.access import ACCESS_SCHEMA, Access, Actor
 from ledger.achievement import Outcome, Template
 from ledger.application import Ledger
+from ledger.attesting import ATTESTED_SCHEMA, Attesting
 from ledger.catalogue import Catalogue
 from ledger.claim import AwardClaim, LearnerClaim
 from ledger.erasing import Erasing
@@ -26,7 +27,7 @@ from ledger.status_allocation import ALLOCATION_SCHEMA, StatusAllocator
 from ledger.store import LedgerFactory
 from ledger.vault import VAULT_SCHEMA, Vault
 
-SCHEMA = (*VAULT_SCHEMA, *SIGNING_SCHEMA, *ALLOCATION_SCHEMA, *ACCESS_SCHEMA)
+SCHEMA = (*VAULT_SCHEMA, *ATTESTED_SCHEMA, *SIGNING_SCHEMA, *ALLOCATION_SCHEMA, *ACCESS_SCHEMA)
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 BASE_URL = "https://ledger.example"
 SLUG = "north"
@@ -98,6 +99,7 @@ class World:
     lifecycle: Lifecycle
     erasing: Erasing
     reissuance: Reissuance
+    attesting: Attesting
 
     def issue(self, *claims: AwardClaim) -> list[str]:
         answer: list[str] = self.issuance.issue(slug=SLUG, claims=claims, actor=OPERATOR).answer
@@ -150,6 +152,7 @@ def open_world(directory: Path, *, seed: int = 1, random_bytes: RandomBytes | No
         lifecycle=Lifecycle(ledger, vault),
         erasing=Erasing(ledger, vault),
         reissuance=Reissuance(ledger, vault, keys),
+        attesting=Attesting(ledger, vault, keys, places, BASE_URL),
     )
 
 

@@ -24,8 +24,8 @@ from verifier.commitment import DOCUMENT_KIND, commitment, document_form
 from verifier.directory import Key, Record
 from verifier.document import Document, StatusEntry, read_document
 from verifier.error import FormatError
-from verifier.event import Edition, Issued, PublishedInDetail, RevisedInDetail
-from verifier.report import Check, failed, not_judged, passed, unknown
+from verifier.event import Attested, Birth, Edition, PublishedInDetail, RevisedInDetail
+from verifier.report import Check, failed, not_judged, passed, skipped, unknown
 from verifier.strict_json import Json
 from verifier.timeline import Signing, Timeline
 from verifier.wire import format_instant
@@ -171,6 +171,8 @@ def judge_achievement(document: Document | None, timeline: Timeline | None) -> C
     if timeline is None:
         return not_judged(ACHIEVEMENT, "status.history")
     issued, edition, entry = timeline.issued, timeline.edition, timeline.edition_entry
+    if edition is None or entry is None or isinstance(issued, Attested):
+        return skipped(ACHIEVEMENT, "no_achievement", looked_at=("evidence/entries/0",))
     pairs: list[tuple[str, object, object]] = [
         ("achievement", entry.originator, issued.achievement),
         ("edition", edition.edition, issued.edition),
@@ -221,7 +223,7 @@ def _centi(credits_told: float | None) -> Fraction | None:
     return None if credits_told is None else Fraction(str(credits_told)) * _CENTI
 
 
-def _status_entry(base: str, issued: Issued, purpose: str) -> StatusEntry:
+def _status_entry(base: str, issued: Birth, purpose: str) -> StatusEntry:
     number = 2 * issued.status_block + PURPOSES.index(purpose)
     url = f"{base}/status-lists/{number}"
     return StatusEntry(

@@ -1,0 +1,341 @@
+"""Verify the Data Integrity proofs of a document: sets, chains, and the suites over JSON and over RDF.
+
+Plan for each proof; the numbers come back in the code.
+
+ 1. It is an object of type DataIntegrityProof, of a suite that is known here, with the members it must have.
+ 2. Its purpose, and challenge and domain where the caller has some, are the expected ones.
+ 3. It was created by now, and has not expired.
+ 4. The proofs it builds on (`previousProof`) are there, each once.
+ 5. Its own ``@context``, if it has one, is how the document's begins.
+ 6. The key that its method names may be used for that purpose, and is of the suite's kind.
+ 7. The signature is by that key over hash(proof options) || hash(document with the proofs it builds on).
+ 8. For the suites over RDF: the JSON says no more and nothing else than the RDF that was signed.
+
+Nothing is raised on untrusted input. `unknown` stands where nothing was found out: no key, no such suite here, a
+context that is not installed, too much work.
+
+Not checked: whether the key belongs to the document's issuer (`binding.controller_of`), and what the document says.
+
+Source: W3C VC Data Integrity 1.0 section 4; EdDSA Cryptosuites 1.0 and ECDSA Cryptosuites 1.0, section 3 of each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Protocol
+
+import msgspec
+import rfc8785
+from openvc.multibase import b58btc_decode
+
+from verifier.error import (
+    ContextRefusedError,
+    JsonLdError,
+    KeyRefusedError,
+    KeyUnavailableError,
+    WorkExceededError,
+)
+from verifier.jsonld.agreement import require_agreement
+from verifier.jsonld.canonical import canonical_nquads
+from verifier.jsonld.rdfc import HashName
+from verifier.public_key import SIGNATURE_BYTES, PublicKey
+from verifier.report import State
+
+TYPE: Final = "DataIntegrityProof"
+MAX_PROOFS: Final = 16
+"""Proofs of one document."""
+CLOCK_SKEW: Final = timedelta(minutes=5)
+"""How far ahead of ours a signer's clock may be."""
+MAX_PROOF_VALUE: Final = 200
+"""Characters; a signature by P-384 takes 133."""
+_DATE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
+_CONTEXT: Final = "@context"
+
+CanonicalJson = Callable[[Any], bytes]
+
+
+class KeySource(Protocol):
+    """Where the keys of verification methods are found.
+
+    Concurrency: as the adapter says. It may ask a network; `verify_proofs` asks once for each proof.
+    """
+
+    def verification_key(self, method: str, purpose: str) -> PublicKey:
+        """Return the key of a method that its controller authorised for a purpose.
+
+        Raises:
+            KeyRefusedError: There is no such key, it is malformed, or it is not for that purpose.
+            KeyUnavailableError: It could not be had.
+        """
+
+
+class ProofOutcome(msgspec.Struct, frozen=True):
+    """What was found out about one proof.
+
+    Attributes:
+        state: Passed, failed or unknown.
+        code: Stable code of the case.
+        detail: For those who want to know.
+        cryptosuite: As the proof says.
+        verification_method: As the proof says.
+        created: As the proof says.
+        purpose: As the proof says.
+    """
+
+    state: State
+    code: str
+    detail: str
+    cryptosuite: str | None
+    verification_method: str | None
+    created: datetime | None
+    purpose: str | None
+
+
+class Suite(msgspec.Struct, frozen=True):
+    """A cryptosuite: the kinds of key it takes, and whether it signs RDF or JSON."""
+
+    algorithms: frozenset[str]
+    rdf: bool
+
+
+SUITES: Final[Mapping[str, Suite]] = {
+    "eddsa-jcs-2022": Suite(frozenset({"EdDSA"}), rdf=False),
+    "eddsa-rdfc-2022": Suite(frozenset({"EdDSA"}), rdf=True),
+    "ecdsa-jcs-2019": Suite(frozenset({"ES256", "ES384"}), rdf=False),
+    "ecdsa-rdfc-2019": Suite(frozenset({"ES256", "ES384"}), rdf=True),
+}
+HASHES: Final[Mapping[str, HashName]] = {"EdDSA": "sha256", "ES256": "sha256", "ES384": "sha384"}
+"""Hash of the document and of the proof's options, by the kind of key."""
+
+
+class _Stop(Exception):  # noqa: N818  ends the judging of one proof; no error
+    def __init__(self, state: State, code: str, detail: str = "") -> None:
+        super().__init__(code)
+        self.state, self.code, self.detail = state, code, detail
+
+
+class _Expected(msgspec.Struct, frozen=True):
+    purpose: str
+    now: datetime
+    challenge: str | None
+    domain: str | None
+
+
+def verify_proofs(
+    document: dict[str, Any],
+    keys: KeySource,
+    *,
+    purpose: str,
+    now: datetime,
+    challenge: str | None = None,
+    domain: str | None = None,
+    canonical_json: CanonicalJson = rfc8785.dumps,
+) -> tuple[ProofOutcome, ...]:
+    """Verify every proof of a document.
+
+    Args:
+        document: The document with its ``proof``: one object, or a list of them.
+        keys: Where keys come from.
+        purpose: What every proof has to be for, such as ``assertionMethod``.
+        now: The instant to judge by, aware.
+        challenge: The challenge that a proof has to answer; None asks for none.
+        domain: The domain that a proof has to be for; None asks for none.
+        canonical_json: RFC 8785; a quicker writing of the same bytes may be given.
+
+    Returns:
+        One outcome for each proof, in order; one that says so where there is none. The document is proved if there is
+        no outcome but `passed`.
+    """
+    proofs = document.get("proof")
+    proofs = proofs if isinstance(proofs, list) else [proofs]
+    if document.get("proof") is None or not proofs:
+        return (_outcome({}, _Stop(State.FAILED, "proof_missing")),)
+    if len(proofs) > MAX_PROOFS:
+        return (_outcome({}, _Stop(State.FAILED, "too_many_proofs", f"{len(proofs)}, at most {MAX_PROOFS}")),)
+    judge = _Judge(document, proofs, keys, _Expected(purpose, now, challenge, domain), canonical_json)
+    return tuple(judge.outcome(proof) for proof in proofs)
+
+
+class _Judge:
+    def __init__(
+        self,
+        document: dict[str, Any],
+        proofs: Sequence[Any],
+        keys: KeySource,
+        expected: _Expected,
+        canonical_json: CanonicalJson,
+    ) -> None:
+        self._unsecured = {name: member for name, member in document.items() if name != "proof"}
+        self._proofs = proofs
+        self._keys = keys
+        self._expected = expected
+        self._canonical_json = canonical_json
+
+    def outcome(self, proof: Any) -> ProofOutcome:  # noqa: ANN401  any JSON value
+        try:
+            self._verify(proof)
+        except _Stop as stop:
+            return _outcome(proof, stop)
+        except WorkExceededError as error:
+            return _outcome(proof, _Stop(State.UNKNOWN, "work_exceeded", str(error)))
+        except ContextRefusedError as error:
+            return _outcome(proof, _Stop(State.UNKNOWN, "context_refused", str(error)))
+        except JsonLdError as error:
+            return _outcome(proof, _Stop(State.FAILED, "document_refused", str(error)))
+        except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
+            return _outcome(proof, _Stop(State.FAILED, "document_refused", str(error)))
+        return _outcome(proof, _Stop(State.PASSED, "proof_good"))
+
+    def _verify(self, proof: Any) -> None:  # noqa: ANN401  any JSON value
+        suite, signature = _read(proof)  # 1
+        _require_expected(proof, self._expected)  # 2
+        _require_current(proof, self._expected.now)  # 3
+        previous = self._previous(proof)  # 4
+        context = _context(proof, self._unsecured.get(_CONTEXT))  # 5
+        key = self._key(proof, suite)  # 6
+        unsecured = self._unsecured if context is None else {**self._unsecured, _CONTEXT: context}
+        document = {**unsecured, "proof": previous} if previous else unsecured
+        options = {name: member for name, member in proof.items() if name != "proofValue"}
+        if len(signature) != SIGNATURE_BYTES[key.alg]:
+            raise _Stop(State.FAILED, "proof_malformed", f"a signature of {len(signature)} bytes")
+        if suite.rdf:
+            options[_CONTEXT] = unsecured.get(_CONTEXT)
+            if not _signed_rdf(key, document, options, signature):  # 7
+                raise _Stop(State.FAILED, "signature_wrong")
+            require_agreement(unsecured, options)  # 8
+        elif not self._signed_json(key, document, options, signature):  # 7
+            raise _Stop(State.FAILED, "signature_wrong")
+
+    def _previous(self, proof: Mapping[str, Any]) -> list[Any]:
+        if "previousProof" not in proof:
+            return []
+        named = proof["previousProof"]
+        names = named if isinstance(named, list) else [named]
+        found = []
+        for name in names:
+            same = [other for other in self._proofs if isinstance(other, dict) and other.get("id") == name]
+            if not isinstance(name, str) or len(same) != 1:
+                raise _Stop(State.FAILED, "previous_proof_missing", f"{len(same)} proofs of the id {str(name)[:100]!r}")
+            found += same
+        return found
+
+    def _key(self, proof: Mapping[str, Any], suite: Suite) -> PublicKey:
+        try:
+            key = self._keys.verification_key(proof["verificationMethod"], proof["proofPurpose"])
+        except KeyRefusedError as error:
+            raise _Stop(State.FAILED, "key_refused", str(error)) from error
+        except KeyUnavailableError as error:
+            raise _Stop(State.UNKNOWN, "key_unavailable", str(error)) from error
+        if key.alg not in suite.algorithms:
+            raise _Stop(State.FAILED, "key_unsuited", f"a key for {key.alg}")
+        return key
+
+    def _signed_json(self, key: PublicKey, document: Any, options: dict[str, Any], signature: bytes) -> bool:  # noqa: ANN401
+        write = self._canonical_json
+        digest = HASHES[key.alg]
+        tail = hashlib.new(digest, write(document)).digest()
+        # Signers without a context of the proof's own hash the document's with the options; read by the letter, the
+        # specification has them hash none. The document's context is signed either way.
+        candidates = [options] if _CONTEXT in options else [{**options, _CONTEXT: document.get(_CONTEXT)}, options]
+        if document.get(_CONTEXT) is None:
+            candidates = [options]
+        return any(
+            key.verify(hashlib.new(digest, write(candidate)).digest() + tail, signature) for candidate in candidates
+        )
+
+
+def _signed_rdf(key: PublicKey, document: Any, options: Any, signature: bytes) -> bool:  # noqa: ANN401  JSON
+    digest = HASHES[key.alg]
+    parts = (hashlib.new(digest, canonical_nquads(part, hash_name=digest)).digest() for part in (options, document))
+    return key.verify(b"".join(parts), signature)
+
+
+def _read(proof: Any) -> tuple[Suite, bytes]:  # noqa: ANN401  any JSON value
+    """Step 1."""
+    if not isinstance(proof, dict):
+        raise _Stop(State.FAILED, "proof_malformed", "not an object")
+    for name in ("type", "verificationMethod", "proofPurpose", "proofValue"):
+        if not isinstance(proof.get(name), str) or not proof[name]:
+            raise _Stop(State.FAILED, "proof_malformed", f"{name} is missing or no string")
+    if proof["type"] != TYPE:
+        raise _Stop(State.UNKNOWN, "suite_unknown", f"a proof of type {proof['type'][:100]!r}")
+    suite = proof.get("cryptosuite")
+    if not isinstance(suite, str) or not suite:
+        raise _Stop(State.FAILED, "proof_malformed", "cryptosuite is missing or no string")
+    if suite not in SUITES:
+        raise _Stop(State.UNKNOWN, "suite_unknown", f"the cryptosuite {suite[:100]!r}")
+    if "id" in proof and not isinstance(proof["id"], str):
+        raise _Stop(State.FAILED, "proof_malformed", "id is no string")
+    return SUITES[suite], _signature(proof["proofValue"])
+
+
+def _signature(value: str) -> bytes:
+    if not value.startswith("z") or len(value) > MAX_PROOF_VALUE:
+        raise _Stop(State.FAILED, "proof_malformed", "proofValue is not written in base58btc with a z before it")
+    try:
+        return b58btc_decode(value[1:])
+    except Exception as error:
+        raise _Stop(State.FAILED, "proof_malformed", "proofValue is not base58btc") from error
+
+
+def _require_expected(proof: Mapping[str, Any], expected: _Expected) -> None:
+    """Step 2."""
+    if proof["proofPurpose"] != expected.purpose:
+        detail = f"{proof['proofPurpose'][:100]!r}, expected {expected.purpose!r}"
+        raise _Stop(State.FAILED, "purpose_differs", detail)
+    if expected.challenge is not None and proof.get("challenge") != expected.challenge:
+        raise _Stop(State.FAILED, "challenge_differs")
+    domains = proof.get("domain")
+    if expected.domain is not None and expected.domain not in (domains if isinstance(domains, list) else [domains]):
+        raise _Stop(State.FAILED, "domain_differs")
+
+
+def _require_current(proof: Mapping[str, Any], now: datetime) -> None:
+    """Step 3."""
+    created, expires = (parse_date_time(proof, name) for name in ("created", "expires"))
+    if created is not None and created > now + CLOCK_SKEW:
+        raise _Stop(State.FAILED, "created_in_future", str(proof["created"]))
+    if expires is not None and expires < now:
+        raise _Stop(State.FAILED, "proof_expired", str(proof["expires"]))
+
+
+def parse_date_time(proof: Mapping[str, Any], name: str) -> datetime | None:
+    """Read a dateTimeStamp of a proof; without an offset it is in UTC. None if there is none."""
+    if name not in proof:
+        return None
+    value = proof[name]
+    if not isinstance(value, str) or not _DATE_TIME.fullmatch(value):
+        raise _Stop(State.FAILED, "proof_malformed", f"{name} is no dateTimeStamp")
+    try:
+        read = datetime.fromisoformat(value)
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise _Stop(State.FAILED, "proof_malformed", f"{name} is no such date") from error
+
+
+def _context(proof: Mapping[str, Any], context: Any) -> Any:  # noqa: ANN401  any JSON value
+    """Step 5: return the context to verify under, None for the document's own."""
+    if _CONTEXT not in proof:
+        return None
+    own = proof[_CONTEXT]
+    head = own if isinstance(own, list) else [own]
+    whole = context if isinstance(context, list) else [context]
+    if not head or whole[: len(head)] != head:
+        raise _Stop(State.FAILED, "proof_context_differs")
+    return own
+
+
+def _outcome(proof: Any, stop: _Stop) -> ProofOutcome:  # noqa: ANN401  any JSON value
+    told = proof if isinstance(proof, dict) else {}
+    try:
+        created = parse_date_time(told, "created")
+    except _Stop:
+        created = None
+    suite, method, purpose = (
+        told[name] if isinstance(told.get(name), str) else None
+        for name in ("cryptosuite", "verificationMethod", "proofPurpose")
+    )
+    return ProofOutcome(stop.state, stop.code, stop.detail, suite, method, created, purpose)
