@@ -8,8 +8,9 @@ Source: W3C VC Data Integrity EdDSA Cryptosuites 1.0 (eddsa-jcs-2022).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -20,6 +21,7 @@ from ledger.achievement import Template
 from ledger.canonical import canonical_json
 from ledger.claim import AwardClaim
 from ledger.detail import Details
+from ledger.error import RuleError
 from ledger.institution import Institution
 from ledger.integrity_proof import add_proof
 from ledger.learner_identity import Identity, plain_identities
@@ -28,6 +30,12 @@ from ledger.status_allocation import StatusPlace
 PURPOSES = ("revocation", "suspension")
 """Status purposes in the order of their lists: list ``2 * block + n`` serves ``PURPOSES[n]``."""
 CENTI = 100
+JSON_SUITES: Final[Mapping[str, str]] = {
+    "EdDSA": "eddsa-jcs-2022",
+    "ES256": "ecdsa-jcs-2019",
+    "ES384": "ecdsa-jcs-2019",
+}
+"""Which cryptosuite over JSON signs with which algorithm; those over RDF are named after them."""
 
 
 class Award(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,8 +86,16 @@ def institution_did(host: str, slug: str) -> str:
 
 
 def sign_document(document: dict[str, Any], key: SigningKey, created: datetime) -> dict[str, Any]:
-    """Sign *document* with ``eddsa-jcs-2022`` as the key's own verification method (its ``kid``)."""
-    return add_proof(document, key, created)
+    """Sign *document* as the key's own verification method (its ``kid``), with the suite over JSON for its kind.
+
+    Raises:
+        RuleError: No suite takes keys of this kind (RSA).
+    """
+    suite = JSON_SUITES.get(key.alg)
+    if suite is None:
+        message = f"no Data Integrity suite takes a key for {key.alg}; awards are signed with Ed25519, P-256 or P-384"
+        raise RuleError(message)
+    return add_proof(document, key, created, cryptosuite=suite)
 
 
 def document_form(signed: dict[str, Any]) -> bytes:

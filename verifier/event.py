@@ -104,6 +104,15 @@ class Reissued(_Body, frozen=True, kw_only=True):
     recorded_at: Instant
 
 
+class FormAdded(_Body, frozen=True, kw_only=True):
+    """Further forms of the document were signed; the one that every award has is not among them."""
+
+    TOPIC = "credential.form_added.v1"
+    key_id: str
+    commitments: dict[str, HexHash]
+    recorded_at: Instant
+
+
 class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One learning outcome."""
 
@@ -167,7 +176,7 @@ class RevisedInDetail(_Edition, frozen=True, kw_only=True):
 
 
 Birth: TypeAlias = Issued | Attested
-StatusEvent: TypeAlias = Suspended | Reinstated | Revoked | Replaced | Reissued
+StatusEvent: TypeAlias = Suspended | Reinstated | Revoked | Replaced | Reissued | FormAdded
 Edition: TypeAlias = Published | AchievementRevised | PublishedInDetail | RevisedInDetail
 
 _Form = TypeVar("_Form")
@@ -179,6 +188,7 @@ _CREDENTIAL_BODIES: Final[tuple[type[Birth | StatusEvent], ...]] = (
     Revoked,
     Replaced,
     Reissued,
+    FormAdded,
 )
 _EDITION_BODIES: Final[tuple[type[Edition], ...]] = (
     Published,
