@@ -43,7 +43,7 @@ class Evidences:
         log: The published log.
         state: The state that checkpoints commit to.
         facts: Looks up an award by public id; raises when there is none.
-        edition_position: Position of the event that published an achievement's edition.
+        edition_position: Position of the event that published an achievement's edition; None for what is no award.
         record: The present record of the institution with that number, as the directory has it.
         vkeys: The log's Ed25519 verifier keys, of which a file names one that signed its checkpoint: who follows a
             log that changes its keys knows several.
@@ -56,7 +56,7 @@ class Evidences:
         log: PublishedLog,
         state: CommittedStates,
         facts: Callable[[str], CredentialFacts],
-        edition_position: Callable[[CredentialFacts], int],
+        edition_position: Callable[[CredentialFacts], int | None],
         record: Callable[[int], bytes | None],
         vkeys: Sequence[str],
         catch_up: Callable[[], object] = lambda: None,
@@ -110,7 +110,8 @@ class Evidences:
             snapshot = self._log.snapshot()
         except NotReadyError:  # the very first checkpoint is still to come
             return None
-        positions = [*(event.position for event in facts.events), self._edition_position(facts)]
+        edition = self._edition_position(facts)
+        positions = [*(event.position for event in facts.events), *([] if edition is None else [edition])]
         indices = [self._log.index_of(position) for position in positions]
         placed = [index for index in indices if index is not None and index < snapshot.checkpoint.size]
         if len(placed) != len(positions):

@@ -175,7 +175,7 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
         log.published,
         log.state,
         facts,
-        lambda facts: views.edition(facts).position,
+        views.edition_position,
         views.directory.record,
         [log.keys.log.vkey],
         lambda: views.projector.wait_for(parts.ledger.newest(), WAIT_SECONDS),

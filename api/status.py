@@ -24,7 +24,8 @@ class Statuses:
     Args:
         facts: Looks up an award by public id; raises when there is none.
         record: Looks up the issuer's record, as the ledger knew it at an instant (None: today's).
-        template: Looks up the template that an award was made under, with the institution's code for it.
+        template: Looks up the template that an award was made under, with the institution's code for it; None for a
+            document of the institution's own making.
         successor: What replaced an award, from the vault.
         log: For the anchors that a compromised key's awards are judged by.
         now: Present instant.
@@ -34,7 +35,7 @@ class Statuses:
         self,
         facts: Callable[[str], CredentialFacts],
         record: Callable[[CredentialFacts, datetime | None], DirectoryRecord],
-        template: Callable[[CredentialFacts], tuple[str, Template]],
+        template: Callable[[CredentialFacts], tuple[str, Template] | None],
         successor: Callable[[str], Successor | None],
         log: PublishedLog,
         now: Callable[[], datetime],
@@ -65,7 +66,6 @@ class Statuses:
         except ProjectionFutureError as error:
             message = f"{error.name} lies in the future; ask about now or the past"
             raise FutureInstantError(message, errors=(FieldError(message, parameter=error.name),)) from error
-        code, template = self._template(facts)
         body: dict[str, Any] = {
             "credential": public_id,
             "verdict": self._verdict(facts, answer, record),
@@ -79,7 +79,7 @@ class Statuses:
             "valid_until": facts.valid_until,
             "recorded_at": facts.recorded_at,
             "issuer": _issuer(record, facts, answer),
-            "achievement": {"code": code, "edition": facts.edition, "title": template.title},
+            "achievement": _achievement(facts, self._template(facts)),
             "events": _events(facts, known_at),
         }
         if answer.state == "replaced" and (successor := self._successor(public_id)) is not None:
@@ -133,6 +133,10 @@ def _issuer(record: DirectoryRecord, facts: CredentialFacts, answer: StatusAnswe
         "key_standing": None if answer.issuer is None else answer.issuer.key,
         "accreditations": [] if answer.issuer is None else list(answer.issuer.accreditations),
     }
+
+
+def _achievement(facts: CredentialFacts, found: tuple[str, Template] | None) -> dict[str, Any] | None:
+    return None if found is None else {"code": found[0], "edition": facts.edition, "title": found[1].title}
 
 
 def _events(facts: CredentialFacts, known_at: datetime | None) -> list[dict[str, Any]]:

@@ -87,22 +87,29 @@ class ViewNode:
             raise UnknownResourceError(message)
         return found
 
-    def edition(self, facts: CredentialFacts) -> Edition:
-        """The edition that an award was made under.
+    def edition(self, facts: CredentialFacts) -> Edition | None:
+        """The edition that an award was made under; None for a document of the institution's own making.
 
         Raises:
             UnknownResourceError: The catalogue has not caught up with it.
         """
+        if facts.achievement is None or facts.edition is None:
+            return None
         found = self.catalogue.edition(facts.achievement, facts.edition)
         if found is None:
             message = "the micro-credential of this award is not in the catalogue yet; try again in a second"
             raise UnknownResourceError(message)
         return found
 
-    def template(self, facts: CredentialFacts) -> tuple[str, Template]:
-        """Code and template that an award was made under. Raises UnknownResourceError."""
+    def template(self, facts: CredentialFacts) -> tuple[str, Template] | None:
+        """Code and template that an award was made under, if it is one. Raises UnknownResourceError."""
         edition = self.edition(facts)
-        return edition.code, edition.template
+        return None if edition is None else (edition.code, edition.template)
+
+    def edition_position(self, facts: CredentialFacts) -> int | None:
+        """Position of the event that published that edition, if there is one. Raises UnknownResourceError."""
+        edition = self.edition(facts)
+        return None if edition is None else edition.position
 
     def listings(self, slug: str | None, after: str, limit: int) -> tuple[list[tuple[str, Listing]], str | None]:
         """A page of the catalogue: slug and listing of each, and the cursor of the next page.

@@ -1,4 +1,4 @@
-"""Aggregate ``Credential``: one award to one learner, and what became of it.
+"""Aggregate ``Credential``: one award to one learner, or one document that an institution made, and what became of it.
 
 Two times are kept apart: ``recorded_at`` is when the ledger learned it, ``effective_at`` when it held. Nothing here
 says who the learner is; the document is in the vault, and the event holds a salted commitment to it.
@@ -7,12 +7,13 @@ says who the learner is; the document is in the vault, and the event holds a sal
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
 
 from ledger.aggregate import Aggregate
+from ledger.commitment import DOCUMENT_KIND
 from ledger.error import RuleError
 from ledger.event import Digest, DomainEvent, Event, Instant, check_instant
 from ledger.reason import Reason
@@ -21,11 +22,14 @@ CredentialState = Literal["active", "suspended", "revoked", "replaced"]
 
 
 class Credential(Aggregate, frozen=True, kw_only=True):
-    """State of an award."""
+    """State of an award. A document of the institution's own making has neither achievement nor edition.
+
+    ``forms`` maps each kind of form to the key that signed it last.
+    """
 
     institution: UUID
-    achievement: UUID
-    edition: int
+    achievement: UUID | None
+    edition: int | None
     valid_from: Instant
     valid_until: Instant | None
     status_block: int
@@ -33,6 +37,7 @@ class Credential(Aggregate, frozen=True, kw_only=True):
     key_id: str
     state: CredentialState
     since: Instant
+    forms: dict[str, str]
 
     class Issued(Event, frozen=True, kw_only=True):
         """An award was made. ``commitments`` maps each form of the document to its commitment."""
@@ -41,6 +46,22 @@ class Credential(Aggregate, frozen=True, kw_only=True):
         institution: UUID
         achievement: UUID
         edition: int
+        key_id: str
+        commitments: dict[str, Digest]
+        status_block: int
+        status_index: int
+        valid_from: Instant
+        valid_until: Instant | None
+        recorded_at: Instant
+
+    class Attested(Event, frozen=True, kw_only=True):
+        """An institution signed a document of its own making: no award of a micro-credential that it published.
+
+        ``valid_from`` is never later than ``recorded_at``; the document itself may come into force after that.
+        """
+
+        TOPIC: ClassVar[str] = "credential.attested.v1"
+        institution: UUID
         key_id: str
         commitments: dict[str, Digest]
         status_block: int
@@ -87,6 +108,17 @@ class Credential(Aggregate, frozen=True, kw_only=True):
         """The same award, its document signed anew with another key. Nothing else about the award changes."""
 
         TOPIC: ClassVar[str] = "credential.reissued.v1"
+        key_id: str
+        commitments: dict[str, Digest]
+        recorded_at: Instant
+
+    class FormAdded(Event, frozen=True, kw_only=True):
+        """Further forms of the document were signed, or such forms signed anew, with one key that may be another.
+
+        The form that every award has is never among them: for that there is :class:`Reissued`.
+        """
+
+        TOPIC: ClassVar[str] = "credential.form_added.v1"
         key_id: str
         commitments: dict[str, Digest]
         recorded_at: Instant
@@ -149,13 +181,48 @@ class Credential(Aggregate, frozen=True, kw_only=True):
             at: Present instant.
 
         Raises:
-            RuleError: The award was revoked or replaced, or the key has signed it already.
+            RuleError: The award was revoked or replaced, the key has signed it already, or it is no award.
         """
+        if self.achievement is None:
+            message = "this document was made by the institution itself; have it signed anew where it was made"
+            raise RuleError(message)
         self._require("active", "issued again", or_suspended=True)
         if key_id == self.key_id:
             message = f"this award is signed with {key_id} already"
             raise RuleError(message)
         return self.follow(self.Reissued(key_id=key_id, commitments=commitments, recorded_at=at))
+
+    def add_forms(self, *, key_id: str, commitments: dict[str, str], at: datetime) -> list[DomainEvent]:
+        """Record that further forms of an award that holds, or is suspended, were signed.
+
+        Args:
+            key_id: The key in force that signed them.
+            commitments: Each form with its commitment; a form that is there already comes from another key than before.
+            at: Present instant.
+
+        Raises:
+            RuleError: The award was revoked or replaced, is no award, or has such a form by this key.
+        """
+        self._require("active", "given further forms", or_suspended=True)
+        self.require_award()
+        if not commitments or DOCUMENT_KIND in commitments:
+            message = "the forms that are added are others than the one that every award has"
+            raise RuleError(message)
+        known = next((kind for kind in commitments if self.forms.get(kind) == key_id), None)
+        if known is not None:
+            message = f"this award has the form {known} already, signed with {key_id}"
+            raise RuleError(message)
+        return self.follow(self.FormAdded(key_id=key_id, commitments=commitments, recorded_at=at))
+
+    def require_award(self) -> None:
+        """Check that it is an award under a published achievement.
+
+        Raises:
+            RuleError: The institution made the document itself.
+        """
+        if self.achievement is None:
+            message = "this document was made by the institution itself; further forms of it are made where it was made"
+            raise RuleError(message)
 
     def _require(self, state: str, becoming: str, *, or_suspended: bool = False) -> None:
         if self.state == state or (or_suspended and self.state == "suspended"):
@@ -176,13 +243,13 @@ class Credential(Aggregate, frozen=True, kw_only=True):
     @classmethod
     def begin(cls, originator_id: UUID, body: Event) -> Credential:
         """State after issuance."""
-        assert isinstance(body, cls.Issued)  # noqa: S101  the mapper has checked the topic
+        assert isinstance(body, cls.Issued | cls.Attested)  # noqa: S101  the mapper has checked the topic
         return cls(
             id=originator_id,
             version=1,
             institution=body.institution,
-            achievement=body.achievement,
-            edition=body.edition,
+            achievement=body.achievement if isinstance(body, cls.Issued) else None,
+            edition=body.edition if isinstance(body, cls.Issued) else None,
             valid_from=body.valid_from,
             valid_until=body.valid_until,
             status_block=body.status_block,
@@ -190,32 +257,41 @@ class Credential(Aggregate, frozen=True, kw_only=True):
             key_id=body.key_id,
             state="active",
             since=body.valid_from,
+            forms=dict.fromkeys(body.commitments, body.key_id),
         )
 
     def evolve(self, body: Event) -> Credential:
         """State after one more event."""
         replace = msgspec.structs.replace
-        match body:
-            case Credential.Suspended():
-                return replace(self, state="suspended", since=body.effective_at)
-            case Credential.Reinstated():
-                return replace(self, state="active", since=body.effective_at)
-            case Credential.Revoked():
-                return replace(self, state="revoked", since=body.effective_at)
-            case Credential.Replaced():
-                return replace(self, state="replaced", since=body.effective_at)
-            case Credential.Reissued():
-                return replace(self, key_id=body.key_id)
-            case _:
-                return self
+        state = _STATES.get(type(body))
+        if state is not None and isinstance(body, _Effective):
+            return replace(self, state=state, since=body.effective_at)
+        if not isinstance(body, Credential.Reissued | Credential.FormAdded):
+            return self
+        forms = self.forms | dict.fromkeys(body.commitments, body.key_id)
+        key_id = body.key_id if isinstance(body, Credential.Reissued) else self.key_id
+        return replace(self, key_id=key_id, forms=forms)
 
+
+_Effective: TypeAlias = Credential.Suspended | Credential.Reinstated | Credential.Revoked | Credential.Replaced
+_STATES: Final[dict[type[Event], CredentialState]] = {
+    Credential.Suspended: "suspended",
+    Credential.Reinstated: "active",
+    Credential.Revoked: "revoked",
+    Credential.Replaced: "replaced",
+}
+"""What an award is after an event that has an effective date."""
+
+BIRTHS = (Credential.Issued, Credential.Attested)
+"""The events that a credential begins with."""
 
 EVENTS: tuple[type[Event], ...] = (
-    Credential.Issued,
+    *BIRTHS,
     Credential.Suspended,
     Credential.Reinstated,
     Credential.Revoked,
     Credential.Replaced,
     Credential.Reissued,
+    Credential.FormAdded,
 )
 """Every event of this aggregate."""

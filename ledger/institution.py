@@ -7,6 +7,7 @@ whether the institution was entitled to make it then.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
@@ -16,7 +17,9 @@ import msgspec
 from ledger.aggregate import Aggregate
 from ledger.error import InvalidInputError, NotFoundError, RuleError
 from ledger.event import DomainEvent, Event, Instant, check_instant
+from ledger.form.kind import CHOICES, Form
 from ledger.reason import Reason
+from ledger.signing_algorithm import Algorithm, algorithm_of
 
 InstitutionKind = Literal["university", "vocational_college", "company_academy", "other"]
 
@@ -24,10 +27,14 @@ SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 COUNTRY = re.compile(r"[A-Z]{2}")
 MAX_NAME_CHARS = 200
 MAX_SCOPE_CHARS = 300
+DID_KEY = "did:key:"
 
 
 class SigningKeyRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One signing key of an institution and what became of it. Instants are effective dates."""
+    """One signing key of an institution and what became of it. Instants are effective dates.
+
+    Of each kind of key one is in force at a time.
+    """
 
     key_id: str
     multibase: str
@@ -40,6 +47,11 @@ class SigningKeyRecord(msgspec.Struct, frozen=True, kw_only=True):
     def usable(self) -> bool:
         """Whether the institution may still sign with it."""
         return self.retired_at is None and self.revoked_at is None and self.compromised_at is None
+
+    @property
+    def algorithm(self) -> Algorithm:
+        """What kind of key it is."""
+        return algorithm_of(self.multibase)
 
 
 class Accreditation(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +76,7 @@ class Institution(Aggregate, frozen=True, kw_only=True):
     registered_at: Instant
     keys: tuple[SigningKeyRecord, ...]
     accreditations: tuple[Accreditation, ...] = ()
+    forms: tuple[str, ...] = ()
 
     class Registered(Event, frozen=True, kw_only=True):
         """An institution joined the ledger with its first key."""
@@ -125,6 +138,13 @@ class Institution(Aggregate, frozen=True, kw_only=True):
         compromised_at: Instant
         recorded_at: Instant
 
+    class FormsChosen(Event, frozen=True, kw_only=True):
+        """The institution chose in which forms it offers its documents, beside the one that every award has."""
+
+        TOPIC: ClassVar[str] = "institution.forms_chosen.v1"
+        forms: tuple[str, ...]
+        recorded_at: Instant
+
     @classmethod
     def register(
         cls,
@@ -138,10 +158,12 @@ class Institution(Aggregate, frozen=True, kw_only=True):
         key_multibase: str,
         at: datetime,
     ) -> DomainEvent:
-        """Register an institution with its first key, ``key-1``.
+        """Register an institution with its first key, which is of the kind that its awards are signed with.
+
+        The key is called ``key-1``, or for an institution that is identified by it (did:key) by its own public half.
 
         Raises:
-            InvalidInputError: The slug, name or country is not well formed.
+            InvalidInputError: The slug, name or country is not well formed, or the did:key is another key's.
         """
         if not SLUG.fullmatch(slug):
             message = "a slug is 1 to 63 lower-case letters, digits and inner hyphens"
@@ -152,13 +174,16 @@ class Institution(Aggregate, frozen=True, kw_only=True):
         if not COUNTRY.fullmatch(country):
             message = "a country is two capital letters (ISO 3166-1 alpha-2), such as EE"
             raise InvalidInputError(message, "/country")
+        if did.startswith(DID_KEY) and did != f"{DID_KEY}{key_multibase}":
+            message = "an institution that is identified by a key signs with that key"
+            raise InvalidInputError(message, "/did")
         body = cls.Registered(
             slug=slug,
             name=name.strip(),
             country=country,
             kind=kind,
             did=did,
-            key_id="key-1",
+            key_id=key_multibase if did.startswith(DID_KEY) else "key-1",
             key_multibase=key_multibase,
             recorded_at=at,
         )
@@ -217,15 +242,18 @@ class Institution(Aggregate, frozen=True, kw_only=True):
         )
 
     def rotate_key(self, *, key_multibase: str, at: datetime) -> list[DomainEvent]:
-        """Bring a new key into force now and retire the usable one, if there is one.
+        """Bring a new key into force now and retire the usable one of its kind, if there is one.
 
         Raises:
-            RuleError: The institution has had this key before.
+            RuleError: The institution has had this key before, or its identifier is its key.
         """
+        if self.has_did_key:
+            message = f"{self.name} is identified by its key ({DID_KEY}…), which cannot change; register another"
+            raise RuleError(message)
         if any(key.multibase == key_multibase for key in self.keys):
             message = "this key has been in use before; make a new one"
             raise RuleError(message)
-        active = self.active_key
+        active = self.active_key_of(algorithm_of(key_multibase))
         return self.follow(
             self.KeyRotated(
                 key_id=f"key-{len(self.keys) + 1}",
@@ -261,11 +289,63 @@ class Institution(Aggregate, frozen=True, kw_only=True):
         _refuse_future(compromised_at, at)
         return self.follow(self.KeyCompromised(key_id=key_id, compromised_at=compromised_at, recorded_at=at))
 
+    def choose_forms(self, *, forms: Sequence[str], at: datetime) -> list[DomainEvent]:
+        """Choose in which forms awards are signed from now on, beside the one that every award has.
+
+        Args:
+            forms: Names of :data:`ledger.form.kind.CHOICES`, each once; none to offer no other form.
+            at: Present instant.
+
+        Raises:
+            InvalidInputError: A form that there is not, the one that every award has, or one twice.
+            RuleError: A form needs a key of a kind that is not in force, or nothing changes.
+        """
+        chosen = [form for form in CHOICES if form.name in forms]
+        unknown = set(forms) - {form.name for form in chosen}
+        if unknown or len(chosen) != len(forms):
+            message = f"forms are some of {', '.join(form.name for form in CHOICES)}, each of them once"
+            raise InvalidInputError(message, "/forms")
+        for form in chosen:
+            self.key_for(form)
+        names = tuple(form.name for form in chosen)
+        if names == self.forms:
+            message = "these are the forms that are offered now"
+            raise RuleError(message)
+        return self.follow(self.FormsChosen(forms=names, recorded_at=at))
+
+    def key_for(self, form: Form) -> SigningKeyRecord:
+        """The key in force that signs *form*.
+
+        Raises:
+            RuleError: There is none of that kind, or the key that awards are signed with cannot sign the form.
+        """
+        algorithm = form.algorithm or self.keys[0].algorithm
+        key = self.active_key_of(algorithm)
+        if key is None:
+            message = f"{self.name} has no {algorithm} key in force, with which «{form.name}» is signed; make one first"
+            raise RuleError(message)
+        if form.algorithm is None and algorithm == "RSA":
+            message = f"«{form.name}» cannot be signed with an RSA key"
+            raise RuleError(message)
+        return key
+
+    @property
+    def has_did_key(self) -> bool:
+        """Whether the institution's identifier is its key: then there is one key, and never another."""
+        return self.did.startswith(DID_KEY)
+
     @property
     def active_key(self) -> SigningKeyRecord | None:
-        """The key in force, or None when it was revoked or compromised and none has replaced it."""
-        newest = self.keys[-1]
-        return newest if newest.usable else None
+        """The key in force that awards are signed with, of the kind of the first one.
+
+        None when it was revoked or compromised and none has replaced it.
+        """
+        return self.active_key_of(self.keys[0].algorithm)
+
+    def active_key_of(self, algorithm: Algorithm) -> SigningKeyRecord | None:
+        """The key of one kind in force, or None: there never was one, or it was revoked or compromised."""
+        newest = next((key for key in reversed(self.keys) if key.algorithm == algorithm), None)
+        return newest if newest is not None and newest.usable else None
 
     def key(self, key_id: str) -> SigningKeyRecord:
         """The key named *key_id*.
@@ -327,7 +407,7 @@ class Institution(Aggregate, frozen=True, kw_only=True):
             case Institution.KeyCompromised():
                 return self._with_key(body.key_id, compromised_at=body.compromised_at)
             case _:
-                return self
+                return replace(self, forms=body.forms) if isinstance(body, Institution.FormsChosen) else self
 
     def _with_key(self, key_id: str, **changes: datetime) -> Institution:
         keys = tuple(msgspec.structs.replace(key, **changes) if key.key_id == key_id else key for key in self.keys)
@@ -348,5 +428,6 @@ EVENTS: tuple[type[Event], ...] = (
     Institution.KeyRotated,
     Institution.KeyRevoked,
     Institution.KeyCompromised,
+    Institution.FormsChosen,
 )
 """Every event of this aggregate."""

@@ -5,15 +5,18 @@ Only the operator registers institutions and enters accreditations. Keys are the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from ledger.access import Actor, audit
 from ledger.application import Decision, Ledger, Outcome, Request, institution_id
 from ledger.document import institution_did
 from ledger.error import ConflictError, NotFoundError
-from ledger.institution import Institution, InstitutionKind
+from ledger.form.kind import BASE
+from ledger.institution import DID_KEY, Institution, InstitutionKind
 from ledger.reason import Reason
 from ledger.signing import KeyStore
+from ledger.signing_algorithm import Algorithm
 from ledger.store import Write
 from ledger.vault import Vault
 
@@ -35,9 +38,26 @@ class Registry:
         self._host = host
 
     def register(
-        self, *, slug: str, name: str, country: str, kind: InstitutionKind, actor: Actor, request: Request | None = None
+        self,
+        *,
+        slug: str,
+        name: str,
+        country: str,
+        kind: InstitutionKind,
+        actor: Actor,
+        request: Request | None = None,
+        did_key: Algorithm | None = None,
     ) -> Outcome:
         """Register an institution and make its first signing key. The answer is its slug and DID.
+
+        Args:
+            slug: Its name in addresses.
+            name: Its name.
+            country: Where it is, ISO 3166-1 alpha-2.
+            kind: What it is.
+            actor: Who asks.
+            request: What makes a repetition recognisable.
+            did_key: Identify it by its one key, of this kind, for ever; None for a did:web whose keys can change.
 
         Raises:
             ForbiddenError: The actor is not the operator.
@@ -47,13 +67,21 @@ class Registry:
         actor.require_operator()
 
         def decide(now: datetime) -> Decision:
-            identity, did = institution_id(slug), institution_did(self._host, slug)
+            identity = institution_id(slug)
             self._refuse_taken(slug)
-            multibase, writes = self._keys.make(identity, "key-1")
+            multibase, writes = self._keys.make(identity, "key-1" if did_key is None else None, did_key or "Ed25519")
+            did = institution_did(self._host, slug) if did_key is None else f"{DID_KEY}{multibase}"
             event = Institution.register(
-                id=identity, slug=slug, name=name, country=country, kind=kind, did=did, key_multibase=multibase, at=now
+                id=identity,
+                slug=slug,
+                name=name,
+                country=country,
+                kind=kind,
+                did=did,
+                key_multibase=multibase,
+                at=now,
             )
-            answer = {"institution": slug, "did": did, "key": "key-1"}
+            answer = {"institution": slug, "did": did, "key": "key-1" if did_key is None else multibase}
             return Decision([event], [*writes, audit(actor, "institution.register", identity, 1, now)], answer)
 
         return self._ledger.carry_out(self._vault, request, decide)
@@ -115,18 +143,29 @@ class Registry:
 
         return self._ledger.carry_out(self._vault, request, decide)
 
-    def rotate_key(self, *, slug: str, actor: Actor, request: Request | None = None) -> Outcome:
+    def rotate_key(
+        self, *, slug: str, actor: Actor, request: Request | None = None, algorithm: Algorithm | None = None
+    ) -> Outcome:
         """Make a new signing key, bring it into force, destroy the private half of the one before. Answers its id.
+
+        Args:
+            slug: Whose key.
+            actor: Who asks.
+            request: What makes a repetition recognisable.
+            algorithm: What kind of key; None for the kind that awards are signed with. The first of another kind takes
+                the place of none.
 
         Raises:
             ForbiddenError: The actor acts for another institution.
             NotFoundError: No such institution.
+            RuleError: The institution's identifier is its key.
         """
 
         def decide(now: datetime) -> Decision:
             institution = self._own(slug, actor)
-            key_id, active = f"key-{len(institution.keys) + 1}", institution.active_key
-            multibase, writes = self._keys.make(institution.id, key_id)
+            wanted = algorithm or institution.keys[0].algorithm
+            key_id, active = f"key-{len(institution.keys) + 1}", institution.active_key_of(wanted)
+            multibase, writes = self._keys.make(institution.id, key_id, wanted)
             if active is not None:
                 writes += self._keys.destroy(institution.id, active.key_id)
             events = institution.rotate_key(key_multibase=multibase, at=now)
@@ -175,6 +214,22 @@ class Registry:
             writes: list[Write] = self._keys.destroy(institution.id, key_id)
             writes.append(audit(actor, "key.compromise", institution.id, 1, now))
             return Decision(events, writes, {"key": key_id})
+
+        return self._ledger.carry_out(self._vault, request, decide)
+
+    def choose_forms(self, *, slug: str, forms: Sequence[str], actor: Actor, request: Request | None = None) -> Outcome:
+        """Choose in which forms an institution offers its documents from now on. Answers them.
+
+        Raises:
+            ForbiddenError: The actor acts for another institution.
+            InvalidInputError, NotFoundError, RuleError: See :meth:`Institution.choose_forms`.
+        """
+
+        def decide(now: datetime) -> Decision:
+            institution = self._own(slug, actor)
+            events = institution.choose_forms(forms=forms, at=now)
+            answer = {"institution": slug, "forms": [BASE.name, *forms]}
+            return Decision(events, [audit(actor, "institution.choose_forms", institution.id, 1, now)], answer)
 
         return self._ledger.carry_out(self._vault, request, decide)
 

@@ -1,7 +1,8 @@
 """Signing keys of institutions: made, sealed, used and destroyed here.
 
-Keys are Ed25519. The private half is wrapped under a key-encryption key in the vault's database; a key that is retired,
-revoked or compromised is destroyed in the transaction that says so, since nothing may be signed with it again.
+Kinds of keys: :mod:`ledger.signing_algorithm`. The private half is wrapped under a key-encryption key in the vault's
+database; a key that is retired, revoked or compromised is destroyed in the transaction that says so, since nothing may
+be signed with it again.
 
 The interface to the outside is openvc's ``SigningKey`` (alg, kid, sign), which an HSM or a KMS can implement.
 """
@@ -11,18 +12,20 @@ from __future__ import annotations
 from typing import Protocol
 from uuid import UUID
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from openvc.keys import Ed25519SigningKey
-from openvc.multibase import encode_multibase
 from openvc.proof.vc_jwt import SigningKey
 
 from ledger.error import NotFoundError
 from ledger.key_ring import KeyRing, RandomBytes
+from ledger.signing_algorithm import (
+    Algorithm,
+    PrivateKey,
+    decode_private_key,
+    encode_private_key,
+    make_private_key,
+    public_multibase,
+    signer,
+)
 from ledger.store import LedgerRecorder, Write
-
-ED25519_MULTICODEC = b"\xed\x01"
-"""Multicodec prefix of an Ed25519 public key. Source: W3C Controlled Identifiers 1.0, Multikey."""
-SEED_BYTES = 32
 
 SIGNING_SCHEMA = (
     (
@@ -40,8 +43,14 @@ class KeyStore(Protocol):
     safe from any thread.
     """
 
-    def make(self, institution: UUID, key_id: str) -> tuple[str, list[Write]]:
-        """Make a key. Returns its public half as a Multikey string and the writes that keep the private half."""
+    def make(self, institution: UUID, key_id: str | None, algorithm: Algorithm = "Ed25519") -> tuple[str, list[Write]]:
+        """Make a key. Returns its public half as a Multikey string and the writes that keep the private half.
+
+        Args:
+            institution: Whose key it is.
+            key_id: What it is called; None for a key that is called by its own public half, as in a did:key.
+            algorithm: What kind of key.
+        """
 
     def signing_key(self, institution: UUID, key_id: str, verification_method: str) -> SigningKey:
         """The key, ready to sign as *verification_method*.
@@ -61,18 +70,16 @@ class SealedKeyStore:
         self._recorder = recorder
         self._key_ring = key_ring
         self._random = random
-        self._opened: dict[tuple[UUID, str], Ed25519PrivateKey] = {}
+        self._opened: dict[tuple[UUID, str], PrivateKey] = {}
 
-    def make(self, institution: UUID, key_id: str) -> tuple[str, list[Write]]:
-        """Make an Ed25519 key; see :class:`KeyStore`."""
-        seed = self._random(SEED_BYTES)
-        private = Ed25519PrivateKey.from_private_bytes(seed)
-        wrapped = self._key_ring.wrap(seed, signing_key_context(institution, key_id))
-        row = (institution.bytes, key_id, wrapped)
-        public = private.public_key().public_bytes_raw()
-        return encode_multibase(ED25519_MULTICODEC + public), [
-            Write("INSERT INTO vault_signing_key VALUES (?,?,?)", [row])
-        ]
+    def make(self, institution: UUID, key_id: str | None, algorithm: Algorithm = "Ed25519") -> tuple[str, list[Write]]:
+        """Make a key; see :class:`KeyStore`."""
+        private = make_private_key(algorithm, self._random)
+        multibase = public_multibase(private)
+        name = multibase if key_id is None else key_id
+        wrapped = self._key_ring.wrap(encode_private_key(private), signing_key_context(institution, name))
+        row = (institution.bytes, name, wrapped)
+        return multibase, [Write("INSERT INTO vault_signing_key VALUES (?,?,?)", [row])]
 
     def signing_key(self, institution: UUID, key_id: str, verification_method: str) -> SigningKey:
         """The key, ready to sign; see :class:`KeyStore`."""
@@ -84,9 +91,9 @@ class SealedKeyStore:
             if not rows:
                 message = f"the private half of {key_id} is not in this ledger's vault"
                 raise NotFoundError(message)
-            seed = self._key_ring.unwrap(bytes(rows[0][0]), signing_key_context(institution, key_id))
-            private = self._opened[institution, key_id] = Ed25519PrivateKey.from_private_bytes(seed)
-        return Ed25519SigningKey(private, verification_method)
+            kept = self._key_ring.unwrap(bytes(rows[0][0]), signing_key_context(institution, key_id))
+            private = self._opened[institution, key_id] = decode_private_key(kept)
+        return signer(private, verification_method)
 
     def destroy(self, institution: UUID, key_id: str) -> list[Write]:
         """The writes that destroy the private half; see :class:`KeyStore`."""

@@ -12,15 +12,15 @@ from uuid import UUID
 
 import msgspec
 
+from ledger.credential import BIRTHS, Credential
 from ledger.credential import EVENTS as CREDENTIAL_EVENTS
-from ledger.credential import Credential
 from ledger.event import Event, EventMapper, Instant
 from ledger.reason import Reason
 from projections.fold import read_body, refuse
 from projections.source import Notification
 from projections.table import Table
 
-StatusKind = Literal["issued", "suspended", "reinstated", "revoked", "replaced", "reissued"]
+StatusKind = Literal["issued", "suspended", "reinstated", "revoked", "replaced", "reissued", "form_added"]
 
 
 class StatusEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -61,12 +61,14 @@ class Signing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False)
 class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Everything that the public events say of one credential, events oldest first.
 
-    ``key_id``, ``commitments`` and ``recorded_at`` are those of the issuance; ``reissues`` are the later signatures.
+    ``key_id``, ``commitments`` and ``recorded_at`` are those of the issuance; ``reissues`` are the later signatures,
+    ``added`` those of further forms alone. A document of the institution's own making has neither achievement nor
+    edition.
     """
 
     institution: UUID
-    achievement: UUID
-    edition: int
+    achievement: UUID | None
+    edition: int | None
     key_id: str
     commitments: dict[str, str]
     status_block: int
@@ -76,6 +78,7 @@ class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     recorded_at: Instant
     events: tuple[StatusEvent, ...]
     reissues: tuple[Signing, ...] = ()
+    added: tuple[Signing, ...] = ()
 
     @property
     def signings(self) -> tuple[Signing, ...]:
@@ -104,7 +107,7 @@ class CredentialStatus:
     """
 
     NAME: ClassVar[str] = "credential_status"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 4
     TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in CREDENTIAL_EVENTS)
 
     def __init__(self, mapper: EventMapper) -> None:
@@ -124,7 +127,7 @@ class CredentialStatus:
         key = event.originator_id.bytes
         body = read_body(self._mapper, event)
         stored = table.get(key)
-        if isinstance(body, Credential.Issued):
+        if isinstance(body, BIRTHS):
             if stored is not None:
                 raise refuse(event, "this credential was issued before")
             facts = _issued(body, event.position)
@@ -135,11 +138,11 @@ class CredentialStatus:
         table.put(key, _ENCODER.encode(facts))
 
 
-def _issued(body: Credential.Issued, position: int) -> CredentialFacts:
+def _issued(body: Credential.Issued | Credential.Attested, position: int) -> CredentialFacts:
     return CredentialFacts(
         body.institution,
-        body.achievement,
-        body.edition,
+        body.achievement if isinstance(body, Credential.Issued) else None,
+        body.edition if isinstance(body, Credential.Issued) else None,
         body.key_id,
         body.commitments,
         body.status_block,
@@ -153,9 +156,11 @@ def _issued(body: Credential.Issued, position: int) -> CredentialFacts:
 
 def _followed(known: CredentialFacts, body: Event, event: Notification) -> CredentialFacts:
     events = (*known.events, _changed(body, event))
-    if not isinstance(body, Credential.Reissued):
+    if not isinstance(body, Credential.Reissued | Credential.FormAdded):
         return msgspec.structs.replace(known, events=events)
     signing = Signing(body.key_id, body.commitments, body.recorded_at, event.position)
+    if isinstance(body, Credential.FormAdded):
+        return msgspec.structs.replace(known, events=events, added=(*known.added, signing))
     return msgspec.structs.replace(known, events=events, reissues=(*known.reissues, signing))
 
 
@@ -171,5 +176,7 @@ def _changed(body: Event, event: Notification) -> StatusEvent:
             return StatusEvent("replaced", body.reason, body.effective_at, body.recorded_at, event.position)
         case Credential.Reissued():
             return StatusEvent("reissued", None, body.recorded_at, body.recorded_at, event.position)
+        case Credential.FormAdded():
+            return StatusEvent("form_added", None, body.recorded_at, body.recorded_at, event.position)
         case _:
             raise refuse(event, "no status follows from it")

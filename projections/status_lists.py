@@ -23,7 +23,7 @@ from typing import ClassVar, Final
 from uuid import UUID
 
 from anchoring.state import BLOCK_BITS, BLOCK_BYTES
-from ledger.credential import EVENTS, Credential
+from ledger.credential import BIRTHS, EVENTS, Credential
 from ledger.event import EventMapper
 from projections.fold import read_body, refuse
 from projections.source import Notification
@@ -71,7 +71,7 @@ class StatusLists:
 
     def _apply_one(self, event: Notification, bits: _Bits, table: Table) -> None:
         body = read_body(self._mapper, event)
-        if isinstance(body, Credential.Issued):
+        if isinstance(body, BIRTHS):
             _issue(event, body, bits, table)
             return
         place = table.get(b"p" + event.originator_id.bytes)
@@ -85,13 +85,13 @@ class StatusLists:
                 bits.put(SUSPENSION, block, index, value=True)
             case Credential.Reinstated():
                 bits.put(SUSPENSION, block, index, value=False)
-            case Credential.Reissued():
+            case Credential.Reissued() | Credential.FormAdded():
                 pass  # another signature, and the award as it was
             case _:
                 raise refuse(event, "no status bit follows from it")
 
 
-def _issue(event: Notification, body: Credential.Issued, bits: _Bits, table: Table) -> None:
+def _issue(event: Notification, body: Credential.Issued | Credential.Attested, bits: _Bits, table: Table) -> None:
     block, index = body.status_block, body.status_index
     count = _count(table.get(_COUNT))
     if not 0 <= index < BLOCK_BITS or not 0 <= block <= count + MAX_BLOCKS_AHEAD:

@@ -15,7 +15,7 @@ from verifier.checks.form import Form
 from verifier.checks.log import TrustedCheckpoint
 from verifier.checks.time import FRESH, Asked, Cosigned
 from verifier.directory import Record
-from verifier.event import StatusEvent
+from verifier.event import Issued, StatusEvent
 from verifier.evidence import Evidence
 from verifier.plan import DECIDING_ORDER, PLAN
 from verifier.report import Check, Mode, Report, State, Verdict, decide
@@ -133,8 +133,9 @@ def _facts(proved: Proved) -> dict[str, Json]:
 
 def _credential_facts(timeline: Timeline) -> dict[str, Json]:
     issued, edition = timeline.issued, timeline.edition
-    return {
-        "achievement": {
+    facts: dict[str, Json] = {}
+    if edition is not None and isinstance(issued, Issued):
+        facts["achievement"] = {
             "id": str(issued.achievement),
             "code": edition.code,
             "edition": edition.edition,
@@ -142,15 +143,15 @@ def _credential_facts(timeline: Timeline) -> dict[str, Json]:
             "language": edition.template.language,
             "credits_centi": edition.template.credits_centi,
             "eqf_level": edition.template.eqf_level,
-        },
-        "issued": {
-            "recorded_at": format_instant(issued.recorded_at),
-            "valid_from": format_instant(issued.valid_from),
-            "valid_until": _instant(issued.valid_until),
-            "key_id": issued.key_id,
-        },
-        "changes": [_change(event) for event in timeline.changes],
+        }
+    facts["issued"] = {
+        "recorded_at": format_instant(issued.recorded_at),
+        "valid_from": format_instant(issued.valid_from),
+        "valid_until": _instant(issued.valid_until),
+        "key_id": issued.key_id,
     }
+    facts["changes"] = [_change(event) for event in timeline.changes]
+    return facts
 
 
 def _change(event: StatusEvent) -> dict[str, Json]:

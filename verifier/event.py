@@ -9,7 +9,7 @@ Source: docs/spec/events.md.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -34,6 +34,20 @@ class Issued(_Body, frozen=True, kw_only=True):
     institution: UUID
     achievement: UUID
     edition: int
+    key_id: str
+    commitments: dict[str, HexHash]
+    status_block: int
+    status_index: int
+    valid_from: Instant
+    valid_until: Instant | None
+    recorded_at: Instant
+
+
+class Attested(_Body, frozen=True, kw_only=True):
+    """An institution signed a document of its own making, which is no award of a published achievement."""
+
+    TOPIC = "credential.attested.v1"
+    institution: UUID
     key_id: str
     commitments: dict[str, HexHash]
     status_block: int
@@ -90,6 +104,15 @@ class Reissued(_Body, frozen=True, kw_only=True):
     recorded_at: Instant
 
 
+class FormAdded(_Body, frozen=True, kw_only=True):
+    """Further forms of the document were signed; the one that every award has is not among them."""
+
+    TOPIC = "credential.form_added.v1"
+    key_id: str
+    commitments: dict[str, HexHash]
+    recorded_at: Instant
+
+
 class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One learning outcome."""
 
@@ -138,22 +161,44 @@ class AchievementRevised(_Edition, frozen=True, kw_only=True):
     TOPIC = "achievement.revised.v1"
 
 
-StatusEvent: TypeAlias = Suspended | Reinstated | Revoked | Replaced | Reissued
-Edition: TypeAlias = Published | AchievementRevised
+class PublishedInDetail(_Edition, frozen=True, kw_only=True):
+    """The first edition of an achievement, with more than the Recommendation's elements."""
+
+    TOPIC = "achievement.published.v2"
+    details: dict[str, Any]
+
+
+class RevisedInDetail(_Edition, frozen=True, kw_only=True):
+    """A later edition of an achievement, with more than the Recommendation's elements."""
+
+    TOPIC = "achievement.revised.v2"
+    details: dict[str, Any]
+
+
+Birth: TypeAlias = Issued | Attested
+StatusEvent: TypeAlias = Suspended | Reinstated | Revoked | Replaced | Reissued | FormAdded
+Edition: TypeAlias = Published | AchievementRevised | PublishedInDetail | RevisedInDetail
 
 _Form = TypeVar("_Form")
-_CREDENTIAL_BODIES: Final[tuple[type[Issued | StatusEvent], ...]] = (
+_CREDENTIAL_BODIES: Final[tuple[type[Birth | StatusEvent], ...]] = (
     Issued,
+    Attested,
     Suspended,
     Reinstated,
     Revoked,
     Replaced,
     Reissued,
+    FormAdded,
 )
-_EDITION_BODIES: Final[tuple[type[Edition], ...]] = (Published, AchievementRevised)
+_EDITION_BODIES: Final[tuple[type[Edition], ...]] = (
+    Published,
+    AchievementRevised,
+    PublishedInDetail,
+    RevisedInDetail,
+)
 
 
-def parse_credential_event(entry: Entry) -> Issued | StatusEvent | None:
+def parse_credential_event(entry: Entry) -> Birth | StatusEvent | None:
     """Read an event of a credential; None when this version does not know its topic.
 
     Raises:

@@ -16,7 +16,10 @@ from datetime import datetime
 from anchoring.entry import Entry
 from verifier.error import InputError
 from verifier.event import (
+    Attested,
+    Birth,
     Edition,
+    FormAdded,
     Issued,
     Reinstated,
     Reissued,
@@ -56,12 +59,15 @@ class Signing:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """One credential's events in the order of the log, and the edition it was awarded for."""
+    """One credential's events in the order of the log, and the edition it was awarded for.
 
-    issued: Issued
+    A document of the institution's own making has no edition.
+    """
+
+    issued: Birth
     changes: tuple[StatusEvent, ...]
-    edition: Edition
-    edition_entry: Entry
+    edition: Edition | None
+    edition_entry: Entry | None
 
     @property
     def learned_at(self) -> datetime:
@@ -75,7 +81,16 @@ class Timeline:
         return tuple(
             Signing(version, event.key_id, event.commitments, event.recorded_at)
             for version, event in events
-            if isinstance(event, (Issued, Reissued))
+            if isinstance(event, (Issued, Attested, Reissued))
+        )
+
+    def signings_of(self, kind: str) -> tuple[Signing, ...]:
+        """Every time that the form of one kind of commitment was signed, the first one first."""
+        events = enumerate((self.issued, *self.changes), 1)
+        return tuple(
+            Signing(version, event.key_id, event.commitments, event.recorded_at)
+            for version, event in events
+            if isinstance(event, (Issued, Attested, Reissued, FormAdded)) and kind in event.commitments
         )
 
     @property
@@ -112,7 +127,7 @@ class Timeline:
 
 
 def read_timeline(entries: Sequence[Entry]) -> Timeline:
-    """Read a credential's events and, last, its achievement's edition.
+    """Read a credential's events and, last, its achievement's edition, if it is an award.
 
     Raises:
         HistoryError: Not one credential's versions 1, 2, 3 ... followed by an edition, a first
@@ -121,23 +136,24 @@ def read_timeline(entries: Sequence[Entry]) -> Timeline:
 
     Not checked: that later events were not left out. For that there are the status bits.
     """
-    *history, last = entries
+    attested = bool(entries) and entries[0].topic == Attested.TOPIC
+    history, last = (entries, None) if attested else (entries[:-1], entries[-1])
     owner = history[0].originator if history else None
     for version, entry in enumerate(history, 1):
         if entry.originator != owner or entry.version != version:
             raise HistoryError(f"version {entry.version} of {entry.originator} where {version} is due")
     try:
         events = [_read(entry) for entry in history]
-        edition = parse_edition(last)
+        edition = None if last is None else parse_edition(last)
     except InputError as error:
         raise HistoryError(str(error)) from error
-    changes = tuple(event for event in events[1:] if not isinstance(event, Issued))
-    if not events or not isinstance(events[0], Issued) or len(changes) != len(events) - 1:
+    changes = tuple(event for event in events[1:] if not isinstance(event, (Issued, Attested)))
+    if not events or not isinstance(events[0], (Issued, Attested)) or len(changes) != len(events) - 1:
         raise HistoryError("a history that does not start with one issue")
     return Timeline(events[0], changes, edition, last)
 
 
-def _read(entry: Entry) -> Issued | StatusEvent:
+def _read(entry: Entry) -> Birth | StatusEvent:
     event = parse_credential_event(entry)
     if event is None:
         raise UnknownEventError(entry.topic)

@@ -483,6 +483,10 @@ SENTENCES: Final = {
         "What was achieved is described otherwise than the issuer published it.",
         "Достижение описано не так, как опубликовала организация.",
     ),
+    "no_achievement": Text(
+        "A document of the institution's own making, not an award of a micro-credential that it published.",
+        "Документ, составленный самой организацией, а не награда за опубликованный микрокурс.",
+    ),
     # ── credentials of the field, not from this ledger ────────────────────────────────────
     "valid_foreign": Text(
         "Signed by {issuer} and in force; nobody here vouches for who that is.",

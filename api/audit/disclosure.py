@@ -245,6 +245,8 @@ class DisclosureCheck:
         self, identity: UUID, event: CredentialFacts, key_id: str, document: dict[str, Any]
     ) -> Iterator[str]:
         institution = self._replay.registry.institutions.get(event.institution.bytes)
+        if event.achievement is None or event.edition is None:
+            return  # no award: nothing was published that it could differ from
         achievement = self._replay.registry.achievements.get(event.achievement.bytes)
         if institution is None or achievement is None or not 1 <= event.edition <= len(achievement.editions):
             return  # named already as an award that is not possible

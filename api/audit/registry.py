@@ -11,7 +11,7 @@ from anchoring.tree import MemoryTree, leaf_hash
 from api.audit import rule
 from api.audit.rule import Illegal
 from api.audit.scan import Offer
-from ledger.achievement import Achievement
+from ledger.achievement import FIRST, Achievement, EditionEvent
 from ledger.institution import Institution
 from projections.directory_record import encode_record, make_record
 
@@ -51,14 +51,14 @@ class Registry:
         _in_turn(before.version, version)
         rule.change_institution(before, body)  # type: ignore[arg-type]  # an event
 
-    def achievement(self, originator: UUID, version: int, body: Achievement.Published | Achievement.Revised) -> None:
+    def achievement(self, originator: UUID, version: int, body: EditionEvent) -> None:
         """Replay an achievement's event; what can be taken in is taken in, even when it was not legal.
 
         Raises:
             Illegal, NotReplayed: See :mod:`api.audit.rule`.
         """
         before = self.achievements.get(originator.bytes)
-        if isinstance(body, Achievement.Published):
+        if isinstance(body, FIRST):
             if before is not None:
                 message = "this achievement was published before"
                 raise Illegal(message)
@@ -91,6 +91,19 @@ class Registry:
             now = "no key" if key is None else key.key_id
             return "key-not-in-force", f"it is signed with {offer.key_id}, and {now} of {institution.slug} was in force"
         if offer.valid_until is not None and offer.valid_until <= offer.valid_from:
+            return "award-impossible", "it ends before it begins"
+        return None
+
+    def attestation_trouble(
+        self, owner: bytes, key_id: str, valid_from: int, valid_until: int | None
+    ) -> tuple[str, str] | None:
+        """Say why the institution could not have signed a document of its own making; None when it could."""
+        institution = self.institutions.get(owner)
+        if institution is None:
+            return "award-impossible", "it names an institution that was never registered"
+        if not any(key.key_id == key_id and key.usable for key in institution.keys):
+            return "key-not-in-force", f"it is signed with {key_id}, which was not in force"
+        if valid_until is not None and valid_until <= valid_from:
             return "award-impossible", "it ends before it begins"
         return None
 

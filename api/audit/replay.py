@@ -33,8 +33,8 @@ from api.audit.place_map import PlaceMap
 from api.audit.registry import Registry
 from api.audit.rule import Illegal, NotReplayed
 from api.audit.scan import DISORDER_MS, PLACE_BITS, ROW, BlockFacts, Offer, Stretch
-from ledger.achievement import Achievement
-from ledger.credential import Credential, CredentialState
+from ledger.achievement import EditionEvent
+from ledger.credential import BIRTHS, Credential, CredentialState
 from ledger.erasure import Erasure
 from ledger.error import LedgerError
 from ledger.event import Event, EventMapper
@@ -190,11 +190,11 @@ class Replay:
         self.latest = max(self.latest, moment)
 
     def _event(self, index: int, entry: Entry, body: Event) -> None:
-        if isinstance(body, Credential.Issued):
+        if isinstance(body, BIRTHS):
             self._issued(index, entry, body)
         elif isinstance(body, _Change):
             self._change(index, entry.originator, entry.version, body)
-        elif isinstance(body, Achievement.Published | Achievement.Revised):
+        elif isinstance(body, EditionEvent):
             self.registry.achievement(entry.originator, entry.version, body)
         elif entry.topic in _INSTITUTION:
             self.registry.institution(entry.originator, entry.version, body)
@@ -226,24 +226,27 @@ class Replay:
             raise Illegal(message)
         raise NotReplayed(entry.topic)
 
-    def _issued(self, index: int, entry: Entry, body: Credential.Issued) -> None:
+    def _issued(self, index: int, entry: Entry, body: Credential.Issued | Credential.Attested) -> None:
         begin, moment = milliseconds(body.valid_from), milliseconds(body.recorded_at)
         until = None if body.valid_until is None else milliseconds(body.valid_until)
         owner, identity = body.institution.bytes, entry.originator.bytes
-        offer = Offer(owner, body.achievement.bytes, body.edition, body.key_id, begin, until)
         if entry.version != 1 or self.awards.find(identity) is not None:
             message = "this award was issued before, or its first event is not its first"
             raise Illegal(message)
-        trouble = self.registry.trouble(offer)
+        if isinstance(body, Credential.Issued):
+            offer = Offer(owner, body.achievement.bytes, body.edition, body.key_id, begin, until)
+            trouble = self.registry.trouble(offer)
+            self.days.count(owner, ((begin, begin), (moment, moment)), 1, range(index, index + 1))
+        else:
+            trouble = self.registry.attestation_trouble(owner, body.key_id, begin, until)
         if trouble is not None:
             self.findings.at(index, *trouble)
         if begin > moment:
-            self.findings.at(index, "award-impossible", "it was awarded on a day that had not come")
+            self.findings.at(index, "award-impossible", "it was made on a day that had not come")
         if int.from_bytes(identity[:6]) != moment % (1 << 48):
             self.findings.at(index, "award-impossible", "the time in its id is not when it was recorded")
         if not body.commitments:
             self.findings.at(index, "award-impossible", "it commits to no document")
-        self.days.count(owner, ((begin, begin), (moment, moment)), 1, range(index, index + 1))
         taken = self.places.trouble(body.status_block, body.status_index, owner)
         if taken is not None:
             self.findings.at(index, "place-impossible", taken)
@@ -261,7 +264,8 @@ class Replay:
         key_id = known.key_id or ""
         if isinstance(body, Credential.Reissued):
             key_id = self._signed_anew(index, place, body, known)
-        before = rule.award_state(originator, known.version, known.state, known.since, place.valid_from, key_id)
+        forms = self._form_added(index, place, body, known) if isinstance(body, Credential.FormAdded) else {}
+        before = rule.award_state(originator, known.version, known.state, known.since, place.valid_from, key_id, forms)
         try:
             rule.change_award(before, body)
         except Illegal as error:
@@ -284,13 +288,33 @@ class Replay:
         [framed] = self._read(place.entry, place.entry + 1)
         entry = parse_entry(framed)
         issued = self._mapper.decode(entry.topic, entry.body, f"at {place.entry}")
-        assert isinstance(issued, Credential.Issued)  # noqa: S101  the table holds the entries of issued awards
+        assert isinstance(issued, BIRTHS)  # noqa: S101  the table holds the entries of awards
+        if isinstance(issued, Credential.Attested):
+            self._illegal(index, entry.originator, body, "it is no award, and only an award is issued again")
         institution = self.registry.institutions.get(issued.institution.bytes)
         key = None if institution is None else institution.active_key
         if key is None or key.key_id != body.key_id:
             now = "no key" if key is None else key.key_id
             self.findings.at(index, "key-not-in-force", f"it is signed with {body.key_id}, and {now} was in force")
         return known.key_id or issued.key_id
+
+    def _form_added(self, index: int, place: Place, body: Credential.FormAdded, known: ChangedAward) -> dict[str, str]:
+        """Check that forms are signed with a key in force; returns the forms before, and the key that signed each."""
+        forms: dict[str, str] = {}
+        for entry_index in (place.entry, *known.entries):
+            [framed] = self._read(entry_index, entry_index + 1)
+            entry = parse_entry(framed)
+            before = self._mapper.decode(entry.topic, entry.body, f"at {entry_index}")
+            if isinstance(before, BIRTHS):
+                institution = self.registry.institutions.get(before.institution.bytes)
+                keys = () if institution is None else institution.keys
+                if not any(key.key_id == body.key_id and key.usable for key in keys):
+                    self.findings.at(index, "key-not-in-force", f"forms are signed with {body.key_id}, not in force")
+            if isinstance(before, Credential.Attested):
+                self._illegal(index, entry.originator, body, "it is no award, and only an award has further forms")
+            if isinstance(before, (*BIRTHS, Credential.Reissued, Credential.FormAdded)):
+                forms |= dict.fromkeys(before.commitments, before.key_id)
+        return forms
 
     def _illegal(self, index: int, originator: UUID, body: Event, what: str) -> None:
         self.findings.at(index, "transition-illegal", f"{body.TOPIC} of {originator}: {what}")

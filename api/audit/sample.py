@@ -41,7 +41,7 @@ from ledger.event import DomainEvent
 from ledger.event_catalogue import make_mapper
 from ledger.institution import Institution
 from ledger.reason import Reason
-from ledger.signing import ED25519_MULTICODEC
+from ledger.signing_algorithm import ED25519_MULTICODEC
 from ledger.submission import Submission
 from projections.state_fold import StateFold
 

@@ -43,13 +43,14 @@ from api.ledger_node import LedgerNode, open_ledger, system_clock
 from api.log_node import LOG_DATABASE, LOG_DIRECTORY, log_keys, open_log
 from api.setting import Settings
 from ledger.access import Actor, audit
-from ledger.credential import Credential
+from ledger.credential import BIRTHS
 from ledger.erasing import Erasing
 from ledger.erasure import Erasure
 from ledger.error import LedgerError, NotFoundError
 from ledger.status_allocation import StatusAllocator
 from ledger.store import Commit
 
+_BIRTH_TOPICS: Final = frozenset(event.TOPIC for event in BIRTHS)
 BATCH: Final = 1_000
 RESTORER: Final = Actor(name="restore", role="operator")
 
@@ -263,9 +264,9 @@ def _position_of(entry: Entry, present: tuple[int, Entry] | None, before: int) -
 
 
 def _note_award(node: LedgerNode, entry: Entry, found: _Gathered) -> None:
-    if entry.topic == Credential.Issued.TOPIC:
+    if entry.topic in _BIRTH_TOPICS:
         body = node.ledger.event_mapper.decode(entry.topic, entry.body, f"award {entry.originator}")
-        assert isinstance(body, Credential.Issued)  # noqa: S101  its topic says so
+        assert isinstance(body, BIRTHS)  # noqa: S101  its topic says so
         found.awards += 1
         found.blocks[body.status_block] = body.institution
 

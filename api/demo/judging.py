@@ -83,6 +83,8 @@ class Judge:
         return parse_facts(stored)
 
     def _edition_position(self, facts: CredentialFacts) -> int:
+        assert facts.achievement is not None  # noqa: S101  the demonstration makes awards alone
+        assert facts.edition is not None  # noqa: S101  the same
         edition = self._catalogue.edition(facts.achievement, facts.edition)
         if edition is None:
             message = "there is no such edition"

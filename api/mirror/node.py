@@ -259,7 +259,7 @@ def _lookup(served: ServedHead, views: ViewNode, identity: MirrorIdentity, polic
         published,
         served,
         views.facts,
-        lambda facts: views.edition(facts).position,
+        views.edition_position,
         views.directory.record,
         _vkeys(identity, policy),
     )

@@ -21,10 +21,10 @@ from verifier.commitment import DOCUMENT_KIND, commitment, document_form
 from verifier.directory import Key, Record
 from verifier.document import Document, StatusEntry, read_document
 from verifier.error import FormatError, VerifierError
-from verifier.event import Edition, Issued
+from verifier.event import Attested, Birth, Edition, PublishedInDetail, RevisedInDetail
 from verifier.integrity.proof import require_proof
 from verifier.public_key import PublicKey
-from verifier.report import Check, failed, not_judged, passed, unknown
+from verifier.report import Check, failed, not_judged, passed, skipped, unknown
 from verifier.strict_json import Json
 from verifier.timeline import Signing, Timeline
 from verifier.wire import format_instant
@@ -167,6 +167,8 @@ def judge_achievement(document: Document | None, timeline: Timeline | None) -> C
     if timeline is None:
         return not_judged(ACHIEVEMENT, "status.history")
     issued, edition, entry = timeline.issued, timeline.edition, timeline.edition_entry
+    if edition is None or entry is None or isinstance(issued, Attested):
+        return skipped(ACHIEVEMENT, "no_achievement", looked_at=("evidence/entries/0",))
     pairs: list[tuple[str, object, object]] = [
         ("achievement", entry.originator, issued.achievement),
         ("edition", edition.edition, issued.edition),
@@ -196,7 +198,20 @@ def _described(document: Document, edition: Edition) -> list[tuple[str, object, 
         ("achievement/creditsAvailable", _centi(told.credits_available), credits_due),
         ("creditsEarned", _centi(document.subject.credits_earned), credits_due),
     ]
-    return pairs
+    return pairs + _detailed(document, edition)
+
+
+def _detailed(document: Document, edition: Edition) -> list[tuple[str, object, object]]:
+    """Pair what the document says of the achievement with its edition's details, when those were published."""
+    if not isinstance(edition, (PublishedInDetail, RevisedInDetail)):
+        return []
+    told, details = document.subject.achievement, edition.details
+    return [
+        ("achievement/achievementType", told.achievement_type, details.get("achievement_type")),
+        ("achievement/tag", told.tag, details.get("tags")),
+        ("achievement/fieldOfStudy", told.field_of_study, details.get("field_of_study")),
+        ("achievement/specialization", told.specialization, details.get("specialization")),
+    ]
 
 
 def _centi(credits_told: float | None) -> Fraction | None:
@@ -204,7 +219,7 @@ def _centi(credits_told: float | None) -> Fraction | None:
     return None if credits_told is None else Fraction(str(credits_told)) * _CENTI
 
 
-def _status_entry(base: str, issued: Issued, purpose: str) -> StatusEntry:
+def _status_entry(base: str, issued: Birth, purpose: str) -> StatusEntry:
     number = 2 * issued.status_block + PURPOSES.index(purpose)
     url = f"{base}/status-lists/{number}"
     return StatusEntry(
