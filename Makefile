@@ -5,6 +5,8 @@ SHELL := /bin/bash
 
 DATA ?= var/demo
 PORT ?= 8000
+HTTPS_DATA ?= var/https
+HTTPS_PORT ?= 8443
 VENV ?= .venv
 UV ?= uv
 PYTEST_ARGS ?=
@@ -26,9 +28,9 @@ always:
 
 .PHONY: help
 help: ## List the targets and the variables
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  Variables: DATA=$(DATA) PORT=$(PORT) PYTHON=… (interpreter for setup) PYTEST_ARGS='-n 2 -k tree'"
+	@echo "  Variables: DATA=$(DATA) PORT=$(PORT) HTTPS_PORT=$(HTTPS_PORT) PYTHON=… (interpreter for setup) PYTEST_ARGS='-n 2 -k tree'"
 
 .PHONY: setup
 setup: $(RUN_STAMP) ## Make .venv and install Cairn from the hash-pinned lock
@@ -49,6 +51,10 @@ $(TEST_STAMP): $(RUN_STAMP) requirements/test.txt requirements/oracle.txt
 .PHONY: run
 run: setup ## Serve the demo ledger on 127.0.0.1:$(PORT), filling it the first time
 	@exec $(BIN)/cairn serve --demo --quiet --data "$(DATA)" --port "$(PORT)"
+
+.PHONY: serve-https
+serve-https: setup ## Serve on https://localhost:$(HTTPS_PORT) for conformance suites: signs for anyone on this machine
+	@exec $(BIN)/cairn serve-https --data "$(HTTPS_DATA)" --port "$(HTTPS_PORT)"
 
 .PHONY: test-setup
 test-setup: $(TEST_STAMP) ## Install what the tests and checks need on top of setup

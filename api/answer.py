@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from api.example import PUBLICATION
+from api.example import PUBLICATION, VC_API_SIGNED
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain"
@@ -75,6 +75,8 @@ def _member(name: str, value: object) -> dict[str, Any]:
 BASE: Final = "https://ledger.example"
 ID: Final = "06h0mt7kjdtij0pn3n4970gn8kc6l4mttrj0"
 DID: Final = "did:web:ledger.example:institutions:riverside"
+DID_KEY: Final = "did:key:z6MkrJVnaZkeFzdQyMZu1cgjg7k1pZZ6pvBQ7XJPt4swbTQ2"
+DID_KEY_METHOD: Final = f"{DID_KEY}#{DID_KEY.removeprefix('did:key:')}"
 AT: Final = "2026-01-31T12:00:00Z"
 HASH: Final = "XSeWn1KbrgTURSjY2gqjVN4gtMywZtJgVpmSgQFTOUA="
 VKEY: Final = "ledger.example/log+ffbbfd7f+ARvVK8G8DIepOR+r6ybYXS8JcT4qYnVZ78SI7CXw65Px"
@@ -104,6 +106,13 @@ STATUS: Final[dict[str, Any]] = {
     },
     "achievement": {"code": "DATA-101", "edition": 1, "title": "Working with Data: First Steps"},
     "events": [_EVENT],
+}
+STATUS_ENTRY: Final = {
+    "id": f"{BASE}/status-lists/0#94567",
+    "type": "BitstringStatusListEntry",
+    "statusPurpose": "revocation",
+    "statusListIndex": "94567",
+    "statusListCredential": f"{BASE}/status-lists/0",
 }
 _PROVED: Final = {"index": 6, "entry": "Y2Fpcm4tZW50cnkvdjEK…", "proof": [HASH]}
 _CHUNK: Final = {"leaf": 2, "chunk": "AAAAAAAA…", "proof": [HASH]}
@@ -274,6 +283,41 @@ ANSWERS: Final[dict[str, Answer]] = {
         {"key": "cairn_k3y1d4bc_…", "institution": "riverside", "expires_at": AT}
     ),
     "get /status-lists/{number}": Answer('{"@context":["https://www.w3.org/ns/credentials/v2"],…', "application/vc"),
+    "post /vc-api/credentials/issue": Answer(
+        {"verifiableCredential": {**VC_API_SIGNED, "credentialStatus": STATUS_ENTRY}}
+    ),
+    "post /vc-api/credentials/verify": Answer({"verified": True}),
+    "post /vc-api/presentations/verify": Answer({"verified": True}),
+    "post /vc-api/credentials/status": Answer(
+        {"credentialId": VC_API_SIGNED["id"], "statusPurpose": "revocation", "status": True}
+    ),
+    "get /1.0/identifiers/{did}": Answer(
+        {
+            "@context": "https://w3id.org/did-resolution/v1",
+            "didDocument": {
+                "@context": ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"],
+                "id": DID_KEY,
+                "verificationMethod": [
+                    {
+                        "id": DID_KEY_METHOD,
+                        "type": "Multikey",
+                        "controller": DID_KEY,
+                        "publicKeyMultibase": DID_KEY.removeprefix("did:key:"),
+                    }
+                ],
+                "assertionMethod": [DID_KEY_METHOD],
+                "authentication": [DID_KEY_METHOD],
+                "capabilityInvocation": [DID_KEY_METHOD],
+                "capabilityDelegation": [DID_KEY_METHOD],
+                "keyAgreement": [
+                    {"id": f"{DID_KEY}#z6LS…", "type": "Multikey", "controller": DID_KEY, "publicKeyMultibase": "z6LS…"}
+                ],
+            },
+            "didDocumentMetadata": {},
+            "didResolutionMetadata": {"contentType": "application/did+ld+json"},
+        },
+        "application/ld+json",
+    ),
     "get /v1/audit/statuses": Answer(
         {
             "statuses": [

@@ -16,6 +16,8 @@ from api.access_log import AccessLogMiddleware
 from api.anchor_setup import own_policy
 from api.demo.closing import read_summary, show_command
 from api.demo.sentence import RUSSIAN
+from api.did_resolution import DidResolution
+from api.document_work import DocumentWork
 from api.fetching import Fetching
 from api.foreign import ForeignVerification
 from api.head import HeadMiddleware
@@ -38,19 +40,27 @@ from api.route import (
     audit,
     credential,
     credential_change,
+    did_resolver,
     institution,
     institution_key,
     ledger,
     page,
     status_list,
+    vc_api,
     verify,
 )
 from api.runtime import Runtime
 from api.security_header import SecurityHeaderMiddleware
 from api.setting import Settings
 from api.standing import Standing
+from api.vc_api.issuing import Issuing
+from api.vc_api.judging import Judging
+from api.vc_api.keys import DidKeys
+from api.vc_api.listed_status import ListedStatus
+from api.vc_api.status_change import StatusChange
 from api.verification import Verification, vault_salt
 from api.witness_standing import witness_check, witness_readers
+from ledger.access import Actor
 from ledger.application import Clock
 
 DESCRIPTION = (
@@ -60,8 +70,18 @@ DESCRIPTION = (
 DISTRIBUTION = "cairn-ledger"
 
 
-def make_app(node: Node, runtime: Runtime, clock: Clock, log: FilteringBoundLogger) -> ASGIApp:
-    """Make the application. Nothing is started here."""
+def make_app(
+    node: Node, runtime: Runtime, clock: Clock, log: FilteringBoundLogger, *, stand_in: Actor | None = None
+) -> ASGIApp:
+    """Make the application. Nothing is started here.
+
+    Args:
+        node: The parts.
+        runtime: What runs in the background.
+        clock: Present instant.
+        log: Where requests are recorded.
+        stand_in: Who signs and changes statuses over the VC-API without a bearer key; None: nobody.
+    """
     settings, identity = node.settings, node.parts.identity
     app = FastAPI(
         title="Cairn",
@@ -80,12 +100,14 @@ def make_app(node: Node, runtime: Runtime, clock: Clock, log: FilteringBoundLogg
     if node.log.witnesses is not None:
         readers = (*readers, *witness_readers(node.log, node.log.witnesses))
     metrics = Metrics(version=app.version, readers=readers)
-    _include(app, node, renderer, writer, metrics, _ready_checks(node, runtime, standing, clock), runtime)
+    _include(app, node, renderer, writer, metrics, _ready_checks(node, runtime, standing, clock), runtime, stand_in)
     install_problem_handlers(app, writer)
     # Inside the framework's own last handler, which would answer first and in plain text.
     app.add_middleware(UnexpectedErrorMiddleware, writer=writer, log=log, random_bytes=os.urandom)
     install_openapi(app)
-    return wrap(HeadMiddleware(app), settings, writer, metrics, log, is_https=identity.base_url.startswith("https:"))
+    # Not for one's own machine: browsers would remember it for whatever else is developed there.
+    is_https = identity.base_url.startswith("https:") and not settings.is_loopback
+    return wrap(HeadMiddleware(app), settings, writer, metrics, log, is_https=is_https)
 
 
 def _include(
@@ -96,6 +118,7 @@ def _include(
     metrics: Metrics,
     checks: list[ReadyCheck],
     runtime: Runtime,
+    stand_in: Actor | None,
 ) -> None:
     policy = own_policy(node.parts, node.log.keys)
     verification = Verification(
@@ -126,10 +149,24 @@ def _include(
     app.include_router(institution_key.make_router(node))
     app.include_router(ledger.make_router(lambda: _describe(node)))
     app.include_router(status_list.make_router(node.status_lists))
+    _include_vc_api(app, node, stand_in)
     app.include_router(health_router(checks))
     app.include_router(metric_router(metrics))
     app.include_router(problem_router(writer, renderer.render_problem_kind))
     app.include_router(page.make_router(renderer, verification, _samples(node), node.ledger.now))
+
+
+def _include_vc_api(app: FastAPI, node: Node, stand_in: Actor | None) -> None:
+    """Include the resolver of DIDs and the VC-API, which verifies with the keys that it finds."""
+    resolution, now = DidResolution(node.lookup.did_document_of), node.ledger.now
+    base_url = node.parts.identity.base_url
+    work = DocumentWork(node.cpu)
+    judging = Judging(work, DidKeys(resolution), ListedStatus(base_url, node.status_lists.bits), now)
+    issuing = Issuing(node.parts.attesting, work, node.institution_of_did, base_url, now)
+    change = StatusChange(node.ledger, node.parts.attesting, node.lifecycle, node.slugs_of, base_url)
+    app.include_router(did_resolver.make_router(resolution))
+    app.include_router(vc_api.verify_router(judging, node.settings.max_body_bytes))
+    app.include_router(vc_api.write_router(node, issuing, change, stand_in))
 
 
 def wrap(

@@ -4,6 +4,7 @@
 
     ApiError                         detail, errors and headers of the answer
     ├── MalformedBodyError           the body is not strict JSON
+    ├── RefusedDocumentError         a document is not as the specifications demand, or may not be signed here
     ├── InvalidRequestError          the request reads well but asks for something impossible
     │   └── FutureInstantError       an instant that has not come yet
     ├── BodyTooLargeError            more bytes than the route takes
@@ -66,6 +67,15 @@ class ApiError(Exception):
 
 class MalformedBodyError(ApiError):
     """The body is not JSON as this service reads it: strict, without duplicate names."""
+
+
+class RefusedDocumentError(ApiError):
+    """A credential or presentation, or what was to be done with it, is not as the specifications demand."""
+
+    @classmethod
+    def of(cls, *problems: Mapping[str, str]) -> RefusedDocumentError:
+        """Make one of problem details of the data model, at least one."""
+        return cls(problems[0]["detail"], extensions={"problemDetails": [dict(one) for one in problems]})
 
 
 class InvalidRequestError(ApiError):

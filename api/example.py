@@ -51,3 +51,57 @@ WITHDRAWAL: dict[str, Any] = {"reason": "other"}
 COMPROMISE: dict[str, Any] = {"compromised_at": "2026-03-01T00:00:00Z"}
 REISSUE: dict[str, Any] = {"dry_run": True}
 KEY_GRANT: dict[str, Any] = {"label": "student information system", "days": 365}
+VC_API_ISSUER = "did:key:z6MkqNWYSEtg8qYeRbR1HNmYkT2ofirM1YxSjPCqsSd3Rt8i"
+_PROOF: dict[str, Any] = {
+    "type": "DataIntegrityProof",
+    "cryptosuite": "eddsa-rdfc-2022",
+    "created": "2026-01-31T12:00:00Z",
+    "verificationMethod": f"{VC_API_ISSUER}#{VC_API_ISSUER.removeprefix('did:key:')}",
+}
+VC_API_CREDENTIAL: dict[str, Any] = {
+    "@context": ["https://www.w3.org/ns/credentials/v2"],
+    "id": "urn:uuid:2f9d3a5e-4b0c-4c55-9d2e-6a0f6f1f7c11",
+    "type": ["VerifiableCredential"],
+    "issuer": VC_API_ISSUER,
+    "validFrom": "2026-01-31T12:00:00Z",
+    "credentialSubject": {"id": "did:example:learner"},
+}
+VC_API_SIGNED: dict[str, Any] = {
+    **VC_API_CREDENTIAL,
+    "proof": {
+        **_PROOF,
+        "proofPurpose": "assertionMethod",
+        "proofValue": "z24nkbHNvDMqkcxobZY5WYFS8jooR4WnTN86wffSSnythqWoVHHW8ADm31teEoJDD52SbM7ecrbSbxj1826jrypok",
+    },
+}
+VC_API_ISSUE: dict[str, Any] = {"credential": VC_API_CREDENTIAL, "options": {"cryptosuite": "eddsa-rdfc-2022"}}
+VC_API_VERIFY: dict[str, Any] = {"verifiableCredential": VC_API_SIGNED, "options": {"checks": ["proof"]}}
+VC_API_VERIFY_PRESENTATION: dict[str, Any] = {
+    "verifiablePresentation": {
+        "@context": ["https://www.w3.org/ns/credentials/v2"],
+        "type": ["VerifiablePresentation"],
+        "holder": VC_API_ISSUER,
+        "verifiableCredential": [VC_API_SIGNED],
+        "proof": {
+            **_PROOF,
+            "proofPurpose": "authentication",
+            "proofValue": "z2F2jzTWMv4B3FoRHaZ1bwSo11Bk1gqoxdUKtkV6wKwdrHeZj64bhfx1CMKrEptHQvErSx1TX111kS4232RWC5DZf",
+        },
+    },
+    "options": {},
+}
+VC_API_STATUS: dict[str, Any] = {
+    "credentialId": VC_API_CREDENTIAL["id"],
+    "credentialStatus": {"type": "BitstringStatusListEntry", "statusPurpose": "revocation"},
+    "status": True,
+}
+NOT_VERIFIED: dict[str, Any] = {
+    "verified": False,
+    "problemDetails": [
+        {
+            "type": "https://www.w3.org/TR/vc-data-model#CRYPTOGRAPHIC_SECURITY_ERROR",
+            "title": "The security of the document could not be verified",
+            "detail": "signature_wrong (at /proof)",
+        }
+    ],
+}

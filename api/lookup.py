@@ -58,6 +58,11 @@ class Lookup:
         """
         return did_document(self.views.record_of(slug), retired_may_assert=True)
 
+    def did_document_of(self, did: str) -> dict[str, Any] | None:
+        """The DID document of the institution with that DID; None if there is none. See :meth:`did_document`."""
+        record = self.views.directory.by_did(did)
+        return None if record is None else did_document(record, retired_may_assert=True)
+
     def catalogue_page(self, slug: str | None, after: str, limit: int) -> dict[str, Any]:
         """A page of published micro-credentials. Raises UnknownResourceError, InvalidRequestError."""
         page, following = self.views.listings(slug, after, limit)

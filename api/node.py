@@ -117,6 +117,17 @@ class Node:
         own = self.ledger.load(Institution, actor.institution, "such institution").slug
         return own if named is None else named
 
+    def institution_of_did(self, did: str) -> Institution | None:
+        """The institution of this ledger that *did* identifies, as it is now; None if there is none."""
+        record = self.views.directory.by_did(did)
+        return None if record is None else self.ledger.load(Institution, record.institution, "such institution")
+
+    def slugs_of(self, actor: Actor) -> list[str]:
+        """The institutions that *actor* acts for: its own, or every one for an operator."""
+        if actor.institution is not None:
+            return [self.ledger.load(Institution, actor.institution, "such institution").slug]
+        return [institution.slug for institution in self.parts.institutions()]
+
     def links(self, public_id: str) -> dict[str, str]:
         """Addresses of an award."""
         base = self.parts.identity.base_url
@@ -129,7 +140,7 @@ class Node:
         }
 
     def close(self) -> None:
-        """Stop projecting and close everything."""
+        """End the workers, stop projecting and close everything."""
         self.cpu.close()
         self.views.projector.close()
         self.log.close()

@@ -8,7 +8,7 @@ import msgspec
 from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 
-from api.answer import ANSWERS, ID
+from api.answer import ANSWERS, DID_KEY, ID
 from api.schema import REQUEST_SHAPES
 from ledger.achievement import CODE
 
@@ -19,6 +19,7 @@ PARAMETERS = {
     "known_at": (_INSTANT, "2026-01-31"),
     "slug": ("^[a-z0-9-]{1,63}$", "riverside"),
     "code": (f"^{CODE.pattern}$", "DATA-101"),
+    "did": (f"^{DID_KEY[:12]}[1-9A-HJ-NP-Za-km-z]{{44}}$", DID_KEY),
     "Idempotency-Key": (r"^[\x21-\x7e]{1,255}$", "4f0c3d52-7a0e-4b0e-9a37-0a3a6f7c9a11"),
 }
 """Form and example of parameters that several routes have, by name."""

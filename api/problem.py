@@ -69,6 +69,14 @@ PROBLEMS: Final = (
         (api_error.MalformedBodyError,),
     ),
     ProblemKind(
+        "document-refused",
+        HTTPStatus.BAD_REQUEST,
+        "Document refused",
+        "The credential or presentation is not as its data model demands, or may not be signed here; `problemDetails` "
+        "names each problem by the type that the W3C Recommendation gives it.",
+        (api_error.RefusedDocumentError,),
+    ),
+    ProblemKind(
         "idempotency-key-missing",
         HTTPStatus.BAD_REQUEST,
         "Idempotency-Key is missing",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,11 +18,14 @@ from openvc.status.issue import build_status_list_credential
 
 from api.error import NotReadyError, UnknownResourceError
 from ledger.application import Ledger
-from ledger.document import PURPOSES, sign_document
+from ledger.document import PURPOSES
 from ledger.institution import Institution, SigningKeyRecord
+from ledger.integrity_proof import add_proof
 from ledger.signing import KeyStore
+from verifier.jsonld.canonical import canonical_nquads
 
-TTL_MILLISECONDS: Final = 15_000
+SUITES: Final = {"EdDSA": "eddsa-rdfc-2022", "ES256": "ecdsa-rdfc-2019", "ES384": "ecdsa-rdfc-2019"}
+"""Suite of a list by the kind of its issuer's key: over RDF, since some wallets' libraries read no other."""
 SIGN_AGAIN_AFTER: Final = timedelta(hours=12)
 MAX_LIST_NUMBER: Final = 2**31
 
@@ -82,11 +85,7 @@ class StatusLists:
             UnknownResourceError: There is no such list.
             NotReadyError: The institution has no key in force to sign with.
         """
-        block, offset = divmod(number, len(PURPOSES))
-        found = self._read(block, PURPOSES[offset]) if 0 <= number < MAX_LIST_NUMBER else None
-        if found is None:
-            message = f"there is no status list {number}"
-            raise UnknownResourceError(message)
+        found = self._find(number)
         institution = self._ledger.load(Institution, found.institution, "such institution")
         key = institution.active_key
         if key is None:
@@ -100,15 +99,36 @@ class StatusLists:
                     id=f"{self._base_url}/status-lists/{number}",
                     issuer=institution.did,
                     bitstring=found.bits,
-                    status_purpose=PURPOSES[offset],
+                    status_purpose=PURPOSES[number % len(PURPOSES)],
                     valid_from=now,
-                    ttl=TTL_MILLISECONDS,
                 )
                 body = self._sign(unsigned, institution, key, now)
                 kept = SignedList(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', digest, key.key_id, now)
                 self._signed[number] = kept
         return kept
 
+    def bits(self, number: int) -> tuple[str, bytes] | None:
+        """The DID of a list's issuer and the list's bits as they are now; None if there is no such list."""
+        try:
+            found = self._find(number)
+        except UnknownResourceError:
+            return None
+        return self._ledger.load(Institution, found.institution, "such institution").did, found.bits
+
+    def _find(self, number: int) -> StatusList:
+        block, offset = divmod(number, len(PURPOSES))
+        found = self._read(block, PURPOSES[offset]) if 0 <= number < MAX_LIST_NUMBER else None
+        if found is None:
+            message = f"there is no status list {number}"
+            raise UnknownResourceError(message)
+        return found
+
     def _sign(self, unsigned: dict[str, Any], institution: Institution, key: SigningKeyRecord, now: datetime) -> bytes:
         signer = self._keys.signing_key(institution.id, key.key_id, f"{institution.did}#{key.key_id}")
-        return msgspec.json.encode(sign_document(unsigned, signer, now))
+        suite = SUITES[signer.alg]
+        return msgspec.json.encode(add_proof(unsigned, signer, now, cryptosuite=suite, canonicalise=canonicalise))
+
+
+def canonicalise(document: Mapping[str, Any], hash_name: str) -> bytes:
+    """Canonicalise the RDF of a document that this ledger made: what the signing side asks for."""
+    return canonical_nquads(document, hash_name="sha384" if hash_name == "sha384" else "sha256")

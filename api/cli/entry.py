@@ -10,7 +10,7 @@ import typer
 
 from anchoring.error import AnchoringError
 from api.cli import audit as audit_command
-from api.cli import backup, bench, maintenance, operator, serve
+from api.cli import backup, bench, maintenance, operator, serve, serve_https
 from api.cli import demo as demo_command
 from api.cli import follow as follow_command
 from api.cli import verify as verify_command
@@ -51,6 +51,7 @@ def make_app() -> typer.Typer:
         help=f"An event-sourced ledger of micro-credentials that anyone can check.\n\n{EXIT_CODES}",
     )
     app.command("serve")(serve.serve)
+    app.command("serve-https")(serve_https.serve_https)
     app.command("demo")(demo_command.demo)
     app.command("follow")(follow_command.follow)
     app.command("verify")(verify_command.verify)

@@ -8,6 +8,8 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from api.certificate import Certificate
+
 KEEP_ALIVE_SECONDS: Final = 65
 SHUTDOWN_SECONDS: Final = 10
 MAX_CONNECTIONS: Final = 4_096
@@ -30,8 +32,8 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=BACKLOG)
 
 
-def server_config(app: ASGIApp) -> uvicorn.Config:
-    """How a process of ours answers: quietly, in its own words, with bounded connections."""
+def server_config(app: ASGIApp, certificate: Certificate | None = None) -> uvicorn.Config:
+    """How a process of ours answers: quietly, in its own words, with bounded connections; over https if it can."""
     return uvicorn.Config(
         app,
         log_config=None,
@@ -42,4 +44,6 @@ def server_config(app: ASGIApp) -> uvicorn.Config:
         limit_concurrency=MAX_CONNECTIONS,
         lifespan="off",
         proxy_headers=False,
+        ssl_certfile=None if certificate is None else certificate.certificate,
+        ssl_keyfile=None if certificate is None else certificate.key,
     )

@@ -23,6 +23,7 @@ from anchoring.error import ConflictError
 from anchoring.lock import SequencerLock
 from api.access_log import make_log
 from api.app import make_app
+from api.certificate import Certificate
 from api.cli.demo import show_summary
 from api.cli.listening import address_of, listen, server_config
 from api.cli.option import DEFAULT_DATA
@@ -31,7 +32,7 @@ from api.demo.closing import read_summary
 from api.demo.filling import ORIGIN, fill
 from api.ledger_node import system_clock
 from api.log_node import LOCK_FILE
-from api.node import open_node
+from api.node import Node, open_node
 from api.runtime import Runtime
 from api.setting import Settings, load_settings
 from api.starting import StartingApp
@@ -80,6 +81,7 @@ class Process:
         log: Where requests and background work are recorded.
         demo: Whether to fill an empty directory with the demonstration.
         standby: Whether to wait for a process that serves the directory already.
+        certificate: What to serve https with; None: plain http.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Process:
         *,
         demo: bool = False,
         standby: bool = False,
+        certificate: Certificate | None = None,
     ) -> None:
         self._settings = settings
         self._terminal = terminal
@@ -97,7 +100,7 @@ class Process:
         self._demo = demo
         self._standby = standby
         self._starting = StartingApp(settings.base_url, demonstration=settings.demonstration)
-        self._server = uvicorn.Server(server_config(self._starting))
+        self._server = uvicorn.Server(server_config(self._starting, certificate))
         self._closers: list[Callable[[], None]] = []
         self._failure: str | None = None
 
@@ -165,10 +168,14 @@ class Process:
         node = open_node(self._settings)
         self._closers.append(node.close)
         runtime = Runtime(node, system_clock, self._log)
-        app = make_app(node, runtime, system_clock, self._log)
+        app = self._application(node, runtime)
         runtime.start()
         self._closers.append(runtime.close)
         return app
+
+    def _application(self, node: Node, runtime: Runtime) -> ASGIApp:
+        """Make what answers; nothing has been started yet."""
+        return make_app(node, runtime, system_clock, self._log)
 
     def _fill(self) -> None:
         self._terminal.say(f"Filling {self._settings.data_dir} with five made-up years, once…")

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from api import example
-from api.answer import ANSWERS, NULLABLE, OPEN, OPTIONAL
+from api.answer import ANSWERS, DID_KEY, NULLABLE, OPEN, OPTIONAL
 from tests.api.served import CODE, SLUG, Served
 from tests.system.school import open_school
 from tests.system.serving import Serving, environment
@@ -59,6 +59,7 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         "get /institutions/{slug}/did.json": f"/institutions/{SLUG}/did.json",
         "get /institutions/{slug}/achievements/{code}/{edition}": f"/institutions/{SLUG}/achievements/{CODE}/1",
         "get /status-lists/{number}": "/status-lists/0",
+        "get /1.0/identifiers/{did}": f"/1.0/identifiers/{DID_KEY}",
         "get /v1/audit/statuses": "/v1/audit/statuses?limit=1",
         "get /v1/anchors": "/v1/anchors",
         "get /v1/ledger": "/v1/ledger",
@@ -107,9 +108,26 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         ),
         ("post /v1/institutions/{slug}/access-keys", f"{place}/access-keys", example.KEY_GRANT, operator),
     ]
+    did = served.http.get(f"/institutions/{SLUG}").json()["did"]
+    sent |= vc_api_answers(served, did, school_key)
     for name, path, body, key in writes:
         sent[name] = served.write(name.split()[0].upper(), path, body, key)
     return sent
+
+
+def vc_api_answers(served: Served, did: str, school_key: str) -> dict[str, httpx.Response]:
+    asked = {**example.VC_API_ISSUE, "credential": {**example.VC_API_CREDENTIAL, "issuer": did}}
+    name = "post /vc-api/{}".format
+    return {
+        name("credentials/issue"): served.write("POST", "/vc-api/credentials/issue", asked, school_key),
+        name("credentials/verify"): served.http.post("/vc-api/credentials/verify", json=example.VC_API_VERIFY),
+        name("presentations/verify"): served.http.post(
+            "/vc-api/presentations/verify", json=example.VC_API_VERIFY_PRESENTATION
+        ),
+        name("credentials/status"): served.write(
+            "POST", "/vc-api/credentials/status", example.VC_API_STATUS, school_key
+        ),
+    }
 
 
 def operations(description: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.system.school import Caller, open_school
 from tests.system.serving import Serving
+from tests.system.suite_server import SuiteServing
 
 
 @pytest.fixture(scope="module")
@@ -24,3 +25,13 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 def school(serving: Serving) -> Caller:
     """The caller that issues for the module's one institution."""
     return open_school(serving)
+
+
+@pytest.fixture(scope="package")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SuiteServing]:
+    """Serve over https as for the public suites, once for all tests of the VC-API."""
+    directory = tmp_path_factory.mktemp("https")
+    server = SuiteServing(directory / "data", directory / "home")
+    server.start()
+    yield server
+    server.close()

@@ -74,7 +74,10 @@ class Serving:
         self.url = f"http://127.0.0.1:{self.port}"
         self.settings = settings or {}
         self._process: subprocess.Popen[bytes] | None = None
-        self.http = httpx.Client(base_url=self.url, timeout=30.0)
+        self.http = self._client()
+
+    def _client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=30.0)
 
     @property
     def pid(self) -> int:
@@ -130,8 +133,11 @@ class Serving:
         self._process = None
         # Connections of the old process are of no use with the next one.
         self.http.close()
-        self.http = httpx.Client(base_url=self.url, timeout=30.0)
+        self.http = self._client()
         return code
+
+    def _retry(self) -> None:
+        """Do what the next try needs; a server over https may have made its certificate meanwhile."""
 
     def _wait_until_ready(self) -> None:
         assert self._process is not None
@@ -143,7 +149,7 @@ class Serving:
                 if self.http.get("/readyz").status_code == httpx.codes.OK:
                     return
             except httpx.TransportError:
-                pass
+                self._retry()
             time.sleep(0.05)
         message = f"the server did not become ready; it said:\n{self.output_file.read_text()}"
         raise AssertionError(message)

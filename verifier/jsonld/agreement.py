@@ -28,6 +28,8 @@ _ALIASES: Final = {"id": "@id", "type": "@type"}
 _DEFINITION: Final = frozenset({"@id", "@type", "@context", "@protected", "@container"})
 _PLAIN_TYPES: Final = frozenset({"@id", "@vocab", "@json", "@none"})
 _PLAIN_CONTAINERS: Final = frozenset({"@set", "@list", "@language"})
+BASE_CONTEXT: Final = "https://www.w3.org/ns/credentials/v2"
+"""Its definitions spell every IRI out, so that they mean the same wherever they stand."""
 MAX_INLINE_DEPTH: Final = 8
 """Contexts within term definitions within contexts."""
 
@@ -107,6 +109,8 @@ def _require_vocabulary(value: object) -> None:
 
 
 def _require_new_term(name: str, value: object, depth: int) -> None:
+    if isinstance(value, dict) and context_document(BASE_CONTEXT)["@context"].get(name) == value:
+        return  # the very definition of the base context, brought to a document that has only the older one
     terms, meanings = _known()
     definition = {"@id": value} if isinstance(value, str) else value
     if not isinstance(definition, dict) or not set(definition) <= _DEFINITION:

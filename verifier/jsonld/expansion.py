@@ -26,7 +26,8 @@ MAX_EXACT_INTEGER: Final = 2**53 - 1
 _MAX_PLAIN: Final = 1e21
 """From here on a number is written as a double. Source: JSON-LD 1.1 API section 8.6."""
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]*")
-_CONTEXT: Final = "@context"
+_DOUBLE: Final = "http://www.w3.org/2001/XMLSchema#double"
+_DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 
 
 def to_quads(document: Mapping[str, Any], loader: Loader | None = None) -> list[Quad]:
@@ -119,10 +120,17 @@ def _require_names(value: Any) -> None:  # noqa: ANN401  expanded JSON-LD
         for member in value:
             _require_names(member)
     elif isinstance(value, dict) and "@value" in value:
-        if value.get("@type", "@json") != "@json":
-            _require_name(value["@type"], "the type of a value")
+        _require_value(value)
     elif isinstance(value, dict):
         _require_node(value)
+
+
+def _require_value(value: dict[str, Any]) -> None:
+    if value.get("@type", "@json") == "@json":
+        return
+    _require_name(value["@type"], "the type of a value")
+    if value["@type"] == _DOUBLE and isinstance(value["@value"], str) and not _DECIMAL.fullmatch(value["@value"]):
+        raise JsonLdError("a string that is called a double and is no number, of which every processor makes another")
 
 
 def _require_node(node: dict[str, Any]) -> None:

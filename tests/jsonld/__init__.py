@@ -1,0 +1,1 @@
+"""JSON-LD and RDF, held against the specifications and against other implementations."""
