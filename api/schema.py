@@ -14,6 +14,7 @@ import msgspec
 
 from ledger.achievement import Template, missing
 from ledger.claim import AwardClaim
+from ledger.detail import Details
 from ledger.error import InvalidInputError
 from ledger.institution import InstitutionKind
 from ledger.issuance import MAX_BATCH
@@ -74,6 +75,7 @@ class Publication(Body, frozen=True, kw_only=True):
 
     code: str
     template: Template
+    details: Details | None = None
     institution: str | None = None
 
 

@@ -82,7 +82,7 @@ def _change(event: Notification, body: Event, folding: _Folding) -> None:
             folding.put(SUSPENSION, block, index, value=True)
         case Credential.Reinstated():
             folding.put(SUSPENSION, block, index, value=False)
-        case Credential.Reissued():
+        case Credential.Reissued() | Credential.FormAdded():
             pass  # another signature, and the award as it was
         case _:
             raise refuse(event, "no status bit follows from it")

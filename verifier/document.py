@@ -66,6 +66,10 @@ class Achieved(msgspec.Struct, frozen=True, rename="camel"):
     version: str | None = None
     in_language: str | None = None
     credits_available: int | float | None = None
+    achievement_type: str | None = None
+    tag: list[str] = []
+    field_of_study: str | None = None
+    specialization: str | None = None
 
 
 class Subject(msgspec.Struct, frozen=True, rename="camel"):

@@ -26,7 +26,7 @@ from verifier.commitment import DOCUMENT_KIND, commitment, document_form
 from verifier.directory import Key, Record
 from verifier.document import Document, read_document
 from verifier.error import FormatError, InputError, KeyRefusedError
-from verifier.foreign.credential import Credential
+from verifier.foreign.credential import Credential, is_open_badge
 from verifier.foreign.sd_jwt import disclosed, is_early
 from verifier.foreign.securing import proofs_of
 from verifier.foreign.vc_jwt import disagreement
@@ -97,9 +97,9 @@ def other_form(members: dict[str, Any]) -> Form | None:
 
 
 def is_base_form(members: dict[str, Any]) -> bool:
-    """Whether a JSON document has the one proof that every award's own document has."""
+    """Whether a JSON document is an Open Badge with the one proof that every award's own document has."""
     proof = members.get("proof")
-    return isinstance(proof, dict) and proof.get("cryptosuite") == "eddsa-jcs-2022"
+    return isinstance(proof, dict) and proof.get("cryptosuite") == "eddsa-jcs-2022" and is_open_badge(members)
 
 
 def choose_signing(timeline: Timeline, form: Form, salt: bytes | None, owner: UUID) -> Signing:
@@ -108,7 +108,7 @@ def choose_signing(timeline: Timeline, form: Form, salt: bytes | None, owner: UU
     Returns:
         The one whose commitment the form opens; else the newest, so that what is said is to the point.
     """
-    signings = timeline.signings[::-1]
+    signings = [one for kind in form.kinds for one in timeline.signings_of(kind)[::-1]] or timeline.signings[::-1]
     opened = set() if salt is None else set(_opened(form, salt, owner).values())
     found = next((one for one in signings if not opened.isdisjoint(one.commitments.values())), signings[0])
     return replace(found, key_id=form.key_id)

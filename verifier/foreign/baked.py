@@ -13,6 +13,7 @@ Source: Open Badges 3.0 section 5.3 (document format); PNG (third edition) secti
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Iterator
 from typing import Final
 from xml.sax import SAXException
@@ -72,7 +73,7 @@ def unbake_png(data: bytes) -> bytes:
         if found != 1:
             raise FormatError(f"{found} credentials in the image where there has to be one")
         text = extract_png(data, MAX_CREDENTIAL_BYTES, keyword=ITXT_KEYWORD_OB3)
-    except (png.Error, LibOpenBadgesException, ValueError) as error:
+    except (png.Error, zlib.error, LibOpenBadgesException, ValueError) as error:
         raise FormatError(f"not a PNG with a credential: {error}") from error
     return _bounded((text or "").strip().encode("utf-8"))
 
