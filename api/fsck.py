@@ -32,7 +32,6 @@ from api.log_node import LOG_DATABASE, LOG_DIRECTORY, log_keys, open_log
 from api.vault_check import VaultCheck
 from api.view_node import VIEWS_DIRECTORY, projections
 from api.witness_setup import read_witness_policy
-from ledger.commitment import DOCUMENT_KIND
 from ledger.error import LedgerError
 from projections.credential_status import CredentialStatus, parse_facts
 from projections.error import ProjectionError
@@ -234,11 +233,11 @@ class Fsck:
 
     def _vault(self) -> int:
         """Step 3."""
-        return VaultCheck(self._node, self._commitment, self._find, self._progress).run()
+        return VaultCheck(self._node, self._commitments, self._find, self._progress).run()
 
-    def _commitment(self, identity: UUID) -> str | None:
+    def _commitments(self, identity: UUID) -> dict[str, str] | None:
         facts = self._facts.get(identity.bytes)
-        return None if facts is None else parse_facts(facts).signings[-1].commitments.get(DOCUMENT_KIND)
+        return None if facts is None else parse_facts(facts).signings[-1].commitments
 
     def _find(self, code: str, where: str, what: str) -> None:
         self._findings.append(Finding(code=code, where=where, what=what))

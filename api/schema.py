@@ -20,6 +20,7 @@ from ledger.form.learner_record import Association
 from ledger.institution import InstitutionKind
 from ledger.issuance import MAX_BATCH
 from ledger.reason import Reason
+from ledger.signing_algorithm import Algorithm
 
 T = TypeVar("T")
 
@@ -80,12 +81,19 @@ class Publication(Body, frozen=True, kw_only=True):
 
 
 class Registration(Body, frozen=True, kw_only=True):
-    """An institution to register."""
+    """An institution to register; ``did_key`` identifies it by its one key, of that kind, for ever."""
 
     slug: str
     name: str
     country: str
     kind: InstitutionKind
+    did_key: Algorithm | None = None
+
+
+class Rotation(Body, frozen=True, kw_only=True):
+    """A signing key to make: of the kind that awards are signed with, unless another is named."""
+
+    algorithm: Algorithm | None = None
 
 
 class AccreditationGrant(Body, frozen=True, kw_only=True):
@@ -158,6 +166,7 @@ REQUEST_SHAPES: tuple[type, ...] = (
     Replacement,
     Publication,
     Registration,
+    Rotation,
     AccreditationGrant,
     Withdrawal,
     Compromise,

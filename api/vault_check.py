@@ -1,6 +1,6 @@
 """The vault's part of ``fsck``: every sealed row opens, and every row is what the log committed to.
 
-1. Documents open, and are what their awards' commitments commit to.
+1. Documents open, in every form, and are what their awards' commitments commit to.
 2. Notes and the ids of successors open. Sealing binds a row to its award and kind, so none can have been exchanged.
 3. Signing keys open, and are the private halves of the keys that the log names.
 4. Kept answers to requests open.
@@ -16,18 +16,17 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from openvc.multibase import decode_multibase
 
 from api.ledger_node import LedgerNode
+from ledger.attesting import ATTESTED_KIND, AttestedDocument
 from ledger.commitment import DOCUMENT_KIND, commit
 from ledger.error import LedgerError, NotFoundError
 from ledger.institution import Institution, SigningKeyRecord
 from ledger.issuance import SealedDocument
+from verifier.error import VerifierError
+from verifier.public_key import PublicKey
 
 PROGRESS_EVERY: Final = 5_000
-RAW_KEY_BYTES: Final = 32
 PROBE: Final = b"cairn/fsck: is this the private half?"
 UNREADABLE: Final = (LedgerError, msgspec.MsgspecError, sqlite3.Error)
 
@@ -39,7 +38,7 @@ class VaultCheck:
 
     Args:
         node: The ledger.
-        commitment: The commitment to an award's document, by aggregate id; None when no award is known there.
+        commitments: The commitments to an award's document, by aggregate id; None when no award is known there.
         find: Told each finding: code, where, what.
         progress: Told what is being done, how far, and of how much.
     """
@@ -47,12 +46,12 @@ class VaultCheck:
     def __init__(
         self,
         node: LedgerNode,
-        commitment: Callable[[UUID], str | None],
+        commitments: Callable[[UUID], dict[str, str] | None],
         find: Find,
         progress: Callable[[str, int, int | None], None],
     ) -> None:
         self._node = node
-        self._commitment = commitment
+        self._commitments = commitments
         self._find = find
         self._progress = progress
 
@@ -71,24 +70,34 @@ class VaultCheck:
         documents = 0
         for done, (raw, kind) in enumerate(rows, 1):
             identity = UUID(bytes=raw)
-            if kind == DOCUMENT_KIND:
+            if kind in {DOCUMENT_KIND, ATTESTED_KIND}:
                 documents += 1
-                self._document(identity)
+                self._document(identity, kind)
             else:
                 self._open(identity, kind)
             if done % PROGRESS_EVERY == 0:
                 self._progress("vault", done, len(rows))
         return documents
 
-    def _document(self, identity: UUID) -> None:
+    def _document(self, identity: UUID, kind: str) -> None:
         try:
-            opened = self._node.vault.open(identity, DOCUMENT_KIND)
-            kept = msgspec.msgpack.decode(opened, type=SealedDocument)
+            forms, salt = self._forms(identity, kind)
         except UNREADABLE as error:
             self._find("document-unreadable", f"award {identity}", str(error))
             return
-        if self._commitment(identity) not in {None, commit(identity, DOCUMENT_KIND, kept.document, kept.salt)}:
+        logged = self._commitments(identity)
+        made = {name: commit(identity, name, form, salt) for name, form in forms.items()}
+        if logged is not None and any(logged.get(name) != commitment for name, commitment in made.items()):
             self._find("document-differs", f"award {identity}", "it is not what its commitment commits to")
+
+    def _forms(self, identity: UUID, kind: str) -> tuple[dict[str, bytes], bytes]:
+        """Every kept form of a document by its kind of commitment, and the salt."""
+        opened = self._node.vault.open(identity, kind)
+        if kind == ATTESTED_KIND:
+            attested = msgspec.msgpack.decode(opened, type=AttestedDocument)
+            return attested.forms, attested.salt
+        kept = msgspec.msgpack.decode(opened, type=SealedDocument)
+        return {DOCUMENT_KIND: kept.document}, kept.salt
 
     def _open(self, identity: UUID, kind: str) -> None:
         try:
@@ -101,13 +110,13 @@ class VaultCheck:
         where = f"{key.key_id} of {institution.slug}"
         try:
             private = self._node.keys.signing_key(institution.id, key.key_id, f"{institution.did}#{key.key_id}")
-            public = decode_multibase(key.multibase)[-RAW_KEY_BYTES:]
-            Ed25519PublicKey.from_public_bytes(public).verify(private.sign(PROBE), PROBE)
+            is_good = PublicKey.from_multibase(key.multibase).verify(PROBE, private.sign(PROBE))
         except NotFoundError:  # destroyed when it was revoked, or kept elsewhere
             return
-        except UNREADABLE as error:
+        except (*UNREADABLE, VerifierError, ValueError) as error:
             self._find("key-unreadable", where, str(error))
-        except InvalidSignature:
+            return
+        if not is_good:
             self._find("key-differs", where, "it is not the private half of the key that the log names")
 
     def _answers(self) -> None:

@@ -19,6 +19,7 @@ from api.setting import load_settings
 from ledger.access import Actor
 from ledger.institution import Institution, InstitutionKind
 from ledger.reason import Reason
+from ledger.signing_algorithm import Algorithm
 
 institution_app = typer.Typer(
     no_args_is_help=True, help=f"Register institutions and enter their accreditations. {EXIT_CODES}"
@@ -50,6 +51,9 @@ def add_institution(
     name: Annotated[str, typer.Option(help="Full name.")],
     country: Annotated[str, typer.Option(help="Two capital letters, such as EE.")],
     kind: Annotated[str, typer.Option(help="university, vocational_college, company_academy or other.")] = "university",
+    did_key: Annotated[
+        Algorithm | None, typer.Option(help="Identify it by its one key, of this kind, for ever (did:key).")
+    ] = None,
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
@@ -60,6 +64,7 @@ def add_institution(
             name=name,
             country=country,
             kind=msgspec.convert(kind, InstitutionKind),
+            did_key=did_key,
             actor=operator(),
         )
     Terminal(as_json=as_json).result(outcome.answer, f"{slug} registered as {outcome.answer['did']}")
@@ -143,10 +148,17 @@ def list_keys(slug: Slug, data: Data = DEFAULT_DATA, as_json: AsJson = False) ->
 
 
 @keys_app.command("rotate")
-def rotate_key(slug: Slug, data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
-    """Bring a new signing key into force and retire the one before."""
+def rotate_key(
+    slug: Slug,
+    algorithm: Annotated[
+        Algorithm | None, typer.Option(help="Kind of key; the one that awards are signed with, if not given.")
+    ] = None,
+    data: Data = DEFAULT_DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a new signing key into force and retire the one of its kind before."""
     with opened(data) as node:
-        outcome = node.registry.rotate_key(slug=slug, actor=operator())
+        outcome = node.registry.rotate_key(slug=slug, algorithm=algorithm, actor=operator())
     Terminal(as_json=as_json).result(outcome.answer, f"{slug} now signs with {outcome.answer['key']}")
 
 

@@ -35,6 +35,8 @@ class Exit(IntEnum):
 _CONTROL: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
+UNLIMITED_WIDTH: Final = 4_000
+"""Columns of a table that goes to a file or another program."""
 EXIT_CODES = "Exit codes: 0 valid or done, 1 invalid or damaged, 2 could not tell, 3 failure, 64 wrong usage."
 
 
@@ -57,14 +59,18 @@ class Terminal:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
-        self._out = Console(highlight=False, soft_wrap=True)
-        self._err = Console(stderr=True, highlight=False, soft_wrap=True)
+        # Without `emoji=False` the middle of did:key:… is printed as a picture.
+        width = None if sys.stdout.isatty() else UNLIMITED_WIDTH
+        self._out = Console(highlight=False, soft_wrap=True, emoji=False, width=width)
+        self._err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
     def result(self, value: Any, text: str | Table | None = None) -> None:  # noqa: ANN401  any JSON value
         """Print a result: *value* as JSON when asked for, else *text*."""
         if self.as_json:
             sys.stdout.write(msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")
         elif isinstance(text, Table):
+            for column in text.columns:
+                column.overflow = "fold"  # a key or an id that is cut short is of no use
             self._out.print(text)
         else:
             self._out.print(escape(printable(str(value if text is None else text))))

@@ -78,6 +78,7 @@ def _register(node: Node, write: Write) -> Response:
         name=new.name,
         country=new.country,
         kind=new.kind,
+        did_key=new.did_key,
         actor=write.actor,
         request=write.submission,
     )

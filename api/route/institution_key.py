@@ -12,7 +12,7 @@ from api import example
 from api.node import Node
 from api.openapi import body_of
 from api.reissue import Reissues
-from api.schema import Compromise, Empty, KeyGrant, Reissue, Withdrawal
+from api.schema import Compromise, KeyGrant, Reissue, Rotation, Withdrawal
 from api.write import Write, json_answer, submit
 from ledger.error import InvalidInputError
 
@@ -23,9 +23,9 @@ def make_router(node: Node) -> APIRouter:
     """Make the router over the parts of *node*."""
     router = APIRouter(prefix="/v1/institutions/{slug}", tags=["institutions"])
 
-    @router.post("/keys", status_code=201, openapi_extra=body_of("Empty", None, {}, required=False))
+    @router.post("/keys", status_code=201, openapi_extra=body_of("Rotation", None, {}, required=False))
     async def rotate(request: Request, slug: str) -> Response:
-        """Bring a new signing key into force and retire the one before."""
+        """Bring a new signing key into force and retire the one of its kind before."""
         return await submit(node, request, lambda write: _rotate(node, slug, write), empty={})
 
     @router.post("/keys/{key}/revocation", openapi_extra=body_of("Withdrawal", None, example.WITHDRAWAL))
@@ -56,8 +56,10 @@ def make_router(node: Node) -> APIRouter:
 
 
 def _rotate(node: Node, slug: str, write: Write) -> Response:
-    write.body_as(Empty)
-    outcome = node.registry.rotate_key(slug=slug, actor=write.actor, request=write.submission)
+    wanted = write.body_as(Rotation)
+    outcome = node.registry.rotate_key(
+        slug=slug, algorithm=wanted.algorithm, actor=write.actor, request=write.submission
+    )
     node.wait_until_visible(outcome.position)
     return json_answer(outcome.answer, 201)
 

@@ -290,3 +290,17 @@ def test_demonstration_is_refused_when_another_ledger_is_there(serving: Serving)
 def _digests(data: Path) -> dict[str, str]:
     files = [file for file in sorted(data.rglob("*")) if file.is_file() and not file.name.endswith(("-wal", "-shm"))]
     return {file.relative_to(data).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def test_identifiers_are_printed_whole_and_as_they_are_when_a_key_is_in_them(tmp_path: Path) -> None:
+    data = str(tmp_path / "ledger")
+    added = cairn(
+        tmp_path, "institution", "add", "a", "--name", "A", "--country", "EE", "--did-key", "RSA", "--data", data
+    )
+    did = json.loads(cairn(tmp_path, "institution", "list", "--data", data, "--json").stdout)[0]["did"]
+    assert did.startswith("did:key:z")
+    assert did in added.stdout
+    assert did.removeprefix("did:key:") in cairn(tmp_path, "keys", "list", "a", "--data", data).stdout
+    refused = cairn(tmp_path, "keys", "rotate", "a", "--data", data)
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert "did:key:" in refused.stderr
