@@ -54,6 +54,7 @@ run: setup ## Serve the demo ledger on 127.0.0.1:$(PORT), filling it the first t
 test-setup: $(TEST_STAMP) ## Install what the tests and checks need on top of setup
 	@bash scripts/system_parts.sh openssl sqlite3 npm
 	@bash scripts/anvil.sh
+	@bash scripts/node_parts.sh
 
 .PHONY: test
 test: test-setup ## Run the tests (choose with PYTEST_ARGS)

@@ -16,12 +16,15 @@ from api.access_log import AccessLogMiddleware
 from api.anchor_setup import own_policy
 from api.demo.closing import read_summary, show_command
 from api.demo.sentence import RUSSIAN
+from api.fetching import Fetching
+from api.foreign import ForeignVerification
 from api.head import HeadMiddleware
 from api.health import ReadyCheck, clock_check, database_check, disk_check, health_router, limit_check
 from api.log_route import log_router
 from api.metric import MetricMiddleware, Metrics, log_readers, metric_router
 from api.node import Node
 from api.openapi import install_openapi
+from api.own_source import NodeSources
 from api.page.render import PageRenderer
 from api.page.view import Sample
 from api.problem import ProblemWriter
@@ -104,6 +107,11 @@ def _include(
         node.views.directory,
         node.parts.identity.base_url,
         node.ledger.now,
+        ForeignVerification(
+            Fetching(node.settings),
+            NodeSources(node.parts.identity.base_url, node.views.directory, node.status_lists),
+            node.cpu,
+        ),
     )
     app.include_router(audit.make_router(node.lookup, policy))
     app.include_router(anchor.read_router(node.lookup, runtime.anchor_standing))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from api.bundle import Bundles
+from api.cpu_bound import CpuBound
 from api.error import FieldError, InvalidRequestError, NotReadyError, UnknownResourceError
 from api.evidence import WAIT_SECONDS, Evidences
 from api.ledger_node import LedgerNode, open_ledger, system_clock
@@ -43,6 +44,7 @@ class Node:
     lookup: Lookup
     bundles: Bundles
     status_lists: StatusLists
+    cpu: CpuBound
 
     @property
     def views(self) -> ViewNode:
@@ -128,6 +130,7 @@ class Node:
 
     def close(self) -> None:
         """Stop projecting and close everything."""
+        self.cpu.close()
         self.views.projector.close()
         self.log.close()
         self.parts.close()
@@ -185,7 +188,7 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
 
     lists = StatusLists(parts.ledger, parts.keys, parts.identity.base_url, bits)
     lookup = Lookup(parts.identity.base_url, views, statuses, evidences, log.published)
-    return Node(parts, log, lookup, Bundles(evidences, parts.issuance), lists)
+    return Node(parts, log, lookup, Bundles(evidences, parts.issuance), lists, CpuBound())
 
 
 def _facts(parts: LedgerNode, views: ViewNode) -> Callable[[str], CredentialFacts]:

@@ -41,7 +41,6 @@ def add_proof(
     cryptosuite: str = DEFAULT_SUITE,
     purpose: str = "assertionMethod",
     canonicalise: Canonicalise | None = None,
-    context_in_proof: bool = False,
 ) -> dict[str, Any]:
     """Return *document* with a proof by *key*; the document itself is shared, not copied, and not changed.
 
@@ -52,8 +51,6 @@ def add_proof(
         cryptosuite: One of :data:`ALGORITHMS`.
         purpose: The proof's purpose.
         canonicalise: JSON-LD to canonical N-Quads, for the suites over RDF; the caller has it, the ledger does not.
-        context_in_proof: Write the document's context into the proof of a suite over JSON, so that readers who do not
-            add it themselves find it. It is signed in any case.
 
     Raises:
         ValueError: The document has no context or a proof already, the key is of another kind, or the suite is
@@ -78,12 +75,17 @@ def add_proof(
     # 1. Hash the proof's options, with the document's context.  2. Hash the document.  3. Sign one after the other.
     parts = (_canonical(part, cryptosuite, hash_name, canonicalise) for part in (configuration, document))
     signature = key.sign(b"".join(hashlib.new(hash_name, part).digest() for part in parts))
-    told = configuration if context_in_proof and "jcs" in cryptosuite else options
+    # The suites over JSON keep the context in the proof: who reads them by the letter adds none to what was hashed.
+    told = configuration if _is_over_json(cryptosuite) else options
     return {**document, "proof": {**told, "proofValue": encode_multibase(signature)}}
 
 
+def _is_over_json(cryptosuite: str) -> bool:
+    return "-jcs-" in cryptosuite
+
+
 def _canonical(part: dict[str, Any], cryptosuite: str, hash_name: str, canonicalise: Canonicalise | None) -> bytes:
-    if "jcs" in cryptosuite:
+    if _is_over_json(cryptosuite):
         return canonical_json(part)
     if canonicalise is None:
         message = f"{cryptosuite} signs RDF, and nothing was given to make it"

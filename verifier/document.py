@@ -36,7 +36,10 @@ class StatusEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
 
 
 class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """A Data Integrity proof of the one suite that the ledger signs with."""
+    """A Data Integrity proof of the one suite that the ledger signs with.
+
+    Its ``@context`` repeats the document's, and must be the same; proofs made before November 2026 have none.
+    """
 
     type: Literal["DataIntegrityProof"]
     cryptosuite: Literal["eddsa-jcs-2022"]
@@ -44,6 +47,7 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="cam
     verification_method: str
     proof_purpose: Literal["assertionMethod"]
     proof_value: str
+    context: list[str] | None = msgspec.field(name="@context", default=None)
 
 
 class Criteria(msgspec.Struct, frozen=True, rename="camel"):
@@ -142,6 +146,8 @@ def read_document(members: dict[str, Json]) -> Document:
         raise FormatError("not a verifiable credential", "/type")
     if "validUntil" in members and read.valid_until is None:
         raise FormatError("null where there may be a date or nothing", "/validUntil")
+    if read.proof.context is not None and read.proof.context != context:
+        raise FormatError("another context than the document's", "/proof/@context")
     return Document(
         id=read.id,
         issuer=read.issuer.id,

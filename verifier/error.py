@@ -14,6 +14,8 @@
     │   ├── ContextRefusedError  it names a context that is not on this machine, or one that bends known terms
     │   ├── UndefinedTermError   it holds what no context defines, so that no signature would cover it
     │   └── WorkExceededError    it would cost more work than a named limit allows
+    ├── NotCompiledError         a document that has to go the general way, which was not wanted here
+    ├── ProofError               a proof that does not hold, or that nothing could be found out about
     ├── KeyRefusedError          a key or a method that nothing can be verified with
     ├── KeyUnavailableError      a key that could not be had; another time, or elsewhere, it may be
     └── FutureInstantError       asked about an instant that has not come (also a ValueError)
@@ -89,6 +91,22 @@ class UndefinedTermError(JsonLdError):
 
 class WorkExceededError(JsonLdError):
     """The document costs more work than a named limit allows; nothing was found out about it."""
+
+
+class NotCompiledError(VerifierError):
+    """Only what costs next to nothing was wanted, and this document has to go the general way."""
+
+
+class ProofError(VerifierError):
+    """The proof of a document does not hold.
+
+    Attributes:
+        code: Code of the outcome; see `verifier.integrity.proof`.
+    """
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
 
 
 class KeyRefusedError(VerifierError):

@@ -80,6 +80,10 @@ class PublicKey:
             return _verify_ed25519(self._key, data, signature)
         return _verify_ecdsa(self._key, data, signature, SHA256() if alg == "ES256" else SHA384())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a key go to another process by its spelling."""
+        return PublicKey.from_multibase, (self.multibase,)
+
     @classmethod
     def from_multibase(cls, multibase: str) -> PublicKey:
         """Read a Multikey, such as the part of a did:key after its last colon.

@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from openvc.errors import OpenvcError
 from openvc.keys import Ed25519SigningKey
 from openvc.proof.di_jcs import EddsaJcsProofSuite
 from pyld import jsonld
@@ -30,6 +29,9 @@ from tests.ledger.scenario import Scenario
 from tests.ledger.test_identity import GOOD
 from tests.ledger.test_institution import REGISTERED
 from tests.ledger.world import BASE_URL, OPERATOR, SLUG, START, TEMPLATE, World, claim
+from verifier.error import ProofError
+from verifier.integrity.proof import require_proof
+from verifier.public_key import PublicKey
 
 FULL_TEMPLATE = msgspec.structs.replace(
     TEMPLATE,
@@ -119,12 +121,12 @@ def test_document_verifies_with_openvc_as_issued(world: World) -> None:
 
 def test_document_does_not_verify_when_any_value_is_changed() -> None:
     signed = sign(document())
-    EddsaJcsProofSuite().verify(signed, public_key_jwk=public_jwk(), now=START)
+    require_proof(signed, PublicKey.from_jwk(public_jwk()))
     paths = list(leaves(signed))
     assert len(paths) > 60
     for path in paths:
-        with pytest.raises(OpenvcError):
-            EddsaJcsProofSuite().verify(change(signed, path), public_key_jwk=public_jwk(), now=START)
+        with pytest.raises(ProofError):
+            require_proof(change(signed, path), PublicKey.from_jwk(public_jwk()))
 
 
 def test_document_form_is_committed_to_in_the_event_before_it_leaves(world: World) -> None:

@@ -10,21 +10,20 @@ Source: W3C Data Integrity EdDSA Cryptosuites v1.0 (eddsa-jcs-2022); docs/spec/b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from fractions import Fraction
 from typing import Final
 from uuid import UUID
 
-from openvc.did.did_key import DidKeyResolver
-from openvc.errors import OpenvcError
-from openvc.proof.di_jcs import EddsaJcsProofSuite
 from rfc8785 import CanonicalizationError
 
 from verifier.commitment import DOCUMENT_KIND, commitment, document_form
 from verifier.directory import Key, Record
 from verifier.document import Document, StatusEntry, read_document
-from verifier.error import FormatError
+from verifier.error import FormatError, VerifierError
 from verifier.event import Attested, Birth, Edition, PublishedInDetail, RevisedInDetail
+from verifier.integrity.proof import require_proof
+from verifier.public_key import PublicKey
 from verifier.report import Check, failed, not_judged, passed, skipped, unknown
 from verifier.strict_json import Json
 from verifier.timeline import Signing, Timeline
@@ -42,7 +41,6 @@ ACHIEVEMENT: Final = "genuine.achievement"
 PURPOSES: Final = ("revocation", "suspension")
 """Status list 2 * block + n serves PURPOSES[n]."""
 _CENTI: Final = 100
-_END_OF_TIME: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 def judge_form(members: dict[str, Json]) -> tuple[Check, Document | None]:
@@ -65,23 +63,21 @@ def judge_signature(document: Document | None, key: Key | None) -> tuple[Check, 
     place = ("document/proof", "evidence/directory")
     try:
         verify_signature(document.members, key.multibase)
-    except (OpenvcError, ValueError) as error:
+    except VerifierError as error:
         return failed(SIGNATURE, "signature_wrong", detail=str(error), looked_at=place), False
     return passed(SIGNATURE, "signature_good", detail=key.multibase, looked_at=place), True
 
 
 def verify_signature(members: dict[str, Json], multibase: str) -> None:
-    """Check an eddsa-jcs-2022 proof with a key in did:key spelling.
+    """Check the proofs of a document with a key in Multikey spelling.
 
     Raises:
-        OpenvcError: It does not verify, or the key or the proof is not of that suite.
-        ValueError: The key's bytes are no key.
+        KeyRefusedError: The key's bytes are no key.
+        ProofError: A proof does not verify, or is of a suite that the key is not for.
 
     Not checked: dates (the group `dates` judges the logged ones), who holds the key.
     """
-    resolved = DidKeyResolver().resolve(f"did:key:{multibase}")
-    jwk = resolved.verification_methods[0].public_key_jwk
-    EddsaJcsProofSuite().verify(members, public_key_jwk=jwk, now=_END_OF_TIME, check_temporal=False)
+    require_proof(members, PublicKey.from_multibase(multibase))
 
 
 def judge_recorded(

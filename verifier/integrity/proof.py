@@ -36,11 +36,14 @@ from verifier.error import (
     JsonLdError,
     KeyRefusedError,
     KeyUnavailableError,
+    NotCompiledError,
+    ProofError,
     WorkExceededError,
 )
 from verifier.jsonld.agreement import require_agreement
-from verifier.jsonld.canonical import canonical_nquads
+from verifier.jsonld.canonical import Effort, canonical_form, require_same_meaning
 from verifier.jsonld.rdfc import HashName
+from verifier.jsonld.shape import Form
 from verifier.public_key import SIGNATURE_BYTES, PublicKey
 from verifier.report import State
 
@@ -119,7 +122,7 @@ class _Stop(Exception):  # noqa: N818  ends the judging of one proof; no error
 
 class _Expected(msgspec.Struct, frozen=True):
     purpose: str
-    now: datetime
+    now: datetime | None
     challenge: str | None
     domain: str | None
 
@@ -133,6 +136,7 @@ def verify_proofs(
     challenge: str | None = None,
     domain: str | None = None,
     canonical_json: CanonicalJson = rfc8785.dumps,
+    effort: Effort = Effort.LEARN,
 ) -> tuple[ProofOutcome, ...]:
     """Verify every proof of a document.
 
@@ -144,18 +148,65 @@ def verify_proofs(
         challenge: The challenge that a proof has to answer; None asks for none.
         domain: The domain that a proof has to be for; None asks for none.
         canonical_json: RFC 8785; a quicker writing of the same bytes may be given.
+        effort: How much may be done for it.
 
     Returns:
         One outcome for each proof, in order; one that says so where there is none. The document is proved if there is
         no outcome but `passed`.
+
+    Raises:
+        NotCompiledError: It would have cost more, and only known shapes were wanted.
     """
+    expected = _Expected(purpose, now, challenge, domain)
+    return _verify(document, keys, expected, canonical_json, effort)
+
+
+def unfinished(document: Mapping[str, Any], detail: str) -> tuple[ProofOutcome, ...]:
+    """Return the outcomes of a document whose verification was stopped: nothing was found out about any proof."""
+    proofs = document.get("proof")
+    stop = _Stop(State.UNKNOWN, "work_exceeded", detail)
+    return tuple(_outcome(proof, stop) for proof in (proofs if isinstance(proofs, list) and proofs else [proofs]))
+
+
+class _OneKey(msgspec.Struct, frozen=True):
+    """A key source for a caller who knows whose key it has to be."""
+
+    key: PublicKey
+
+    def verification_key(self, method: str, purpose: str) -> PublicKey:  # noqa: ARG002  it is the same for all
+        return self.key
+
+
+def require_proof(
+    document: dict[str, Any],
+    key: PublicKey,
+    *,
+    purpose: str = "assertionMethod",
+    canonical_json: CanonicalJson = rfc8785.dumps,
+) -> None:
+    """Require that each proof of a document is by one key, whatever method it names.
+
+    Raises:
+        ProofError: One does not hold.
+
+    Not checked: when it was made and whether it has expired.
+    """
+    found = _verify(document, _OneKey(key), _Expected(purpose, None, None, None), canonical_json, Effort.LEARN)
+    for outcome in found:
+        if outcome.state is not State.PASSED:
+            raise ProofError(outcome.code, outcome.detail)
+
+
+def _verify(
+    document: dict[str, Any], keys: KeySource, expected: _Expected, canonical_json: CanonicalJson, effort: Effort
+) -> tuple[ProofOutcome, ...]:
     proofs = document.get("proof")
     proofs = proofs if isinstance(proofs, list) else [proofs]
     if document.get("proof") is None or not proofs:
         return (_outcome({}, _Stop(State.FAILED, "proof_missing")),)
     if len(proofs) > MAX_PROOFS:
         return (_outcome({}, _Stop(State.FAILED, "too_many_proofs", f"{len(proofs)}, at most {MAX_PROOFS}")),)
-    judge = _Judge(document, proofs, keys, _Expected(purpose, now, challenge, domain), canonical_json)
+    judge = _Judge(document, proofs, keys, expected, canonical_json, effort)
     return tuple(judge.outcome(proof) for proof in proofs)
 
 
@@ -167,12 +218,14 @@ class _Judge:
         keys: KeySource,
         expected: _Expected,
         canonical_json: CanonicalJson,
+        effort: Effort,
     ) -> None:
         self._unsecured = {name: member for name, member in document.items() if name != "proof"}
         self._proofs = proofs
         self._keys = keys
         self._expected = expected
         self._canonical_json = canonical_json
+        self._effort = effort
 
     def outcome(self, proof: Any) -> ProofOutcome:  # noqa: ANN401  any JSON value
         try:
@@ -203,9 +256,8 @@ class _Judge:
             raise _Stop(State.FAILED, "proof_malformed", f"a signature of {len(signature)} bytes")
         if suite.rdf:
             options[_CONTEXT] = unsecured.get(_CONTEXT)
-            if not _signed_rdf(key, document, options, signature):  # 7
-                raise _Stop(State.FAILED, "signature_wrong")
-            require_agreement(unsecured, options)  # 8
+            forms = self._signed_rdf(key, document, options, signature)  # 7
+            self._require_same(unsecured, options, forms if document is unsecured else None)  # 8
         elif not self._signed_json(key, document, options, signature):  # 7
             raise _Stop(State.FAILED, "signature_wrong")
 
@@ -233,6 +285,22 @@ class _Judge:
             raise _Stop(State.FAILED, "key_unsuited", f"a key for {key.alg}")
         return key
 
+    def _signed_rdf(self, key: PublicKey, document: Any, options: Any, signature: bytes) -> tuple[Form, Form]:  # noqa: ANN401
+        digest = HASHES[key.alg]
+        of_options, of_document = (canonical_form(part, digest, self._effort) for part in (options, document))
+        data = hashlib.new(digest, of_options.nquads).digest() + hashlib.new(digest, of_document.nquads).digest()
+        if not key.verify(data, signature):
+            raise _Stop(State.FAILED, "signature_wrong")
+        return of_document, of_options
+
+    def _require_same(self, document: dict[str, Any], options: dict[str, Any], forms: tuple[Form, Form] | None) -> None:
+        if forms is not None:
+            require_same_meaning(document, options, forms, self._effort)
+        elif self._effort is Effort.KNOWN:
+            raise NotCompiledError("a chain of proofs")
+        else:
+            require_agreement(document, options)
+
     def _signed_json(self, key: PublicKey, document: Any, options: dict[str, Any], signature: bytes) -> bool:  # noqa: ANN401
         write = self._canonical_json
         digest = HASHES[key.alg]
@@ -245,12 +313,6 @@ class _Judge:
         return any(
             key.verify(hashlib.new(digest, write(candidate)).digest() + tail, signature) for candidate in candidates
         )
-
-
-def _signed_rdf(key: PublicKey, document: Any, options: Any, signature: bytes) -> bool:  # noqa: ANN401  JSON
-    digest = HASHES[key.alg]
-    parts = (hashlib.new(digest, canonical_nquads(part, hash_name=digest)).digest() for part in (options, document))
-    return key.verify(b"".join(parts), signature)
 
 
 def _read(proof: Any) -> tuple[Suite, bytes]:  # noqa: ANN401  any JSON value
@@ -293,9 +355,11 @@ def _require_expected(proof: Mapping[str, Any], expected: _Expected) -> None:
         raise _Stop(State.FAILED, "domain_differs")
 
 
-def _require_current(proof: Mapping[str, Any], now: datetime) -> None:
+def _require_current(proof: Mapping[str, Any], now: datetime | None) -> None:
     """Step 3."""
     created, expires = (parse_date_time(proof, name) for name in ("created", "expires"))
+    if now is None:
+        return
     if created is not None and created > now + CLOCK_SKEW:
         raise _Stop(State.FAILED, "created_in_future", str(proof["created"]))
     if expires is not None and expires < now:

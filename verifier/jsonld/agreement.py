@@ -17,9 +17,10 @@ from typing import Any, Final
 
 from openvc.errors import OpenvcError
 from openvc.proof._context_validation import validate_document
+from openvc.proof.contexts import _OfflineLoader
 
 from verifier.error import ContextRefusedError, JsonLdError, WorkExceededError
-from verifier.jsonld.context import CONTEXTS, Loader, context_document
+from verifier.jsonld.context import CONTEXTS, context_document
 
 _INLINE: Final = "urn:x-inline-context:"
 _ABSOLUTE: Final = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*:[^\s<>"{}|^`\\]+')
@@ -43,7 +44,8 @@ def require_agreement(document: Mapping[str, Any], proof_options: Mapping[str, A
         JsonLdError: The document is not in compacted form.
     """
     context, brought = _published(document.get("@context"))
-    loader = Loader(brought)
+    # Installed contexts are the same in every call, so openvc may keep what it made of them.
+    loader = _OfflineLoader({**_installed(), **brought}, CONTEXTS)
     try:
         validate_document({**document, "@context": context}, {**proof_options, "@context": context}, loader)
     except OpenvcError as error:
@@ -52,12 +54,17 @@ def require_agreement(document: Mapping[str, Any], proof_options: Mapping[str, A
         raise WorkExceededError("nested too deeply") from error
 
 
-def _published(context: Any) -> tuple[Any, dict[str, Mapping[str, Any]]]:  # noqa: ANN401  any JSON value
+@cache
+def _installed() -> dict[str, Any]:
+    return {url: context_document(url) for url in CONTEXTS}
+
+
+def _published(context: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401  any JSON value
     """Give each inline context an address; return the context with addresses alone, and what they stand for."""
     if not isinstance(context, list):
         return context, {}
     entries: list[Any] = []
-    brought: dict[str, Mapping[str, Any]] = {}
+    brought: dict[str, Any] = {}
     for number, entry in enumerate(context):
         if not isinstance(entry, dict):
             entries.append(entry)

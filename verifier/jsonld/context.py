@@ -131,24 +131,10 @@ def context_document(url: str) -> Mapping[str, Any]:
 
 
 class Loader:
-    """The document loader that PyLD is given: the installed contexts, and what one call brings.
-
-    Attributes:
-        contexts: Address -> context document, of everything it serves.
-    """
-
-    def __init__(self, brought: Mapping[str, Mapping[str, Any]] | None = None) -> None:
-        self._brought = brought or {}
-
-    @property
-    def contexts(self) -> Mapping[str, Mapping[str, Any]]:
-        """Everything it serves; openvc's check of contexts reads it."""
-        return {**{url: context_document(url) for url in CONTEXTS}, **self._brought}
+    """The document loader that PyLD is given: the installed contexts and no other."""
 
     def __call__(self, url: str, _options: object = None) -> dict[str, Any]:
         """Serve one context in PyLD's shape; installed ones may be kept once resolved."""
-        if url in self._brought:
-            return {"contextUrl": None, "documentUrl": url, "document": self._brought[url]}
         return {"contextUrl": None, "documentUrl": url, "document": context_document(url), "tag": "static"}
 
 

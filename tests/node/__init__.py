@@ -1,0 +1,1 @@
+"""Other implementations, spoken to over a pipe."""
