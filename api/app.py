@@ -126,7 +126,7 @@ def _include(
     verification = Verification(
         policy,
         node.lookup.evidences,
-        vault_salt(node.issuance),
+        vault_salt(node.issuance, node.parts.attesting),
         node.views.directory,
         node.parts.identity.base_url,
         node.ledger.now,

@@ -149,3 +149,99 @@ def test_award_in_detail_is_issued_over_http(served: Served, school_key: str) ->
     report = served.verify(json.dumps(made["bundle"]).encode()).json()
     assert report["verdict"] != "invalid"
     assert CODE not in json.dumps(subject)
+
+
+# ── One endpoint, one verdict ────────────────────────────────────────────────────────────────────────
+
+
+def verify(served: Served, content: bytes, media_type: str) -> dict[str, Any]:
+    answered = served.http.post("/v1/verify", content=content, headers={"Content-Type": media_type})
+    assert answered.status_code == httpx.codes.OK, answered.text
+    report: dict[str, Any] = answered.json()
+    return report
+
+
+def failures(report: dict[str, Any]) -> list[tuple[str, str, str]]:
+    states = ("failed", "unknown")
+    return [(one["code"], one["state"], one.get("detail", "")) for one in report["checks"] if one["state"] in states]
+
+
+def shown(served: Served, award: str, key: str) -> dict[str, tuple[bytes, str]]:
+    """Every form and picture of an award: content and media type."""
+    names = [*(form.name for form in FORMS), "png", "svg"]
+    answers = {name: fetch(served, award, f"/{name}", key) for name in names}
+    return {name: (answer.content, answer.headers["content-type"]) for name, answer in answers.items()}
+
+
+def test_every_form_has_the_same_verdict_from_the_same_endpoint(served: Served, school_key: str, award: str) -> None:
+    for name, (content, media_type) in shown(served, award, school_key).items():
+        report = verify(served, content, media_type)
+        assert report["verdict"] == "valid", (name, failures(report))
+
+
+def test_no_form_is_valid_when_a_byte_of_it_is_changed(served: Served, school_key: str, award: str) -> None:
+    for name, (content, media_type) in shown(served, award, school_key).items():
+        if media_type in {"application/vc+jwt", "application/dc+sd-jwt"}:
+            changed = change_token(content)
+        else:
+            changed = content.replace(b"Practical assignment", b"Practical assignmenT")
+        assert changed != content, name
+        if name == "png":  # the picture's own checksum is wrong, too
+            answered = served.http.post("/v1/verify", content=changed, headers={"Content-Type": media_type})
+            assert answered.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+            continue
+        report = verify(served, changed, media_type)
+        assert report["verdict"] == "invalid", (name, failures(report))
+
+
+def change_token(content: bytes) -> bytes:
+    """Another name in a token's payload, under the old signature."""
+    head, payload, rest = content.decode().split(".", 2)
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    claims["name"] += "!"
+    forged = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    return f"{head}.{forged}.{rest}".encode()
+
+
+def test_form_that_was_added_later_and_one_that_was_signed_anew_have_the_verdict_too(
+    served: Served, school_key: str
+) -> None:
+    served.write("POST", f"/v1/institutions/{SLUG}/forms", {"forms": ["elm"]}, school_key)
+    plain = str(served.issue(school_key)["id"])
+    served.write("POST", f"/v1/institutions/{SLUG}/forms", {"forms": ALL}, school_key)
+    later = [name for name in ALL if name != "elm"]
+    added = served.write("POST", f"/v1/credentials/{plain}/documents", {"forms": later}, school_key)
+    assert added.status_code == httpx.codes.CREATED, added.text
+    for name, (content, media_type) in shown(served, plain, school_key).items():
+        report = verify(served, content, media_type)
+        assert report["verdict"] == "valid", (name, failures(report))
+
+
+def test_every_form_is_revoked_at_once(served: Served, school_key: str) -> None:
+    revoked = str(served.issue(school_key)["id"])
+    forms = shown(served, revoked, school_key)
+    answered = served.write("POST", f"/v1/credentials/{revoked}/revocation", example.REVOCATION, school_key)
+    assert answered.status_code == httpx.codes.OK
+    for name, (content, media_type) in forms.items():
+        report = verify(served, content, media_type)
+        assert report["verdict"] == "invalid", name
+        assert any(code == "status.revocation" for code, _, _ in failures(report)), (name, failures(report))
+
+
+def test_a_presentation_of_a_part_of_an_sd_jwt_is_valid(served: Served, school_key: str, award: str) -> None:
+    issuer_part, *disclosures, _ = fetch(served, award, "/sd-jwt", school_key).text.split("~")
+    for kept in ([], disclosures[:1], disclosures[1:]):
+        presented = "~".join([issuer_part, *kept, ""])
+        report = verify(served, presented.encode(), "application/dc+sd-jwt")
+        assert report["verdict"] == "valid", failures(report)
+
+
+def test_learner_record_and_endorsement_have_a_verdict(served: Served, school_key: str, award: str) -> None:
+    assert award
+    for path, body in (("/v1/clr", {"reference": "S-7"}), ("/v1/endorsements", example.ENDORSEMENT)):
+        made = served.write("POST", path, body, school_key)
+        document = made.json()["document"]
+        report = verify(served, json.dumps(document).encode(), "application/vc")
+        assert report["verdict"] == "valid", (path, failures(report))
+        document["name"] += "!"
+        assert verify(served, json.dumps(document).encode(), "application/vc")["verdict"] == "invalid"
