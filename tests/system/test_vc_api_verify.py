@@ -105,7 +105,8 @@ def test_credential_verifies_only_when_its_proof_is_for_what_the_caller_expects(
 
 @pytest.mark.parametrize("name", ["challenge", "domain"])
 def test_credential_verifies_only_when_its_proof_answers_what_the_caller_asks(suite: SuiteServing, name: str) -> None:
-    made = SOMEBODY.sign(credential(SOMEBODY.did), **{name: "tests.example"})
+    options: dict[str, Any] = {name: "tests.example"}
+    made = SOMEBODY.sign(credential(SOMEBODY.did), **options)
     require_verified(suite.verify(made))
     require_verified(suite.verify(made, **{name: "tests.example"}))
     require_not_verified(suite.verify(made, **{name: "other.example"}))
