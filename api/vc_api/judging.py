@@ -43,7 +43,7 @@ from verifier.data_model.value import seconds_of
 from verifier.error import ContextRefusedError, JsonLdError, KeyRefusedError, KeyUnavailableError
 from verifier.integrity.binding import controller_of
 from verifier.integrity.known_key import KnownKeys
-from verifier.integrity.proof import KeySource, ProofOutcome
+from verifier.integrity.proof import KeySource, ProofOutcome, is_over_rdf
 from verifier.jsonld.context import context_bytes
 from verifier.public_key import PublicKey
 from verifier.report import State
@@ -90,7 +90,7 @@ def resource_at_hand(url: str) -> bytes | None:
 def term_problems(work: DocumentWork, document: dict[str, Any]) -> tuple[DataProblem, ...]:
     """Say what of *document* no installed context defines, or why that cannot be told."""
     try:
-        work.canonical_nquads({name: value for name, value in document.items() if name != "proof"})
+        work.require_terms({name: value for name, value in document.items() if name != "proof"})
     except ContextRefusedError as error:
         return (DataProblem(MALFORMED_VALUE, f"a context is not one of those at hand: {error}", "/@context"),)
     except JsonLdError as error:
@@ -161,10 +161,12 @@ class Judging:
         return self._in_force(credential, asked)
 
     def _secured(self, document: dict[str, Any], asked: VerifyRequest, expected: Expected) -> Judgement:
-        problems = term_problems(self._work, document)  # 2
+        outcomes = self._proofs(document, expected)  # 3
+        # A good proof over RDF has shown that every term is defined.
+        is_defined = any(outcome.state is State.PASSED and is_over_rdf(outcome.cryptosuite) for outcome in outcomes)
+        problems = () if is_defined else term_problems(self._work, document)  # 2
         if problems:
             return Judgement(problems)
-        outcomes = self._proofs(document, expected)  # 3
         problems = (*proof_problems(outcomes), *_issuer_problems(document, outcomes))
         return Judgement(problems) if problems else self._in_force(document, asked)
 

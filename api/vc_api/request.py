@@ -45,15 +45,15 @@ class VerifyRequest(msgspec.Struct, frozen=True):
         document: As it was sent: an object, or a token in a string.
         challenge: What the proof of a presentation has to answer; None: anything.
         domain: Whom it has to be for; None: anybody.
-        purpose: What the caller expects the proof to be for; None: what documents of this kind are signed for.
         needs_status: Whether a status that cannot be had speaks against the document.
+        purpose: What the caller expects the proof to be for; None: what documents of this kind are signed for.
     """
 
     document: JsonValue
     challenge: str | None
     domain: str | None
-    purpose: str | None
     needs_status: bool
+    purpose: str | None = None
 
 
 class StatusRequest(msgspec.Struct, frozen=True):
