@@ -208,7 +208,8 @@ def serving(home: Path) -> Iterator[tuple[int, Path, list[str]]]:
     pem.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
     trusted = home / "trusted.pem"
     trusted.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    handler = type("SeenHandler", (Handler,), {"seen": []})
+    seen: list[str] = []
+    handler = type("SeenHandler", (Handler,), {"seen": seen})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
@@ -216,7 +217,7 @@ def serving(home: Path) -> Iterator[tuple[int, Path, list[str]]]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield server.server_port, trusted, handler.seen
+        yield server.server_port, trusted, seen
     finally:
         server.shutdown()
         server.server_close()

@@ -38,7 +38,7 @@ ISSUER, HOLDER, THIEF = did_key(name="alice"), did_key(name="holder"), did_key(n
 ASKED = Asked(NOW, None, timedelta(minutes=10))
 
 
-def presentation(*credentials: object, holder: Issuer | None = HOLDER, **changes: Any) -> dict[str, Any]:  # noqa: ANN401  (JSON)
+def presentation(*credentials: object, holder: Issuer | None = HOLDER, **changes: Any) -> dict[str, Any]:  # noqa: ANN401  (any JSON)
     document: dict[str, Any] = {
         "@context": [V2],
         "type": ["VerifiablePresentation"],
@@ -54,7 +54,7 @@ def shown(document: dict[str, Any] | str) -> Report:
     return judge_offline_presentation(read_presented(data), Offline(), ASKED)
 
 
-def signed(document: dict[str, Any], holder: Issuer = HOLDER, **options: Any) -> dict[str, Any]:  # noqa: ANN401  (JSON)
+def signed(document: dict[str, Any], holder: Issuer = HOLDER, **options: Any) -> dict[str, Any]:  # noqa: ANN401  (any JSON)
     return sign(document, holder, proof_purpose="authentication", **options)
 
 
@@ -64,7 +64,7 @@ def test_presentation_is_valid_when_all_in_it_is() -> None:
     assert [check.code for check in report.checks] == list(PRESENTATION_PLAN)
     assert report.check("genuine.holder").reason == "holder_bound"
     assert [one.verdict for one in report.credentials] == [Verdict.VALID]
-    assert report.to_json()["credentials"][0]["verdict"] == "valid"  # type: ignore[index, call-overload]
+    assert report.to_json()["credentials"][0]["verdict"] == "valid"  # type: ignore[index, call-overload]  # JSON of a known shape
 
 
 def test_presentation_is_valid_without_a_holder_and_says_so() -> None:
@@ -82,8 +82,8 @@ def test_presentation_is_invalid_when_another_shows_it() -> None:
 @pytest.mark.parametrize("member", ["holder", "type", "verifiableCredential", "id"])
 def test_presentation_is_never_valid_when_it_is_changed(member: str) -> None:
     document = signed(presentation(id="urn:x:1"))
-    changed = {"holder": THIEF.did, "type": ["VerifiablePresentation", "Other"], "id": "urn:x:2"}
-    changed["verifiableCredential"] = [sign(badge(THIEF), THIEF)]  # type: ignore[assignment]
+    changed: dict[str, Any] = {"holder": THIEF.did, "type": ["VerifiablePresentation", "Other"], "id": "urn:x:2"}
+    changed["verifiableCredential"] = [sign(badge(THIEF), THIEF)]
     assert shown({**document, member: changed[member]}).verdict is not Verdict.VALID
 
 
@@ -110,7 +110,7 @@ def test_presentation_holds_tokens_and_envelopes() -> None:
     assert shown(presentation(envelope, made, holder=None)).verdict is Verdict.VALID
 
 
-def presented_token(by: Issuer, **changes: Any) -> str:  # noqa: ANN401  (JSON)
+def presented_token(by: Issuer, **changes: Any) -> str:  # noqa: ANN401  (any JSON)
     payload = {**presentation(holder=by), "iss": by.did, "aud": "https://verifier.example", "nonce": "n-1"}
     return token({**payload, **changes}, by, typ="vp+jwt")
 
