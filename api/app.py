@@ -41,10 +41,12 @@ from api.route import (
     credential,
     credential_change,
     did_resolver,
+    document,
     institution,
     institution_key,
     ledger,
     page,
+    record,
     status_list,
     vc_api,
     verify,
@@ -124,7 +126,7 @@ def _include(
     verification = Verification(
         policy,
         node.lookup.evidences,
-        vault_salt(node.issuance),
+        vault_salt(node.issuance, node.parts.attesting),
         node.views.directory,
         node.parts.identity.base_url,
         node.ledger.now,
@@ -141,6 +143,8 @@ def _include(
     app.include_router(credential.make_router(node))
     app.include_router(credential.read_router(node.lookup))
     app.include_router(credential_change.make_router(node))
+    app.include_router(document.make_router(node))
+    app.include_router(record.make_router(node))
     app.include_router(verify.make_router(verification))
     app.include_router(achievement.make_router(node))
     app.include_router(achievement.read_router(node.lookup))

@@ -70,6 +70,16 @@ class DocumentWork:
             SHAPES.remember(template)
         return outcomes
 
+    def require_terms(self, document: Mapping[str, Any]) -> None:
+        """Require that contexts which are installed here define every term of a document.
+
+        Raises:
+            WorkExceededError: It takes too long to find out.
+            JsonLdError: They do not, or it is no JSON-LD.
+        """
+        if not SHAPES.knows(document):
+            self.canonical_nquads(document)
+
     def canonical_nquads(self, document: Mapping[str, Any], hash_name: HashName = "sha256") -> bytes:
         """Canonicalise a document; see `verifier.jsonld.canonical`.
 

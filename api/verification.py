@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from api.error import UnknownResourceError
 from api.evidence import Evidences
 from api.foreign import ForeignVerification
+from ledger.attesting import Attesting
 from ledger.error import ErasedError, InvalidInputError
+from ledger.form_signing import committed_part
 from ledger.issuance import Issuance
 from projections.institution_directory import DirectoryReader
 from verifier.bundle import Bundle, parse_bundle
@@ -33,6 +35,8 @@ from verifier.verify import (
 )
 
 VERIFY_PATH: Final = "/verify/"
+SaltOf: TypeAlias = Callable[[str, bytes | None], bytes | None]
+"""(public id, committed bytes of a further form, None for the base form) -> the salt that opens its commitment."""
 
 
 class Verification:
@@ -41,7 +45,8 @@ class Verification:
     Args:
         policy: Whose word this server takes.
         evidences: Makes fresh evidence.
-        salt: Opens the salt of a bare document from the vault; None when it is not to be had.
+        salt: Opens the salt of a bare document from the vault, given its public id and, of another form than the base
+            form, its committed bytes; None when it is not to be had.
         directory: Institutions' records.
         base_url: Address that this ledger's documents name.
         now: Present instant.
@@ -54,7 +59,7 @@ class Verification:
         self,
         policy: Policy,
         evidences: Evidences,
-        salt: Callable[[str], bytes | None],
+        salt: SaltOf,
         directory: DirectoryReader,
         base_url: str,
         now: Callable[[], datetime],
@@ -164,7 +169,7 @@ class Verification:
             fresh = self._fresh(public_id)
         except UnknownResourceError:
             return self._unlogged(document, at)
-        salt = self._salt(public_id)
+        salt = self._salt(public_id, None)
         return verify_document(
             document, self._policy, now=self._now(), at=at, max_age=self._max_age, evidence=fresh, salt=salt
         )
@@ -176,7 +181,7 @@ class Verification:
         except UnknownResourceError:
             asked = asked_about(self._now(), at, self._max_age)
             return judge_unlogged_form(form, asked, self._absent(form.credential.issuer))
-        salt = self._salt(public_id)
+        salt = self._salt(public_id, form.data)
         return verify_form(form, self._policy, now=self._now(), at=at, max_age=self._max_age, evidence=fresh, salt=salt)
 
     def _unlogged(self, document: dict[str, Any], at: datetime | None) -> Report:
@@ -216,13 +221,26 @@ def _is_doubtful(report: Report) -> bool:
     )
 
 
-def vault_salt(issuance: Issuance) -> Callable[[str], bytes | None]:
-    """Make the way to an award's salt in the vault; an erased award has none."""
+def vault_salt(issuance: Issuance, attesting: Attesting) -> SaltOf:
+    """Make the way to the salt of a document in the vault; an erased document has none.
 
-    def salt(public_id: str) -> bytes | None:
+    The forms of a document that were signed together share a salt. One that was added or signed anew alone has its own,
+    and is known by its bytes.
+    """
+
+    def salt(public_id: str, shown: bytes | None) -> bytes | None:
         try:
-            return issuance.sealed_document(public_id).salt
+            kept = issuance.sealed_document(public_id)
         except ErasedError:
-            return None
+            return _attested_salt(attesting, public_id)
+        forms = (form.salt for kind, form in kept.forms.items() if committed_part(kind, form.form) == shown)
+        return next(forms, kept.salt)
 
     return salt
+
+
+def _attested_salt(attesting: Attesting, public_id: str) -> bytes | None:
+    try:
+        return attesting.document(public_id).salt
+    except ErasedError:
+        return None

@@ -4,11 +4,15 @@ Numbers and the order of members are where canonical JSON is easily got wrong. A
 names, integers that a double holds exactly, decimals of moderate size) has one spelling on which a fast encoder with
 sorted members and RFC 8785 agree; anything else goes the slow way, through the reference library. A test compares them.
 
+Whether the parts are plain is first asked of what the encoder wrote, which is quick: no fraction or exponent anywhere,
+no member name beyond ASCII. Where it looks as if there were, the value itself is walked through.
+
 Source: RFC 8785, sections 3.2.2 (strings and numbers) and 3.2.3 (order by UTF-16 code units).
 """
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -19,6 +23,17 @@ MAX_EXACT_INTEGER = 2**53 - 1
 """Largest integer of I-JSON. Source: RFC 7493, section 2.2."""
 MIN_PLAIN_DECIMAL, MAX_PLAIN_DECIMAL = 1e-3, 1e9
 """Between these no writer of doubles uses an exponent."""
+_STRICTLY = (
+    orjson.OPT_SORT_KEYS
+    | orjson.OPT_STRICT_INTEGER
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+)
+_DOUBLE = re.compile(rb"[:,\[]-?[0-9]+[.eE]")
+"""A number that is no integer, wherever one may begin; within a string it only looks like one."""
+_WIDE_NAME = re.compile(rb'[\x80-\xff][^"]*":')
+"""A string beyond ASCII that a colon follows; sound where no string holds a quote."""
 
 
 def canonical_json(value: Any) -> bytes:  # noqa: ANN401  any JSON value
@@ -30,11 +45,19 @@ def canonical_json(value: Any) -> bytes:  # noqa: ANN401  any JSON value
     Raises:
         rfc8785.CanonicalizationError: It has no canonical form (NaN, half a surrogate pair, too large an integer).
     """
-    if _is_plain(value):
-        # Too deep for it, or half a surrogate pair: the reference library decides.
-        with suppress(orjson.JSONEncodeError):
-            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    # Too deep for it, half a surrogate pair, too large an integer, a type of its own: the reference library decides.
+    with suppress(orjson.JSONEncodeError):
+        written = orjson.dumps(value, option=_STRICTLY)
+        if _looks_plain(written) or _is_plain(value):
+            return written
     return rfc8785.dumps(value)
+
+
+def _looks_plain(written: bytes) -> bool:
+    """Tell whether compact JSON of objects and lists certainly holds no double, and no member name beyond ASCII."""
+    if written[:1] not in {b"{", b"["} or _DOUBLE.search(written):
+        return False
+    return written.isascii() or not (b'\\"' in written or _WIDE_NAME.search(written))
 
 
 def _is_plain(value: object) -> bool:

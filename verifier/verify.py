@@ -32,7 +32,7 @@ from typing import Final
 from anchoring.cosignature import CosignatureVerifier
 from verifier.bundle import Bundle
 from verifier.checks import anchor, dates, form, genuine, issuer, log, retirement, signing, status, time
-from verifier.checks.form import Form, is_base_form, other_form
+from verifier.checks.form import Form, recorded_form
 from verifier.checks.signing import JudgedSigning
 from verifier.checks.time import Asked
 from verifier.conclusion import Given, Proved, conclude
@@ -111,7 +111,7 @@ def verify_bundle(
     chosen = evidence or bundle.evidence
     if chosen is None:
         return judge_unlogged(bundle.document, asked, None)
-    shown = None if is_base_form(bundle.document) else other_form(bundle.document)
+    shown = recorded_form(bundle.document, bundle.salt, chosen)
     return _verify(Given(chosen, bundle.document, bundle.salt, bundle.successor, shown), policy, asked)
 
 

@@ -57,7 +57,7 @@ class Judge:
         self._verification = Verification(
             own_policy(node, log.keys),
             evidences,
-            vault_salt(node.issuance),
+            vault_salt(node.issuance, node.attesting),
             institutions,
             node.identity.base_url,
             node.ledger.now,

@@ -220,7 +220,7 @@ def _open(
     verification = Verification(
         policy,
         lookup.evidences,
-        lambda _: None,  # the salts are in the ledger's vault, and in the holders' bundles
+        lambda _, __: None,  # the salts are in the ledger's vault, and in the holders' bundles
         views.directory,
         identity.ledger_url,
         clock,

@@ -57,7 +57,7 @@ def form_named(name: str) -> Form:
     """
     form = _NAMES.get(name)
     if form is None:
-        message = f"there is no form {name[:60]!r}; there are {', '.join(_NAMES)}"
+        message = f"there is no such form; there are {', '.join(_NAMES)}"
         raise InvalidInputError(message, "/form")
     return form
 

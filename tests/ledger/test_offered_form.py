@@ -171,7 +171,7 @@ def test_form_is_added_to_an_award_from_before_there_were_forms(world: World) ->
     "forms, error, match",
     [
         ([], InvalidInputError, "at least one"),
-        (["paper"], InvalidInputError, "no form"),
+        (["paper"], InvalidInputError, "no such form"),
         (["elm"], RuleError, "does not offer"),
         (["vc-jwt"], RuleError, "already"),
         (["open-badge"], RuleError, "does not offer"),

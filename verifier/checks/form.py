@@ -23,9 +23,11 @@ from rfc8785 import CanonicalizationError
 
 from verifier.checks import genuine
 from verifier.commitment import DOCUMENT_KIND, commitment, document_form
+from verifier.credential_id import aggregate_id
 from verifier.directory import Key, Record
 from verifier.document import Document, read_document
 from verifier.error import FormatError, InputError, KeyRefusedError
+from verifier.evidence import Evidence
 from verifier.foreign.credential import Credential, is_open_badge
 from verifier.foreign.sd_jwt import disclosed, is_early
 from verifier.foreign.securing import proofs_of
@@ -88,12 +90,21 @@ def read_form(credential: Credential) -> Form:
     return Form(credential, JSON_KINDS, data, str(proofs[0].get("verificationMethod", "")))
 
 
-def other_form(members: dict[str, Any]) -> Form | None:
-    """Read a JSON document as another form than the base form; None if it is no form at all."""
+def recorded_form(members: dict[str, Any], salt: bytes, evidence: Evidence) -> Form | None:
+    """Read a JSON document as another form than the base form, if that is what the evidence has of it.
+
+    Nothing of the evidence is believed here: it only chooses between two ways of judging, of which neither passes what
+    the log does not have.
+    """
+    if is_base_form(members):
+        return None
     try:
-        return read_form(Credential(form="data-integrity", members=members))
+        form = read_form(Credential(form="data-integrity", members=members))
+        opened = _opened(form, salt, aggregate_id(evidence.credential)).values()
     except FormatError:
         return None
+    entries = [proved.entry for proved in evidence.entries]
+    return form if any(digest.encode("ascii") in entry for digest in opened for entry in entries) else None
 
 
 def is_base_form(members: dict[str, Any]) -> bool:

@@ -18,6 +18,8 @@ MAX_URL_CHARS: Final = 8_192
 """Longest URL that is taken for one; enveloped documents (`data:` URLs) are read elsewhere."""
 
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20\x7f\"<>\\^`{|}]+")
+_PLAIN_URL: Final = re.compile(r"(?:did|urn):|https?://[a-z0-9][a-z0-9.-]*(?:/|$)")
+"""What needs no taking apart: there is a host, and no port, or none is needed."""
 _STAMP: Final = re.compile(
     r"(?P<year>-?(?:[1-9][0-9]{3,15}|0[0-9]{3}))-(?P<month>0[1-9]|1[0-2])-(?P<day>0[1-9]|[12][0-9]|3[01])"
     r"T(?:(?P<hour>[01][0-9]|2[0-3]):(?P<minute>[0-5][0-9]):(?P<second>[0-5][0-9])(?:\.(?P<part>[0-9]{1,30}))?"
@@ -40,6 +42,8 @@ def is_url(value: Json) -> bool:
     """
     if not isinstance(value, str) or len(value) > MAX_URL_CHARS or _URL.fullmatch(value) is None:
         return False
+    if _PLAIN_URL.match(value) is not None:
+        return True
     try:
         parts = urlsplit(value)
         _ = parts.port  # raises ValueError when it is not a number up to 65535
@@ -61,12 +65,12 @@ def seconds_of(stamp: str, *, needs_zone: bool = True) -> Fraction | None:
     year, month, day = int(match["year"]), int(match["month"]), int(match["day"])
     if day > _DAYS_OF_MONTH[month - 1] + (month == _FEBRUARY and _is_leap(year)):
         return None
-    seconds = Fraction(_days_since_1970(year, month, day) * _DAY_SECONDS - _offset_seconds(match))
+    seconds = _days_since_1970(year, month, day) * _DAY_SECONDS - _offset_seconds(match)
     if match["midnight"] is not None:
-        return seconds + _DAY_SECONDS
-    whole = int(match["hour"]) * 3600 + int(match["minute"]) * 60 + int(match["second"])
+        return Fraction(seconds + _DAY_SECONDS)
+    seconds += int(match["hour"]) * 3600 + int(match["minute"]) * 60 + int(match["second"])
     part = match["part"]
-    return seconds + whole + (Fraction(int(part), 10 ** len(part)) if part else 0)
+    return Fraction(seconds) + Fraction(int(part), 10 ** len(part)) if part else Fraction(seconds)
 
 
 def _is_leap(year: int) -> bool:

@@ -111,7 +111,13 @@ SUITES: Final[Mapping[str, Suite]] = {
     "ecdsa-rdfc-2019": Suite(frozenset({"ES256", "ES384"}), rdf=True),
 }
 HASHES: Final[Mapping[str, HashName]] = {"EdDSA": "sha256", "ES256": "sha256", "ES384": "sha384"}
+_FUNCTIONS: Final = {"sha256": hashlib.sha256, "sha384": hashlib.sha384}
 """Hash of the document and of the proof's options, by the kind of key."""
+
+
+def is_over_rdf(cryptosuite: str | None) -> bool:
+    """Tell whether a suite signs what a document states, rather than how its JSON is written."""
+    return cryptosuite is not None and cryptosuite in SUITES and SUITES[cryptosuite].rdf
 
 
 class _Stop(Exception):  # noqa: N818  ends the judging of one proof; no error
@@ -287,8 +293,9 @@ class _Judge:
 
     def _signed_rdf(self, key: PublicKey, document: Any, options: Any, signature: bytes) -> tuple[Form, Form]:  # noqa: ANN401
         digest = HASHES[key.alg]
+        hashed = _FUNCTIONS[digest]
         of_options, of_document = (canonical_form(part, digest, self._effort) for part in (options, document))
-        data = hashlib.new(digest, of_options.nquads).digest() + hashlib.new(digest, of_document.nquads).digest()
+        data = hashed(of_options.nquads).digest() + hashed(of_document.nquads).digest()
         if not key.verify(data, signature):
             raise _Stop(State.FAILED, "signature_wrong")
         return of_document, of_options
@@ -303,16 +310,14 @@ class _Judge:
 
     def _signed_json(self, key: PublicKey, document: Any, options: dict[str, Any], signature: bytes) -> bool:  # noqa: ANN401
         write = self._canonical_json
-        digest = HASHES[key.alg]
-        tail = hashlib.new(digest, write(document)).digest()
+        hashed = _FUNCTIONS[HASHES[key.alg]]
+        tail = hashed(write(document)).digest()
         # Signers without a context of the proof's own hash the document's with the options; read by the letter, the
         # specification has them hash none. The document's context is signed either way.
         candidates = [options] if _CONTEXT in options else [{**options, _CONTEXT: document.get(_CONTEXT)}, options]
         if document.get(_CONTEXT) is None:
             candidates = [options]
-        return any(
-            key.verify(hashlib.new(digest, write(candidate)).digest() + tail, signature) for candidate in candidates
-        )
+        return any(key.verify(hashed(write(candidate)).digest() + tail, signature) for candidate in candidates)
 
 
 def _read(proof: Any) -> tuple[Suite, bytes]:  # noqa: ANN401  any JSON value

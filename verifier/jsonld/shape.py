@@ -62,9 +62,10 @@ _RDF_TYPE: Final = "<http://www.w3.org/1999/02/22-rdf-syntax-ns#type>"
 _DOUBLE: Final = '"^^<http://www.w3.org/2001/XMLSchema#double>'
 """Strings of this type are rewritten on the way to RDF."""
 _SAFE_IRI: Final = re.compile(
-    r"(?:https?://[A-Za-z0-9.:\-]+(?:/[A-Za-z0-9_~!$&'()*+,;=:@%./\-]*)?(?:[?#][A-Za-z0-9_=&%.:/\-]*)?"
-    r"|(?:did|urn):[A-Za-z0-9][A-Za-z0-9_.:%#/?=&\-]*)"
+    r"(https?://[A-Za-z0-9.:\-]+)(?:/[A-Za-z0-9_~!$&'()*+,;=:@%./\-]*)?(?:[?#][A-Za-z0-9_=&%.:/\-]*)?"
+    r"|((?:did|urn):[A-Za-z0-9][A-Za-z0-9_.%=&\-]*)[A-Za-z0-9_.:%#/?=&\-]*"
 )
+"""The groups are its origin: scheme and host, or scheme and first part."""
 _OPEN, _CLOSE, _LIST, _END, _TEXT = range(5)
 _SCHEMES: Final[Mapping[str, int]] = {"http": 5, "https": 6, "did": 7, "urn": 8}
 _LIKE_IRI: Final = frozenset({"http", "did:", "urn:"})
@@ -124,11 +125,11 @@ class Template:
 
     def _names(self, values: list[str], hash_name: HashName) -> list[str] | None:
         """Name the blank nodes by their first-degree hashes; None if two are alike."""
-        hashes = []
+        hashes, hashed = [], hashlib.sha256 if hash_name == "sha256" else hashlib.sha384
         for view in self.views:
             lines = _written(view, values)
             lines.sort()
-            hashes.append(hashlib.new(hash_name, "".join(lines).encode()).hexdigest())
+            hashes.append(hashed("".join(lines).encode()).hexdigest())
         order = {digest: f"_:c14n{place}" for place, digest in enumerate(sorted(hashes))}
         return [order[digest] for digest in hashes] if len(order) == len(hashes) else None
 
@@ -156,6 +157,11 @@ class Shapes:
         except UnicodeEncodeError:
             return None
         return None if nquads is None else Form(nquads, template)
+
+    def knows(self, document: Mapping[str, Any]) -> bool:
+        """Tell whether a document is of a known shape, so that every term in it is defined."""
+        outline = _outline(document)
+        return outline is not None and self._template(outline) is not None
 
     def learn(self, document: Mapping[str, Any], *, at_once: bool = False) -> Template | None:
         """Make a template of the shape of a document that the general way found good; None if it has none.
@@ -238,29 +244,29 @@ class _TooLargeError(Exception):
     """A document that is worth no template."""
 
 
-def _take_apart(value: Any, parts: list[Any], strings: list[str], level: int) -> None:  # noqa: ANN401  any JSON value
-    kind = type(value)
-    if kind is str:
-        strings.append(value)
-        parts.append(_SCHEMES[value.partition(":")[0]] if _may_be_filled_in(value) else _TEXT)
-    elif kind is dict:
-        parts.append(_OPEN)
-        for name, member in value.items():
-            parts.append(name)
-            if name in _FIXED:
-                parts.append(_frozen(member, level))
-            else:
-                _take_apart(member, parts, strings, level + 1)
-        parts.append(_CLOSE)
-    elif kind is list:
-        parts.append(_LIST)
-        for member in value:
-            _take_apart(member, parts, strings, level + 1)
-        parts.append(_END)
-    else:
-        parts.append((kind.__name__, repr(value)))
+def _take_apart(value: Any, parts: list[Any], strings: list[str], level: int) -> None:  # noqa: ANN401  dict or list
+    """Note what a dict or a list is made of. This is most of the work on a known shape, hence so plainly written."""
     if level > MAX_LEVELS or len(parts) > MAX_PARTS or len(strings) > MAX_STRINGS:
         raise _TooLargeError
+    is_object = type(value) is dict
+    parts.append(_OPEN if is_object else _LIST)
+    for name in value:
+        member = name
+        if is_object:
+            parts.append(name)
+            member = value[name]
+            if name in _FIXED:
+                parts.append(_frozen(member, level))
+                continue
+        kind = type(member)
+        if kind is str:
+            strings.append(member)
+            parts.append(_class_of(member) if member[:4] in _LIKE_IRI else _TEXT)
+        elif kind is dict or kind is list:
+            _take_apart(member, parts, strings, level + 1)
+        else:
+            parts.append((kind, repr(member)))
+    parts.append(_CLOSE if is_object else _END)
 
 
 def _frozen(value: Any, level: int) -> Any:  # noqa: ANN401  any JSON value
@@ -271,20 +277,22 @@ def _frozen(value: Any, level: int) -> Any:  # noqa: ANN401  any JSON value
     if kind is str:
         return value
     if kind is list:
-        return (_LIST, *[_frozen(member, level + 1) for member in value])
+        return (_LIST, *[member if type(member) is str else _frozen(member, level + 1) for member in value])
     if kind is dict:
         return (_OPEN, *[(name, _frozen(member, level + 1)) for name, member in value.items()])
-    return (kind.__name__, repr(value))
+    return (kind, repr(value))
+
+
+def _class_of(value: str) -> int:
+    """Return the scheme of an IRI that JSON-LD leaves as it is, wherever IRIs stand; `_TEXT` for other strings."""
+    found = _SAFE_IRI.fullmatch(value)
+    if found is None or "/." in value or (found[1] or found[2]) in _known_origins():
+        return _TEXT
+    return _SCHEMES[value.partition(":")[0]]
 
 
 def _may_be_filled_in(value: str) -> bool:
-    """Tell whether a string is an IRI that JSON-LD leaves as it is, wherever IRIs stand."""
-    return (
-        value[:4] in _LIKE_IRI
-        and _SAFE_IRI.fullmatch(value) is not None
-        and "/." not in value
-        and _origin(value) not in _known_origins()
-    )
+    return value[:4] in _LIKE_IRI and _class_of(value) != _TEXT
 
 
 def _origin(iri: str) -> str:

@@ -101,7 +101,7 @@ class Issuer:
         return {name: found[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in found}
 
 
-def _private(kind: str, name: str) -> Any:  # noqa: ANN401  (JSON)
+def _private(kind: str, name: str) -> Any:  # noqa: ANN401  (any JSON)
     if kind == "EdDSA":
         return Ed25519SigningKey(ed25519.Ed25519PrivateKey.from_private_bytes(seed(name)), "x")
     curve = ec.SECP256R1() if kind == "ES256" else ec.SECP384R1()
@@ -142,7 +142,7 @@ def did_web(host: str = "school.example", kind: str = "EdDSA", name: str = "web"
     return Issuer(did, f"{did}#key-1", _private(kind, name))
 
 
-def did_document(issuer: Issuer, **changes: Any) -> Json:  # noqa: ANN401  (JSON)
+def did_document(issuer: Issuer, **changes: Any) -> Json:  # noqa: ANN401  (any JSON)
     """What the host of a did:web serves."""
     entry = {"id": issuer.method, "type": "JsonWebKey", "controller": issuer.did, "publicKeyJwk": issuer.jwk}
     document = {
@@ -155,7 +155,7 @@ def did_document(issuer: Issuer, **changes: Any) -> Json:  # noqa: ANN401  (JSON
     return {**document, **changes}
 
 
-def badge(issuer: Issuer, **changes: Any) -> Json:  # noqa: ANN401  (JSON)
+def badge(issuer: Issuer, **changes: Any) -> Json:  # noqa: ANN401  (any JSON)
     """An Open Badge 3.0, unsigned."""
     document: Json = {
         "@context": [V2, OB3],
@@ -181,7 +181,7 @@ def badge(issuer: Issuer, **changes: Any) -> Json:  # noqa: ANN401  (JSON)
     return {name: value for name, value in {**document, **changes}.items() if value is not None}
 
 
-def old_credential(issuer: Issuer, **changes: Any) -> Json:  # noqa: ANN401  (JSON)
+def old_credential(issuer: Issuer, **changes: Any) -> Json:  # noqa: ANN401  (any JSON)
     """A credential of the VC data model 1.1, unsigned."""
     document: Json = {
         "@context": [V1],
@@ -195,7 +195,7 @@ def old_credential(issuer: Issuer, **changes: Any) -> Json:  # noqa: ANN401  (JS
     return {name: value for name, value in {**document, **changes}.items() if value is not None}
 
 
-def status_entry(index: int = 94_567, purpose: str = "revocation", **changes: Any) -> Json:  # noqa: ANN401  (JSON)
+def status_entry(index: int = 94_567, purpose: str = "revocation", **changes: Any) -> Json:  # noqa: ANN401  (any JSON)
     entry = {
         "id": f"{LIST_URL}#{index}",
         "type": "BitstringStatusListEntry",
@@ -206,7 +206,7 @@ def status_entry(index: int = 94_567, purpose: str = "revocation", **changes: An
     return {**entry, **changes}
 
 
-def sign(document: Json, issuer: Issuer, suite: str = "eddsa-jcs-2022", **options: Any) -> Json:  # noqa: ANN401  (JSON)
+def sign(document: Json, issuer: Issuer, suite: str = "eddsa-jcs-2022", **options: Any) -> Json:  # noqa: ANN401  (any JSON)
     """Sign a document with openvc."""
     created = options.pop("created", ISSUED)
     if "rdfc" in suite:
@@ -217,7 +217,7 @@ def sign(document: Json, issuer: Issuer, suite: str = "eddsa-jcs-2022", **option
     return signed
 
 
-def token(payload: Json, issuer: Issuer, **header: Any) -> str:  # noqa: ANN401  (JSON)
+def token(payload: Json, issuer: Issuer, **header: Any) -> str:  # noqa: ANN401  (any JSON)
     """A compact JWS, made by hand."""
     head: Json = {"alg": issuer.key.alg, "typ": "vc+jwt", "kid": issuer.method, **header}
     head = {name: value for name, value in head.items() if value is not None}
@@ -229,7 +229,7 @@ def encode(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def badge_claims(document: Json, **changes: Any) -> Json:  # noqa: ANN401  (JSON)
+def badge_claims(document: Json, **changes: Any) -> Json:  # noqa: ANN401  (any JSON)
     """The claims that Open Badges 3.0 asks for beside the members of a badge."""
     claims: Json = {
         **document,
@@ -243,7 +243,7 @@ def badge_claims(document: Json, **changes: Any) -> Json:  # noqa: ANN401  (JSON
     return {name: value for name, value in {**claims, **changes}.items() if value is not None}
 
 
-def old_token(document: Json, issuer: Issuer, **changes: Any) -> str:  # noqa: ANN401  (JSON)
+def old_token(document: Json, issuer: Issuer, **changes: Any) -> str:  # noqa: ANN401  (any JSON)
     """A VC-JWT of the data model 1.1: the credential is the claim `vc`."""
     claims: Json = {
         "iss": issuer.did,
@@ -257,7 +257,7 @@ def old_token(document: Json, issuer: Issuer, **changes: Any) -> str:  # noqa: A
     return token(changed, issuer, typ="JWT")
 
 
-def sd_jwt(issuer: Issuer, holder: Issuer | None = None, **claims: Any) -> str:  # noqa: ANN401  (JSON)
+def sd_jwt(issuer: Issuer, holder: Issuer | None = None, **claims: Any) -> str:  # noqa: ANN401  (any JSON)
     """An SD-JWT VC made with openvc."""
     members: Json = {
         "iss": issuer.did,
@@ -285,7 +285,7 @@ def status_list(
     *revoked: int,
     purpose: str = "revocation",
     bits: int = 131_072,
-    **changes: Any,  # noqa: ANN401  (JSON)
+    **changes: Any,  # noqa: ANN401  (any JSON)
 ) -> bytes:
     """A signed Bitstring Status List."""
     packed = bytearray(bits // 8)
@@ -299,7 +299,7 @@ def status_list(
     return encode(sign({name: value for name, value in whole.items() if value is not None}, issuer))
 
 
-def token_list(issuer: Issuer, *, status: int = 0, index: int = 7, **options: Any) -> bytes:  # noqa: ANN401  (JSON)
+def token_list(issuer: Issuer, *, status: int = 0, index: int = 7, **options: Any) -> bytes:  # noqa: ANN401  (any JSON)
     """A Token Status List of two bits an entry."""
     packed = bytearray(2_048)
     packed[index // 4] |= status << 2 * (index % 4)

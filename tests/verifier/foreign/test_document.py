@@ -57,7 +57,7 @@ def test_report_on_a_document_keeps_the_plan_and_says_whose_word_it_is() -> None
     assert report.check("status.list").reason == "no_status"
     assert report.reason == "valid_foreign"
     assert any("who its name says" in text.en for text in report.not_checked)
-    assert report.facts["document"]["issuer_name"] == "Southern School"  # type: ignore[index, call-overload]
+    assert report.facts["document"]["issuer_name"] == "Southern School"  # type: ignore[index, call-overload]  # JSON of a known shape
 
 
 def test_verdict_is_never_valid_when_a_check_is_taken_away_or_turned() -> None:

@@ -131,7 +131,7 @@ def key_set(issuer: Issuer, kid: str = "k1") -> dict[str, Any]:
     return {"keys": [{**issuer.jwk, "kid": kid}]}
 
 
-def made(issuer: Issuer, **header: Any) -> str:  # noqa: ANN401  (JSON)
+def made(issuer: Issuer, **header: Any) -> str:  # noqa: ANN401  (any JSON)
     return token(badge_claims(badge(issuer)), issuer, **header)
 
 

@@ -207,7 +207,7 @@ def test_list_counts_as_a_token_as_well() -> None:
 # ── Token Status List ──
 
 
-def referring(**changes: Any) -> str:  # noqa: ANN401  (JSON)
+def referring(**changes: Any) -> str:  # noqa: ANN401  (any JSON)
     status = {"status_list": {"idx": 7, "uri": TOKEN_LIST_URL, **changes}}
     return token(badge_claims(badge(ISSUER), status=status), ISSUER)
 
@@ -220,7 +220,7 @@ def test_token_status_is_read(status: int, reason: str) -> None:
     assert judge(referring(), {TOKEN_LIST_URL: token_list(ISSUER, status=status)}).reason == reason
 
 
-def _list_token(**changes: Any) -> bytes:  # noqa: ANN401  (JSON)
+def _list_token(**changes: Any) -> bytes:  # noqa: ANN401  (any JSON)
     head = changes.pop("header", {})
     claims = {
         "sub": TOKEN_LIST_URL,
