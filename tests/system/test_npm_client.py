@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from tests.node.processor import Node, served_contexts
-from tests.system.school import Json
+from tests.system.school import SLUG, Caller, Json, loaded, open_school
 from tests.system.suite_server import SuiteServing, credential
 
 SUITES: Final = [("Ed25519", "eddsa-rdfc-2022"), ("Ed25519", "eddsa-jcs-2022"), ("P-256", "ecdsa-rdfc-2019")]
@@ -49,7 +49,7 @@ def test_vc_client_takes_what_was_issued_and_refuses_it_altered_or_revoked(
 ) -> None:
     signed = issued(suite, kind, cryptosuite)
     answer = client.ask(vc=signed)
-    assert (answer["verified"], answer["error"]) == (True, None)
+    assert (answer["verified"], answer["error"]) == (True, None), answer["error"]
     assert {entry["status"] for entry in answer["status"]} == {False}
 
     assert client.ask(vc=altered(signed))["verified"] is False
@@ -79,3 +79,45 @@ def steps(answer: dict[str, Any]) -> dict[str, bool]:
     return {
         step["id"]: step["valid"] for step in answer["log"] if "valid" in step and step["id"] != "registered_issuer"
     }
+
+
+@pytest.fixture(scope="module")
+def award(suite: SuiteServing) -> tuple[Caller, str]:
+    """An institution that offers the Open Badge with a proof over RDF as well, and one award of it."""
+    school = open_school(suite)
+    chosen = school.post(f"/v1/institutions/{SLUG}/forms", {"forms": ["open-badge-rdfc"]})
+    assert chosen.is_success, chosen.text
+    return school, school.issue()["id"]
+
+
+def document(award: tuple[Caller, str], form: str) -> Json:
+    """The award's document in one form."""
+    answered = award[0].get(f"/v1/credentials/{award[1]}/documents/{form}")
+    assert answered.status_code == 200, answered.text
+    return loaded(answered)
+
+
+@pytest.mark.parametrize("form", ["open-badge", "open-badge-rdfc"])
+def test_vc_client_takes_an_award_of_a_did_web_institution_and_refuses_it_altered(
+    client: Node, award: tuple[Caller, str], form: str
+) -> None:
+    signed = document(award, form)
+    assert signed["issuer"]["id"].startswith("did:web:localhost")
+    answer = client.ask(vc=signed)
+    assert (answer["verified"], answer["error"]) == (True, None), answer["error"]
+    assert answer["status"] == [{"purpose": "revocation", "status": False}, {"purpose": "suspension", "status": False}]
+    assert client.ask(vc=altered(signed))["verified"] is False
+
+
+def test_verifier_core_takes_an_award_of_a_did_web_institution_and_sees_it_revoked(
+    client: Node, award: tuple[Caller, str]
+) -> None:
+    signed = document(award, "open-badge-rdfc")
+    taken = steps(client.ask(core=signed))
+    assert taken["valid_signature"] is True
+    assert taken["revocation_status"] is True
+    assert [error["name"] for error in client.ask(core=altered(signed))["errors"]] == ["invalid_signature"]
+    revoked = award[0].post(f"/v1/credentials/{award[1]}/revocation", {"reason": "incorrect_data"})
+    assert revoked.is_success, revoked.text
+    assert steps(client.ask(core=signed))["revocation_status"] is False
+    assert {"purpose": "revocation", "status": True} in client.ask(vc=signed)["status"]
