@@ -18,10 +18,10 @@ from ledger.issuance import Issuance
 from projections.institution_directory import DirectoryReader
 from verifier.bundle import Bundle, parse_bundle
 from verifier.checks.form import Form, is_base_form, read_form
-from verifier.error import InputError
+from verifier.error import InputError, WorkExceededError
 from verifier.evidence import Evidence, parse_evidence
 from verifier.foreign.format import Presented, read_credential, read_presented
-from verifier.foreign.verify import unreadable_credential
+from verifier.foreign.verify import unfinished_credential, unreadable_credential
 from verifier.policy import Policy
 from verifier.report import Group, Report, State
 from verifier.unlogged import LogSearch, judge_unlogged_form
@@ -160,9 +160,14 @@ class Verification:
         if credential.form == "data-integrity" and is_base_form(credential.members):
             return self._document(credential.members, public_id, at)
         try:
-            return self._form(read_form(credential), public_id, at)
+            form = read_form(credential)
+            if credential.jws is None:
+                self._foreign.try_out(credential.members)
+            return self._form(form, public_id, at)
         except InputError as error:
             return unreadable_credential(str(error), asked)
+        except WorkExceededError as error:
+            return unfinished_credential(str(error), asked)
 
     def _document(self, document: dict[str, Any], public_id: str, at: datetime | None) -> Report:
         try:
