@@ -13,6 +13,7 @@ import pytest
 from openvc.did.base import DidResolutionError
 from typer.testing import CliRunner
 
+from api import example
 from api.cli.entry import make_app as make_cli
 from api.fetching import Fetching
 from api.foreign import MAX_SOURCES, ForeignVerification
@@ -244,3 +245,23 @@ def test_cli_judges_foreign_files_without_a_network(tmp_path: Path) -> None:
     other.write_text(token(badge_claims(badge(web)), web))
     result = CliRunner().invoke(make_cli(), ["verify", str(other), "--json"])
     assert json.loads(result.stdout)["reason"] == "issuer_key_off"
+
+
+@pytest.mark.parametrize("suite", ["eddsa-jcs-2022", "eddsa-rdfc-2022"])
+@pytest.mark.parametrize("name", ["urn:test:7", None])
+def test_document_that_an_institution_signed_under_any_id_is_judged_by_the_log(
+    ledger: Served, suite: str, name: str | None
+) -> None:
+    did = ledger.node.views.record_of(SLUG).did
+    credential = {**example.VC_API_CREDENTIAL, "issuer": did, "id": name and f"{name}:{suite}"}
+    body = {"credential": {key: value for key, value in credential.items() if value}, "options": {"cryptosuite": suite}}
+    key = {"Authorization": f"Bearer {ledger.key(SLUG)}"}
+    issued = ledger.http.post("/vc-api/credentials/issue", json=body, headers=key)
+    assert issued.status_code == httpx.codes.CREATED, issued.text
+    document = issued.json()["verifiableCredential"]
+    report = verified(ledger, encode(document), "application/vc")
+    trouble = [one for one in report["checks"] if one["state"] in {"failed", "unknown"}]
+    assert (report["verdict"], report["reason"]) == ("valid", "valid"), trouble
+    assert check(report, "genuine.recorded")["state"] == "passed"
+    document["credentialSubject"]["id"] = "did:example:other"
+    assert verified(ledger, encode(document), "application/vc")["verdict"] == "invalid"
