@@ -35,7 +35,7 @@ CREATED = datetime(2026, 3, 1, 10, tzinfo=UTC)
 ED25519 = Ed25519SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))), "did:example:issuer#ed")
 P256 = P256SigningKey(ec.derive_private_key(7, ec.SECP256R1()), "did:example:issuer#p256")
 P384 = P384SigningKey(ec.derive_private_key(7, ec.SECP384R1()), "did:example:issuer#p384")
-SIGNERS = [
+SIGNERS: list[tuple[str, SigningKey]] = [
     ("eddsa-jcs-2022", ED25519),
     ("eddsa-rdfc-2022", ED25519),
     ("ecdsa-jcs-2019", P256),
@@ -249,7 +249,7 @@ def test_proof_set_is_judged_proof_by_proof() -> None:
 @pytest.mark.parametrize("as_list", [False, True])
 @pytest.mark.parametrize("suite", ["eddsa-jcs-2022", "eddsa-rdfc-2022", "ecdsa-rdfc-2019"])
 def test_proof_chain_covers_the_proofs_before_it(suite: str, as_list: bool) -> None:  # noqa: FBT001  a parameter
-    signer: Any = ED25519 if suite.startswith("eddsa") else P256
+    signer: SigningKey = ED25519 if suite.startswith("eddsa") else P256
     document = chain(suite, signer, as_list=as_list)
     assert [one.code for one in verified(document)] == ["proof_good", "proof_good"]
     # The second no longer holds when the first is another one, although that is good as well.
