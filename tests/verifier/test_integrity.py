@@ -53,20 +53,20 @@ def canonicalise(document: Mapping[str, Any], hash_name: str) -> bytes:
     return canonical_nquads(document, hash_name="sha384" if hash_name == "sha384" else "sha256")
 
 
-def signed(suite: str, signer: SigningKey, document: dict[str, Any] | None = None, **named: Any) -> dict[str, Any]:  # noqa: ANN401
+def signed(suite: str, signer: SigningKey, document: dict[str, Any] | None = None, **named: Any) -> dict[str, Any]:  # noqa: ANN401  any JSON value
     return add_proof(document or badge(), signer, CREATED, cryptosuite=suite, canonicalise=canonicalise, **named)
 
 
-def verified(document: dict[str, Any], **named: Any) -> tuple[ProofOutcome, ...]:  # noqa: ANN401  options
+def verified(document: dict[str, Any], **named: Any) -> tuple[ProofOutcome, ...]:  # noqa: ANN401  options of the call
     return verify_proofs(document, named.pop("keys", KEYS), **{"purpose": "assertionMethod", "now": NOW, **named})
 
 
-def code(document: dict[str, Any], **named: Any) -> str:  # noqa: ANN401  options
+def code(document: dict[str, Any], **named: Any) -> str:  # noqa: ANN401  options of the call
     [outcome] = verified(document, **named)
     return outcome.code
 
 
-def resigned(document: dict[str, Any], signer: SigningKey = ED25519, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
+def resigned(document: dict[str, Any], signer: SigningKey = ED25519, **changes: Any) -> dict[str, Any]:  # noqa: ANN401  any JSON value
     """Sign anew with other options, as a signer would who sees nothing wrong in them; None takes one away."""
     unsecured = {name: member for name, member in document.items() if name != "proof"}
     options = {**document["proof"], **changes}
@@ -107,7 +107,7 @@ def test_proof_is_bad_when_any_value_is_changed(suite: str, signer: SigningKey) 
         ("ecdsa-jcs-2019", EcdsaJcsProofSuite(), P384),
     ],
 )
-def test_proof_is_good_for_openvc_and_openvcs_for_us(suite: str, theirs: Any, key: Any) -> None:  # noqa: ANN401  suites
+def test_proof_is_good_for_openvc_and_openvcs_for_us(suite: str, theirs: Any, key: Any) -> None:  # noqa: ANN401  suites of openvc
     extra = {"extra_contexts": contexts()} if "rdfc" in suite else {}
     theirs.verify(signed(suite, key), public_key_jwk=key.public_jwk(), now=NOW, **extra)
     made = theirs.add_proof(badge(), signing_key=key, verification_method=key.kid, created=CREATED, **extra)
@@ -122,7 +122,7 @@ def contexts() -> dict[str, Any]:
 
 @pytest.mark.parametrize("make", [badge, old])
 @pytest.mark.parametrize("suite", ["eddsa-jcs-2022", "eddsa-rdfc-2022"])
-def test_proof_is_good_for_digitalbazaar_and_theirs_for_us(suite: str, make: Any, node: Processor) -> None:  # noqa: ANN401, F811
+def test_proof_is_good_for_digitalbazaar_and_theirs_for_us(suite: str, make: Any, node: Processor) -> None:  # noqa: ANN401, F811  a maker of documents; the fixture
     public = PublicKey.from_jwk(ED25519.public_jwk()).multibase
     method = f"did:key:{public}#{public}"
     signer = Ed25519SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))), method)
@@ -272,7 +272,7 @@ def chain(suite: str, signer: Any, *, as_list: bool) -> dict[str, Any]:  # noqa:
     return {**badge(), "proof": [one, two]}
 
 
-def proof_over(document: dict[str, Any], suite: str, signer: Any, more: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+def proof_over(document: dict[str, Any], suite: str, signer: Any, more: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401  any JSON value
     options = {
         "type": "DataIntegrityProof", "cryptosuite": suite, "created": "2026-03-01T10:00:00Z",
         "verificationMethod": signer.kid, "proofPurpose": "assertionMethod", **more,
