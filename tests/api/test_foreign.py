@@ -224,6 +224,8 @@ def test_world_is_not_asked_for_anything_under_this_ledgers_own_address(ledger: 
     document = sign(badge(ISSUER, credentialStatus=[status_entry(statusListCredential=own)]), ISSUER)
     world = World({})
     assert judged(ledger, world, document).reason == "list_unreachable"
+    nobody = did_web("ledger.test:institutions:nobody")
+    assert judged(ledger, world, sign(badge(nobody), nobody)).reason == "issuer_key_unreachable"
     assert world.asked == []
 
 
