@@ -85,6 +85,8 @@ check: lint ## Everything that has to pass before a commit: lint, then the tests
 
 .PHONY: bench
 bench: setup ## Measure issuing, auditing and proving against raw SQLite and plain hashing (BENCH_ARGS="--entries 10000000" for a large log)
+	@bash scripts/system_parts.sh npm
+	@bash scripts/node_parts.sh
 	@$(BIN)/python -m loadtests.bench $(BENCH_ARGS)
 
 .PHONY: soak

@@ -60,7 +60,7 @@ from api.vc_api.judging import Judging
 from api.vc_api.keys import DidKeys
 from api.vc_api.listed_status import ListedStatus
 from api.vc_api.status_change import StatusChange
-from api.verification import Verification, vault_salt
+from api.verification import Verification, attested_id, vault_salt
 from api.witness_standing import witness_check, witness_readers
 from ledger.access import Actor
 from ledger.application import Clock
@@ -135,6 +135,7 @@ def _include(
             NodeSources(node.parts.identity.base_url, node.views.directory, node.status_lists),
             node.cpu,
         ),
+        attested=attested_id(node.parts.attesting),
     )
     app.include_router(audit.make_router(node.lookup, policy))
     app.include_router(anchor.read_router(node.lookup, runtime.anchor_standing))

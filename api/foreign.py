@@ -7,24 +7,23 @@ again. Three rounds are enough for any honest document: keys, a status list, the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from api.cpu_bound import CpuBound
 from api.fetching import Fetching
+from api.foreign_work import canonicalised, judge_credential, judge_presenter
 from verifier.checks.time import Asked
-from verifier.error import InputError, WorkExceededError
+from verifier.error import InputError, JsonLdError, WorkExceededError
 from verifier.foreign.format import Presented
-from verifier.foreign.issuer import Issuers
 from verifier.foreign.presentation import (
     Presentation,
     conclude_presentation,
-    judge_holder,
     read_presentation,
     unfinished_holder,
     unreadable_presentation,
 )
-from verifier.foreign.source import Answer, Found, Gathered, Missing
-from verifier.foreign.verify import unfinished_credential, verify_foreign
+from verifier.foreign.source import Answer, Found, Missing
+from verifier.foreign.verify import unfinished_credential
 from verifier.report import Check, Report
 
 Result = TypeVar("Result")
@@ -83,6 +82,20 @@ class ForeignVerification:
         except WorkExceededError as error:
             return unfinished_credential(str(error), asked)
 
+    def try_out(self, members: dict[str, Any]) -> None:
+        """Find out that a document can be canonicalised within what one document may cost.
+
+        Raises:
+            WorkExceededError: It cannot.
+        """
+        if self._cpu is not None:
+            try:
+                self._cpu.run(canonicalised, members)
+            except WorkExceededError:
+                raise
+            except JsonLdError:
+                return  # that it is none will be said of it in its report
+
     def holder(self, presentation: Presentation, asked: Asked) -> Check:
         """Judge whether the holder of a presentation made it."""
 
@@ -131,19 +144,3 @@ class ForeignVerification:
         if self._own.is_own(name):
             return Missing("unreachable", "this ledger has no such thing")
         return self._fetching.answer(name, fresh=fresh)
-
-
-def judge_credential(
-    presented: Presented, known: Mapping[str, Answer], asked: Asked, listed: Mapping[str, str]
-) -> tuple[Report, list[str]]:
-    """Judge a credential once, and say which sources were lacking. Pure; can run in another process."""
-    sources = Gathered(known)
-    report = verify_foreign(presented, sources=sources, asked=asked, listed=listed)
-    return report, sources.wanted
-
-
-def judge_presenter(presentation: Presentation, known: Mapping[str, Answer], asked: Asked) -> tuple[Check, list[str]]:
-    """Judge a presentation's holder once, and say which sources were lacking. Pure, as `judge_credential`."""
-    sources = Gathered(known)
-    check = judge_holder(presentation, Issuers(sources, asked.now), asked)
-    return check, sources.wanted

@@ -6,6 +6,7 @@ They are read from the views, so that a ledger can judge its own documents witho
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -41,8 +42,9 @@ class NodeSources:
         return self._list(name)
 
     def is_own(self, name: str) -> bool:
-        """Whether a name is under this ledger's address."""
-        return name == self._base_url or name.startswith(f"{self._base_url}/")
+        """Whether a name is under this ledger's address, as a URL or as a `did:web`."""
+        did = f"did:web:{urlsplit(self._base_url).netloc.replace(':', '%3A')}"
+        return name in {self._base_url, did} or name.startswith((f"{self._base_url}/", f"{did}:"))
 
     def listed(self, issuer: str) -> str | None:
         """Return the name of an institution by its identifier."""

@@ -12,16 +12,17 @@ from api.error import UnknownResourceError
 from api.evidence import Evidences
 from api.foreign import ForeignVerification
 from ledger.attesting import Attesting
-from ledger.error import ErasedError, InvalidInputError
+from ledger.error import ErasedError, InvalidInputError, NotFoundError
 from ledger.form_signing import committed_part
 from ledger.issuance import Issuance
 from projections.institution_directory import DirectoryReader
 from verifier.bundle import Bundle, parse_bundle
 from verifier.checks.form import Form, is_base_form, read_form
-from verifier.error import InputError
+from verifier.error import InputError, WorkExceededError
 from verifier.evidence import Evidence, parse_evidence
+from verifier.foreign.credential import Credential
 from verifier.foreign.format import Presented, read_credential, read_presented
-from verifier.foreign.verify import unreadable_credential
+from verifier.foreign.verify import unfinished_credential, unreadable_credential
 from verifier.policy import Policy
 from verifier.report import Group, Report, State
 from verifier.unlogged import LogSearch, judge_unlogged_form
@@ -51,6 +52,8 @@ class Verification:
         base_url: Address that this ledger's documents name.
         now: Present instant.
         foreign: Judges what is not from this ledger.
+        attested: Finds, by an institution's slug and an id of the institution's own choosing, the public id of the
+            document that it signed under it; None where that is not known.
         complete_until: Up to which instant this server has the whole log, when that is not the present.
         max_age: Oldest evidence that still speaks of now.
     """
@@ -65,12 +68,14 @@ class Verification:
         now: Callable[[], datetime],
         foreign: ForeignVerification,
         *,
+        attested: Callable[[str, str], str | None] = lambda _, __: None,
         complete_until: Callable[[], datetime] | None = None,
         max_age: timedelta = LIVE_MAX_AGE,
     ) -> None:
         self._policy = policy
         self._evidences = evidences
         self._salt = salt
+        self._attested = attested
         self._directory = directory
         self._base_url = base_url
         self._now = now
@@ -155,14 +160,25 @@ class Verification:
         except InputError as error:
             return unreadable_credential(str(error), asked)
         public_id = self._id_of({"id": credential.id})
+        if public_id is not None and credential.form == "data-integrity" and is_base_form(credential.members):
+            return self._document(credential.members, public_id, at)
+        public_id = public_id or self._attested_as(credential)
         if public_id is None:
             return self._foreign.credential(presented, credential.issuer, asked)
-        if credential.form == "data-integrity" and is_base_form(credential.members):
-            return self._document(credential.members, public_id, at)
         try:
-            return self._form(read_form(credential), public_id, at)
+            form = read_form(credential)
+            if credential.jws is None:
+                self._foreign.try_out(credential.members)
+            return self._form(form, public_id, at)
         except InputError as error:
             return unreadable_credential(str(error), asked)
+        except WorkExceededError as error:
+            return unfinished_credential(str(error), asked)
+
+    def _attested_as(self, credential: Credential) -> str | None:
+        """Public id of a document that an institution of this ledger signed under an id of its own choosing."""
+        record = self._directory.by_did(credential.issuer)
+        return None if record is None or credential.id is None else self._attested(record.slug, credential.id)
 
     def _document(self, document: dict[str, Any], public_id: str, at: datetime | None) -> Report:
         try:
@@ -237,6 +253,18 @@ def vault_salt(issuance: Issuance, attesting: Attesting) -> SaltOf:
         return next(forms, kept.salt)
 
     return salt
+
+
+def attested_id(attesting: Attesting) -> Callable[[str, str], str | None]:
+    """Make the way from an id that an institution chose to the public id of the document; an erased one has none."""
+
+    def found(slug: str, name: str) -> str | None:
+        try:
+            return attesting.find(slug, name)
+        except (NotFoundError, ErasedError):
+            return None
+
+    return found
 
 
 def _attested_salt(attesting: Attesting, public_id: str) -> bytes | None:

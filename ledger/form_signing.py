@@ -15,7 +15,7 @@ from ledger.commitment import DOCUMENT_KIND
 from ledger.document import JSON_SUITES, Award, document_form, sign_document
 from ledger.form.elm import build_elm
 from ledger.form.kind import BASE, Form
-from ledger.form.open_badge import build_document
+from ledger.form.open_badge import build_document, without_repetition
 from ledger.form.sd_jwt import issuer_signed_part, sign_sd_jwt
 from ledger.form.vc_jwt import sign_jwt
 from ledger.institution import Institution
@@ -73,7 +73,9 @@ class FormSigner:
             return document_form(sign_document(document, key, now))
         if kind == "vc+rdfc":
             suite = JSON_SUITES[key.alg].replace("jcs", "rdfc")
-            return document_form(add_proof(document, key, now, cryptosuite=suite, canonicalise=self._canonicalise))
+            return document_form(
+                add_proof(without_repetition(document), key, now, cryptosuite=suite, canonicalise=self._canonicalise)
+            )
         if kind == "vc+sd-jwt":
             return sign_sd_jwt(award, self._base_url, key)
         if kind == "elm":

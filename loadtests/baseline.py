@@ -1,13 +1,16 @@
-"""What the figures are compared with: the same durable inserts on the raw engine, and plain hashing of like bytes."""
+"""What the figures are compared with: the same durable inserts on the raw engine, plain hashing, another verifier."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sqlite3
+import subprocess
 import time
 from pathlib import Path
 
+NODE_PARTS = Path(__file__).parent.parent / "tests" / "node"
 ROW_BYTES = 650
 ENTRY_BYTES = 700
 
@@ -36,3 +39,11 @@ def hashes_per_second(entries: int) -> float:
     for number in range(entries):
         hashlib.sha256(buffers[number % 1000]).digest()
     return entries / (time.perf_counter() - begin)
+
+
+def digitalbazaar_per_second(file: Path, seconds: int) -> dict[str, float]:
+    """Credentials that ``@digitalbazaar/vc`` verifies in a second of processor time, by suite."""
+    command = ["node", "bench.mjs", str(file), str(seconds)]
+    done = subprocess.run(command, cwd=NODE_PARTS, check=True, capture_output=True, text=True)
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtests.audit import audited_files, tree_leaves_per_second, write_sample
-from loadtests.baseline import hashes_per_second, sqlite_rows_per_second
+from loadtests.baseline import digitalbazaar_per_second, hashes_per_second, sqlite_rows_per_second
 from loadtests.server import Client, Server, award, cairn, running_server
 
 BATCH = 1_000
@@ -114,6 +114,22 @@ def logged(directory: Path, entries: int) -> list[Row]:
         rows.append(Row(f"inclusion proofs at {size}", 1e6 / at["inclusion_us"], beside, hashing))
         rows.append(Row(f"consistency proofs at {size}", 1e6 / at["consistency_us"], beside, hashing))
     return rows
+
+
+def verified(directory: Path) -> list[Row]:
+    """Credentials verified a second of a core, beside the npm implementation with the same credentials."""
+    file = directory / "proofs.json"
+    said = json.loads(cairn("bench", "--proofs", str(file), "--json").stdout)
+    beside = digitalbazaar_per_second(file, seconds=3)
+    return [
+        Row(
+            f"credentials of {suite['bytes']:,} bytes verified with all local checks, one core, {suite['suite']}",
+            suite["verified_per_second"],
+            "`@digitalbazaar/vc`, the same credentials, one core",
+            beside[suite["suite"]],
+        )
+        for suite in said["suites"]
+    ]
 
 
 def _expect(status: int, wanted: int) -> None:
@@ -224,7 +240,8 @@ def main() -> None:
     parser.add_argument("--audited", type=int, default=1_000_000, help="entries of the made-up log that is audited")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cairn-bench-") as directory:
-        rows = measure(Path(directory), arguments.awards, arguments.singles)
+        rows = verified(Path(directory))
+        rows += measure(Path(directory), arguments.awards, arguments.singles)
         rows += measure_audit(Path(directory), arguments.audited)
         rows += logged(Path(directory), arguments.entries)
     print("| what | per second | beside | per second | ratio | p99 ms |")

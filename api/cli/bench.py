@@ -1,4 +1,4 @@
-"""``cairn bench``: what this machine makes of a log."""
+"""``cairn bench``: what this machine makes of a log, and of credentials to verify."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ from rich.table import Table
 from api.cli.option import AsJson
 from api.cli.terminal import Terminal
 from api.log_bench import STEP_EVENTS, LogFigures, measure_log
+from api.proof_bench import ProofFigures, measure_proofs
 
 MAX_ENTRIES = 10_000_000
+CREDENTIALS = 100
+SECONDS = 3.0
+"""What each suite is measured with."""
 
 
 def bench(
@@ -23,6 +27,12 @@ def bench(
         Path | None,
         typer.Option("--in", help="Where to make the ledger, on the disk to be measured; removed at the end."),
     ] = None,
+    proofs: Annotated[
+        Path | None,
+        typer.Option(
+            "--proofs", help="Measure how fast credentials are verified instead, and write them to this file."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure how fast events become durable and provable here, and what a checkpoint and a proof cost by size.
@@ -30,11 +40,25 @@ def bench(
     It works on a ledger of its own, which is removed.
     """
     terminal = Terminal(as_json=as_json)
+    if proofs is not None:
+        verified = measure_proofs(CREDENTIALS, SECONDS)
+        proofs.write_bytes(msgspec.json.encode(verified))
+        terminal.result({"suites": msgspec.to_builtins(verified.suites)}, _proof_table(verified))
+        return
     whole = entries // STEP_EVENTS * STEP_EVENTS
     with tempfile.TemporaryDirectory(prefix="cairn-bench-", dir=directory) as place:
         with terminal.progress("logging", whole) as bar:
             figures = measure_log(Path(place), whole, bar.reach)
         terminal.result(msgspec.to_builtins(figures), _table(figures))
+
+
+def _proof_table(figures: ProofFigures) -> Table:
+    table = Table("what", "a second of a core")
+    for suite in figures.suites:
+        table.add_row(
+            f"credentials of {suite.bytes:,} bytes verified, {suite.suite}", f"{suite.verified_per_second:,.0f}"
+        )
+    return table
 
 
 def _table(figures: LogFigures) -> Table:

@@ -1,4 +1,4 @@
-"""Commands on awards: sign anew what a stolen key signed."""
+"""Commands on awards: sign anew what a stolen key signed, sign further forms."""
 
 from __future__ import annotations
 
@@ -48,6 +48,22 @@ def reissue(
     if not found:
         terminal.say(f"no key of {institution} was declared stolen; nothing is to be signed anew")
     terminal.result(found, "\n".join(public_id for one in found for public_id in one.credentials))
+
+
+@credential_app.command("add-form")
+def add_form(
+    public_id: Annotated[str, typer.Argument(help="Public id of the award.")],
+    form: Annotated[list[str], typer.Option(help="A form that its institution offers by now; once for each.")],
+    data: Data = DEFAULT_DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Sign further forms of an award's document; each is in the log before it leaves."""
+    terminal = Terminal(as_json=as_json)
+    if not data_is_there(data):
+        terminal.fail(f"there is no ledger in {data}", Exit.USAGE)
+    with opened(data) as node:
+        outcome = node.form_adding.add(public_id=public_id, forms=form, actor=operator())
+    terminal.result({"id": public_id, "added": outcome.answer}, f"{public_id}: added {', '.join(outcome.answer)}")
 
 
 def _stolen(node: LedgerNode, slug: str) -> list[str]:

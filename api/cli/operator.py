@@ -19,6 +19,7 @@ from api.instant import in_utc
 from api.ledger_node import LedgerNode, open_ledger
 from api.setting import load_settings
 from ledger.access import Actor
+from ledger.form.kind import BASE, FORMS
 from ledger.institution import Institution, InstitutionKind
 from ledger.reason import Reason
 from ledger.signing_algorithm import Algorithm
@@ -115,6 +116,28 @@ def withdraw(
             actor=operator(),
         )
     Terminal(as_json=as_json).result(outcome.answer, f"{slug}: {accreditation} withdrawn")
+
+
+@institution_app.command("forms")
+def forms(
+    slug: Slug,
+    offer: Annotated[
+        list[str] | None, typer.Option(help="A form to offer, such as vc-jwt; once for each. See docs/spec/mapping.md.")
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="Offer no form but the Open Badge.")] = False,
+    data: Data = DEFAULT_DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Show in which forms an institution offers its documents, or choose them for all awards from now on."""
+    with opened(data) as node:
+        if offer or none:
+            node.registry.choose_forms(slug=slug, forms=[] if none else (offer or []), actor=operator())
+        offered = {BASE.name, *node.ledger.institution(slug).forms}
+    table = Table("form", "offered", "what it is")
+    for form in FORMS:
+        table.add_row(form.name, "yes" if form.name in offered else "", form.about)
+    answer = {"institution": slug, "forms": [form.name for form in FORMS if form.name in offered]}
+    Terminal(as_json=as_json).result(answer, table)
 
 
 @institution_app.command("list")

@@ -169,6 +169,7 @@ class Process:
     def _open(self) -> ASGIApp:
         node = open_node(self._settings)
         self._closers.append(node.close)
+        node.cpu.start()  # so that the first document does not wait for a worker to come up
         runtime = Runtime(node, system_clock, self._log)
         app = self._application(node, runtime)
         runtime.start()

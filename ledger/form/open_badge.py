@@ -63,6 +63,21 @@ def build_document(award: Award, base_url: str) -> dict[str, Any]:
     return document | present({"endorsement": plain, "endorsementJwt": compact})
 
 
+LITERAL_ONLY_ONCE = ("learner", "dateOfIssuing", "grade")
+"""Elements that stand elsewhere in the document as well, by Open Badges' own names."""
+
+
+def without_repetition(document: dict[str, Any]) -> dict[str, Any]:
+    """*document* for a proof over RDF: the learner's elements are said once, outside of the JSON literal.
+
+    Of a literal, RDF has one whole text. With a learner's values in it, no two awards would have the same shape, and
+    canonicalising them cost a hundred times as much (35 ms and 0.3 ms measured).
+    """
+    elements = document["euMicrocredential"]
+    kept = {name: value for name, value in elements.items() if name not in LITERAL_ONLY_ONCE}
+    return {**document, "euMicrocredential": kept}
+
+
 def _subject(award: Award, base_url: str) -> dict[str, Any]:
     claim, template = award.claim, award.template
     subject: dict[str, Any] = {"type": ["AchievementSubject"]}

@@ -1,7 +1,7 @@
 """Three ways to the same bytes: by shape, by the general way, and by the npm `jsonld`.
 
-What one refuses the others may take or refuse; what two of them take has to be equal, byte for byte. Only two kinds of
-difference are known, and both are excluded by name below, where they can be seen.
+What one refuses the others may take or refuse; what two of them take has to be equal, byte for byte. Three differences
+are known, all of the npm packages, and are named below where they are let pass.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from verifier.jsonld.rdfc import canonicalise
 from verifier.jsonld.shape import Shapes
 
 ROUNDS = 150
-"""Documents for each kind and seed; CAIRN has been through 100 times as many."""
+"""Documents for each kind and seed."""
 
 
 def generally(document: dict[str, Any]) -> bytes | None:
@@ -81,7 +81,9 @@ def test_general_way_equals_node_when_anything_differs(make: Any, node: Processo
         if general is None or "nquads" not in told or is_known_difference(document):
             continue
         compared += 1
-        assert general.decode() == told["nquads"], json.dumps(document)
+        # A dataset is a set; `jsonld` writes a JSON literal twice if the node that has it is described twice.
+        once = "".join(dict.fromkeys(told["nquads"].splitlines(keepends=True)))
+        assert general.decode() == once, json.dumps(document)
     assert compared > ROUNDS // 10
 
 

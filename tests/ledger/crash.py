@@ -28,6 +28,8 @@ CYCLES_PER_DIRECTORY = 20
 """Then a fresh directory, so that the checks of a cycle stay short and the first start is killed too."""
 START_KILLED = 0.15
 """Share of the cycles that kill at some moment of the start; the others kill a writer at work."""
+KILLED_EARLY = 0.2
+"""Share of the kills at work that do not wait for the first award to be acknowledged."""
 MAX_START_SECONDS, MAX_WORK_SECONDS, READY_SECONDS = 1.0, 0.3, 60.0
 
 Check = Callable[[Path], None]
@@ -78,7 +80,8 @@ def run_cycles(
 
 def _write_and_kill(base: Path, seed: int, choice: random.Random, writer: str) -> list[str]:
     """Run a writer and kill it, at its start or at work; return the lines it got out."""
-    at_start = choice.random() < START_KILLED
+    at_start, early = choice.random() < START_KILLED, choice.random() < KILLED_EARLY
+    heard = ""
     process = subprocess.Popen(
         [sys.executable, "-m", writer, str(base), str(seed)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
@@ -89,11 +92,12 @@ def _write_and_kill(base: Path, seed: int, choice: random.Random, writer: str) -
         else:
             ready = process.stdout.readline()
             assert ready == "ready\n", "the writer did not start"
+            heard = "" if early else process.stdout.readline()
             time.sleep(choice.uniform(0, MAX_WORK_SECONDS))
         assert process.poll() is None, "the writer ended by itself"
     finally:
         process.kill()
-        rest = process.stdout.read()
+        rest = heard + process.stdout.read()
         process.wait()
         process.stdout.close()
     return [line for line in rest.splitlines() if line != "ready"]

@@ -68,7 +68,7 @@ async function answer(question) {
     })};
   }
   if(typeof question.dataset === 'string') {
-    return {nquads: await canonize(NQuads.parse(question.dataset), {algorithm: 'RDFC-1.0'})};
+    return {nquads: await canonize(NQuads.parse(question.dataset), {algorithm: 'RDFC-1.0', maxWorkFactor: 8})};
   }
   return question.verify ? verify(question) : sign(question);
 }

@@ -27,6 +27,7 @@ from verifier.credential_id import aggregate_id
 from verifier.directory import Key, Record
 from verifier.document import Document, read_document
 from verifier.error import FormatError, InputError, KeyRefusedError
+from verifier.event import Attested
 from verifier.evidence import Evidence
 from verifier.foreign.credential import Credential, is_open_badge
 from verifier.foreign.sd_jwt import disclosed, is_early
@@ -157,7 +158,7 @@ def judge_form(  # noqa: PLR0913  (each is a part of what was proved, and none b
         signature,
         _judge_recorded(form, salt, signing, owner, is_good=signature.state is State.PASSED),
         _judge_signer(form, record, signing),
-        _judge_id(form, public_id),
+        _judge_id(form, public_id, timeline),
     ]
     if document is None:
         covered = (*_COVERED, genuine.ACHIEVEMENT)
@@ -265,7 +266,10 @@ def _judge_signer(form: Form, record: Record | None, signing: Signing | None) ->
     return passed(genuine.SIGNER, "signer_agrees", looked_at=_PLACE)
 
 
-def _judge_id(form: Form, public_id: str) -> Check:
+def _judge_id(form: Form, public_id: str, timeline: Timeline | None) -> Check:
+    """An institution may give a document of its own making another id; the commitment covers that as well."""
+    if timeline is not None and isinstance(timeline.issued, Attested):
+        return skipped(genuine.ID, "form_covered", looked_at="document/id")
     told = form.credential.id or ""
     if told.rpartition("/verify/")[2] != public_id:
         detail = f"the document says {told}, the ledger {public_id}"

@@ -24,7 +24,8 @@ from urllib.parse import urlsplit
 
 from verifier.checks.time import Asked
 from verifier.conclusion import NOT_JUDGED, deciding
-from verifier.error import InputError
+from verifier.data_model import credential_problems
+from verifier.error import ContextRefusedError, InputError
 from verifier.foreign.credential import Credential, entries, identifier, is_open_badge, problem, types_of
 from verifier.foreign.format import Presented, read_credential
 from verifier.foreign.issuer import DOMAIN, Issuers
@@ -44,11 +45,12 @@ from verifier.foreign.plan import (
     VALID_FROM,
     VALID_UNTIL,
 )
-from verifier.foreign.securing import secure
+from verifier.foreign.securing import REGISTERED, secure
 from verifier.foreign.source import Sources
 from verifier.foreign.status import judge_status, unjudged_status
 from verifier.foreign.status_list import Lists
 from verifier.foreign.vc_jwt import token_window
+from verifier.jsonld.context import context_bytes
 from verifier.report import (
     Check,
     Mode,
@@ -91,7 +93,7 @@ def verify_foreign(
     """
     try:
         credential = read_credential(presented)
-        wrong = problem(credential)
+        wrong = problem(credential) or _shape_problem(credential)
         if credential.jws is not None:
             token_window(credential.jws)  # raises where a date is none
     except InputError as error:
@@ -99,6 +101,23 @@ def verify_foreign(
     if wrong is not None:
         return unreadable_credential(wrong, asked)
     return _judge(credential, presented, sources, asked, listed or {})
+
+
+def _shape_problem(credential: Credential) -> str | None:
+    """Say what the data model has against a credential, digests of related resources at hand included."""
+    if credential.is_claims or credential.form == "sd-jwt":
+        return None  # what a holder has not disclosed is not missing
+    members = {name: value for name, value in credential.members.items() if name not in REGISTERED}
+    found = credential_problems(members, _installed)
+    return f"{found[0].detail} (at {found[0].pointer})" if found else None
+
+
+def _installed(url: str) -> bytes | None:
+    """Give a context that is installed, to compare the digest that a document has of it."""
+    try:
+        return context_bytes(url)
+    except ContextRefusedError:
+        return None
 
 
 def _judge(

@@ -291,7 +291,7 @@ class _Judge:
             raise _Stop(State.FAILED, "key_unsuited", f"a key for {key.alg}")
         return key
 
-    def _signed_rdf(self, key: PublicKey, document: Any, options: Any, signature: bytes) -> tuple[Form, Form]:  # noqa: ANN401
+    def _signed_rdf(self, key: PublicKey, document: Any, options: Any, signature: bytes) -> tuple[Form, Form]:  # noqa: ANN401  any JSON value
         digest = HASHES[key.alg]
         hashed = _FUNCTIONS[digest]
         of_options, of_document = (canonical_form(part, digest, self._effort) for part in (options, document))
@@ -308,7 +308,7 @@ class _Judge:
         else:
             require_agreement(document, options)
 
-    def _signed_json(self, key: PublicKey, document: Any, options: dict[str, Any], signature: bytes) -> bool:  # noqa: ANN401
+    def _signed_json(self, key: PublicKey, document: Any, options: dict[str, Any], signature: bytes) -> bool:  # noqa: ANN401  any JSON value
         write = self._canonical_json
         hashed = _FUNCTIONS[HASHES[key.alg]]
         tail = hashed(write(document)).digest()

@@ -96,7 +96,7 @@ def _require_harmless(context: Any, depth: int) -> None:  # noqa: ANN401  any JS
             _require_vocabulary(value)
         elif name.startswith("@") or ":" in name or not name:
             raise ContextRefusedError(f"an inline context may not set {name[:100]!r}")
-        elif _ALIASES.get(name) != value:
+        elif name not in _ALIASES or _ALIASES[name] != value:
             _require_new_term(name, value, depth)
 
 

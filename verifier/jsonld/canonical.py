@@ -64,7 +64,10 @@ def canonical_form(document: Mapping[str, Any], hash_name: HashName, effort: Eff
         return found
     if effort is Effort.KNOWN:
         raise NotCompiledError("a shape that was not seen before")
-    made = canonicalise(to_quads(document), hash_name).nquads
+    try:
+        made = canonicalise(to_quads(document), hash_name).nquads
+    except UnicodeEncodeError as error:
+        raise JsonLdError("half a surrogate pair, which is no text") from error
     template = SHAPES.learn(document, at_once=effort is Effort.LEARN_NOW) if effort >= Effort.LEARN else None
     return Form(made, template)
 

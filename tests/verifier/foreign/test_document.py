@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from copy import deepcopy
 from datetime import timedelta
 from typing import Any
@@ -27,6 +29,7 @@ from tests.verifier.foreign.maker import (
 )
 from verifier.error import InputError
 from verifier.foreign.plan import FOREIGN_PLAN
+from verifier.jsonld.context import context_bytes
 from verifier.report import State, Verdict, decide
 
 SUITES = [
@@ -251,6 +254,15 @@ def test_schema_is_said_to_be_unchecked_when_one_is_named() -> None:
     check = report.check("genuine.schema")
     assert (check.state, check.reason, report.verdict) == (State.SKIPPED, "schema_unchecked", Verdict.VALID)
     assert wanted == []
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_related_resource_is_held_against_its_digest(*, is_right: bool) -> None:
+    issuer = did_key()
+    found = hashlib.sha384(context_bytes(V2) if is_right else b"other").digest()
+    related = {"id": V2, "digestSRI": f"sha384-{base64.b64encode(found).decode()}"}
+    report = judge(sign(badge(issuer, relatedResource=[related]), issuer))
+    assert report.verdict is (Verdict.VALID if is_right else Verdict.INVALID)
 
 
 def test_document_is_judged_as_of_the_day_asked_about() -> None:

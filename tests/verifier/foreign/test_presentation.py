@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api.foreign import judge_presenter
+from api.foreign_work import judge_presenter
 from tests.verifier.foreign.maker import (
     ISSUED,
     NOW,
