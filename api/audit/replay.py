@@ -44,7 +44,14 @@ from ledger.submission import Submission
 
 ANCHOR_SKEW: Final = timedelta(minutes=5)
 """How far a time authority's clock and the ledger's may differ before an anchor contradicts what it covers."""
-_Change = Credential.Suspended | Credential.Reinstated | Credential.Revoked | Credential.Replaced | Credential.Reissued
+_Change = (
+    Credential.Suspended
+    | Credential.Reinstated
+    | Credential.Revoked
+    | Credential.Replaced
+    | Credential.Reissued
+    | Credential.FormAdded
+)
 _MOMENT: Final = "%Y-%m-%d %H:%M:%S"
 _INSTITUTION: Final = frozenset(event.TOPIC for event in INSTITUTION_EVENTS)
 

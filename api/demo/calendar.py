@@ -16,6 +16,8 @@ LAST_DAY = 1824
 
 ROTATED = "hochschule-falkenmoor"
 ROTATION_DAY = 905
+FORMS_DAY = 1640
+"""The institution whose key was rotated offers its documents in further forms from this day on."""
 
 STOLEN = "norrvik-academy"
 COMPROMISED_DAY = 1490

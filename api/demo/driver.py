@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from api.demo.people import Learner
 from api.demo.step import (
+    ChooseForms,
     CompromiseKey,
     ForgeDocument,
     GrantAccreditation,
@@ -99,7 +100,12 @@ class Driver:
 
     def _institution_step(
         self,
-        step: RegisterInstitution | GrantAccreditation | WithdrawAccreditation | RotateKey | CompromiseKey,
+        step: RegisterInstitution
+        | GrantAccreditation
+        | WithdrawAccreditation
+        | RotateKey
+        | ChooseForms
+        | CompromiseKey,
     ) -> None:
         registry, slug, actor = self._node.registry, step.institution, self._actor
         match step:
@@ -124,6 +130,8 @@ class Driver:
                 )
             case RotateKey():
                 registry.rotate_key(slug=slug, actor=actor)
+            case ChooseForms():
+                registry.choose_forms(slug=slug, forms=step.forms, actor=actor)
             case CompromiseKey():
                 registry.declare_compromised(
                     slug=slug, key_id=step.key_id, compromised_at=step.compromised_at, actor=actor

@@ -23,6 +23,7 @@ from api.demo.calendar import (
     COMPROMISED_DAY,
     DECLARED_DAY,
     FORGERY_DAY,
+    FORMS_DAY,
     ROTATED,
     ROTATION_DAY,
     STOLEN,
@@ -38,6 +39,7 @@ from api.demo.incident import issued_awards, plan_incidents
 from api.demo.people import Learner, make_people
 from api.demo.showcase import Showcase, choose_showcases
 from api.demo.step import (
+    ChooseForms,
     CompromiseKey,
     ForgeDocument,
     GrantAccreditation,
@@ -166,6 +168,7 @@ def _fixed_events(calendar: Calendar) -> Iterator[Step]:
         key_id="key-2",
         retired_key_id="key-1",
     )
+    yield ChooseForms(at=calendar.at(FORMS_DAY, 6 * HOUR), institution=ROTATED, forms=("vc-jwt", "sd-jwt", "elm"))
     yield WithdrawAccreditation(
         at=calendar.at(WITHDRAWN_ENTERED_DAY, 8 * HOUR),
         institution=WITHDRAWN,

@@ -130,6 +130,12 @@ class RotateKey(BaseStep, frozen=True, kw_only=True):
     retired_key_id: str | None
 
 
+class ChooseForms(BaseStep, frozen=True, kw_only=True):
+    """The institution offers its documents in further forms from now on."""
+
+    forms: tuple[str, ...]
+
+
 class CompromiseKey(BaseStep, frozen=True, kw_only=True):
     """It is declared that a key was in other hands from ``compromised_at`` on."""
 
@@ -159,6 +165,7 @@ Step: TypeAlias = (
     | Revoke
     | Replace
     | RotateKey
+    | ChooseForms
     | CompromiseKey
     | ForgeDocument
 )

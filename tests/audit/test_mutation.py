@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -36,6 +37,7 @@ from tests.audit.made_log import (
     sample_events,
     slow_findings,
 )
+from tests.ledger.full_award import DETAILS
 
 Change = Callable[[LogMaker], int]
 
@@ -201,6 +203,58 @@ def test_audit_names_the_entry_when_an_award_is_signed_anew_with_another_key_tha
     log = made_log(tmp_path / "log", lambda maker: at.append(_rotated_and_signed_anew(maker, key_id)), 130)
     assert set(found(audit(log))) == {(code, at[0]) for code in codes}
     assert quick_findings(log) == slow_findings(log)
+
+
+def _offered_and_added(maker: LogMaker, changes: Mapping[str, object]) -> int:
+    """An institution offers forms, publishes an edition in detail, and adds two forms to an award."""
+    award = _last_award(maker)
+    assert isinstance(award.body, Credential.Issued)
+    state = _state(maker)
+    school = state.registry.institutions[award.body.institution.bytes]
+    [chosen] = school.choose_forms(forms=["vc-jwt", "elm"], at=later(-60))
+    offer = state.registry.achievements[award.body.achievement.bytes]
+    [edition] = offer.revise(template=offer.editions[-1], details=DETAILS, at=later(-50))
+    key_id = school.keys[-1].key_id
+    first = Credential.FormAdded(key_id=key_id, commitments={"elm": "ab" * 32}, recorded_at=later(-40))
+    members: dict[str, Any] = {
+        "key_id": key_id,
+        "commitments": {"vc+jwt": "cd" * 32},
+        "recorded_at": later(),
+        **changes,
+    }
+    _added(maker, chosen, edition, DomainEvent(award.originator_id, 2, first))
+    return _added(maker, DomainEvent(award.originator_id, 3, Credential.FormAdded(**members)))
+
+
+@pytest.mark.parametrize(
+    "changes, codes",
+    [
+        ({}, set[str]()),
+        ({"commitments": {"elm": "cd" * 32}}, {"transition-illegal"}),
+        ({"commitments": {"vc+jcs": "cd" * 32}}, {"transition-illegal"}),
+        ({"commitments": {}}, {"transition-illegal"}),
+        ({"key_id": "key-77"}, {"key-not-in-force"}),
+    ],
+)
+def test_audit_names_the_entry_when_a_form_could_not_be_added(
+    tmp_path: Path, changes: dict[str, object], codes: set[str]
+) -> None:
+    at: list[int] = []
+    log = made_log(tmp_path / "log", lambda maker: at.append(_offered_and_added(maker, changes)), 130)
+    assert set(found(audit(log))) == {(code, at[0]) for code in codes}
+    assert quick_findings(log) == slow_findings(log)
+
+
+def test_audit_names_the_entry_when_forms_are_offered_that_cannot_be_signed(tmp_path: Path) -> None:
+    at: list[int] = []
+
+    def change(maker: LogMaker) -> None:
+        school = next(iter(_state(maker).registry.institutions.values()))
+        body = Institution.FormsChosen(forms=("vc-jwt-es256",), recorded_at=later())
+        at.append(_added(maker, DomainEvent(school.id, school.version + 1, body)))
+
+    log = made_log(tmp_path / "log", change, 130)
+    assert found(audit(log)) == [("transition-illegal", at[0])]
 
 
 def test_audit_names_the_entry_when_a_place_is_used_twice(tmp_path: Path) -> None:
