@@ -17,6 +17,7 @@ from ledger.claim import AwardClaim, LearnerClaim
 from ledger.credential import Credential
 from ledger.credential_id import parse_public_id
 from ledger.document import Award
+from ledger.form.open_badge import elements_of
 from ledger.institution import Institution
 from ledger.issuance import SealedDocument
 from ledger.learner_identity import Identity
@@ -66,7 +67,7 @@ def _identities(document: dict[str, Any]) -> tuple[Identity, ...]:
 
 def _claim(document: dict[str, Any]) -> AwardClaim:
     """What was claimed when an award had a name, an address, an id, a grade, and an end."""
-    subject, elements = document["credentialSubject"], document["euMicrocredential"]
+    subject, elements = document["credentialSubject"], elements_of(document)
     known = {identity.kind: identity.value for identity in _identities(document)}
     until = document.get("validUntil")
     return AwardClaim(

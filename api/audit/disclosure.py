@@ -37,6 +37,7 @@ from ledger.credential_id import credential_aggregate_id
 from ledger.document import PURPOSES, instant_text
 from ledger.error import LedgerError
 from ledger.event import Instant
+from ledger.form.open_badge import elements_of
 from ledger.institution import Institution
 from projections.credential_status import CredentialFacts
 from verifier.error import InputError
@@ -62,7 +63,7 @@ MANDATORY: Final = (
     "participation",
     "qualityAssurance",
 )
-"""Members of ``euMicrocredential``. Source: Council Recommendation 2022/C 243/02, Annex I."""
+"""Elements that every document has. Source: Council Recommendation 2022/C 243/02, Annex I."""
 _AGGREGATE: Final = r"^[0-9a-f]{32}\Z"
 _PUBLIC_ID: Final = re.compile(r"/verify/([0-9a-v]{36})")
 
@@ -251,8 +252,7 @@ class DisclosureCheck:
         if institution is None or achievement is None or not 1 <= event.edition <= len(achievement.editions):
             return  # named already as an award that is not possible
         yield from self._signature(document, institution, key_id)
-        elements = document.get("euMicrocredential")
-        elements = elements if isinstance(elements, dict) else {}
+        elements = elements_of(document)
         for name in MANDATORY:
             if not elements.get(name):
                 yield f"the mandatory element «{name}» is missing from the document"

@@ -59,8 +59,6 @@ def add_form(
 ) -> None:
     """Sign further forms of an award's document; each is in the log before it leaves."""
     terminal = Terminal(as_json=as_json)
-    if not data_is_there(data):
-        terminal.fail(f"there is no ledger in {data}", Exit.USAGE)
     with opened(data) as node:
         outcome = node.form_adding.add(public_id=public_id, forms=form, actor=operator())
     terminal.result({"id": public_id, "added": outcome.answer}, f"{public_id}: added {', '.join(outcome.answer)}")

@@ -1,7 +1,9 @@
 """Open Badges 3.0 on the W3C Verifiable Credentials Data Model 2.0: the form that every award has.
 
 Every element that the EU Recommendation makes mandatory is in it, and every term is defined: what Open Badges has no
-member for stands under ``euMicrocredential``, which the third, inline context declares to be a JSON literal.
+member for is a JSON literal under an absolute IRI, :data:`MICROCREDENTIAL_TERM`. A context of our own would have to be
+fetched, and one within the document is refused by clients that compare contexts by identity. Awards made before had the
+literal under a term of such an inline context; :func:`elements_of` reads both.
 
 Source: 1EdTech Open Badges 3.0 (AchievementCredential, AchievementSubject, Achievement, Alignment, ResultDescription,
 Result, Evidence, IdentityObject, Profile); W3C VC Data Model 2.0; W3C Bitstring Status List 1.0, 2.1.
@@ -9,6 +11,7 @@ Result, Evidence, IdentityObject, Profile); W3C VC Data Model 2.0; W3C Bitstring
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ledger.achievement import Outcome
@@ -20,6 +23,8 @@ from ledger.performance import Result
 VC_CONTEXT = "https://www.w3.org/ns/credentials/v2"
 OPEN_BADGES_CONTEXT = "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json"
 MICROCREDENTIAL_TERM = "urn:cairn:vocabulary:euMicrocredential"
+FORMER_TERM = "euMicrocredential"
+"""What the inline context of former documents called it."""
 EQF_URL = "http://data.europa.eu/snb/eqf/"
 ISCED_F_URL = "http://data.europa.eu/snb/isced-f/"
 NO_DETAILS = Details()
@@ -37,7 +42,6 @@ def build_document(award: Award, base_url: str) -> dict[str, Any]:
         "@context": [
             VC_CONTEXT,
             OPEN_BADGES_CONTEXT,
-            {"euMicrocredential": {"@id": MICROCREDENTIAL_TERM, "@type": "@json"}},
         ],
         "id": award.url(base_url),
         "type": ["VerifiableCredential", "OpenBadgeCredential"],
@@ -52,7 +56,7 @@ def build_document(award: Award, base_url: str) -> dict[str, Any]:
         "awardedDate": instant_text(claim.valid_from),
         "credentialSubject": _subject(award, base_url),
         "credentialStatus": status_entries(award.place, base_url),
-        "euMicrocredential": recommendation_elements(award),
+        MICROCREDENTIAL_TERM: _literal(recommendation_elements(award)),
     }
     if claim.valid_until is not None:
         document["validUntil"] = instant_text(claim.valid_until)
@@ -73,9 +77,24 @@ def without_repetition(document: dict[str, Any]) -> dict[str, Any]:
     Of a literal, RDF has one whole text. With a learner's values in it, no two awards would have the same shape, and
     canonicalising them cost a hundred times as much (35 ms and 0.3 ms measured).
     """
-    elements = document["euMicrocredential"]
-    kept = {name: value for name, value in elements.items() if name not in LITERAL_ONLY_ONCE}
-    return {**document, "euMicrocredential": kept}
+    kept = {name: value for name, value in elements_of(document).items() if name not in LITERAL_ONLY_ONCE}
+    return {**document, MICROCREDENTIAL_TERM: _literal(kept)}
+
+
+def elements_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The Recommendation's elements in a document that this ledger made, of today's form or of the one before.
+
+    Returns:
+        The elements by their names; empty when there are none, or not as an object.
+    """
+    literal = document.get(MICROCREDENTIAL_TERM)
+    found = literal.get("@value") if isinstance(literal, dict) else document.get(FORMER_TERM)
+    return found if isinstance(found, dict) else {}
+
+
+def _literal(elements: dict[str, Any]) -> dict[str, Any]:
+    """A JSON literal as a document of the VC Data Model writes it. Source: JSON-LD 1.1 section 4.2.2."""
+    return {"type": "@json", "@value": elements}
 
 
 def _subject(award: Award, base_url: str) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def claims_of(award: Award, base_url: str) -> dict[str, Any]:
     """
     document = open_badge.build_document(award, base_url)
     subject = document["credentialSubject"]
-    elements: dict[str, Any] = dict(document["euMicrocredential"])
+    elements: dict[str, Any] = dict(open_badge.elements_of(document))
     if not elements.get("learner"):
         message = "an SD-JWT VC carries learner.name, and the award has none"
         raise MissingElementError(message, "/learner/name")

@@ -16,6 +16,7 @@ from openvc.status.status_list import CredentialRevoked, CredentialSuspended, St
 from openvc.verify import VerificationPolicy, VerificationResult, verify_credential
 from pyld import jsonld
 
+from ledger.form.open_badge import MICROCREDENTIAL_TERM
 from tests.api.served import SLUG, Served
 
 LEARNER = {
@@ -61,7 +62,7 @@ def test_openvc_verifies_document_key_and_both_status_lists(served: Served, issu
     assert [one.entry.purpose for one in result.status.entries] == ["revocation", "suspension"]
 
 
-@pytest.mark.parametrize("member", ["name", "validFrom", "issuer", "credentialSubject", "euMicrocredential"])
+@pytest.mark.parametrize("member", ["name", "validFrom", "issuer", "credentialSubject", MICROCREDENTIAL_TERM])
 def test_openvc_refuses_document_when_a_member_was_altered(served: Served, issued: dict[str, Any], member: str) -> None:
     document = json.loads(json.dumps(issued["bundle"]["document"]))
     document[member] = document[member] | {"x": "y"} if isinstance(document[member], dict) else "2020-01-01T00:00:00Z"

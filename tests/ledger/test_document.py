@@ -21,7 +21,7 @@ from ledger.claim import AwardClaim
 from ledger.commitment import DOCUMENT_KIND, commit
 from ledger.credential_id import credential_aggregate_id
 from ledger.document import Award, document_form, instant_text, institution_did, sign_document
-from ledger.form.open_badge import build_document
+from ledger.form.open_badge import FORMER_TERM, MICROCREDENTIAL_TERM, build_document, elements_of
 from ledger.institution import Institution
 from ledger.status_allocation import StatusPlace
 from tests.ledger.full_award import full_award
@@ -139,7 +139,7 @@ def test_document_form_is_committed_to_in_the_event_before_it_leaves(world: Worl
 
 
 def test_document_holds_every_mandatory_and_optional_element_of_the_recommendation() -> None:
-    assert document()["euMicrocredential"] == {
+    assert elements_of(document()) == {
         "learner": "Ада Пример",
         "title": "Data Analysis Basics",
         "country": "EE",
@@ -196,7 +196,7 @@ def test_document_leaves_out_what_was_not_given() -> None:
     bare = document(msgspec.structs.replace(TEMPLATE, credits_centi=None, workload_minutes=600), claim())
     assert "validUntil" not in bare
     assert set(bare["credentialSubject"]) == {"type", "identifier", "achievement"}
-    assert bare["euMicrocredential"]["workload"] == {"minutes": 600}
+    assert elements_of(bare)["workload"] == {"minutes": 600}
     assert "null" not in json.dumps(bare)
 
 
@@ -257,10 +257,15 @@ def test_claim_is_a_day_in_utc(world: World) -> None:
         (TEMPLATE, claim(), "8db5d2c2d5d3bcb2d148e2ebab72f48f6b1ffe07344adbde650bb3c8af5ac536"),
     ],
 )
-def test_document_of_a_template_without_details_is_byte_for_byte_what_it_always_was(
+def test_document_of_a_template_without_details_is_what_it_always_was_but_for_the_place_of_the_elements(
     template: Template, claimed: AwardClaim, digest: str
 ) -> None:
-    signed = sign(document(template, claimed))
+    made = document(template, claimed)
+    elements = made.pop(MICROCREDENTIAL_TERM)["@value"]
+    inline = {FORMER_TERM: {"@id": MICROCREDENTIAL_TERM, "@type": "@json"}}
+    former = {**made, "@context": [*made["@context"], inline], FORMER_TERM: elements}
+    assert elements_of(former) == elements == elements_of(document(template, claimed))
+    signed = sign(former)
     assert signed["proof"].pop("@context") == signed["@context"], "repeated since November 2026; it was signed before"
     assert hashlib.sha256(document_form(signed)).hexdigest() == digest
 
@@ -278,4 +283,4 @@ def test_document_names_nobody_when_the_claim_asks_for_hashes(world: World) -> N
         assert identity["identityHash"] == f"sha256${digest}"
         assert len(identity["salt"]) == 32
     assert name["salt"] != address["salt"]
-    assert made["euMicrocredential"]["learner"] == name["identityHash"]
+    assert elements_of(made)["learner"] == name["identityHash"]

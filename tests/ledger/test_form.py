@@ -35,7 +35,7 @@ from ledger.document import Award, document_form, sign_document
 from ledger.error import MissingElementError
 from ledger.form.elm import build_elm, credit_points, duration
 from ledger.form.image import bake_png, bake_svg
-from ledger.form.open_badge import build_document, without_repetition
+from ledger.form.open_badge import build_document, elements_of, without_repetition
 from ledger.form.sd_jwt import DISCLOSABLE, issuer_signed_part, sign_sd_jwt
 from ledger.form.vc_jwt import claims_of, sign_jwt
 from ledger.integrity_proof import add_proof
@@ -166,7 +166,7 @@ def test_open_badge_over_rdf_is_signed_over_what_pyld_makes_of_it(award: Award) 
     signature = decode_multibase(proof.pop("proofValue"))
     hashes = rdf_hash({**proof, "@context": signed["@context"]}) + rdf_hash(signed)
     KEY.public_key().verify(signature, hashes)
-    signed["euMicrocredential"]["learningOutcomes"].reverse()
+    elements_of(signed)["learningOutcomes"].reverse()
     with pytest.raises(InvalidSignature):
         KEY.public_key().verify(signature, rdf_hash({**proof, "@context": signed["@context"]}) + rdf_hash(signed))
 
@@ -174,9 +174,9 @@ def test_open_badge_over_rdf_is_signed_over_what_pyld_makes_of_it(award: Award) 
 def test_open_badge_over_rdf_has_one_literal_for_every_learner_of_an_offer() -> None:
     others = msgspec.structs.replace(claim("Other Person", grade="B"), awarded_on=FULL_CLAIM.awarded_on)
     made = [without_repetition(build_document(full_award(claim=one), BASE_URL)) for one in (FULL_CLAIM, others)]
-    assert made[0]["euMicrocredential"] == made[1]["euMicrocredential"]
+    assert elements_of(made[0]) == elements_of(made[1])
     assert made[0]["credentialSubject"]["result"][0]["value"] == FULL_CLAIM.grade
-    assert "title" in made[0]["euMicrocredential"]
+    assert "title" in elements_of(made[0])
 
 
 def test_award_is_signed_with_the_suite_of_its_key() -> None:

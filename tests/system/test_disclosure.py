@@ -60,7 +60,7 @@ def test_disclosures_are_not_written_over_a_file_that_is_there(serving: Serving,
 
 
 def _renamed(line: Json) -> None:
-    line["document"]["euMicrocredential"]["learner"] = "Somebody Else"
+    line["document"]["urn:cairn:vocabulary:euMicrocredential"]["@value"]["learner"] = "Somebody Else"
 
 
 def _other_salt(line: Json) -> None:
