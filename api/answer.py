@@ -26,7 +26,7 @@ NULLABLE: Final = frozenset(
 """Members that may be null where a value stands in the example."""
 OPEN: Final = frozenset({"facts", "commitments", "document", "@context"})
 """Members whose own members or items differ from answer to answer."""
-OPTIONAL: Final = frozenset({"replaced_by", "reissues", "successor", "erased", "facts", "detail", "proof"})
+OPTIONAL: Final = frozenset({"replaced_by", "reissues", "added", "successor", "erased", "facts", "detail", "proof"})
 """Members that may be absent."""
 
 
@@ -146,6 +146,32 @@ MADE: Final[dict[str, Any]] = {
     "bundle_url": f"{BASE}/v1/credentials/{ID}/bundle",
     "bundle": {**BUNDLE, "evidence": None},
 }
+DOCUMENTS: Final[dict[str, Any]] = {
+    "id": ID,
+    "documents": [
+        {
+            "form": "open-badge",
+            "kind": "vc+jcs",
+            "media_type": "application/vc",
+            "salt": HASH,
+            "url": f"{BASE}/v1/credentials/{ID}/documents/open-badge",
+        }
+    ],
+    "pictures": [
+        {"form": "png", "media_type": "image/png", "url": f"{BASE}/v1/credentials/{ID}/documents/png"},
+    ],
+}
+ATTESTED: Final[dict[str, Any]] = {
+    "id": ID,
+    "url": f"{BASE}/verify/{ID}",
+    "status_url": f"{BASE}/v1/credentials/{ID}/status",
+    "document": {
+        "@context": ["https://www.w3.org/ns/credentials/v2"],
+        "id": f"{BASE}/verify/{ID}",
+        "type": ["VerifiableCredential", "ClrCredential"],
+    },
+    "salt": HASH,
+}
 _SAID: Final = {"en": "Not revoked.", "ru": "Не отозвано."}
 REPORT: Final[dict[str, Any]] = {
     "format": "cairn/report/v1",
@@ -210,6 +236,12 @@ ANSWERS: Final[dict[str, Answer]] = {
     "delete /v1/credentials/{id}/suspension": Answer(STATUS),
     "post /v1/credentials/{id}/revocation": Answer(STATUS),
     "post /v1/credentials/{id}/replacement": Answer({**MADE, "replaces": ID}),
+    "get /v1/credentials/{id}/documents": Answer(DOCUMENTS),
+    "post /v1/credentials/{id}/documents": Answer(DOCUMENTS),
+    "get /v1/credentials/{id}/documents/{form}": Answer(BUNDLE["document"], "application/vc"),
+    "post /v1/clr": Answer(ATTESTED),
+    "post /v1/endorsements": Answer(ATTESTED),
+    "post /v1/institutions/{slug}/forms": Answer({"institution": "riverside", "forms": ["open-badge", "vc-jwt"]}),
     "post /v1/verify": Answer(REPORT),
     "post /v1/achievements": Answer({"institution": "riverside", "code": "DATA-101", "edition": 1}),
     "get /v1/achievements": Answer(

@@ -18,12 +18,15 @@ from api.demo.closing import read_summary, show_command
 from api.demo.sentence import RUSSIAN
 from api.did_resolution import DidResolution
 from api.document_work import DocumentWork
+from api.fetching import Fetching
+from api.foreign import ForeignVerification
 from api.head import HeadMiddleware
 from api.health import ReadyCheck, clock_check, database_check, disk_check, health_router, limit_check
 from api.log_route import log_router
 from api.metric import MetricMiddleware, Metrics, log_readers, metric_router
 from api.node import Node
 from api.openapi import install_openapi
+from api.own_source import NodeSources
 from api.page.render import PageRenderer
 from api.page.view import Sample
 from api.problem import ProblemWriter
@@ -38,10 +41,12 @@ from api.route import (
     credential,
     credential_change,
     did_resolver,
+    document,
     institution,
     institution_key,
     ledger,
     page,
+    record,
     status_list,
     vc_api,
     verify,
@@ -121,10 +126,15 @@ def _include(
     verification = Verification(
         policy,
         node.lookup.evidences,
-        vault_salt(node.issuance),
+        vault_salt(node.issuance, node.parts.attesting),
         node.views.directory,
         node.parts.identity.base_url,
         node.ledger.now,
+        ForeignVerification(
+            Fetching(node.settings),
+            NodeSources(node.parts.identity.base_url, node.views.directory, node.status_lists),
+            node.cpu,
+        ),
     )
     app.include_router(audit.make_router(node.lookup, policy))
     app.include_router(anchor.read_router(node.lookup, runtime.anchor_standing))
@@ -133,6 +143,8 @@ def _include(
     app.include_router(credential.make_router(node))
     app.include_router(credential.read_router(node.lookup))
     app.include_router(credential_change.make_router(node))
+    app.include_router(document.make_router(node))
+    app.include_router(record.make_router(node))
     app.include_router(verify.make_router(verification))
     app.include_router(achievement.make_router(node))
     app.include_router(achievement.read_router(node.lookup))

@@ -212,6 +212,7 @@ def serve() -> None:
     """Answer jobs on standard input until it ends: the whole life of a worker."""
     # What every document needs is not any document's to pay for.
     importlib.import_module("api.document_work").warm_up()
+    importlib.import_module("api.foreign_work").warm_up()
     incoming, outgoing = sys.stdin.buffer, sys.stdout.buffer
     # What a job prints must not get between the answers; a stop from the terminal is for the parent.
     sys.stdout = sys.stderr

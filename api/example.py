@@ -34,6 +34,15 @@ PUBLICATION: dict[str, Any] = {
         "quality_assurance": "Institutional quality assurance, reviewed every year",
         "criteria": "Hand in the assignment and defend it; at least 60 % of the points.",
     },
+    "details": {
+        "tags": ["data", "statistics"],
+        "isced_f": "0542",
+        "national_level": {"framework": "EstQF", "level": "5"},
+        "results": [
+            {"code": "assignment", "name": "Assignment", "type": "Percent", "value_min": "0", "value_max": "100"}
+        ],
+        "parts": [{"title": "Cleaning data", "credits_centi": 150}],
+    },
 }
 REGISTRATION: dict[str, Any] = {
     "slug": "riverside-university",
@@ -50,6 +59,12 @@ ACCREDITATION: dict[str, Any] = {
 WITHDRAWAL: dict[str, Any] = {"reason": "other"}
 COMPROMISE: dict[str, Any] = {"compromised_at": "2026-03-01T00:00:00Z"}
 REISSUE: dict[str, Any] = {"dry_run": True}
+FORMS: dict[str, Any] = {"forms": ["vc-jwt", "elm"]}
+RECORD: dict[str, Any] = {"reference": "S-2026-0042"}
+ENDORSEMENT: dict[str, Any] = {
+    "subject": "https://ledger.example/institutions/lakeside/achievements/STAT-2/1",
+    "comment": "We count it towards our diploma in data science.",
+}
 KEY_GRANT: dict[str, Any] = {"label": "student information system", "days": 365}
 VC_API_ISSUER = "did:key:z6MkqNWYSEtg8qYeRbR1HNmYkT2ofirM1YxSjPCqsSd3Rt8i"
 _PROOF: dict[str, Any] = {

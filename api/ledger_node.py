@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from api.identity import MIRROR_FILE, Identity, IdentityError, settle_identity
 from api.log_secret import secret_keys, vkeys
@@ -17,17 +18,20 @@ from ledger.attesting import ATTESTED_SCHEMA, Attesting
 from ledger.catalogue import Catalogue
 from ledger.erasing import Erasing
 from ledger.error import KeyEncryptionError, StorageError
+from ledger.form_adding import FormAdding
 from ledger.institution import Institution
 from ledger.issuance import Issuance
 from ledger.key_ring import KeyRing, open_key_ring
 from ledger.lifecycle import Lifecycle
 from ledger.log_keeping import LogKeeping
+from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
 from ledger.reissuance import Reissuance
 from ledger.signing import SIGNING_SCHEMA, KeyStore, SealedKeyStore
 from ledger.status_allocation import ALLOCATION_SCHEMA, StatusAllocator
 from ledger.store import LedgerFactory
 from ledger.vault import VAULT_SCHEMA, Vault
+from verifier.jsonld.canonical import canonical_nquads
 
 DATABASE = "ledger.db"
 SCHEMA = (*VAULT_SCHEMA, *ATTESTED_SCHEMA, *SIGNING_SCHEMA, *ALLOCATION_SCHEMA, *ACCESS_SCHEMA)
@@ -55,6 +59,8 @@ class LedgerNode:
     erasing: Erasing
     reissuance: Reissuance
     attesting: Attesting
+    form_adding: FormAdding
+    records: RecordKeeping
     log_keeping: LogKeeping
 
     def institutions(self) -> list[Institution]:
@@ -104,6 +110,7 @@ def open_ledger(
     vault = Vault(ledger.store, key_ring, random)
     keys = SealedKeyStore(ledger.store, key_ring, random)
     places = StatusAllocator(ledger.store, vault.secret("status-places"))
+    attesting = Attesting(ledger, vault, keys, places, identity.base_url)
     return LedgerNode(
         settings=settings,
         identity=identity,
@@ -114,13 +121,20 @@ def open_ledger(
         access=Access(ledger.store, random),
         registry=Registry(ledger, vault, keys, identity.did_host),
         catalogue=Catalogue(ledger, vault),
-        issuance=Issuance(ledger, vault, keys, places, identity.base_url),
+        issuance=Issuance(ledger, vault, keys, places, identity.base_url, canonicalise=canonicalise),
         lifecycle=Lifecycle(ledger, vault),
         erasing=Erasing(ledger, vault),
-        reissuance=Reissuance(ledger, vault, keys),
-        attesting=Attesting(ledger, vault, keys, places, identity.base_url),
+        reissuance=Reissuance(ledger, vault, keys, identity.base_url, canonicalise=canonicalise),
+        form_adding=FormAdding(ledger, vault, keys, identity.base_url, canonicalise=canonicalise),
+        attesting=attesting,
+        records=RecordKeeping(ledger, vault, attesting, identity.base_url),
         log_keeping=LogKeeping(ledger, vault, lambda number: vkeys(secret_keys(vault, identity.origin, number))),
     )
+
+
+def canonicalise(document: Mapping[str, Any], hash_name: str) -> bytes:
+    """RDF for proofs; the ledger cannot make it itself."""
+    return canonical_nquads(document, hash_name="sha384" if hash_name == "sha384" else "sha256")
 
 
 def find_key_directory(settings: Settings, *, is_new: bool) -> Path:

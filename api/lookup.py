@@ -94,6 +94,7 @@ class Lookup:
             "edition": edition,
             "recorded_at": found.recorded_at,
             **msgspec.to_builtins(found.template),
+            **({} if found.details is None else {"details": msgspec.to_builtins(found.details)}),
         }
 
     def _edition_url(self, slug: str, code: str, edition: int) -> str:

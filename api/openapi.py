@@ -46,15 +46,24 @@ PROBLEM_SCHEMA: dict[str, Any] = {
     },
 }
 
-PUBLIC_BODY: dict[str, Any] = {
+VERIFY_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "A signed document, a bundle (cairn/bundle/v1) or an evidence file (cairn/evidence/v1).",
+        "description": "A credential with its proof, a presentation, a bundle (cairn/bundle/v1) or an evidence file "
+        "(cairn/evidence/v1); a VC-JWT or SD-JWT; or an image with a badge in it.",
         "content": {
             "application/json": {
                 "schema": {"type": "object"},
                 "example": {"@context": ["https://www.w3.org/ns/credentials/v2"], "type": ["VerifiableCredential"]},
-            }
+            },
+            "application/vc+jwt": {"schema": {"type": "string"}, "example": "eyJhbGciOiJFZERTQSJ9.e30.AAAA"},
+            "application/dc+sd-jwt": {"schema": {"type": "string"}, "example": "eyJhbGciOiJFZERTQSJ9.e30.AAAA~"},
+            "image/png": {"schema": {"type": "string", "format": "binary"}, "example": "the bytes of the PNG"},
+            "image/svg+xml": {
+                "schema": {"type": "string"},
+                "example": '<svg xmlns="http://www.w3.org/2000/svg"><credential'
+                ' xmlns="https://purl.imsglobal.org/ob/v3p0" verify="eyJhbGciOiJFZERTQSJ9.e30.AAAA"/></svg>',
+            },
         },
     }
 }

@@ -14,7 +14,9 @@ import msgspec
 
 from ledger.achievement import Template, missing
 from ledger.claim import AwardClaim
+from ledger.detail import Details
 from ledger.error import InvalidInputError
+from ledger.form.learner_record import Association
 from ledger.institution import InstitutionKind
 from ledger.issuance import MAX_BATCH
 from ledger.reason import Reason
@@ -74,6 +76,7 @@ class Publication(Body, frozen=True, kw_only=True):
 
     code: str
     template: Template
+    details: Details | None = None
     institution: str | None = None
 
 
@@ -121,6 +124,29 @@ class Reissue(Body, frozen=True, kw_only=True):
     dry_run: bool = False
 
 
+class Forms(Body, frozen=True, kw_only=True):
+    """Names of forms of documents (docs/spec/mapping.md)."""
+
+    forms: list[str]
+
+
+class RecordRequest(Body, frozen=True, kw_only=True):
+    """A learner record to make. Without ``credentials`` it holds all that the learner holds at the institution."""
+
+    reference: str
+    credentials: list[str] = []
+    associations: list[Association] = []
+    institution: str | None = None
+
+
+class EndorsementRequest(Body, frozen=True, kw_only=True):
+    """An endorsement to make; ``subject`` is the URI of what is endorsed."""
+
+    subject: str
+    comment: str | None = None
+    institution: str | None = None
+
+
 class Empty(Body, frozen=True, kw_only=True):
     """A command that needs no further facts."""
 
@@ -145,6 +171,9 @@ REQUEST_SHAPES: tuple[type, ...] = (
     Withdrawal,
     Compromise,
     Reissue,
+    Forms,
+    RecordRequest,
+    EndorsementRequest,
     Empty,
     KeyGrant,
 )

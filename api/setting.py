@@ -173,6 +173,41 @@ class Settings(BaseModel):
         json_schema_extra=_unit("seconds"),
         description="Age of what `cairn follow` has verified above which it calls nothing valid and `/readyz` fails.",
     )
+    fetch: bool = Field(
+        default=False,
+        json_schema_extra=_unit("boolean"),
+        description="Whether keys of foreign issuers and their status lists are fetched when somebody has a credential "
+        "verified; otherwise what is on the network is «unknown».",
+    )
+    fetch_timeout_seconds: int = Field(
+        default=5,
+        ge=1,
+        le=60,
+        json_schema_extra=_unit("seconds"),
+        description="Longest time to wait for such an answer.",
+    )
+    fetch_max_bytes: int = Field(
+        default=MIB,
+        ge=KIB,
+        le=MIB,
+        json_schema_extra=_unit("bytes"),
+        description="Longest such answer.",
+    )
+    fetch_cache_seconds: int = Field(
+        default=60,
+        ge=0,
+        le=86_400,
+        json_schema_extra=_unit("seconds"),
+        description="How long such an answer is kept and used again; a revocation elsewhere is seen that much later. "
+        "A status list with a shorter time to live is kept no longer than that.",
+    )
+    fetch_cache_entries: int = Field(
+        default=256,
+        ge=0,
+        le=65_536,
+        json_schema_extra=_unit("answers"),
+        description="How many such answers are kept, of 32 MiB at most.",
+    )
     backup_retention_days: int = Field(
         default=35,
         ge=0,

@@ -4,25 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from api.error import InvalidRequestError, UnknownResourceError
+from api.error import UnknownResourceError
 from api.evidence import Evidences
-from api.strict_json import JsonValue
+from api.foreign import ForeignVerification
+from ledger.attesting import Attesting
 from ledger.error import ErasedError, InvalidInputError
+from ledger.form_signing import committed_part
 from ledger.issuance import Issuance
 from projections.institution_directory import DirectoryReader
 from verifier.bundle import Bundle, parse_bundle
+from verifier.checks.form import Form, is_base_form, read_form
+from verifier.error import InputError, WorkExceededError
 from verifier.evidence import Evidence, parse_evidence
-from verifier.file_kind import file_kind
+from verifier.foreign.format import Presented, read_credential, read_presented
+from verifier.foreign.verify import unfinished_credential, unreadable_credential
 from verifier.policy import Policy
 from verifier.report import Group, Report, State
-from verifier.unlogged import LogSearch
-from verifier.verify import LIVE_MAX_AGE, verify_bundle, verify_document, verify_evidence
+from verifier.unlogged import LogSearch, judge_unlogged_form
+from verifier.verify import (
+    LIVE_MAX_AGE,
+    asked_about,
+    verify_bundle,
+    verify_document,
+    verify_evidence,
+    verify_form,
+)
 
 VERIFY_PATH: Final = "/verify/"
+SaltOf: TypeAlias = Callable[[str, bytes | None], bytes | None]
+"""(public id, committed bytes of a further form, None for the base form) -> the salt that opens its commitment."""
 
 
 class Verification:
@@ -31,22 +45,26 @@ class Verification:
     Args:
         policy: Whose word this server takes.
         evidences: Makes fresh evidence.
-        salt: Opens the salt of a bare document from the vault; None when it is not to be had.
+        salt: Opens the salt of a bare document from the vault, given its public id and, of another form than the base
+            form, its committed bytes; None when it is not to be had.
         directory: Institutions' records.
         base_url: Address that this ledger's documents name.
         now: Present instant.
+        foreign: Judges what is not from this ledger.
         complete_until: Up to which instant this server has the whole log, when that is not the present.
         max_age: Oldest evidence that still speaks of now.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (each is a part of the node, and none belongs to another)
         self,
         policy: Policy,
         evidences: Evidences,
-        salt: Callable[[str], bytes | None],
+        salt: SaltOf,
         directory: DirectoryReader,
         base_url: str,
         now: Callable[[], datetime],
+        foreign: ForeignVerification,
+        *,
         complete_until: Callable[[], datetime] | None = None,
         max_age: timedelta = LIVE_MAX_AGE,
     ) -> None:
@@ -56,29 +74,46 @@ class Verification:
         self._directory = directory
         self._base_url = base_url
         self._now = now
+        self._foreign = foreign
         self._complete_until = complete_until or now
         self._max_age = max_age
 
-    def verify(self, value: JsonValue, raw: bytes, at: datetime | None) -> Report:
-        """Judge a document, a holder's bundle, or an evidence file.
+    def verify(self, data: bytes, at: datetime | None, media_type: str | None = None) -> Report:
+        """Judge what somebody was shown: a file of this project, or any credential or presentation of the field.
 
         A file that carries evidence is first judged by that evidence as of its own instant: whoever tampered with any
-        part of it gets that report. One that holds is then judged by fresh evidence.
+        part of it gets that report. One that holds is then judged by fresh evidence. A document of this ledger, in
+        whatever form, is judged by what the log says; one from elsewhere by its own issuer's keys and lists.
+
+        Args:
+            data: The bytes.
+            at: Judge as of this instant; None for now.
+            media_type: As the sender named it, lower case; None if nobody did.
 
         Raises:
-            InvalidRequestError: The body is none of the three.
-            verifier.error.InputError: It is one of them, malformed.
+            verifier.error.InputError: It is nothing that can be judged, or malformed.
             verifier.error.FutureInstantError: *at* has not come yet.
         """
-        if not isinstance(value, dict):
-            message = "send a signed document, a holder's bundle, or an evidence file: a JSON object"
-            raise InvalidRequestError(message)
-        kind = file_kind(value)
-        if kind == "evidence":
-            return self._evidence(parse_evidence(raw), at)
-        if kind == "bundle":
-            return self._bundle(parse_bundle(raw), at)
-        return self._document(value, at)
+        presented = read_presented(data, media_type)
+        if presented.kind == "evidence":
+            return self._evidence(parse_evidence(presented.data), at)
+        if presented.kind == "bundle":
+            return self._bundle(parse_bundle(presented.data), at)
+        if presented.kind == "presentation":
+            asked = asked_about(self._now(), at, self._max_age)
+            return self._foreign.presentation(presented, asked, lambda one: self._shown(one, at))
+        return self._credential(presented, at)
+
+    def _shown(self, data: bytes, at: datetime | None) -> Report:
+        """Judge one credential of a presentation; what is none has a report that says so."""
+        asked = asked_about(self._now(), at, self._max_age)
+        try:
+            presented = read_presented(data)
+        except InputError as error:
+            return unreadable_credential(str(error), asked)
+        if presented.kind != "credential" or presented.carrier != "plain":
+            return unreadable_credential("not a credential", asked)
+        return self._credential(presented, at)
 
     def credential(self, public_id: str, at: datetime | None) -> Report:
         """Judge an award of this ledger by its id alone: what the log says of it.
@@ -112,31 +147,58 @@ class Verification:
             return self._unlogged(bundle.document, at)
         return verify_bundle(bundle, self._policy, now=self._now(), at=at, max_age=self._max_age, evidence=fresh)
 
-    def _document(self, document: dict[str, Any], at: datetime | None) -> Report:
-        public_id = self._id_of(document)
+    def _credential(self, presented: Presented, at: datetime | None) -> Report:
+        """Judge a credential: by the log if it says that it is of this ledger, else by its issuer's own word."""
+        asked = asked_about(self._now(), at, self._max_age)
+        try:
+            credential = read_credential(presented)
+        except InputError as error:
+            return unreadable_credential(str(error), asked)
+        public_id = self._id_of({"id": credential.id})
         if public_id is None:
-            return verify_document(document, self._policy, now=self._now(), at=at, max_age=self._max_age)
+            return self._foreign.credential(presented, credential.issuer, asked)
+        if credential.form == "data-integrity" and is_base_form(credential.members):
+            return self._document(credential.members, public_id, at)
+        try:
+            form = read_form(credential)
+            if credential.jws is None:
+                self._foreign.try_out(credential.members)
+            return self._form(form, public_id, at)
+        except InputError as error:
+            return unreadable_credential(str(error), asked)
+        except WorkExceededError as error:
+            return unfinished_credential(str(error), asked)
+
+    def _document(self, document: dict[str, Any], public_id: str, at: datetime | None) -> Report:
         try:
             fresh = self._fresh(public_id)
         except UnknownResourceError:
             return self._unlogged(document, at)
-        salt = self._salt(public_id)
+        salt = self._salt(public_id, None)
         return verify_document(
             document, self._policy, now=self._now(), at=at, max_age=self._max_age, evidence=fresh, salt=salt
         )
 
+    def _form(self, form: Form, public_id: str, at: datetime | None) -> Report:
+        """Judge a document of this ledger in another form."""
+        try:
+            fresh = self._fresh(public_id)
+        except UnknownResourceError:
+            asked = asked_about(self._now(), at, self._max_age)
+            return judge_unlogged_form(form, asked, self._absent(form.credential.issuer))
+        salt = self._salt(public_id, form.data)
+        return verify_form(form, self._policy, now=self._now(), at=at, max_age=self._max_age, evidence=fresh, salt=salt)
+
     def _unlogged(self, document: dict[str, Any], at: datetime | None) -> Report:
         """Judge a document that this ledger has no award for: this server holds the whole log, and says so."""
-        now = self._now()
-        record = self._issuer_record(document)
-        absent = None if record is None else LogSearch(record, self._complete_until())
-        return verify_document(document, self._policy, now=now, at=at, max_age=self._max_age, absent=absent)
-
-    def _issuer_record(self, document: dict[str, Any]) -> bytes | None:
         issuer = document.get("issuer")
-        did = issuer.get("id") if isinstance(issuer, dict) else issuer
+        absent = self._absent(issuer.get("id") if isinstance(issuer, dict) else issuer)
+        return verify_document(document, self._policy, now=self._now(), at=at, max_age=self._max_age, absent=absent)
+
+    def _absent(self, did: object) -> LogSearch | None:
         found = self._directory.by_did(did) if isinstance(did, str) else None
-        return None if found is None else self._directory.record(found.number)
+        record = None if found is None else self._directory.record(found.number)
+        return None if record is None else LogSearch(record, self._complete_until())
 
     def _id_of(self, document: dict[str, Any]) -> str | None:
         """Public id in the document's own id, when that is an address of this ledger."""
@@ -164,13 +226,26 @@ def _is_doubtful(report: Report) -> bool:
     )
 
 
-def vault_salt(issuance: Issuance) -> Callable[[str], bytes | None]:
-    """Make the way to an award's salt in the vault; an erased award has none."""
+def vault_salt(issuance: Issuance, attesting: Attesting) -> SaltOf:
+    """Make the way to the salt of a document in the vault; an erased document has none.
 
-    def salt(public_id: str) -> bytes | None:
+    The forms of a document that were signed together share a salt. One that was added or signed anew alone has its own,
+    and is known by its bytes.
+    """
+
+    def salt(public_id: str, shown: bytes | None) -> bytes | None:
         try:
-            return issuance.sealed_document(public_id).salt
+            kept = issuance.sealed_document(public_id)
         except ErasedError:
-            return None
+            return _attested_salt(attesting, public_id)
+        forms = (form.salt for kind, form in kept.forms.items() if committed_part(kind, form.form) == shown)
+        return next(forms, kept.salt)
 
     return salt
+
+
+def _attested_salt(attesting: Attesting, public_id: str) -> bytes | None:
+    try:
+        return attesting.document(public_id).salt
+    except ErasedError:
+        return None

@@ -10,13 +10,15 @@ Source: Council Recommendation of 16 June 2022 (2022/C 243/02), Annex I.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
 
 from ledger.aggregate import Aggregate
+from ledger.detail import Details
 from ledger.error import InvalidInputError, MissingElementError, RuleError
 from ledger.event import DomainEvent, Event, Instant
 
@@ -131,11 +133,12 @@ class Template(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Achievement(Aggregate, frozen=True, kw_only=True):
-    """State of a template: its newest edition and all before it."""
+    """State of a template: its newest edition and all before it; ``details`` has one place for each edition."""
 
     institution: UUID
     code: str
     editions: tuple[Template, ...]
+    details: tuple[Details | None, ...] = (None,)
 
     class Published(Event, frozen=True, kw_only=True):
         """The first edition was published."""
@@ -157,6 +160,28 @@ class Achievement(Aggregate, frozen=True, kw_only=True):
         template: Template
         recorded_at: Instant
 
+    class PublishedInDetail(Event, frozen=True, kw_only=True):
+        """The first edition was published, with more than the Recommendation's elements."""
+
+        TOPIC: ClassVar[str] = "achievement.published.v2"
+        institution: UUID
+        code: str
+        edition: int
+        template: Template
+        details: Details
+        recorded_at: Instant
+
+    class RevisedInDetail(Event, frozen=True, kw_only=True):
+        """A further edition was published, with more than the Recommendation's elements."""
+
+        TOPIC: ClassVar[str] = "achievement.revised.v2"
+        institution: UUID
+        code: str
+        edition: int
+        template: Template
+        details: Details
+        recorded_at: Instant
+
     @classmethod
     def publish(
         cls,
@@ -165,6 +190,7 @@ class Achievement(Aggregate, frozen=True, kw_only=True):
         institution: UUID,
         code: str,
         template: Template,
+        details: Details | None = None,
         at: datetime,
     ) -> DomainEvent:
         """Publish the first edition.
@@ -175,42 +201,82 @@ class Achievement(Aggregate, frozen=True, kw_only=True):
         if not CODE.fullmatch(code):
             message = "a code is 1 to 64 letters, digits, dots, hyphens and underscores"
             raise InvalidInputError(message, "/code")
-        template.check()
-        body = cls.Published(institution=institution, code=code, edition=1, template=template, recorded_at=at)
+        _check(template, details)
+        body = _edition((cls.Published, cls.PublishedInDetail), institution, code, 1, template, details, at)
         return DomainEvent(id, 1, body)
 
-    def revise(self, *, template: Template, at: datetime) -> list[DomainEvent]:
+    def revise(self, *, template: Template, details: Details | None = None, at: datetime) -> list[DomainEvent]:
         """Publish a further edition.
 
         Raises:
             InvalidInputError: The template is not well formed, or an element is missing.
             RuleError: Nothing differs from the newest edition.
         """
-        template.check()
-        if template == self.editions[-1]:
+        _check(template, details)
+        if (template, details) == (self.editions[-1], self.details[-1]):
             message = "nothing differs from the newest edition"
             raise RuleError(message)
-        return self.follow(
-            self.Revised(
-                institution=self.institution,
-                code=self.code,
-                edition=len(self.editions) + 1,
-                template=template,
-                recorded_at=at,
-            )
-        )
+        kinds = (self.Revised, self.RevisedInDetail)
+        number = len(self.editions) + 1
+        return self.follow(_edition(kinds, self.institution, self.code, number, template, details, at))
 
     @classmethod
     def begin(cls, originator_id: UUID, body: Event) -> Achievement:
         """State after publication."""
-        assert isinstance(body, cls.Published)  # noqa: S101  the mapper has checked the topic
-        return cls(id=originator_id, version=1, institution=body.institution, code=body.code, editions=(body.template,))
+        assert isinstance(body, cls.Published | cls.PublishedInDetail)  # noqa: S101  the mapper has checked the topic
+        return cls(
+            id=originator_id,
+            version=1,
+            institution=body.institution,
+            code=body.code,
+            editions=(body.template,),
+            details=(details_of(body),),
+        )
 
     def evolve(self, body: Event) -> Achievement:
         """State after one more edition."""
-        if isinstance(body, Achievement.Revised):
-            return msgspec.structs.replace(self, editions=(*self.editions, body.template))
+        if isinstance(body, Achievement.Revised | Achievement.RevisedInDetail):
+            editions, details = (*self.editions, body.template), (*self.details, details_of(body))
+            return msgspec.structs.replace(self, editions=editions, details=details)
         return self
+
+
+EditionEvent: TypeAlias = (
+    Achievement.Published | Achievement.Revised | Achievement.PublishedInDetail | Achievement.RevisedInDetail
+)
+"""An event that published an edition."""
+FIRST: tuple[type[Event], ...] = (Achievement.Published, Achievement.PublishedInDetail)
+"""Those that published a first edition."""
+
+
+def details_of(body: EditionEvent) -> Details | None:
+    """What an edition's event says beyond the template, if anything."""
+    return body.details if isinstance(body, Achievement.PublishedInDetail | Achievement.RevisedInDetail) else None
+
+
+def _check(template: Template, details: Details | None) -> None:
+    template.check()
+    if details is not None:
+        try:
+            details.check()
+        except InvalidInputError as error:
+            raise InvalidInputError(error.detail, f"/details{error.pointer}") from error
+
+
+def _edition(
+    kinds: tuple[Callable[..., Event], Callable[..., Event]],
+    institution: UUID,
+    code: str,
+    edition: int,
+    template: Template,
+    details: Details | None,
+    at: datetime,
+) -> Event:
+    """The event of an edition: of the first kind without details, so that nothing changes for who has none."""
+    members = {"institution": institution, "code": code, "edition": edition, "template": template}
+    if details is None:
+        return kinds[0](**members, recorded_at=at)
+    return kinds[1](**members, details=details, recorded_at=at)
 
 
 def missing(element: str, pointer: str) -> MissingElementError:
@@ -225,5 +291,10 @@ def _check_length(value: str | None, name: str) -> None:
         raise InvalidInputError(message, f"/{name}")
 
 
-EVENTS: tuple[type[Event], ...] = (Achievement.Published, Achievement.Revised)
+EVENTS: tuple[type[Event], ...] = (
+    Achievement.Published,
+    Achievement.Revised,
+    Achievement.PublishedInDetail,
+    Achievement.RevisedInDetail,
+)
 """Every event of this aggregate."""

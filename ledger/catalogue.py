@@ -7,6 +7,7 @@ from datetime import datetime
 from ledger.access import Actor, audit
 from ledger.achievement import Achievement, Template
 from ledger.application import Decision, Ledger, Outcome, Request, achievement_id
+from ledger.detail import Details
 from ledger.error import NotFoundError
 from ledger.vault import Vault
 
@@ -19,13 +20,20 @@ class Catalogue:
         self._vault = vault
 
     def publish(
-        self, *, slug: str, code: str, template: Template, actor: Actor, request: Request | None = None
+        self,
+        *,
+        slug: str,
+        code: str,
+        template: Template,
+        details: Details | None = None,
+        actor: Actor,
+        request: Request | None = None,
     ) -> Outcome:
         """Publish a template: its first edition, or the next one when *code* is known. Answers code and edition.
 
         Raises:
             ForbiddenError: The actor acts for another institution.
-            MissingElementError, InvalidInputError: See :meth:`Template.check`.
+            MissingElementError, InvalidInputError: See :meth:`Template.check` and :meth:`Details.check`.
             NotFoundError: No such institution.
             RuleError: Nothing differs from the newest edition.
         """
@@ -38,12 +46,13 @@ class Catalogue:
                 known = self._ledger.achievement(institution.id, code)
             except NotFoundError:
                 edition = 1
-                events = [
-                    Achievement.publish(id=identity, institution=institution.id, code=code, template=template, at=now)
-                ]
+                first = Achievement.publish(
+                    id=identity, institution=institution.id, code=code, template=template, details=details, at=now
+                )
+                events = [first]
             else:
                 edition = len(known.editions) + 1
-                events = known.revise(template=template, at=now)
+                events = known.revise(template=template, details=details, at=now)
             answer = {"institution": slug, "code": code, "edition": edition}
             return Decision(events, [audit(actor, "achievement.publish", institution.id, 1, now)], answer)
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time
+from typing import Any
 
 import msgspec
 
 from ledger.achievement import missing
 from ledger.error import InvalidInputError
 from ledger.event import check_instant
+from ledger.performance import Assessor, Evidence, Performance, Result
 
 MAX_NAME_CHARS = 200
 MAX_REFERENCE_CHARS = 120
@@ -23,6 +25,7 @@ MAX_EMAIL_CHARS = 254
 MAX_GRADE_CHARS = 60
 MAX_URI_CHARS = 500
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
+_COORDINATE = re.compile(r"[A-Za-z0-9_-]{43}")
 _URI = re.compile(r"[a-z][a-z0-9+.-]{1,30}:[^\s<>\"]{1,480}")
 
 
@@ -30,17 +33,24 @@ class LearnerClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Who earned it. Personal, all of it: it goes into the document and the vault, never into an event.
 
     ``reference`` is what the institution calls the learner (a student number): awards with the same reference belong to
-    one learner and are erased together.
+    one learner and are erased together. ``hashed`` has documents say salted hashes in place of name and address: who
+    knows the person can check that it is they, and the document names nobody by itself.
     """
 
     name: str
     reference: str | None = None
     email: str | None = None
     id: str | None = None
+    hashed: bool = False
 
 
 class AwardClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One award. ``awarded_on`` is a calendar day in UTC; the award is valid from its beginning."""
+    """One award. ``awarded_on`` is a calendar day in UTC; the award is valid from its beginning.
+
+    ``activity_start`` and ``activity_end`` are the days of the learning; ``source`` says who assessed on the issuer's
+    behalf; ``endorsements`` are signed endorsement credentials of others, as JSON or compact JWT, and are passed on as
+    they are. ``holder_jwk`` is a public key of the learner's wallet, to which an SD-JWT VC is bound.
+    """
 
     achievement: str
     learner: LearnerClaim
@@ -48,6 +58,17 @@ class AwardClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     edition: int | None = None
     grade: str | None = None
     valid_until: datetime | None = None
+    results: tuple[Result, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    narrative: str | None = None
+    activity_start: date | None = None
+    activity_end: date | None = None
+    license_number: str | None = None
+    role: str | None = None
+    term: str | None = None
+    source: Assessor | None = None
+    endorsements: tuple[dict[str, Any] | str, ...] = ()
+    holder_jwk: dict[str, str] | None = None
 
     def check(self, now: datetime) -> None:
         """Refuse a claim that lacks a mandatory element or carries an ill-formed one.
@@ -66,6 +87,22 @@ class AwardClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise InvalidInputError(message, "/awarded_on")
         if self.valid_until is not None:
             self._check_valid_until(self.valid_until)
+        if self.performance != _NOTHING:
+            self.performance.check()
+        self._check_activity()
+        if self.holder_jwk is not None:
+            _check_holder_key(self.holder_jwk)
+
+    @property
+    def performance(self) -> Performance:
+        """What the learner did, for the checks that concern it alone."""
+        return Performance(**{name: getattr(self, name) for name in Performance.__struct_fields__})
+
+    def _check_activity(self) -> None:
+        start, end = self.activity_start, self.activity_end
+        if start is not None and end is not None and end < start:
+            message = "the activity ends before it starts"
+            raise InvalidInputError(message, "/activity_end")
 
     def _check_learner(self) -> None:
         learner = self.learner
@@ -98,6 +135,34 @@ class AwardClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def valid_from(self) -> datetime:
         """The instant from which the award holds: the beginning of its day, UTC."""
         return datetime.combine(self.awarded_on, time(), UTC)
+
+
+_NOTHING = Performance(
+    results=(),
+    evidence=(),
+    source=None,
+    narrative=None,
+    license_number=None,
+    role=None,
+    term=None,
+    endorsements=(),
+)
+
+
+def _check_holder_key(jwk: dict[str, str]) -> None:
+    """Refuse what is no public key of the kinds that wallets sign with.
+
+    Source: RFC 7517 section 4.1; RFC 8037 section 2; RFC 7518 section 6.2.1.
+    """
+    known = {"OKP": ("Ed25519", ("x",)), "EC": ("P-256", ("x", "y"))}
+    curve, coordinates = known.get(jwk.get("kty", ""), ("", ()))
+    members = {"kty", "crv", *coordinates}
+    if not coordinates or jwk.get("crv") != curve or set(jwk) != members:
+        message = "a holder's key is a public JWK of Ed25519 or P-256, with kty, crv and coordinates and nothing else"
+        raise InvalidInputError(message, "/holder_jwk")
+    if not all(_COORDINATE.fullmatch(jwk[name]) for name in coordinates):
+        message = "a coordinate is 32 bytes in base64url without padding"
+        raise InvalidInputError(message, "/holder_jwk")
 
 
 def check_text(value: msgspec.Struct | str) -> None:

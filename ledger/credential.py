@@ -7,12 +7,13 @@ says who the learner is; the document is in the vault, and the event holds a sal
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
 
 from ledger.aggregate import Aggregate
+from ledger.commitment import DOCUMENT_KIND
 from ledger.error import RuleError
 from ledger.event import Digest, DomainEvent, Event, Instant, check_instant
 from ledger.reason import Reason
@@ -21,7 +22,10 @@ CredentialState = Literal["active", "suspended", "revoked", "replaced"]
 
 
 class Credential(Aggregate, frozen=True, kw_only=True):
-    """State of an award. A document of the institution's own making has neither achievement nor edition."""
+    """State of an award. A document of the institution's own making has neither achievement nor edition.
+
+    ``forms`` maps each kind of form to the key that signed it last.
+    """
 
     institution: UUID
     achievement: UUID | None
@@ -33,6 +37,7 @@ class Credential(Aggregate, frozen=True, kw_only=True):
     key_id: str
     state: CredentialState
     since: Instant
+    forms: dict[str, str]
 
     class Issued(Event, frozen=True, kw_only=True):
         """An award was made. ``commitments`` maps each form of the document to its commitment."""
@@ -107,6 +112,17 @@ class Credential(Aggregate, frozen=True, kw_only=True):
         commitments: dict[str, Digest]
         recorded_at: Instant
 
+    class FormAdded(Event, frozen=True, kw_only=True):
+        """Further forms of the document were signed, or such forms signed anew, with one key that may be another.
+
+        The form that every award has is never among them: for that there is :class:`Reissued`.
+        """
+
+        TOPIC: ClassVar[str] = "credential.form_added.v1"
+        key_id: str
+        commitments: dict[str, Digest]
+        recorded_at: Instant
+
     def suspend(self, *, reason: Reason, effective_at: datetime, note: str | None, at: datetime) -> list[DomainEvent]:
         """Suspend an active award.
 
@@ -176,6 +192,38 @@ class Credential(Aggregate, frozen=True, kw_only=True):
             raise RuleError(message)
         return self.follow(self.Reissued(key_id=key_id, commitments=commitments, recorded_at=at))
 
+    def add_forms(self, *, key_id: str, commitments: dict[str, str], at: datetime) -> list[DomainEvent]:
+        """Record that further forms of an award that holds, or is suspended, were signed.
+
+        Args:
+            key_id: The key in force that signed them.
+            commitments: Each form with its commitment; a form that is there already comes from another key than before.
+            at: Present instant.
+
+        Raises:
+            RuleError: The award was revoked or replaced, is no award, or has such a form by this key.
+        """
+        self._require("active", "given further forms", or_suspended=True)
+        self.require_award()
+        if not commitments or DOCUMENT_KIND in commitments:
+            message = "the forms that are added are others than the one that every award has"
+            raise RuleError(message)
+        known = next((kind for kind in commitments if self.forms.get(kind) == key_id), None)
+        if known is not None:
+            message = f"this award has the form {known} already, signed with {key_id}"
+            raise RuleError(message)
+        return self.follow(self.FormAdded(key_id=key_id, commitments=commitments, recorded_at=at))
+
+    def require_award(self) -> None:
+        """Check that it is an award under a published achievement.
+
+        Raises:
+            RuleError: The institution made the document itself.
+        """
+        if self.achievement is None:
+            message = "this document was made by the institution itself; further forms of it are made where it was made"
+            raise RuleError(message)
+
     def _require(self, state: str, becoming: str, *, or_suspended: bool = False) -> None:
         if self.state == state or (or_suspended and self.state == "suspended"):
             return
@@ -209,25 +257,30 @@ class Credential(Aggregate, frozen=True, kw_only=True):
             key_id=body.key_id,
             state="active",
             since=body.valid_from,
+            forms=dict.fromkeys(body.commitments, body.key_id),
         )
 
     def evolve(self, body: Event) -> Credential:
         """State after one more event."""
         replace = msgspec.structs.replace
-        match body:
-            case Credential.Suspended():
-                return replace(self, state="suspended", since=body.effective_at)
-            case Credential.Reinstated():
-                return replace(self, state="active", since=body.effective_at)
-            case Credential.Revoked():
-                return replace(self, state="revoked", since=body.effective_at)
-            case Credential.Replaced():
-                return replace(self, state="replaced", since=body.effective_at)
-            case Credential.Reissued():
-                return replace(self, key_id=body.key_id)
-            case _:
-                return self
+        state = _STATES.get(type(body))
+        if state is not None and isinstance(body, _Effective):
+            return replace(self, state=state, since=body.effective_at)
+        if not isinstance(body, Credential.Reissued | Credential.FormAdded):
+            return self
+        forms = self.forms | dict.fromkeys(body.commitments, body.key_id)
+        key_id = body.key_id if isinstance(body, Credential.Reissued) else self.key_id
+        return replace(self, key_id=key_id, forms=forms)
 
+
+_Effective: TypeAlias = Credential.Suspended | Credential.Reinstated | Credential.Revoked | Credential.Replaced
+_STATES: Final[dict[type[Event], CredentialState]] = {
+    Credential.Suspended: "suspended",
+    Credential.Reinstated: "active",
+    Credential.Revoked: "revoked",
+    Credential.Replaced: "replaced",
+}
+"""What an award is after an event that has an effective date."""
 
 BIRTHS = (Credential.Issued, Credential.Attested)
 """The events that a credential begins with."""
@@ -239,5 +292,6 @@ EVENTS: tuple[type[Event], ...] = (
     Credential.Revoked,
     Credential.Replaced,
     Credential.Reissued,
+    Credential.FormAdded,
 )
 """Every event of this aggregate."""

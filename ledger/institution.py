@@ -7,6 +7,7 @@ whether the institution was entitled to make it then.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
@@ -16,6 +17,7 @@ import msgspec
 from ledger.aggregate import Aggregate
 from ledger.error import InvalidInputError, NotFoundError, RuleError
 from ledger.event import DomainEvent, Event, Instant, check_instant
+from ledger.form.kind import CHOICES, Form
 from ledger.reason import Reason
 from ledger.signing_algorithm import Algorithm, algorithm_of
 
@@ -74,6 +76,7 @@ class Institution(Aggregate, frozen=True, kw_only=True):
     registered_at: Instant
     keys: tuple[SigningKeyRecord, ...]
     accreditations: tuple[Accreditation, ...] = ()
+    forms: tuple[str, ...] = ()
 
     class Registered(Event, frozen=True, kw_only=True):
         """An institution joined the ledger with its first key."""
@@ -133,6 +136,13 @@ class Institution(Aggregate, frozen=True, kw_only=True):
         TOPIC: ClassVar[str] = "institution.key_compromised.v1"
         key_id: str
         compromised_at: Instant
+        recorded_at: Instant
+
+    class FormsChosen(Event, frozen=True, kw_only=True):
+        """The institution chose in which forms it offers its documents, beside the one that every award has."""
+
+        TOPIC: ClassVar[str] = "institution.forms_chosen.v1"
+        forms: tuple[str, ...]
         recorded_at: Instant
 
     @classmethod
@@ -279,6 +289,46 @@ class Institution(Aggregate, frozen=True, kw_only=True):
         _refuse_future(compromised_at, at)
         return self.follow(self.KeyCompromised(key_id=key_id, compromised_at=compromised_at, recorded_at=at))
 
+    def choose_forms(self, *, forms: Sequence[str], at: datetime) -> list[DomainEvent]:
+        """Choose in which forms awards are signed from now on, beside the one that every award has.
+
+        Args:
+            forms: Names of :data:`ledger.form.kind.CHOICES`, each once; none to offer no other form.
+            at: Present instant.
+
+        Raises:
+            InvalidInputError: A form that there is not, the one that every award has, or one twice.
+            RuleError: A form needs a key of a kind that is not in force, or nothing changes.
+        """
+        chosen = [form for form in CHOICES if form.name in forms]
+        unknown = set(forms) - {form.name for form in chosen}
+        if unknown or len(chosen) != len(forms):
+            message = f"forms are some of {', '.join(form.name for form in CHOICES)}, each of them once"
+            raise InvalidInputError(message, "/forms")
+        for form in chosen:
+            self.key_for(form)
+        names = tuple(form.name for form in chosen)
+        if names == self.forms:
+            message = "these are the forms that are offered now"
+            raise RuleError(message)
+        return self.follow(self.FormsChosen(forms=names, recorded_at=at))
+
+    def key_for(self, form: Form) -> SigningKeyRecord:
+        """The key in force that signs *form*.
+
+        Raises:
+            RuleError: There is none of that kind, or the key that awards are signed with cannot sign the form.
+        """
+        algorithm = form.algorithm or self.keys[0].algorithm
+        key = self.active_key_of(algorithm)
+        if key is None:
+            message = f"{self.name} has no {algorithm} key in force, with which «{form.name}» is signed; make one first"
+            raise RuleError(message)
+        if form.algorithm is None and algorithm == "RSA":
+            message = f"«{form.name}» cannot be signed with an RSA key"
+            raise RuleError(message)
+        return key
+
     @property
     def has_did_key(self) -> bool:
         """Whether the institution's identifier is its key: then there is one key, and never another."""
@@ -357,7 +407,7 @@ class Institution(Aggregate, frozen=True, kw_only=True):
             case Institution.KeyCompromised():
                 return self._with_key(body.key_id, compromised_at=body.compromised_at)
             case _:
-                return self
+                return replace(self, forms=body.forms) if isinstance(body, Institution.FormsChosen) else self
 
     def _with_key(self, key_id: str, **changes: datetime) -> Institution:
         keys = tuple(msgspec.structs.replace(key, **changes) if key.key_id == key_id else key for key in self.keys)
@@ -378,5 +428,6 @@ EVENTS: tuple[type[Event], ...] = (
     Institution.KeyRotated,
     Institution.KeyRevoked,
     Institution.KeyCompromised,
+    Institution.FormsChosen,
 )
 """Every event of this aggregate."""

@@ -6,11 +6,12 @@ leaves only afterwards: what is signed is logged, and what is not committed has 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TypeAlias
+from uuid import UUID
 
 import msgspec
-from openvc.proof.vc_jwt import SigningKey
 
 from ledger.access import Actor, audit
 from ledger.achievement import Achievement
@@ -19,10 +20,15 @@ from ledger.claim import AwardClaim
 from ledger.commitment import DOCUMENT_KIND, SALT_BYTES, SUCCESSOR_KIND, commit
 from ledger.credential import Credential
 from ledger.credential_id import RANDOM_BYTES, credential_aggregate_id, make_public_id
-from ledger.document import Award, build_document, document_form, sign_document
+from ledger.document import Award
 from ledger.error import ErasedError, InvalidInputError, RuleError
 from ledger.event import DomainEvent
+from ledger.form.kind import form_named
+from ledger.form_signing import FormSigner, committed_part, every_form
 from ledger.institution import Institution
+from ledger.integrity_proof import Canonicalise
+from ledger.learner_identity import identities_of
+from ledger.performance import check_results
 from ledger.reason import Reason
 from ledger.signing import KeyStore
 from ledger.status_allocation import StatusAllocator, StatusPlace
@@ -33,11 +39,31 @@ MAX_BATCH = 10_000
 """Awards in one request. Source: the project's own limit, one request commits atomically."""
 
 
-class SealedDocument(msgspec.Struct, frozen=True):
-    """What the vault keeps of an award: the exact bytes of the signed document, and the salt of its commitment."""
+class SealedForm(msgspec.Struct, frozen=True):
+    """A further form of an award's document: its exact bytes, and the salt of its commitment."""
+
+    form: bytes
+    salt: bytes
+
+
+class SealedDocument(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the vault keeps of an award: the exact bytes of the signed document, and the salt of its commitment.
+
+    Attributes:
+        document: The form that every award has.
+        salt: 32 bytes.
+        forms: Further forms by their kinds of commitment.
+        claim: What was claimed, as MessagePack; empty for awards from before there were further forms.
+    """
 
     document: bytes
     salt: bytes
+    forms: dict[str, SealedForm] = {}
+    claim: bytes = b""
+
+    def form(self, kind: str) -> SealedForm | None:
+        """The form of a kind, or None when the award does not have it."""
+        return SealedForm(self.document, self.salt) if kind == DOCUMENT_KIND else self.forms.get(kind)
 
 
 class Successor(msgspec.Struct, frozen=True):
@@ -56,14 +82,23 @@ class Issuance:
         keys: Where private keys are.
         places: Gives out places in the status lists.
         base_url: Absolute public URL of the ledger, without a trailing slash.
+        canonicalise: For proofs over RDF; see :func:`ledger.integrity_proof.add_proof`.
     """
 
-    def __init__(self, ledger: Ledger, vault: Vault, keys: KeyStore, places: StatusAllocator, base_url: str) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        vault: Vault,
+        keys: KeyStore,
+        places: StatusAllocator,
+        base_url: str,
+        *,
+        canonicalise: Canonicalise | None = None,
+    ) -> None:
         self._ledger = ledger
         self._vault = vault
-        self._keys = keys
         self._places = places
-        self._base_url = base_url
+        self._signing = _Signing(keys, base_url, canonicalise)
 
     def issue(
         self, *, slug: str, claims: Sequence[AwardClaim], actor: Actor, request: Request | None = None
@@ -83,7 +118,7 @@ class Issuance:
         def decide(now: datetime) -> Decision:
             institution = self._ledger.institution(slug)
             actor.require_institution(institution.id)
-            batch = _Batch(self._ledger, self._vault, self._keys, institution, self._base_url, now)
+            batch = _Batch(self._ledger, self._vault, self._signing, institution, now)
             batch.check(claims)
             places = self._places.allocate(institution.id, len(claims))
             public_ids = [batch.add(claim, place) for claim, place in zip(claims, places, strict=True)]
@@ -110,7 +145,7 @@ class Issuance:
             actor.require_institution(institution.id)
             old.require_replaceable()
             learner = self._vault.learner_of(old.id)
-            batch = _Batch(self._ledger, self._vault, self._keys, institution, self._base_url, now)
+            batch = _Batch(self._ledger, self._vault, self._signing, institution, now)
             batch.check_one(claim)
             [place] = self._places.allocate(institution.id, 1)
             successor = batch.add(claim, place, learner)
@@ -155,7 +190,7 @@ class _Batch:
     """
 
     def __init__(
-        self, ledger: Ledger, vault: Vault, keys: KeyStore, institution: Institution, base_url: str, now: datetime
+        self, ledger: Ledger, vault: Vault, signing: _Signing, institution: Institution, now: datetime
     ) -> None:
         key = institution.active_key
         if key is None:
@@ -163,8 +198,9 @@ class _Batch:
             raise RuleError(message)
         self.events: list[DomainEvent] = []
         self._ledger, self._vault, self._institution = ledger, vault, institution
-        self._base_url, self._now, self._key_id = base_url, now, key.key_id
-        self._signer: SigningKey = keys.signing_key(institution.id, key.key_id, f"{institution.did}#{key.key_id}")
+        self._now, self._key_id = now, key.key_id
+        forms = every_form([form_named(name) for name in institution.forms])
+        self._signer = FormSigner(institution, forms, signing.keys, signing.base_url, signing.canonicalise)
         self._achievements: dict[str, Achievement] = {}
         self._learners: dict[str, Learner] = {}
         self._new_learners: list[Write] = []
@@ -181,21 +217,24 @@ class _Batch:
     def check_one(self, claim: AwardClaim) -> None:
         """Refuse a claim that is not well formed or asks for an edition that is not there."""
         claim.check(self._now)
-        editions = len(self._achievement(claim.achievement).editions)
+        achievement = self._achievement(claim.achievement)
+        editions = len(achievement.editions)
         if claim.edition is not None and not 0 < claim.edition <= editions:
             message = f"«{claim.achievement}» has the editions 1 to {editions}"
             raise InvalidInputError(message, "/edition")
+        if claim.results:
+            check_results(claim.results, achievement.details[(claim.edition or editions) - 1])
 
     def add(self, claim: AwardClaim, place: StatusPlace, learner: Learner | None = None) -> str:
         """Make one award and return its public id."""
         award = self._award(claim, place)
-        signed = sign_document(build_document(award, self._base_url), self._signer, self._now)
-        form = document_form(signed)
         salt = self._ledger.random(SALT_BYTES)
-        commitment = commit(award.aggregate_id, DOCUMENT_KIND, form, salt)
-        self.events.append(_issued(award, commitment))
-        kept = msgspec.msgpack.encode(SealedDocument(form, salt))
+        signed = self._signer.sign(award, self._now)
+        commitments = commit_forms(award.aggregate_id, signed, salt)
+        self.events.append(_issued(award, commitments.pop(self._key_id)))
+        self.events += added_forms(award.aggregate_id, 2, commitments, self._now)
         owner = learner or self._learner(claim)
+        kept = seal_forms(signed, salt, msgspec.msgpack.encode(claim))
         self._sealed.append(self._vault.seal(owner, award.aggregate_id, DOCUMENT_KIND, kept))
         return award.public_id
 
@@ -214,6 +253,8 @@ class _Batch:
             achievement_code=achievement.code,
             edition=edition,
             template=achievement.editions[edition - 1],
+            details=achievement.details[edition - 1],
+            identities=identities_of(claim.learner, self._ledger.random),
             claim=claim,
             key_id=self._key_id,
             place=place,
@@ -237,13 +278,51 @@ class _Batch:
         return learner
 
 
-def _issued(award: Award, commitment: str) -> DomainEvent:
+class _Signing(msgspec.Struct, frozen=True):
+    """What it takes to sign the forms of awards, whoever's they are."""
+
+    keys: KeyStore
+    base_url: str
+    canonicalise: Canonicalise | None
+
+
+Signed: TypeAlias = Mapping[str, Mapping[str, bytes]]
+"""The id of each key that signed, with the forms that it signed by their kinds."""
+
+
+def commit_forms(award: UUID, signed: Signed, salt: bytes) -> dict[str, dict[str, str]]:
+    """Commit to each form, under the key that signed it; the form that every award has comes first."""
+    return {
+        key_id: {kind: commit(award, kind, committed_part(kind, form), salt) for kind, form in forms.items()}
+        for key_id, forms in signed.items()
+    }
+
+
+def added_forms(
+    award: UUID, version: int, commitments: Mapping[str, dict[str, str]], now: datetime
+) -> list[DomainEvent]:
+    """Events for forms that other keys signed than the one that the issuance names, from *version* on."""
+    return [
+        DomainEvent(award, number, Credential.FormAdded(key_id=key_id, commitments=kinds, recorded_at=now))
+        for number, (key_id, kinds) in enumerate(commitments.items(), version)
+    ]
+
+
+def seal_forms(signed: Signed, salt: bytes, claim: bytes) -> bytes:
+    """The vault's plain bytes of an award that was signed just now in all of its forms."""
+    forms = {kind: form for by_key in signed.values() for kind, form in by_key.items()}
+    document = forms.pop(DOCUMENT_KIND)
+    others = {kind: SealedForm(form, salt) for kind, form in forms.items()}
+    return msgspec.msgpack.encode(SealedDocument(document, salt, others, claim))
+
+
+def _issued(award: Award, commitments: dict[str, str]) -> DomainEvent:
     body = Credential.Issued(
         institution=award.institution.id,
         achievement=achievement_id(award.institution.id, award.achievement_code),
         edition=award.edition,
         key_id=award.key_id,
-        commitments={DOCUMENT_KIND: commitment},
+        commitments=commitments,
         status_block=award.place.block,
         status_index=award.place.index,
         valid_from=award.claim.valid_from,

@@ -5,12 +5,14 @@ Only the operator registers institutions and enters accreditations. Keys are the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from ledger.access import Actor, audit
 from ledger.application import Decision, Ledger, Outcome, Request, institution_id
 from ledger.document import institution_did
 from ledger.error import ConflictError, NotFoundError
+from ledger.form.kind import BASE
 from ledger.institution import DID_KEY, Institution, InstitutionKind
 from ledger.reason import Reason
 from ledger.signing import KeyStore
@@ -212,6 +214,22 @@ class Registry:
             writes: list[Write] = self._keys.destroy(institution.id, key_id)
             writes.append(audit(actor, "key.compromise", institution.id, 1, now))
             return Decision(events, writes, {"key": key_id})
+
+        return self._ledger.carry_out(self._vault, request, decide)
+
+    def choose_forms(self, *, slug: str, forms: Sequence[str], actor: Actor, request: Request | None = None) -> Outcome:
+        """Choose in which forms an institution offers its documents from now on. Answers them.
+
+        Raises:
+            ForbiddenError: The actor acts for another institution.
+            InvalidInputError, NotFoundError, RuleError: See :meth:`Institution.choose_forms`.
+        """
+
+        def decide(now: datetime) -> Decision:
+            institution = self._own(slug, actor)
+            events = institution.choose_forms(forms=forms, at=now)
+            answer = {"institution": slug, "forms": [BASE.name, *forms]}
+            return Decision(events, [audit(actor, "institution.choose_forms", institution.id, 1, now)], answer)
 
         return self._ledger.carry_out(self._vault, request, decide)
 

@@ -4,13 +4,14 @@ Only the signature changes: the award keeps its id, its dates and its places in 
 gets one more event with a commitment to the new document. So nothing new ties two awards of a person together, and
 whoever follows an old link finds the same award.
 
-An award is affected while the newest of its signatures is by the compromised key and was recorded after what outside
-witnesses had seen before the theft. Signed anew it is affected no more, so the command may be interrupted and repeated.
+An award is affected while the newest signature of one of its forms is by the compromised key and was recorded after
+what outside witnesses had seen before the theft. Signed anew it is affected no more, so the command may be interrupted
+and repeated. Every form of it that the compromised key signed is signed anew, and no other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,13 +21,17 @@ from openvc.proof.vc_jwt import SigningKey
 
 from ledger.access import Actor, audit
 from ledger.application import Decision, Ledger, Outcome, Request
+from ledger.award_recall import recall_award
 from ledger.commitment import DOCUMENT_KIND, SALT_BYTES, commit
 from ledger.credential import Credential
 from ledger.document import document_form, sign_document
 from ledger.error import ErasedError, InvalidInputError, RuleError
 from ledger.event import DomainEvent
+from ledger.form.kind import Form, form_committed_as
+from ledger.form_signing import FormSigner
 from ledger.institution import Institution, SigningKeyRecord
-from ledger.issuance import SealedDocument
+from ledger.integrity_proof import Canonicalise
+from ledger.issuance import SealedDocument, SealedForm, commit_forms
 from ledger.signing import KeyStore
 from ledger.store import Write
 from ledger.vault import RESEAL_SQL, Vault
@@ -34,7 +39,8 @@ from ledger.vault import RESEAL_SQL, Vault
 MAX_REISSUED = 1_000
 """Awards in one commit. Source: the project's own limit; other writers wait less than a second for it."""
 PAGE = 5_000
-SIGNED = (Credential.Issued.TOPIC, Credential.Reissued.TOPIC)
+SIGNED = (Credential.Issued.TOPIC, Credential.Reissued.TOPIC, Credential.FormAdded.TOPIC)
+_SIGNINGS = Credential.Issued | Credential.Reissued | Credential.FormAdded
 OPEN = frozenset({"active", "suspended"})
 
 
@@ -75,12 +81,24 @@ class Reissuance:
         ledger: The event store.
         vault: Where the documents are.
         keys: Where private keys are.
+        base_url: Absolute public URL of the ledger, without a trailing slash.
+        canonicalise: For proofs over RDF; see :func:`ledger.integrity_proof.add_proof`.
     """
 
-    def __init__(self, ledger: Ledger, vault: Vault, keys: KeyStore) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        vault: Vault,
+        keys: KeyStore,
+        base_url: str,
+        *,
+        canonicalise: Canonicalise | None = None,
+    ) -> None:
         self._ledger = ledger
         self._vault = vault
         self._keys = keys
+        self._base_url = base_url
+        self._canonicalise = canonicalise
 
     def compromised_key(self, slug: str, key_id: str) -> tuple[Institution, SigningKeyRecord, datetime]:
         """The institution, its key, and since when that was in other hands.
@@ -118,14 +136,15 @@ class Reissuance:
             for event in page:
                 body = mapper.decode(event.topic, event.state, f"at position {event.id}")
                 owner = UUID(str(event.originator_id))
-                signed = isinstance(body, Credential.Issued | Credential.Reissued) and body.key_id == key_id
+                signed = isinstance(body, _SIGNINGS) and body.key_id == key_id
                 if signed and self._is_affected(owner, institution, key_id):
                     yield Affected(owner, event.id)
             after = page[-1].id
 
     def _is_affected(self, award: UUID, institution: UUID, key_id: str) -> bool:
         credential = self._ledger.load(Credential, award, "such credential")
-        return credential.institution == institution and credential.key_id == key_id and credential.state in OPEN
+        stolen = key_id in credential.forms.values()
+        return credential.institution == institution and stolen and credential.state in OPEN
 
     def public_id(self, award: UUID) -> str | None:
         """The id under which an award's holder knows it; None when nobody can sign it anew, being erased."""
@@ -172,7 +191,7 @@ class Reissuance:
             batch = _Batch(self._ledger, self._vault, self._signer(institution), now)
             affected = [award for award in awards if self._is_affected(award, institution.id, key_id)]
             for award in affected:
-                batch.add(award)
+                batch.add(award, key_id, lambda forms: self._form_signer(institution, forms))
             done = len(batch.credentials)
             gone = erased + batch.erased
             answer = Reissued(batch.credentials, gone, len(awards) - len(affected), batch.key_id, more)
@@ -188,6 +207,9 @@ class Reissuance:
             raise RuleError(message)
         return key.key_id, self._keys.signing_key(institution.id, key.key_id, f"{institution.did}#{key.key_id}")
 
+    def _form_signer(self, institution: Institution, forms: Sequence[Form]) -> tuple[Institution, FormSigner]:
+        return institution, FormSigner(institution, forms, self._keys, self._base_url, self._canonicalise)
+
 
 class _Batch:
     """Awards being signed anew: their events, and the rows for the vault."""
@@ -200,23 +222,49 @@ class _Batch:
         self.credentials: list[str] = []
         self.erased = 0
 
-    def add(self, award: UUID) -> None:
-        """Sign one award's document anew; an erased one is only counted."""
+    def add(self, award: UUID, stolen: str, signer: Callable[[Sequence[Form]], tuple[Institution, FormSigner]]) -> None:
+        """Sign anew every form of one award that the key *stolen* signed; an erased award is only counted."""
         try:
             learner = self._vault.learner_of(award)
-            document = _document(_open(self._vault, award))
+            kept = _open(self._vault, award)
         except ErasedError:
             self.erased += 1
             return
+        credential = self._ledger.load(Credential, award, "such credential")
+        kinds = [kind for kind, key_id in credential.forms.items() if key_id == stolen]
+        salt = self._ledger.random(SALT_BYTES)
+        commitments: dict[str, dict[str, str]] = {}
+        if DOCUMENT_KIND in kinds:
+            kept = self._sign_document(kept, salt)
+            commitments[self.key_id] = {DOCUMENT_KIND: commit(award, DOCUMENT_KIND, kept.document, salt)}
+        forms = [form for kind in kinds if kind != DOCUMENT_KIND and (form := form_committed_as(kind)) is not None]
+        if forms:
+            institution, form_signer = signer(forms)
+            signed = form_signer.sign(recall_award(self._ledger, credential, institution, kept), self._now)
+            fresh = {kind: SealedForm(form, salt) for by_key in signed.values() for kind, form in by_key.items()}
+            kept = msgspec.structs.replace(kept, forms=kept.forms | fresh)
+            for key_id, made in commit_forms(award, signed, salt).items():
+                commitments.setdefault(key_id, {}).update(made)
+        self.events += _events(credential, commitments, self._now)
+        self.sealed.append(self._vault.seal(learner, award, DOCUMENT_KIND, msgspec.msgpack.encode(kept)))
+        self.credentials.append(_public_id(_document(kept)))
+
+    def _sign_document(self, kept: SealedDocument, salt: bytes) -> SealedDocument:
+        document = _document(kept)
         del document["proof"]
         form = document_form(sign_document(document, self._signer, self._now))
-        salt = self._ledger.random(SALT_BYTES)
-        commitments = {DOCUMENT_KIND: commit(award, DOCUMENT_KIND, form, salt)}
-        credential = self._ledger.load(Credential, award, "such credential")
-        self.events += credential.reissue(key_id=self.key_id, commitments=commitments, at=self._now)
-        fresh = msgspec.msgpack.encode(SealedDocument(form, salt))
-        self.sealed.append(self._vault.seal(learner, award, DOCUMENT_KIND, fresh))
-        self.credentials.append(_public_id(document))
+        return msgspec.structs.replace(kept, document=form, salt=salt)
+
+
+def _events(credential: Credential, commitments: dict[str, dict[str, str]], now: datetime) -> list[DomainEvent]:
+    """One event for each key that signed; the one whose form every award has comes first."""
+    events: list[DomainEvent] = []
+    for key_id, kinds in commitments.items():
+        decide = credential.reissue if DOCUMENT_KIND in kinds else credential.add_forms
+        [event] = decide(key_id=key_id, commitments=kinds, at=now)
+        credential = msgspec.structs.replace(credential.evolve(event.body), version=event.originator_version)
+        events.append(event)
+    return events
 
 
 def _open(vault: Vault, award: UUID) -> SealedDocument:

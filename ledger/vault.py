@@ -151,6 +151,11 @@ class Vault:
         handle = bytes(rows[0][0])
         return Learner(handle, self._key_ring.unwrap(rows[0][1], vault_context("learner", handle)))
 
+    def items_of(self, handle: bytes, kind: str) -> list[UUID]:
+        """The aggregates for which something of *kind* is sealed for a learner, in no particular order."""
+        rows = self._recorder.query("SELECT aggregate_id FROM vault_item WHERE learner=? AND kind=?", (handle, kind))
+        return [UUID(bytes=bytes(row[0])) for row in rows]
+
     def _lookup(self, institution: UUID, reference: str) -> bytes:
         return hmac.digest(self.secret("learner-lookup"), institution.bytes + reference.encode(), "sha256")
 

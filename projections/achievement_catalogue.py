@@ -19,7 +19,8 @@ from uuid import UUID
 
 import msgspec
 
-from ledger.achievement import EVENTS, Achievement, Template
+from ledger.achievement import EVENTS, FIRST, EditionEvent, Template, details_of
+from ledger.detail import Details
 from ledger.event import EventMapper, Instant
 from projections.fold import read_body, refuse
 from projections.source import Notification
@@ -49,6 +50,7 @@ class Edition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     template: Template
     recorded_at: Instant
     position: int
+    details: Details | None = None
 
 
 class AchievementCatalogue:
@@ -59,7 +61,7 @@ class AchievementCatalogue:
     """
 
     NAME: ClassVar[str] = "achievement_catalogue"
-    VERSION: ClassVar[int] = 1
+    VERSION: ClassVar[int] = 2
     TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in EVENTS)
 
     def __init__(self, mapper: EventMapper) -> None:
@@ -75,9 +77,9 @@ class AchievementCatalogue:
             if event.topic not in self.TOPICS:
                 continue
             body = read_body(self._mapper, event)
-            assert isinstance(body, Achievement.Published | Achievement.Revised)  # noqa: S101  TOPICS says so
+            assert isinstance(body, EditionEvent)  # noqa: S101  TOPICS says so
             known = _listing(table.get(b"a" + event.originator_id.bytes))
-            if (isinstance(body, Achievement.Published), body.edition) != (
+            if (isinstance(body, FIRST), body.edition) != (
                 known is None,
                 known.editions + 1 if known else 1,
             ):
@@ -100,10 +102,19 @@ def _enter(event: Notification, institution: UUID, code: str, table: Table) -> N
     table.put(b"n" + institution.bytes, _U32.pack(_U32.unpack(number)[0] + 1))
 
 
-def _keep(event: Notification, body: Achievement.Published | Achievement.Revised, table: Table) -> None:
+def _keep(event: Notification, body: EditionEvent, table: Table) -> None:
     identity, template = event.originator_id, body.template
     listing = Listing(identity, body.institution, body.code, body.edition, template.title, template.language)
-    edition = Edition(identity, body.institution, body.code, body.edition, template, body.recorded_at, event.position)
+    edition = Edition(
+        identity,
+        body.institution,
+        body.code,
+        body.edition,
+        template,
+        body.recorded_at,
+        event.position,
+        details_of(body),
+    )
     table.put(b"a" + identity.bytes, msgspec.json.encode(listing))
     table.put(_edition_key(identity, body.edition), msgspec.json.encode(edition))
 

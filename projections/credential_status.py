@@ -20,7 +20,7 @@ from projections.fold import read_body, refuse
 from projections.source import Notification
 from projections.table import Table
 
-StatusKind = Literal["issued", "suspended", "reinstated", "revoked", "replaced", "reissued"]
+StatusKind = Literal["issued", "suspended", "reinstated", "revoked", "replaced", "reissued", "form_added"]
 
 
 class StatusEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -61,8 +61,9 @@ class Signing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False)
 class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Everything that the public events say of one credential, events oldest first.
 
-    ``key_id``, ``commitments`` and ``recorded_at`` are those of the issuance; ``reissues`` are the later signatures. A
-    document of the institution's own making has neither achievement nor edition.
+    ``key_id``, ``commitments`` and ``recorded_at`` are those of the issuance; ``reissues`` are the later signatures,
+    ``added`` those of further forms alone. A document of the institution's own making has neither achievement nor
+    edition.
     """
 
     institution: UUID
@@ -77,6 +78,7 @@ class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     recorded_at: Instant
     events: tuple[StatusEvent, ...]
     reissues: tuple[Signing, ...] = ()
+    added: tuple[Signing, ...] = ()
 
     @property
     def signings(self) -> tuple[Signing, ...]:
@@ -105,7 +107,7 @@ class CredentialStatus:
     """
 
     NAME: ClassVar[str] = "credential_status"
-    VERSION: ClassVar[int] = 3
+    VERSION: ClassVar[int] = 4
     TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in CREDENTIAL_EVENTS)
 
     def __init__(self, mapper: EventMapper) -> None:
@@ -154,9 +156,11 @@ def _issued(body: Credential.Issued | Credential.Attested, position: int) -> Cre
 
 def _followed(known: CredentialFacts, body: Event, event: Notification) -> CredentialFacts:
     events = (*known.events, _changed(body, event))
-    if not isinstance(body, Credential.Reissued):
+    if not isinstance(body, Credential.Reissued | Credential.FormAdded):
         return msgspec.structs.replace(known, events=events)
     signing = Signing(body.key_id, body.commitments, body.recorded_at, event.position)
+    if isinstance(body, Credential.FormAdded):
+        return msgspec.structs.replace(known, events=events, added=(*known.added, signing))
     return msgspec.structs.replace(known, events=events, reissues=(*known.reissues, signing))
 
 
@@ -172,5 +176,7 @@ def _changed(body: Event, event: Notification) -> StatusEvent:
             return StatusEvent("replaced", body.reason, body.effective_at, body.recorded_at, event.position)
         case Credential.Reissued():
             return StatusEvent("reissued", None, body.recorded_at, body.recorded_at, event.position)
+        case Credential.FormAdded():
+            return StatusEvent("form_added", None, body.recorded_at, body.recorded_at, event.position)
         case _:
             raise refuse(event, "no status follows from it")

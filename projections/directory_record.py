@@ -78,14 +78,15 @@ class DirectoryRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 def make_record(institution: Institution, number: int) -> DirectoryRecord:
     """Make the record of *institution*, which was the *number*-th to register, from 0."""
     members = msgspec.to_builtins(institution, builtin_types=(datetime, UUID))
-    members.pop("version")
+    for unwritten in ("version", "forms"):  # the record has no place for them
+        members.pop(unwritten)
     members["institution"] = members.pop("id")
     members["number"] = number
     return msgspec.convert(members, DirectoryRecord)
 
 
 def recall_institution(record: DirectoryRecord) -> Institution:
-    """Make the aggregate again that *record* was made of, but for its version, which a record does not hold."""
+    """Make the aggregate again that *record* was made of, but for version and forms, which a record does not hold."""
     members = msgspec.to_builtins(record, builtin_types=(datetime, UUID))
     members.pop("number")
     members["id"] = members.pop("institution")

@@ -85,7 +85,7 @@ class StatusLists:
                 bits.put(SUSPENSION, block, index, value=True)
             case Credential.Reinstated():
                 bits.put(SUSPENSION, block, index, value=False)
-            case Credential.Reissued():
+            case Credential.Reissued() | Credential.FormAdded():
                 pass  # another signature, and the award as it was
             case _:
                 raise refuse(event, "no status bit follows from it")

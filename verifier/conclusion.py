@@ -11,6 +11,7 @@ from anchoring.entry import Entry
 from anchoring.state import StateCommitment
 from verifier.bundle import Successor
 from verifier.checks.anchor import Anchors
+from verifier.checks.form import Form
 from verifier.checks.log import TrustedCheckpoint
 from verifier.checks.time import FRESH, Asked, Cosigned
 from verifier.directory import Record
@@ -28,12 +29,13 @@ NOT_JUDGED: Final = "not_judged"
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What there is to judge: evidence always, a document and its salt perhaps."""
+    """What there is to judge: evidence always, a document and its salt perhaps, and that document's other form."""
 
     evidence: Evidence
     document: dict[str, Json] | None = None
     salt: bytes | None = None
     successor: Successor | None = None
+    form: Form | None = None
 
 
 @dataclass(slots=True)
@@ -80,11 +82,11 @@ def in_order(checks: Sequence[Check]) -> tuple[Check, ...]:
     return tuple(sorted(checks, key=lambda check: PLAN.index(check.code)))
 
 
-def deciding(verdict: Verdict, checks: Sequence[Check]) -> Check | None:
-    """Return the check whose sentence a report takes: the first of the verdict's state."""
+def deciding(verdict: Verdict, checks: Sequence[Check], order: Sequence[str] = DECIDING_ORDER) -> Check | None:
+    """Return the check whose sentence a report takes: the first, in that order, of the verdict's state."""
     state = State.FAILED if verdict is Verdict.INVALID else State.UNKNOWN
     found = [check for check in checks if check.state is state and check.reason != NOT_JUDGED]
-    return min(found, key=lambda check: DECIDING_ORDER.index(check.code), default=None)
+    return min(found, key=lambda check: order.index(check.code), default=None)
 
 
 def _sentence(

@@ -10,7 +10,7 @@ Source: 1EdTech Open Badges 3.0; W3C VC Data Model 2.0; W3C VC Data Integrity se
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -47,7 +47,7 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="cam
     verification_method: str
     proof_purpose: Literal["assertionMethod"]
     proof_value: str
-    context: list[str] | None = msgspec.field(name="@context", default=None)
+    context: list[Any] | None = msgspec.field(name="@context", default=None)
 
 
 class Criteria(msgspec.Struct, frozen=True, rename="camel"):
@@ -66,6 +66,10 @@ class Achieved(msgspec.Struct, frozen=True, rename="camel"):
     version: str | None = None
     in_language: str | None = None
     credits_available: int | float | None = None
+    achievement_type: str | None = None
+    tag: list[str] = []
+    field_of_study: str | None = None
+    specialization: str | None = None
 
 
 class Subject(msgspec.Struct, frozen=True, rename="camel"):

@@ -9,7 +9,7 @@ Source: docs/spec/events.md.
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -104,6 +104,15 @@ class Reissued(_Body, frozen=True, kw_only=True):
     recorded_at: Instant
 
 
+class FormAdded(_Body, frozen=True, kw_only=True):
+    """Further forms of the document were signed; the one that every award has is not among them."""
+
+    TOPIC = "credential.form_added.v1"
+    key_id: str
+    commitments: dict[str, HexHash]
+    recorded_at: Instant
+
+
 class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One learning outcome."""
 
@@ -152,9 +161,23 @@ class AchievementRevised(_Edition, frozen=True, kw_only=True):
     TOPIC = "achievement.revised.v1"
 
 
+class PublishedInDetail(_Edition, frozen=True, kw_only=True):
+    """The first edition of an achievement, with more than the Recommendation's elements."""
+
+    TOPIC = "achievement.published.v2"
+    details: dict[str, Any]
+
+
+class RevisedInDetail(_Edition, frozen=True, kw_only=True):
+    """A later edition of an achievement, with more than the Recommendation's elements."""
+
+    TOPIC = "achievement.revised.v2"
+    details: dict[str, Any]
+
+
 Birth: TypeAlias = Issued | Attested
-StatusEvent: TypeAlias = Suspended | Reinstated | Revoked | Replaced | Reissued
-Edition: TypeAlias = Published | AchievementRevised
+StatusEvent: TypeAlias = Suspended | Reinstated | Revoked | Replaced | Reissued | FormAdded
+Edition: TypeAlias = Published | AchievementRevised | PublishedInDetail | RevisedInDetail
 
 _Form = TypeVar("_Form")
 _CREDENTIAL_BODIES: Final[tuple[type[Birth | StatusEvent], ...]] = (
@@ -165,8 +188,14 @@ _CREDENTIAL_BODIES: Final[tuple[type[Birth | StatusEvent], ...]] = (
     Revoked,
     Replaced,
     Reissued,
+    FormAdded,
 )
-_EDITION_BODIES: Final[tuple[type[Edition], ...]] = (Published, AchievementRevised)
+_EDITION_BODIES: Final[tuple[type[Edition], ...]] = (
+    Published,
+    AchievementRevised,
+    PublishedInDetail,
+    RevisedInDetail,
+)
 
 
 def parse_credential_event(entry: Entry) -> Birth | StatusEvent | None:

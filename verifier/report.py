@@ -113,6 +113,7 @@ class Report:
         checks: Every check of the plan, in order.
         facts: What was proved on the way, for display; empty where nothing was.
         not_checked: What the report says nothing about, in plain sentences.
+        credentials: Of a presentation: the report on each credential in it.
     """
 
     verdict: Verdict
@@ -124,6 +125,7 @@ class Report:
     checks: tuple[Check, ...]
     facts: Mapping[str, Json] = field(default_factory=dict)
     not_checked: tuple[Text, ...] = ()
+    credentials: tuple[Report, ...] = ()
 
     def check(self, code: str) -> Check:
         """Return the check of that code; KeyError if the plan has none."""
@@ -134,7 +136,7 @@ class Report:
 
     def to_json(self) -> dict[str, Json]:
         """Return the report as docs/spec/report.md describes it."""
-        return {
+        members: dict[str, Json] = {
             "format": "cairn/report/v1",
             "verdict": self.verdict.value,
             "reason": self.reason,
@@ -146,6 +148,9 @@ class Report:
             "facts": dict(self.facts),
             "not_checked": [text.to_json() for text in self.not_checked],
         }
+        if self.credentials:
+            members["credentials"] = [one.to_json() for one in self.credentials]
+        return members
 
 
 def decide(checks: Sequence[Check], plan: Iterable[str]) -> Verdict:

@@ -19,6 +19,7 @@ from verifier.event import (
     Attested,
     Birth,
     Edition,
+    FormAdded,
     Issued,
     Reinstated,
     Reissued,
@@ -81,6 +82,15 @@ class Timeline:
             Signing(version, event.key_id, event.commitments, event.recorded_at)
             for version, event in events
             if isinstance(event, (Issued, Attested, Reissued))
+        )
+
+    def signings_of(self, kind: str) -> tuple[Signing, ...]:
+        """Every time that the form of one kind of commitment was signed, the first one first."""
+        events = enumerate((self.issued, *self.changes), 1)
+        return tuple(
+            Signing(version, event.key_id, event.commitments, event.recorded_at)
+            for version, event in events
+            if isinstance(event, (Issued, Attested, Reissued, FormAdded)) and kind in event.commitments
         )
 
     @property

@@ -31,7 +31,8 @@ from typing import Final
 
 from anchoring.cosignature import CosignatureVerifier
 from verifier.bundle import Bundle
-from verifier.checks import anchor, dates, genuine, issuer, log, retirement, signing, status, time
+from verifier.checks import anchor, dates, form, genuine, issuer, log, retirement, signing, status, time
+from verifier.checks.form import Form, recorded_form
 from verifier.checks.signing import JudgedSigning
 from verifier.checks.time import Asked
 from verifier.conclusion import Given, Proved, conclude
@@ -78,7 +79,7 @@ def verify_evidence(
 
     Not checked: any document; who the holder is; what the log learned after the evidence.
     """
-    return _verify(Given(evidence), policy, _asked(now, at, max_age))
+    return _verify(Given(evidence), policy, asked_about(now, at, max_age))
 
 
 def verify_bundle(
@@ -106,11 +107,12 @@ def verify_bundle(
 
     Not checked: that the person who shows it is the person it was issued to.
     """
-    asked = _asked(now, at, max_age)
+    asked = asked_about(now, at, max_age)
     chosen = evidence or bundle.evidence
     if chosen is None:
         return judge_unlogged(bundle.document, asked, None)
-    return _verify(Given(chosen, bundle.document, bundle.salt, bundle.successor), policy, asked)
+    shown = recorded_form(bundle.document, bundle.salt, chosen)
+    return _verify(Given(chosen, bundle.document, bundle.salt, bundle.successor, shown), policy, asked)
 
 
 def verify_document(
@@ -144,13 +146,51 @@ def verify_document(
         FutureInstantError: `at` is later than `now`.
         ValueError: An instant is naive, max_age is negative.
     """
-    asked = _asked(now, at, max_age)
+    asked = asked_about(now, at, max_age)
     if evidence is None:
         return judge_unlogged(document, asked, absent)
     return _verify(Given(evidence, document, salt), policy, asked)
 
 
-def _asked(now: datetime, at: datetime | None, max_age: timedelta | None) -> Asked:
+def verify_form(
+    shown: Form,
+    policy: Policy,
+    *,
+    evidence: Evidence,
+    now: datetime,
+    at: datetime | None = None,
+    max_age: timedelta | None = LIVE_MAX_AGE,
+    salt: bytes | None = None,
+) -> Report:
+    """Judge a document of the ledger in another form than its base form: a token, an SD-JWT, a proof over RDF.
+
+    Args:
+        shown: See `verifier.checks.form.read_form`.
+        policy: As for `verify_evidence`.
+        evidence: What the log says.
+        now: As for `verify_evidence`.
+        at: As for `verify_evidence`.
+        max_age: As for `verify_evidence`.
+        salt: 32 bytes that open the commitment, if the caller has them.
+
+    Returns:
+        The same report as on the base form, over the same plan.
+
+    Raises:
+        FutureInstantError: `at` is later than `now`.
+        ValueError: An instant is naive, max_age is negative.
+    """
+    given = Given(evidence, shown.credential.members, salt, form=shown)
+    return _verify(given, policy, asked_about(now, at, max_age))
+
+
+def asked_about(now: datetime, at: datetime | None, max_age: timedelta | None = LIVE_MAX_AGE) -> Asked:
+    """Return what is asked; arguments as for `verify_evidence`.
+
+    Raises:
+        FutureInstantError: `at` is later than `now`.
+        ValueError: An instant is naive, or max_age is negative.
+    """
     if now.tzinfo is None or (at is not None and at.tzinfo is None):
         raise ValueError("instants are aware")
     if max_age is not None and max_age < timedelta(0):
@@ -167,7 +207,7 @@ def _verify(given: Given, policy: Policy, asked: Asked) -> Report:
     proved.as_of = asked.as_of(proved.instant, None if proved.timeline is None else proved.timeline.learned_at)
     signed, found = _judge_issuer(given, policy, proved)
     checks += found
-    checks += _judge_document(given, proved, signed)
+    checks += _judge_document(given, proved, signed, asked.now)
     checks += _judge_instant(given, proved)
     # 17. The verdict.
     return conclude(checks, asked, given, proved)
@@ -214,7 +254,10 @@ def _judge_issuer(given: Given, policy: Policy, proved: Proved) -> tuple[JudgedS
 
     if timeline is not None and given.document is not None:
         owner = aggregate_id(given.evidence.credential)
-        chosen = signing.choose_signing(timeline, given.document, given.salt, owner)
+        if given.form is not None:
+            chosen = form.choose_signing(timeline, given.form, given.salt, owner)
+        else:
+            chosen = signing.choose_signing(timeline, given.document, given.salt, owner)
         signed = signing.judge_chosen(chosen, timeline, proved.record, outside)
     else:
         candidates = () if timeline is None else timeline.signings[::-1]
@@ -233,18 +276,30 @@ def _outside_times(evidence: Evidence, policy: Policy, proved: Proved, signed: S
     return [*anchored, *(time for name, time in proved.cosigned.witnesses.items() if name not in operators)]
 
 
-def _judge_document(given: Given, proved: Proved, signed: JudgedSigning) -> list[Check]:
+def _judge_document(given: Given, proved: Proved, signed: JudgedSigning, now: datetime) -> list[Check]:
     # 11. The document, if there is one, and in any case the achievement's edition.
     timeline = proved.timeline
     if given.document is None:
         places = "document"
         absent = [skipped(code, "no_document", looked_at=places) for code in DOCUMENT_CHECKS]
         return [*absent, genuine.judge_achievement(None, timeline)]
-    form, document = genuine.judge_form(given.document)
-    signature, good = genuine.judge_signature(document, signed.key)
     owner = aggregate_id(given.evidence.credential)
+    if given.form is not None:
+        return form.judge_form(
+            given.form,
+            timeline=timeline,
+            record=proved.record,
+            signing=signed.signing,
+            key=signed.key,
+            salt=given.salt,
+            public_id=given.evidence.credential,
+            owner=owner,
+            now=now,
+        )
+    formed, document = genuine.judge_form(given.document)
+    signature, good = genuine.judge_signature(document, signed.key)
     return [
-        form,
+        formed,
         signature,
         genuine.judge_recorded(document, given.salt, signed.signing, owner, signature_good=good),
         genuine.judge_signer(document, proved.record, signed.signing),

@@ -487,6 +487,196 @@ SENTENCES: Final = {
         "A document of the institution's own making, not an award of a micro-credential that it published.",
         "Документ, составленный самой организацией, а не награда за опубликованный микрокурс.",
     ),
+    # ── credentials of the field, not from this ledger ────────────────────────────────────
+    "valid_foreign": Text(
+        "Signed by {issuer} and in force; nobody here vouches for who that is.",
+        "Подписано {issuer} и действует; кто это, здесь никто не подтверждает.",
+    ),
+    "valid_foreign_as_of": Text(
+        "Signed by {issuer} and in force as of {as_of}; nobody here vouches for who that is.",
+        "Подписано {issuer} и действует на {as_of}; кто это, здесь никто не подтверждает.",
+    ),
+    "credential_formed": Text("The credential is well formed.", "Документ составлен правильно."),
+    "credential_malformed": Text(
+        "This is not a credential in a form that can be read, or it was damaged.",
+        "Это не документ известного формата, или он повреждён.",
+    ),
+    "proof_good": Text(
+        "The signature is good, by the key that it names.",
+        "Подпись верна и сделана названным ключом.",
+    ),
+    "proof_wrong": Text(
+        "The document was altered after it was signed, or was never signed with this key.",
+        "Документ изменён после подписания или не подписан этим ключом.",
+    ),
+    "proof_unknown": Text(
+        "The kind of signature, or what it stands on, cannot be checked here.",
+        "Такую подпись или то, на чём она основана, здесь проверить нельзя.",
+    ),
+    "claims_agree": Text(
+        "The token says the same as the credential in it.",
+        "Сведения токена и документа в нём совпадают.",
+    ),
+    "claims_differ": Text(
+        "The token and the credential in it contradict each other.",
+        "Токен и документ в нём противоречат друг другу.",
+    ),
+    "no_claims": Text("It is no token, so there are no claims to compare.", "Это не токен: сравнивать нечего."),
+    "terms_defined": Text(
+        "Every word of the document has a meaning that its signature covers.",
+        "Значение каждого слова документа определено и покрыто подписью.",
+    ),
+    "terms_undefined": Text(
+        "The document uses words that it does not define: two readers could take them for two things.",
+        "В документе есть неопределённые слова: их можно понять по-разному.",
+    ),
+    "context_unknown": Text(
+        "The document takes its words from a vocabulary that is not known here, and none is fetched.",
+        "Документ ссылается на словарь, которого здесь нет; из сети словари не берутся.",
+    ),
+    "terms_too_costly": Text(
+        "Reading the document would take more work than any honest one needs.",
+        "Проверка документа потребовала бы больше работы, чем нужно любому честному.",
+    ),
+    "no_terms": Text(
+        "Its claims have their meaning from its type, not from a vocabulary.",
+        "Значение сведений задано типом документа, словаря нет.",
+    ),
+    "members_present": Text(
+        "Everything that an Open Badge has to say is there.",
+        "Всё, что обязательно для Open Badge, на месте.",
+    ),
+    "members_missing": Text(
+        "It calls itself an Open Badge and lacks what every Open Badge has to say.",
+        "Документ назван Open Badge, но обязательных сведений в нём нет.",
+    ),
+    "not_open_badge": Text(
+        "It is no Open Badge, so nothing of one is asked of it.",
+        "Это не Open Badge, и его требования не применяются.",
+    ),
+    "no_schema": Text("It names no schema.", "Схема не указана."),
+    "schema_unchecked": Text(
+        "It names a schema, which was not fetched and not compared.",
+        "Указана схема; она не загружалась и не сверялась.",
+    ),
+    "holder_bound": Text(
+        "Whoever showed it has the holder's key.",
+        "Предъявитель владеет ключом, на который выдан документ.",
+    ),
+    "holder_wrong": Text(
+        "Whoever showed it does not have the key of the holder that is named.",
+        "У предъявителя нет ключа названного владельца.",
+    ),
+    "holder_unknown": Text(
+        "The key of the holder that is named cannot be had, so there is no telling.",
+        "Ключ названного владельца недоступен: проверить нельзя.",
+    ),
+    "holder_not_shown": Text(
+        "Nobody showed a key of the holder's; nothing is said about who holds it.",
+        "Ключ владельца не предъявлен; о владельце ничего не сказано.",
+    ),
+    "identity_self": Text(
+        "A key that is known; who holds it is the issuer's own word.",
+        "Ключ известен; кто им владеет, известно лишь со слов организации.",
+    ),
+    "identity_domain": Text(
+        "The issuer's identity is the word of whoever runs {domain}.",
+        "Личность организации известна со слов владельца {domain}.",
+    ),
+    "identity_directory": Text(
+        "An institution in this ledger's directory: {issuer}.",
+        "Организация из каталога этого реестра: {issuer}.",
+    ),
+    "issuer_key_bound": Text(
+        "The signing key belongs to the issuer that the document names.",
+        "Ключ подписи принадлежит названной организации.",
+    ),
+    "issuer_key_other": Text(
+        "The signing key does not belong to the issuer that the document names.",
+        "Ключ подписи не принадлежит названной организации.",
+    ),
+    "issuer_key_off": Text(
+        "The issuer's keys are on the network, and this verifier does not use it.",
+        "Ключи организации находятся в сети, а проверка работает без неё.",
+    ),
+    "issuer_key_unreachable": Text(
+        "The issuer's keys could not be had; try again later.",
+        "Ключи организации получить не удалось; повторите позже.",
+    ),
+    "list_good": Text(
+        "The status list that it names is signed by its issuer.",
+        "Указанный список статусов подписан той же организацией.",
+    ),
+    "list_off": Text(
+        "Its status list is on the network, and this verifier does not use it: it may have been revoked.",
+        "Список статусов находится в сети, а проверка работает без неё: документ мог быть отозван.",
+    ),
+    "list_unreachable": Text(
+        "Its status list could not be had: it may have been revoked; try again later.",
+        "Список статусов получить не удалось: документ мог быть отозван; повторите позже.",
+    ),
+    "list_unusable": Text(
+        "Its status list is not in order, so there is no telling whether it was revoked.",
+        "Список статусов негоден: неизвестно, отозван ли документ.",
+    ),
+    "status_kind_unknown": Text(
+        "It says where its status is in a way that is not known here: it may have been revoked.",
+        "Способ узнать статус здесь неизвестен: документ мог быть отозван.",
+    ),
+    "list_says_now": Text(
+        "The status list speaks of now alone; how it was on the day you asked about is not known.",
+        "Список статусов говорит лишь о настоящем; что было в нужный день, неизвестно.",
+    ),
+    "no_status": Text(
+        "It names no status list: its issuer keeps no way to revoke it.",
+        "Список статусов не указан: отозвать документ организация не может.",
+    ),
+    "no_revocation_entry": Text("It cannot be revoked by a list.", "Отзыв по списку не предусмотрен."),
+    "no_suspension_entry": Text("It cannot be suspended by a list.", "Приостановка по списку не предусмотрена."),
+    "list_no_revocation": Text("Not revoked, says its issuer's list.", "Не отозвано, судя по списку организации."),
+    "list_no_suspension": Text(
+        "Not suspended, says its issuer's list.", "Не приостановлено, судя по списку организации."
+    ),
+    "list_revocation": Text("Revoked, says its issuer's list.", "Отозвано, судя по списку организации."),
+    "list_suspension": Text(
+        "Suspended, says its issuer's list. It may be reinstated; ask again later.",
+        "Приостановлено, судя по списку организации. Может быть восстановлено; проверьте позже.",
+    ),
+    "not_known_here": Text(
+        "Signed with the key of an institution of this ledger, and this ledger does not know the document by its id:"
+        " ask the institution.",
+        "Подписано ключом организации этого реестра, но документа с таким номером реестр не знает:"
+        " обратитесь в организацию.",
+    ),
+    "no_begin": Text("It names no day on which it comes into force.", "День вступления в силу не указан."),
+    "log_foreign": Text(
+        "Not from this ledger: no log was asked, so nothing shows that it was not made in secret or back-dated.",
+        "Документ не из этого реестра: журнал не опрашивался, и выдачу задним числом исключить нельзя.",
+    ),
+    # ── presentations ─────────────────────────────────────────────────────────────────────
+    "valid_presentation": Text(
+        "Every credential that was shown is valid.",
+        "Все предъявленные документы действительны.",
+    ),
+    "presentation_formed": Text("The presentation is well formed.", "Подборка документов составлена правильно."),
+    "presentation_malformed": Text(
+        "This is not a presentation in a form that can be read, or it was damaged.",
+        "Это не подборка документов известного формата, или она повреждена.",
+    ),
+    "credentials_valid": Text("Valid, all {count} of them.", "Действительны все: {count}."),
+    "credentials_invalid": Text(
+        "At least one of the credentials that were shown is not valid.",
+        "Среди предъявленных документов есть недействительный.",
+    ),
+    "credentials_unknown": Text(
+        "For at least one of the credentials that were shown there is no telling.",
+        "По крайней мере об одном из предъявленных документов судить нельзя.",
+    ),
+    # ── a document of this ledger in another form ─────────────────────────────────────────
+    "form_covered": Text(
+        "Not compared word for word in this form; the ledger's record covers the whole of it.",
+        "В этой форме не сверялось дословно; запись реестра покрывает документ целиком.",
+    ),
     # ── what a report says nothing about ──────────────────────────────────────────────────
     "not_checked_person": Text(
         "Whether the person showing this is the person it was issued to.",
@@ -499,6 +689,14 @@ SENTENCES: Final = {
     "not_checked_suspensions": Text(
         "Suspensions that were lifted again before {instant}, if the file leaves them out.",
         "Приостановки, снятые до {instant}, если они опущены в файле.",
+    ),
+    "not_checked_identity": Text(
+        "Whether the issuer is who its name says, and whether it was entitled to issue this.",
+        "Та ли это организация, чьё имя указано, и имела ли она право выдать документ.",
+    ),
+    "not_checked_challenge": Text(
+        "Whether it was shown to you and now: the presentation's challenge and domain were not compared.",
+        "Предъявлено ли это вам и сейчас: вызов и домен подборки не сверялись.",
     ),
     "not_checked_operator": Text(
         "Whether the operator showed others another log; only witnesses rule that out.",

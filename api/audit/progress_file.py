@@ -1,6 +1,6 @@
 """An interrupted audit, kept so that it can go on: everything that was replayed, in one file that is replaced whole.
 
-    cairn-audit-state/v1 LF
+    cairn-audit-state/v2 LF
     MessagePack of :class:`KeptAudit`
     SHA-256 of all of the above (32)
 
@@ -29,7 +29,7 @@ from ledger.event import EventMapper
 from ledger.institution import Institution
 from ledger.log_key import LogKeys
 
-MAGIC: Final = b"cairn-audit-state/v1\n"
+MAGIC: Final = b"cairn-audit-state/v2\n"
 _DIGEST_BYTES: Final = 32
 
 

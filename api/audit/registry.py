@@ -11,7 +11,7 @@ from anchoring.tree import MemoryTree, leaf_hash
 from api.audit import rule
 from api.audit.rule import Illegal
 from api.audit.scan import Offer
-from ledger.achievement import Achievement
+from ledger.achievement import FIRST, Achievement, EditionEvent
 from ledger.institution import Institution
 from projections.directory_record import encode_record, make_record
 
@@ -51,14 +51,14 @@ class Registry:
         _in_turn(before.version, version)
         rule.change_institution(before, body)  # type: ignore[arg-type]  # an event
 
-    def achievement(self, originator: UUID, version: int, body: Achievement.Published | Achievement.Revised) -> None:
+    def achievement(self, originator: UUID, version: int, body: EditionEvent) -> None:
         """Replay an achievement's event; what can be taken in is taken in, even when it was not legal.
 
         Raises:
             Illegal, NotReplayed: See :mod:`api.audit.rule`.
         """
         before = self.achievements.get(originator.bytes)
-        if isinstance(body, Achievement.Published):
+        if isinstance(body, FIRST):
             if before is not None:
                 message = "this achievement was published before"
                 raise Illegal(message)

@@ -33,7 +33,7 @@ from api.audit.place_map import PlaceMap
 from api.audit.registry import Registry
 from api.audit.rule import Illegal, NotReplayed
 from api.audit.scan import DISORDER_MS, PLACE_BITS, ROW, BlockFacts, Offer, Stretch
-from ledger.achievement import Achievement
+from ledger.achievement import EditionEvent
 from ledger.credential import BIRTHS, Credential, CredentialState
 from ledger.erasure import Erasure
 from ledger.error import LedgerError
@@ -194,7 +194,7 @@ class Replay:
             self._issued(index, entry, body)
         elif isinstance(body, _Change):
             self._change(index, entry.originator, entry.version, body)
-        elif isinstance(body, Achievement.Published | Achievement.Revised):
+        elif isinstance(body, EditionEvent):
             self.registry.achievement(entry.originator, entry.version, body)
         elif entry.topic in _INSTITUTION:
             self.registry.institution(entry.originator, entry.version, body)
@@ -264,7 +264,8 @@ class Replay:
         key_id = known.key_id or ""
         if isinstance(body, Credential.Reissued):
             key_id = self._signed_anew(index, place, body, known)
-        before = rule.award_state(originator, known.version, known.state, known.since, place.valid_from, key_id)
+        forms = self._form_added(index, place, body, known) if isinstance(body, Credential.FormAdded) else {}
+        before = rule.award_state(originator, known.version, known.state, known.since, place.valid_from, key_id, forms)
         try:
             rule.change_award(before, body)
         except Illegal as error:
@@ -296,6 +297,24 @@ class Replay:
             now = "no key" if key is None else key.key_id
             self.findings.at(index, "key-not-in-force", f"it is signed with {body.key_id}, and {now} was in force")
         return known.key_id or issued.key_id
+
+    def _form_added(self, index: int, place: Place, body: Credential.FormAdded, known: ChangedAward) -> dict[str, str]:
+        """Check that forms are signed with a key in force; returns the forms before, and the key that signed each."""
+        forms: dict[str, str] = {}
+        for entry_index in (place.entry, *known.entries):
+            [framed] = self._read(entry_index, entry_index + 1)
+            entry = parse_entry(framed)
+            before = self._mapper.decode(entry.topic, entry.body, f"at {entry_index}")
+            if isinstance(before, BIRTHS):
+                institution = self.registry.institutions.get(before.institution.bytes)
+                keys = () if institution is None else institution.keys
+                if not any(key.key_id == body.key_id and key.usable for key in keys):
+                    self.findings.at(index, "key-not-in-force", f"forms are signed with {body.key_id}, not in force")
+            if isinstance(before, Credential.Attested):
+                self._illegal(index, entry.originator, body, "it is no award, and only an award has further forms")
+            if isinstance(before, (*BIRTHS, Credential.Reissued, Credential.FormAdded)):
+                forms |= dict.fromkeys(before.commitments, before.key_id)
+        return forms
 
     def _illegal(self, index: int, originator: UUID, body: Event, what: str) -> None:
         self.findings.at(index, "transition-illegal", f"{body.TOPIC} of {originator}: {what}")

@@ -7,13 +7,14 @@ question (a later version of the ledger may bring some) is counted as not replay
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from api.audit.instant import instant
-from ledger.achievement import Achievement
+from ledger.achievement import Achievement, EditionEvent, details_of
 from ledger.application import achievement_id, institution_id
 from ledger.credential import Credential, CredentialState
 from ledger.error import LedgerError
@@ -70,6 +71,8 @@ def change_institution(before: Institution, body: Event) -> None:
                 decided = before.revoke_key(
                     key_id=body.key_id, reason=body.reason, effective_at=body.effective_at, at=at
                 )
+            case Institution.FormsChosen():
+                decided = before.choose_forms(forms=body.forms, at=at)
             case Institution.KeyCompromised():
                 decided = before.declare_compromised(key_id=body.key_id, compromised_at=body.compromised_at, at=at)
             case _:
@@ -79,7 +82,7 @@ def change_institution(before: Institution, body: Event) -> None:
     _same(decided[0], DomainEvent(before.id, before.version + 1, body))
 
 
-def begin_achievement(originator: UUID, body: Achievement.Published) -> Achievement:
+def begin_achievement(originator: UUID, body: EditionEvent) -> Achievement:
     """Replay a publication; Illegal when it would not have been decided."""
     try:
         decided = Achievement.publish(
@@ -87,6 +90,7 @@ def begin_achievement(originator: UUID, body: Achievement.Published) -> Achievem
             institution=body.institution,
             code=body.code,
             template=body.template,
+            details=details_of(body),
             at=body.recorded_at,
         )
     except LedgerError as error:
@@ -97,17 +101,23 @@ def begin_achievement(originator: UUID, body: Achievement.Published) -> Achievem
 
 def change_achievement(before: Achievement, body: Event) -> None:
     """Replay a further edition; Illegal when it would not have been decided."""
-    if not isinstance(body, Achievement.Revised):
+    if not isinstance(body, EditionEvent):
         raise NotReplayed(body.TOPIC)
     try:
-        [decided] = before.revise(template=body.template, at=body.recorded_at)
+        [decided] = before.revise(template=body.template, details=details_of(body), at=body.recorded_at)
     except LedgerError as error:
         raise Illegal(str(error)) from error
     _same(decided, DomainEvent(before.id, before.version + 1, body))
 
 
 def award_state(
-    originator: UUID, version: int, state: CredentialState, since: int, valid_from: int, key_id: str
+    originator: UUID,
+    version: int,
+    state: CredentialState,
+    since: int,
+    valid_from: int,
+    key_id: str,
+    forms: Mapping[str, str],
 ) -> Credential:
     """Make an award again from the little that its rules look at; what they do not look at is blank.
 
@@ -118,6 +128,7 @@ def award_state(
         since: Since when, in milliseconds.
         valid_from: From when it holds, in milliseconds.
         key_id: The key that signed it last; it is looked at only when it is signed anew.
+        forms: Its forms and the key that signed each; they are looked at only when one is added.
     """
     return Credential(
         id=originator,
@@ -132,6 +143,7 @@ def award_state(
         status_index=0,
         state=state,
         since=instant(since),
+        forms=dict(forms),
     )
 
 
@@ -150,6 +162,8 @@ def change_award(before: Credential, body: Event) -> None:
                 decided = before.replace(reason=body.reason, successor=body.successor, at=at)
             case Credential.Reissued():
                 decided = before.reissue(key_id=body.key_id, commitments=body.commitments, at=at)
+            case Credential.FormAdded():
+                decided = before.add_forms(key_id=body.key_id, commitments=body.commitments, at=at)
             case _:
                 raise NotReplayed(body.TOPIC)
     except LedgerError as error:

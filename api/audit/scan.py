@@ -58,6 +58,7 @@ CHANGE_TOPICS: Final = frozenset(
         Credential.Revoked,
         Credential.Replaced,
         Credential.Reissued,
+        Credential.FormAdded,
     )
 )
 _SUMMED: Final = CHANGE_TOPICS | {ISSUED_TOPIC, SUBMITTED_TOPIC, ERASED_TOPIC}

@@ -8,9 +8,6 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from openvc.did.base import multikey_to_jwk
-from openvc.errors import OpenvcError
-from openvc.proof.di_jcs import EddsaJcsProofSuite
 from openvc.status.bitstring import StatusListError, decode_bitstring
 
 from api.audit.finding import Findings
@@ -18,6 +15,9 @@ from api.audit.history import AwardHistory
 from api.audit.replay import Replay
 from ledger.document import PURPOSES
 from projections.directory_record import parse_record
+from verifier.error import VerifierError
+from verifier.integrity.proof import require_proof
+from verifier.public_key import PublicKey
 
 Fetch = Callable[[str], "bytes | None"]
 PAGE: Final = 1_000
@@ -87,10 +87,8 @@ class ServedComparison:
             for key in record.keys:
                 if record.did == did and key.key_id == key_id:
                     try:
-                        EddsaJcsProofSuite().verify(
-                            served, public_key_jwk=multikey_to_jwk(key.multibase), check_temporal=False
-                        )
-                    except OpenvcError as error:
+                        require_proof(served, PublicKey.from_multibase(key.multibase))
+                    except VerifierError as error:
                         self._find("status-list-signature", where, f"the signature is not good: {error}")
                     return
         self._find("status-list-signature", where, "it is signed by a key that no institution of the log has")

@@ -15,15 +15,15 @@ from api.cli.trust import load_policy
 from api.error import InvalidRequestError
 from api.instant import parse_instant
 from api.page.language import Language
-from verifier.bundle import parse_bundle, parse_document
+from verifier.bundle import parse_bundle
 from verifier.error import FutureInstantError, InputError, NewFormatError, PolicyError
 from verifier.evidence import parse_evidence
-from verifier.file_kind import file_kind
+from verifier.foreign.format import read_presented
+from verifier.foreign.offline import Offline, judge_offline, judge_offline_presentation
 from verifier.policy import Policy
 from verifier.receipt import Receipt, is_receipt, verify_receipt
 from verifier.report import Report, State, Verdict
-from verifier.strict_json import parse_json
-from verifier.verify import verify_bundle, verify_document, verify_evidence
+from verifier.verify import asked_about, verify_bundle, verify_evidence
 
 CODES: Final = {Verdict.VALID: Exit.VALID, Verdict.INVALID: Exit.INVALID, Verdict.UNKNOWN: Exit.UNKNOWN}
 MARKS: Final = {State.PASSED: "✓", State.FAILED: "✗", State.UNKNOWN: "?", State.SKIPPED: "-"}
@@ -76,20 +76,26 @@ def verify(
 
 
 def judge(raw: bytes, policy: Policy, *, at: datetime | None, max_age: int | None, now: datetime) -> Report:
-    """Judge the bytes of a file, whatever of the three it is.
+    """Judge the bytes of a file, whatever it is, with no network.
+
+    A document of some ledger is judged by the ledger's word, which has to be with it: without evidence there is no
+    telling. One from elsewhere is judged by its own issuer's keys, as far as they are in it.
 
     Raises:
-        InputError: It is none of them, or malformed.
+        InputError: It is nothing that can be judged, or malformed.
         FutureInstantError: *at* has not come yet.
     """
     age = None if max_age is None else timedelta(seconds=max_age)
-    value = parse_json(raw, max_bytes=MAX_FILE_BYTES)
-    kind = file_kind(value)
-    if kind == "evidence":
-        return verify_evidence(parse_evidence(raw), policy, now=now, at=at, max_age=age)
-    if kind == "bundle":
-        return verify_bundle(parse_bundle(raw), policy, now=now, at=at, max_age=age)
-    return verify_document(parse_document(raw), policy, now=now, at=at, max_age=age)
+    presented = read_presented(raw)
+    if presented.kind == "evidence":
+        return verify_evidence(parse_evidence(presented.data), policy, now=now, at=at, max_age=age)
+    if presented.kind == "bundle":
+        return verify_bundle(parse_bundle(presented.data), policy, now=now, at=at, max_age=age)
+    offline = Offline()
+    asked = asked_about(now, at, age)
+    if presented.kind == "presentation":
+        return judge_offline_presentation(presented, offline, asked)
+    return judge_offline(presented, offline, asked)
 
 
 def page(report: Report, lang: Language) -> str:

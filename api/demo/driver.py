@@ -33,7 +33,8 @@ from api.ledger_node import LedgerNode
 from ledger.access import Actor
 from ledger.claim import AwardClaim, LearnerClaim
 from ledger.credential_id import RANDOM_BYTES, credential_aggregate_id, make_public_id
-from ledger.document import Award, build_document, sign_document
+from ledger.document import Award, sign_document
+from ledger.form.open_badge import build_document
 from ledger.status_allocation import BLOCK_ENTRIES, StatusPlace
 
 WEEK: Final = timedelta(days=7)

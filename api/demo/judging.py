@@ -11,8 +11,11 @@ from api.demo.driver import Driver
 from api.demo.showcase import Showcase, Verdict
 from api.error import UnknownResourceError
 from api.evidence import Evidences
+from api.fetching import Fetching
+from api.foreign import ForeignVerification
 from api.ledger_node import LedgerNode
 from api.log_node import LogNode
+from api.own_source import NodeSources
 from api.verification import Verification, vault_salt
 from ledger.credential_id import credential_aggregate_id
 from projections.achievement_catalogue import AchievementCatalogue, CatalogueReader
@@ -54,10 +57,13 @@ class Judge:
         self._verification = Verification(
             own_policy(node, log.keys),
             evidences,
-            vault_salt(node.issuance),
+            vault_salt(node.issuance, node.attesting),
             institutions,
             node.identity.base_url,
             node.ledger.now,
+            ForeignVerification(
+                Fetching(node.settings), NodeSources(node.identity.base_url, institutions, lists=None), cpu=None
+            ),
         )
 
     def verdict(self, driver: Driver, showcase: Showcase) -> Verdict:
@@ -66,8 +72,7 @@ class Judge:
         if forged is None:
             report = self._verification.credential(driver.credentials[showcase.award], None)
         else:
-            raw = msgspec.json.encode(forged)
-            report = self._verification.verify(msgspec.json.decode(raw), raw, None)
+            report = self._verification.verify(msgspec.json.encode(forged), None)
         return report.verdict.value
 
     def _facts(self, public_id: str) -> CredentialFacts:

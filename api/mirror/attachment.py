@@ -16,9 +16,6 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from openvc.did.base import multikey_to_jwk
-from openvc.errors import OpenvcError
-from openvc.proof.di_jcs import EddsaJcsProofSuite
 from openvc.status.bitstring import StatusListError, decode_bitstring
 
 from anchoring.anchor_record import AnchorRecord
@@ -37,6 +34,9 @@ from api.status_list import SIGN_AGAIN_AFTER, SignedList
 from ledger.document import PURPOSES
 from projections.directory_record import DirectoryRecord, parse_record
 from projections.state_fold import CommittedState
+from verifier.error import VerifierError
+from verifier.integrity.proof import require_proof
+from verifier.public_key import PublicKey
 
 FETCH_AGAIN_AFTER: Final = SIGN_AGAIN_AFTER
 """From then on the ledger signs a list anew when it is asked for one."""
@@ -170,7 +170,7 @@ class MirroredStatusLists:
             signed_at = datetime.fromisoformat(proof["created"])
             decoded = decode_bitstring(subject["encodedList"])
             key_id = _check_signature(value, str(proof["verificationMethod"]), record)
-        except (KeyError, TypeError, ValueError, AttributeError, StatusListError, OpenvcError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, StatusListError, VerifierError) as error:
             raise DocumentError(f"it is not a list signed by {record.slug}: {error}") from error
         if said != (record.did, f"{self._ledger_url}/status-lists/{number}", PURPOSES[number % len(PURPOSES)]):
             raise DocumentError("it is another list than was asked for")
@@ -197,14 +197,14 @@ def _check_signature(value: Json, method: str, record: DirectoryRecord) -> str:
 
     Raises:
         ValueError: It names no key of the institution that may speak for it.
-        OpenvcError: The signature is not good.
+        VerifierError: The signature is not good.
     """
     did, _, key_id = method.partition("#")
     key = next((key for key in record.keys if did == record.did and key.key_id == key_id), None)
     if key is None or key.revoked_at is not None or key.compromised_at is not None:
         message = "no key of the institution that may speak for it"
         raise ValueError(message)
-    EddsaJcsProofSuite().verify(value, public_key_jwk=multikey_to_jwk(key.multibase), check_temporal=False)
+    require_proof(value, PublicKey.from_multibase(key.multibase))
     return key_id
 
 

@@ -13,7 +13,10 @@ from anchoring.error import AnchoringError
 from anchoring.note import NoteVerifier, parse_note
 from anchoring.storage import DirectoryTileStore
 from anchoring.tile import CHECKPOINT_PATH
+from api.cpu_bound import CpuBound
 from api.evidence import Evidences
+from api.fetching import Fetching
+from api.foreign import ForeignVerification
 from api.log_node import LOG_DIRECTORY
 from api.lookup import Lookup
 from api.mirror.attachment import MirrorAttachments, MirroredAnchors, MirroredStatusLists
@@ -23,6 +26,7 @@ from api.mirror.follower import Follower
 from api.mirror.head import ServedHead
 from api.mirror.status import MirroredStatuses
 from api.mirror.upstream import Upstream
+from api.own_source import NodeSources
 from api.published_log import PublishedLog, signing_key
 from api.setting import Settings
 from api.status import Statuses
@@ -78,6 +82,7 @@ class MirrorNode:
     verification: Verification
     follower: Follower
     clock: Clock
+    cpu: CpuBound
 
     @property
     def vkey(self) -> str:
@@ -88,6 +93,7 @@ class MirrorNode:
     def close(self) -> None:
         """Stop projecting and let the directory go."""
         self.follower.close()
+        self.cpu.close()
         self.upstream.close()
         self.views.projector.close()
         self.directory.release()
@@ -210,15 +216,17 @@ def _open(
         clock=clock,
     )
     lookup = _lookup(served, views, identity, policy, clock)
+    cpu = CpuBound()
     verification = Verification(
         policy,
         lookup.evidences,
-        lambda _: None,  # the salts are in the ledger's vault, and in the holders' bundles
+        lambda _, __: None,  # the salts are in the ledger's vault, and in the holders' bundles
         views.directory,
         identity.ledger_url,
         clock,
-        served.instant,
-        max_age,
+        ForeignVerification(Fetching(settings), NodeSources(identity.ledger_url, views.directory, lists), cpu),
+        complete_until=served.instant,
+        max_age=max_age,
     )
     return MirrorNode(
         settings=settings,
@@ -233,6 +241,7 @@ def _open(
         verification=verification,
         follower=follower,
         clock=clock,
+        cpu=cpu,
     )
 
 

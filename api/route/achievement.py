@@ -53,6 +53,7 @@ def _publish(node: Node, write: Write) -> Response:
         slug=node.slug_for(write.actor, publication.institution),
         code=publication.code,
         template=publication.template,
+        details=publication.details,
         actor=write.actor,
         request=write.submission,
     )

@@ -142,7 +142,9 @@ async def _judge(
 def _body(shown: dict[str, Any], *, is_public: bool) -> dict[str, Any]:
     """Describe a request body by its example; the members that have to be there are those of the example."""
     needed = [name for name in shown if name not in {"options", "status"}]
-    properties = {name: {"type": "object"} for name in shown if isinstance(shown[name], dict)}
+    properties: dict[str, Any] = {name: {"type": "object"} for name in shown if isinstance(shown[name], dict)}
+    if "options" in properties:
+        properties["options"] = {"type": ["object", "null"]}
     schema = {"type": "object", "required": needed, "properties": properties}
     content = {"application/json": {"schema": schema, "example": shown}}
     described: dict[str, Any] = {"requestBody": {"required": True, "content": content}}

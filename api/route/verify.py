@@ -9,30 +9,41 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.instant import parse_instant
-from api.json_body import read_json
-from api.openapi import PUBLIC_BODY
+from api.json_body import parse_body
+from api.media_type import header, media_type
+from api.openapi import VERIFY_BODY
+from api.strict_body import check_content_type, read_body
+from api.strict_json import DEFAULT_LIMITS
 from api.verification import Verification
+from verifier.foreign.baked import MAX_IMAGE_BYTES
+from verifier.foreign.format import JSON_TYPES, MEDIA_TYPES, PNG_TYPE, SVG_TYPE
 
 JSON = "application/json"
 MAX_EVIDENCE_BODY_BYTES = 1_500_000
-"""A holder's bundle: a document of at most 256 KiB, and evidence of at most 1 MiB."""
+"""A holder's bundle: a document of at most 256 KiB, and evidence of at most 1 MiB; and any token."""
+IMAGES = frozenset({PNG_TYPE, SVG_TYPE})
 
 
 def make_router(verification: Verification) -> APIRouter:
     """Make the router over the live verification."""
     router = APIRouter(tags=["verify"])
 
-    @router.post("/v1/verify", openapi_extra=PUBLIC_BODY)
+    @router.post("/v1/verify", openapi_extra=VERIFY_BODY)
     async def verify(
         request: Request,
         at: Annotated[str | None, Query(description="Judge as of this instant (RFC 3339), or day.")] = None,
     ) -> Response:
-        """Judge a signed document, a holder's bundle or an evidence file.
+        """Judge a credential of the field in any form, a presentation, a holder's bundle or an evidence file.
 
-        The report names every check: `passed`, `failed`, `unknown` or `skipped`. The verdict follows from them alone.
+        JSON, a token (VC-JWT, SD-JWT), or a PNG or SVG with a badge in it; from this ledger or from anywhere. The
+        report names every check: `passed`, `failed`, `unknown` or `skipped`. The verdict follows from them alone.
         """
-        value, raw = await read_json(request, MAX_EVIDENCE_BODY_BYTES)
-        report = await run_in_threadpool(verification.verify, value, raw, parse_instant(at, "at"))
+        check_content_type(request.scope, MEDIA_TYPES)
+        kind, _ = media_type(header(request.scope, "content-type") or "")
+        raw = await read_body(request, max_bytes=MAX_IMAGE_BYTES if kind in IMAGES else MAX_EVIDENCE_BODY_BYTES)
+        if kind in JSON_TYPES:
+            parse_body(raw, DEFAULT_LIMITS)  # says where it is not strict JSON
+        report = await run_in_threadpool(verification.verify, raw, parse_instant(at, "at"), kind)
         return Response(msgspec.json.encode(report.to_json()), headers={"Cache-Control": "no-store"}, media_type=JSON)
 
     return router

@@ -117,17 +117,17 @@ class Judging:
     def credential(self, asked: VerifyRequest) -> Judgement:
         """Judge a credential."""
         document = asked.document
-        problems = credential_problems(document, resource_at_hand)  # 1
+        problems = (*_purpose_problems(asked, ASSERTION), *credential_problems(document, resource_at_hand))  # 1
         if problems:
             return Judgement(problems)
         if not isinstance(document, dict) or is_envelope(document, CREDENTIAL):
             return Judgement((_enveloped(),))
-        return self._secured(document, asked)
+        return self._secured(document, asked, Expected(ASSERTION, self._now(), asked.challenge, asked.domain))
 
     def presentation(self, asked: VerifyRequest) -> Judgement:
         """Judge a presentation and every credential in it."""
         document = asked.document
-        problems = presentation_problems(document, resource_at_hand)
+        problems = (*_purpose_problems(asked, AUTHENTICATION), *presentation_problems(document, resource_at_hand))
         if problems:
             return Judgement(problems)
         if not isinstance(document, dict) or is_envelope(document, PRESENTATION):
@@ -152,15 +152,16 @@ class Judging:
         if not isinstance(credential, dict) or is_envelope(credential, CREDENTIAL):
             return Judgement((_enveloped(),))
         if "proof" in credential:
-            return self._secured(credential, asked)
+            # The challenge is the presentation's to answer.
+            return self._secured(credential, asked, Expected(ASSERTION, self._now()))
         # The presentation's proof covers it: the holder's own word, or nobody's.
         if holder_of(document) is None or issuer_of(credential) != holder_of(document):
             detail = "a credential without a proof of its own is by the holder whom the presentation names"
             return Judgement((DataProblem(CRYPTOGRAPHIC_SECURITY, detail, "/issuer"),))
         return self._in_force(credential, asked)
 
-    def _secured(self, document: dict[str, Any], asked: VerifyRequest) -> Judgement:
-        outcomes = self._proofs(document, Expected(ASSERTION, self._now()))  # 3
+    def _secured(self, document: dict[str, Any], asked: VerifyRequest, expected: Expected) -> Judgement:
+        outcomes = self._proofs(document, expected)  # 3
         # A good proof over RDF has shown that every term is defined.
         is_defined = any(outcome.state is State.PASSED and is_over_rdf(outcome.cryptosuite) for outcome in outcomes)
         problems = () if is_defined else term_problems(self._work, document)  # 2
@@ -201,6 +202,14 @@ def proof_problems(outcomes: tuple[ProofOutcome, ...]) -> tuple[DataProblem, ...
         for outcome in outcomes
         if outcome.state is not State.PASSED
     )
+
+
+def _purpose_problems(asked: VerifyRequest, purpose: str) -> tuple[DataProblem, ...]:
+    """Refuse a caller who expects proofs for anything but *purpose*: others are never accepted."""
+    if asked.purpose in {None, purpose}:
+        return ()
+    detail = f"proofs of documents of this kind are for {purpose}"
+    return (DataProblem(CRYPTOGRAPHIC_SECURITY, detail, "/options/expectedProofPurpose"),)
 
 
 def _issuer_problems(document: dict[str, Any], outcomes: tuple[ProofOutcome, ...]) -> tuple[DataProblem, ...]:

@@ -46,12 +46,14 @@ class VerifyRequest(msgspec.Struct, frozen=True):
         challenge: What the proof of a presentation has to answer; None: anything.
         domain: Whom it has to be for; None: anybody.
         needs_status: Whether a status that cannot be had speaks against the document.
+        purpose: What the caller expects the proof to be for; None: what documents of this kind are signed for.
     """
 
     document: JsonValue
     challenge: str | None
     domain: str | None
     needs_status: bool
+    purpose: str | None = None
 
 
 class StatusRequest(msgspec.Struct, frozen=True):
@@ -110,6 +112,7 @@ def read_verify_request(body: JsonValue, member: str) -> VerifyRequest:
         document=members[member],
         challenge=_text(options, "challenge"),
         domain=_text(options, "domain"),
+        purpose=_text(options, "expectedProofPurpose"),
         needs_status=not named or bool(named & STATUS_CHECKS),
     )
 

@@ -80,7 +80,7 @@ def test_resolver_answers_a_resolution_result_when_it_is_asked_for_a_did_key(ser
     assert all(document[name] == [method["id"]] for name in SIGNING)
 
 
-@pytest.mark.parametrize("multibase", [ED25519, *(key for key, _ in EC.values())])
+@pytest.mark.parametrize("multibase", [ED25519, *(key for key, _ in EC.values())], ids=["Ed25519", *EC])
 def test_document_of_a_did_key_is_read_alike_by_another_reader(multibase: str) -> None:
     did = f"did:key:{multibase}"
     ours = parse_did_document(key_document(did))

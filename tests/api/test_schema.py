@@ -53,6 +53,10 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
             f"{award}/bundle", headers={"Authorization": f"Bearer {school_key}"}
         ),
     }
+    private = {"Authorization": f"Bearer {school_key}"}
+    for name, path in (("", "documents"), ("/{form}", "documents/open-badge")):
+        answered = served.http.get(f"{award}/{path}", headers=private)
+        sent[f"get /v1/credentials/{{id}}/documents{name}"] = answered
     sent["post /v1/verify"] = served.verify(sent["get /v1/credentials/{id}/bundle"].content)
     reads = {
         "get /v1/achievements": "/v1/achievements?limit=1",
@@ -77,6 +81,10 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
     sent["post /v1/anchors"] = served.http.post("/v1/anchors", headers={"Authorization": f"Bearer {operator}"})
     writes = [
         ("delete /v1/credentials/{id}/suspension", f"{award}/suspension", {}, school_key),
+        ("post /v1/institutions/{slug}/forms", f"{place}/forms", example.FORMS, school_key),
+        ("post /v1/credentials/{id}/documents", f"{award}/documents", example.FORMS, school_key),
+        ("post /v1/clr", "/v1/clr", example.RECORD, school_key),
+        ("post /v1/endorsements", "/v1/endorsements", example.ENDORSEMENT, school_key),
         ("post /v1/credentials/{id}/revocation", f"{award}/revocation", {"reason": "other"}, school_key),
         ("post /v1/credentials/{id}/replacement", f"{other}/replacement", example.REPLACEMENT, school_key),
         ("post /v1/achievements", "/v1/achievements", example.PUBLICATION, school_key),

@@ -18,9 +18,11 @@ from ledger.achievement import (
     Outcome,
     Template,
 )
+from ledger.detail import Details, Image, Part, Related, ResultDescription
 from ledger.error import EventTooLargeError, InvalidInputError, MissingElementError, RuleError
 from ledger.event import DomainEvent
 from ledger.event_catalogue import make_mapper
+from tests.ledger.full_award import DETAILS
 from tests.ledger.scenario import IDENTITY, Scenario
 from tests.ledger.world import TEMPLATE
 
@@ -121,3 +123,81 @@ def test_achievement_event_is_refused_when_the_log_could_not_hold_it() -> None:
     event = Achievement.publish(id=IDENTITY, institution=INSTITUTION, code="X-1", template=template, at=T0)
     with pytest.raises(EventTooLargeError, match="shorten the texts"):
         make_mapper().to_stored_event(event)
+
+
+def detailed(**changes: object) -> Details:
+    return msgspec.structs.replace(DETAILS, **changes)
+
+
+def test_achievement_is_published_in_detail_when_there_are_details() -> None:
+    event = Achievement.publish(
+        id=IDENTITY, institution=INSTITUTION, code="X-1", template=TEMPLATE, details=DETAILS, at=T0
+    )
+    assert event.body == Achievement.PublishedInDetail(
+        institution=INSTITUTION, code="X-1", edition=1, template=TEMPLATE, details=DETAILS, recorded_at=T0
+    )
+    after = Scenario(Achievement, event.body).state
+    assert (after.editions, after.details) == ((TEMPLATE,), (DETAILS,))
+
+
+def test_achievement_takes_editions_with_and_without_details_in_any_order() -> None:
+    with_details = Achievement.RevisedInDetail(
+        institution=INSTITUTION, code="X-1", edition=2, template=TEMPLATE, details=DETAILS, recorded_at=T0
+    )
+    without = Achievement.Revised(institution=INSTITUTION, code="X-1", edition=3, template=TEMPLATE, recorded_at=T0)
+    Scenario(Achievement, PUBLISHED).when(lambda a: a.revise(template=TEMPLATE, details=DETAILS, at=T0)).then(
+        with_details
+    )
+    after = Scenario(Achievement, PUBLISHED, with_details).when(lambda a: a.revise(template=TEMPLATE, at=T0))
+    assert after.then(without).details == (None, DETAILS, None)
+
+
+def test_achievement_refuses_a_revision_when_the_details_do_not_differ_either() -> None:
+    published = Achievement.PublishedInDetail(
+        institution=INSTITUTION, code="X-1", edition=1, template=TEMPLATE, details=DETAILS, recorded_at=T0
+    )
+    Scenario(Achievement, published).when(lambda a: a.revise(template=TEMPLATE, details=DETAILS, at=T0)).then_refused(
+        RuleError, "nothing differs"
+    )
+
+
+@pytest.mark.parametrize(
+    "changes, pointer",
+    [
+        ({"achievement_type": "Thing"}, "/details/achievement_type"),
+        ({"achievement_type": "ext:"}, "/details/achievement_type"),
+        ({"isced_f": "5"}, "/details/isced_f"),
+        ({"tags": ("a", " ")}, "/details/tags/1"),
+        ({"tags": ("a",) * 31}, "/details/tags"),
+        ({"field_of_study": "x" * 201}, "/details/field_of_study"),
+        ({"image": Image(url="ftp://north.example/x.png")}, "/details/image/url"),
+        ({"image": Image(url="https://north.example/x y.png")}, "/details/image/url"),
+        ({"related": (Related(id="DATA-1"),)}, "/details/related/0/id"),
+        ({"parts": (Part(title="P", credits_centi=0),)}, "/details/parts/0/credits_centi"),
+        ({"results": (DETAILS.results[0], DETAILS.results[0])}, "/details/results/1/code"),
+        ({"results": (ResultDescription(code="a b", name="N", type="Percent"),)}, "/details/results/0/code"),
+        (
+            {"results": (ResultDescription(code="a", name="N", type="Percent", required_level="l"),)},
+            "/details/results/0/required_level",
+        ),
+        (
+            {
+                "results": (
+                    ResultDescription(code="a", name="N", type="Status", allowed_values=("x",), required_value="y"),
+                )
+            },
+            "/details/results/0/required_value",
+        ),
+    ],
+)
+def test_achievement_refuses_details_that_are_ill_formed(changes: dict[str, object], pointer: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        Achievement.publish(
+            id=IDENTITY,
+            institution=INSTITUTION,
+            code="X-1",
+            template=TEMPLATE,
+            details=detailed(**changes),
+            at=T0,
+        )
+    assert caught.value.pointer == pointer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -19,9 +20,11 @@ from ledger.achievement import Template
 from ledger.claim import AwardClaim
 from ledger.commitment import DOCUMENT_KIND, commit
 from ledger.credential_id import credential_aggregate_id
-from ledger.document import Award, build_document, document_form, instant_text, institution_did, sign_document
+from ledger.document import Award, document_form, instant_text, institution_did, sign_document
+from ledger.form.open_badge import build_document
 from ledger.institution import Institution
 from ledger.status_allocation import StatusPlace
+from tests.ledger.full_award import full_award
 from tests.ledger.scenario import Scenario
 from tests.ledger.test_identity import GOOD
 from tests.ledger.test_institution import REGISTERED
@@ -203,20 +206,26 @@ def test_document_writes_credits_as_json_does(centi: int, written: str) -> None:
     assert f'"ects":{written}}}'.encode() in document_form(made)
 
 
-@pytest.mark.parametrize("claimed", [FULL_CLAIM, claim()], ids=["full", "bare"])
-def test_document_uses_no_term_that_its_contexts_do_not_define(claimed: AwardClaim) -> None:
-    def load(url: str, options: object) -> dict[str, Any]:
-        del options
-        text = resources.files("openbadgeslib.ob3").joinpath("contexts", CONTEXTS[url]).read_text("utf-8")
-        return {"contextUrl": None, "documentUrl": url, "document": json.loads(text)}
+def load_context(url: str, options: object) -> dict[str, Any]:
+    del options
+    text = resources.files("openbadgeslib.ob3").joinpath("contexts", CONTEXTS[url]).read_text("utf-8")
+    return {"contextUrl": None, "documentUrl": url, "document": json.loads(text)}
 
-    signed = sign(document(claimed=claimed))
+
+@pytest.mark.parametrize(
+    "unsigned",
+    [document(), document(claimed=claim()), build_document(full_award(), BASE_URL)],
+    ids=["full", "bare", "in detail"],
+)
+def test_document_uses_no_term_that_its_contexts_do_not_define(unsigned: dict[str, Any]) -> None:
+    signed = sign(unsigned)
+    EddsaJcsProofSuite().verify(signed, public_key_jwk=public_jwk(), now=START)
     # A term that no other context defines would fall to this vocabulary.
-    signed["@context"].append({"@vocab": "urn:undefined:"})
-    expanded = json.dumps(jsonld.expand(signed, {"documentLoader": load}))
+    signed["@context"] = [*signed["@context"], {"@vocab": "urn:undefined:"}]
+    expanded = json.dumps(jsonld.expand(signed, {"documentLoader": load_context}))
     assert "urn:cairn:vocabulary:euMicrocredential" in expanded
     assert "urn:undefined:" not in expanded
-    stray = json.dumps(jsonld.expand(signed | {"stray": 1}, {"documentLoader": load}))
+    stray = json.dumps(jsonld.expand(signed | {"stray": 1}, {"documentLoader": load_context}))
     assert "urn:undefined:stray" in stray, "the test would see a stray term"
 
 
@@ -239,3 +248,34 @@ def test_instant_text_is_written_as_events_write_it() -> None:
 def test_claim_is_a_day_in_utc(world: World) -> None:
     [public_id] = world.issuance.issue(slug=SLUG, claims=[claim(awarded_on=date(2026, 3, 1))], actor=OPERATOR).answer
     assert world.ledger.credential(public_id).valid_from == datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "template, claimed, digest",
+    [
+        (FULL_TEMPLATE, FULL_CLAIM, "d6dd665e425d94bf4d62ab3654e2660fd6eb8b993717b636b1bb9d7e0a17774e"),
+        (TEMPLATE, claim(), "8db5d2c2d5d3bcb2d148e2ebab72f48f6b1ffe07344adbde650bb3c8af5ac536"),
+    ],
+)
+def test_document_of_a_template_without_details_is_byte_for_byte_what_it_always_was(
+    template: Template, claimed: AwardClaim, digest: str
+) -> None:
+    signed = sign(document(template, claimed))
+    assert signed["proof"].pop("@context") == signed["@context"], "repeated since November 2026; it was signed before"
+    assert hashlib.sha256(document_form(signed)).hexdigest() == digest
+
+
+def test_document_names_nobody_when_the_claim_asks_for_hashes(world: World) -> None:
+    [public_id] = world.issue(claim("Ада Пример", email="ada@example.org", hashed=True))
+    text = world.issuance.sealed_document(public_id).document.decode()
+    assert "Ада" not in text
+    assert "ada@example.org" not in text
+    made = json.loads(text)
+    name, address = made["credentialSubject"]["identifier"]
+    for identity, plain in ((name, "Ада Пример"), (address, "ada@example.org")):
+        assert identity["hashed"] is True
+        digest = hashlib.sha256((plain + identity["salt"]).encode()).hexdigest()
+        assert identity["identityHash"] == f"sha256${digest}"
+        assert len(identity["salt"]) == 32
+    assert name["salt"] != address["salt"]
+    assert made["euMicrocredential"]["learner"] == name["identityHash"]

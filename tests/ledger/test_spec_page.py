@@ -13,6 +13,18 @@ from ledger.achievement import Outcome, Template
 from ledger.application import NAMESPACE, achievement_id, institution_id
 from ledger.commitment import commit
 from ledger.credential_id import credential_aggregate_id, parse_public_id
+from ledger.detail import (
+    Alignment,
+    Details,
+    Entitlement,
+    Identifier,
+    Image,
+    NationalLevel,
+    Part,
+    Related,
+    ResultDescription,
+    RubricLevel,
+)
 from ledger.event import Event
 from ledger.event_catalogue import EVENTS
 from ledger.reason import Reason
@@ -59,6 +71,20 @@ def test_events_page_describes_the_template_and_the_reasons() -> None:
     assert [row[0].strip("` ") for row in rows(section("Template"))] == list(Template.__struct_fields__)
     for name in Outcome.__struct_fields__:
         assert f"`{name}`" in section("Template")
+    assert [row[0].strip("` ") for row in rows(section("Details"))] == list(Details.__struct_fields__)
+    for part in (
+        Alignment,
+        Related,
+        Identifier,
+        NationalLevel,
+        Image,
+        ResultDescription,
+        RubricLevel,
+        Part,
+        Entitlement,
+    ):
+        for name in part.__struct_fields__:
+            assert f"`{name}`" in section("Details")
     assert set(re.findall(r"`([a-z_]+)`", section("Reasons"))) == {reason.value for reason in Reason}
 
 

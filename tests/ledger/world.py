@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 import sqlite3
 import threading
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from ledger.access import ACCESS_SCHEMA, Access, Actor
 from ledger.achievement import Outcome, Template
@@ -17,15 +19,18 @@ from ledger.attesting import ATTESTED_SCHEMA, Attesting
 from ledger.catalogue import Catalogue
 from ledger.claim import AwardClaim, LearnerClaim
 from ledger.erasing import Erasing
+from ledger.form_adding import FormAdding
 from ledger.issuance import Issuance
 from ledger.key_ring import KeyRing, RandomBytes, open_key_ring
 from ledger.lifecycle import Lifecycle
+from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
 from ledger.reissuance import Reissuance
 from ledger.signing import SIGNING_SCHEMA, SealedKeyStore
 from ledger.status_allocation import ALLOCATION_SCHEMA, StatusAllocator
 from ledger.store import LedgerFactory
 from ledger.vault import VAULT_SCHEMA, Vault
+from verifier.jsonld.canonical import canonical_nquads
 
 SCHEMA = (*VAULT_SCHEMA, *ATTESTED_SCHEMA, *SIGNING_SCHEMA, *ALLOCATION_SCHEMA, *ACCESS_SCHEMA)
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -52,6 +57,11 @@ TEMPLATE = Template(
     credits_centi=250,
     eqf_level=6,
 )
+
+
+def canonicalise(document: Mapping[str, Any], hash_name: str) -> bytes:
+    """RDF as the composition root makes it for proofs."""
+    return canonical_nquads(document, hash_name="sha384" if hash_name == "sha384" else "sha256")
 
 
 class SetClock:
@@ -99,6 +109,8 @@ class World:
     lifecycle: Lifecycle
     erasing: Erasing
     reissuance: Reissuance
+    form_adding: FormAdding
+    records: RecordKeeping
     attesting: Attesting
 
     def issue(self, *claims: AwardClaim) -> list[str]:
@@ -119,7 +131,8 @@ class World:
 
 def claim(name: str = "Ada Example", **changes: object) -> AwardClaim:
     """A claim; learner fields (reference, email, id) may be given beside the claim's own."""
-    learner = {"name": name} | {key: changes.pop(key) for key in ("reference", "email", "id") if key in changes}
+    personal = [key for key in ("reference", "email", "id", "hashed") if key in changes]
+    learner = {"name": name} | {key: changes.pop(key) for key in personal}
     members = {"achievement": CODE, "awarded_on": date(2026, 2, 1)} | changes
     return AwardClaim(learner=LearnerClaim(**learner), **members)  # type: ignore[arg-type]  # passed through as given
 
@@ -135,6 +148,7 @@ def open_world(directory: Path, *, seed: int = 1, random_bytes: RandomBytes | No
     vault = Vault(ledger.store, key_ring, source)
     keys = SealedKeyStore(ledger.store, key_ring, source)
     places = StatusAllocator(ledger.store, vault.secret("status-places"))
+    attesting = Attesting(ledger, vault, keys, places, BASE_URL)
     return World(
         directory=data,
         clock=clock,
@@ -147,11 +161,13 @@ def open_world(directory: Path, *, seed: int = 1, random_bytes: RandomBytes | No
         access=Access(ledger.store, source),
         registry=Registry(ledger, vault, keys, "ledger.example"),
         catalogue=Catalogue(ledger, vault),
-        issuance=Issuance(ledger, vault, keys, places, BASE_URL),
+        issuance=Issuance(ledger, vault, keys, places, BASE_URL, canonicalise=canonicalise),
         lifecycle=Lifecycle(ledger, vault),
         erasing=Erasing(ledger, vault),
-        reissuance=Reissuance(ledger, vault, keys),
-        attesting=Attesting(ledger, vault, keys, places, BASE_URL),
+        reissuance=Reissuance(ledger, vault, keys, BASE_URL, canonicalise=canonicalise),
+        form_adding=FormAdding(ledger, vault, keys, BASE_URL, canonicalise=canonicalise),
+        attesting=attesting,
+        records=RecordKeeping(ledger, vault, attesting, BASE_URL),
     )
 
 

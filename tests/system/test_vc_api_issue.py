@@ -76,6 +76,20 @@ def test_credential_is_signed_with_every_suite_and_verifies(
     assert (verified.status_code, verified.json()) == (200, {"verified": True}), verified.text
 
 
+@pytest.mark.parametrize("kind, cryptosuite", SUITES)
+def test_older_credential_with_a_term_of_its_own_context_is_signed_with_the_suite_asked_for(
+    suite: SuiteServing, kind: str, cryptosuite: str
+) -> None:
+    context = [V1, {"@context": {"name": "https://schema.org/name"}}]
+    subject = {"id": "did:example:learner", "name": "Ada"}
+    asked = first_edition(suite.issuers()[kind], **{"@context": context, "credentialSubject": subject})
+    answered = suite.issue(asked, cryptosuite=cryptosuite)
+    assert answered.status_code == httpx.codes.CREATED, answered.text
+    signed = answered.json()["verifiableCredential"]
+    assert signed["proof"]["cryptosuite"] == cryptosuite
+    assert suite.verify(signed).json() == {"verified": True}
+
+
 def test_credential_is_signed_with_the_suite_of_the_key_when_none_is_asked_for(suite: SuiteServing) -> None:
     found = {
         kind: suite.issue(credential(issuer)).json()["verifiableCredential"]["proof"]["cryptosuite"]

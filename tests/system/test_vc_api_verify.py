@@ -93,6 +93,37 @@ def test_credential_verifies_whatever_the_options_are(suite: SuiteServing, optio
     require_verified(suite.post("/credentials/verify", {"verifiableCredential": made}))
 
 
+def test_credential_verifies_only_when_its_proof_is_for_what_the_caller_expects(suite: SuiteServing) -> None:
+    made = signed()
+    require_verified(suite.verify(made, expectedProofPurpose="assertionMethod"))
+    assert require_not_verified(suite.verify(made, expectedProofPurpose="authentication")) == [CRYPTOGRAPHIC]
+    # Expecting it does not make it the proof of a credential.
+    other = SOMEBODY.sign(credential(SOMEBODY.did), proofPurpose="authentication")
+    require_not_verified(suite.verify(other, expectedProofPurpose="authentication"))
+    require_not_verified(suite.verify(made, expectedProofPurpose=7))
+
+
+@pytest.mark.parametrize("name", ["challenge", "domain"])
+def test_credential_verifies_only_when_its_proof_answers_what_the_caller_asks(suite: SuiteServing, name: str) -> None:
+    options: dict[str, Any] = {name: "tests.example"}
+    made = SOMEBODY.sign(credential(SOMEBODY.did), **options)
+    require_verified(suite.verify(made))
+    require_verified(suite.verify(made, **{name: "tests.example"}))
+    require_not_verified(suite.verify(made, **{name: "other.example"}))
+    require_not_verified(suite.verify(signed(), **{name: "tests.example"}))
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_moments_of_a_proof_are_in_utc_when_they_have_no_offset(suite: SuiteServing, number: int) -> None:
+    chosen = SOMEBODY.suites[number]
+    made = SOMEBODY.sign(credential(SOMEBODY.did), suite=chosen, created="2026-01-31T12:00:00")
+    require_verified(suite.verify(made))
+    lasting = SOMEBODY.sign(credential(SOMEBODY.did), suite=chosen, expires="2126-01-31T12:00:00")
+    require_verified(suite.verify(lasting))
+    over = SOMEBODY.sign(credential(SOMEBODY.did), suite=chosen, expires="2026-01-31T12:00:01")
+    require_not_verified(suite.verify(over))
+
+
 @pytest.mark.parametrize("members", ACCEPTED.values(), ids=ACCEPTED)
 def test_credential_is_judged_by_its_signature_when_it_has(suite: SuiteServing, members: dict[str, object]) -> None:
     issuer = members.get("issuer")
@@ -154,6 +185,7 @@ def test_credential_is_not_verified_when_a_member_of_its_proof_is_missing(suite:
         ("domain", "elsewhere.example"),
         ("another", "member"),
     ],
+    ids=lambda value: f"{value}"[:11],  # the keys are others in every process
 )
 def test_credential_is_not_verified_when_its_proof_is_altered(suite: SuiteServing, name: str, value: object) -> None:
     require_not_verified(suite.verify(altered(signed(), "proof", name, value=value)))

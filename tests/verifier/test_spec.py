@@ -8,9 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from api import foreign
 from verifier import bundle, evidence
 from verifier.checks.log import MAX_SIGNATURES
 from verifier.directory import Accreditation, Key, Record
+from verifier.foreign import baked, credential, jws, presentation, sd_jwt, securing, source
+from verifier.foreign.plan import FOREIGN_PLAN, PRESENTATION_PLAN
 from verifier.plan import PLAN
 from verifier.strict_json import MAX_DEPTH, MAX_NUMBER_CHARS
 from verifier.wire import MAX_PROOF_HASHES
@@ -23,7 +26,10 @@ def page(name: str) -> str:
     return (SPEC / f"{name}.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("code", PLAN)
+CODES = {*PLAN, *FOREIGN_PLAN, *PRESENTATION_PLAN}
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
 def test_report_page_names_every_check(code: str) -> None:
     assert f"`{code}`" in page("report")
 
@@ -35,7 +41,7 @@ def test_report_page_names_every_reason(reason: str) -> None:
 
 def test_report_page_names_no_check_that_is_not_there() -> None:
     named = set(re.findall(r"^\| `([a-z]+\.[a-z_]+)`", page("report"), re.MULTILINE))
-    assert named == set(PLAN)
+    assert named == CODES
 
 
 @pytest.mark.parametrize(
@@ -60,6 +66,19 @@ def test_evidence_page_names_every_member(form: type[msgspec.Struct]) -> None:
         MAX_SIGNATURES,
         MAX_DEPTH,
         MAX_NUMBER_CHARS,
+        baked.MAX_IMAGE_BYTES,
+        baked.MAX_CREDENTIAL_BYTES,
+        baked.MAX_CHUNKS,
+        baked.MAX_ELEMENTS,
+        baked.MAX_ELEMENT_DEPTH,
+        jws.MAX_JWS_CHARS,
+        sd_jwt.MAX_SD_JWT_CHARS,
+        sd_jwt.MAX_DISCLOSURES,
+        securing.MAX_PROOFS,
+        credential.MAX_STATUS_ENTRIES,
+        presentation.MAX_CREDENTIALS,
+        source.MAX_SOURCE_BYTES,
+        foreign.MAX_SOURCES,
     ],
 )
 def test_report_page_names_every_limit(limit: int) -> None:

@@ -21,7 +21,7 @@ from verifier.commitment import DOCUMENT_KIND, commitment, document_form
 from verifier.directory import Key, Record
 from verifier.document import Document, StatusEntry, read_document
 from verifier.error import FormatError, VerifierError
-from verifier.event import Attested, Birth, Edition
+from verifier.event import Attested, Birth, Edition, PublishedInDetail, RevisedInDetail
 from verifier.integrity.proof import require_proof
 from verifier.public_key import PublicKey
 from verifier.report import Check, failed, not_judged, passed, skipped, unknown
@@ -198,7 +198,20 @@ def _described(document: Document, edition: Edition) -> list[tuple[str, object, 
         ("achievement/creditsAvailable", _centi(told.credits_available), credits_due),
         ("creditsEarned", _centi(document.subject.credits_earned), credits_due),
     ]
-    return pairs
+    return pairs + _detailed(document, edition)
+
+
+def _detailed(document: Document, edition: Edition) -> list[tuple[str, object, object]]:
+    """Pair what the document says of the achievement with its edition's details, when those were published."""
+    if not isinstance(edition, (PublishedInDetail, RevisedInDetail)):
+        return []
+    told, details = document.subject.achievement, edition.details
+    return [
+        ("achievement/achievementType", told.achievement_type, details.get("achievement_type")),
+        ("achievement/tag", told.tag, details.get("tags")),
+        ("achievement/fieldOfStudy", told.field_of_study, details.get("field_of_study")),
+        ("achievement/specialization", told.specialization, details.get("specialization")),
+    ]
 
 
 def _centi(credits_told: float | None) -> Fraction | None:

@@ -28,7 +28,8 @@ def check_proofs(value: Json, pointer: str, problems: Problems) -> None:
                 problems.add(f"a proof has the text {name}", f"{place}/{name}", CRYPTOGRAPHIC_SECURITY)
         for name in ("created", "expires"):
             moment = proof.get(name)
-            if name in proof and (not isinstance(moment, str) or seconds_of(moment) is None):
-                problems.add("a date and time with offset belongs here", f"{place}/{name}")
+            if name in proof and (not isinstance(moment, str) or seconds_of(moment, needs_zone=False) is None):
+                # One without an offset is read as UTC, which section 2.1 wants.
+                problems.add("a date and time belongs here", f"{place}/{name}")
         if "id" in proof and not is_url(proof["id"]):
             problems.add("an id is one URL", f"{place}/id")

@@ -109,10 +109,11 @@ def _require_vocabulary(value: object) -> None:
 
 
 def _require_new_term(name: str, value: object, depth: int) -> None:
-    if isinstance(value, dict) and context_document(BASE_CONTEXT)["@context"].get(name) == value:
+    definition = _spelled_out(value)
+    of_base = context_document(BASE_CONTEXT)["@context"].get(name)
+    if of_base is not None and _spelled_out(of_base) == definition:
         return  # the very definition of the base context, brought to a document that has only the older one
     terms, meanings = _known()
-    definition = {"@id": value} if isinstance(value, str) else value
     if not isinstance(definition, dict) or not set(definition) <= _DEFINITION:
         raise ContextRefusedError(f"an inline definition of {name[:100]!r} that does more than name an IRI")
     meaning = definition.get("@id")
@@ -127,6 +128,10 @@ def _require_new_term(name: str, value: object, depth: int) -> None:
         raise ContextRefusedError(f"an inline definition of {name[:100]!r} with an odd @container")
     if "@context" in definition:
         _require_harmless(definition["@context"], depth + 1)
+
+
+def _spelled_out(definition: object) -> object:
+    return {"@id": definition} if isinstance(definition, str) else definition
 
 
 @cache

@@ -76,7 +76,7 @@ def expand(document: Mapping[str, Any], loader: Loader) -> list[Any]:
     except (jsonld.JsonLdError, UnicodeEncodeError, TypeError, ValueError, KeyError, AttributeError) as error:
         raise _refusal(error) from error
     if dropped:
-        raise UndefinedTermError(f"no context defines {dropped[0][:100]!r}")
+        raise UndefinedTermError(f"no context defines {str(dropped[0])[:100]!r}")
     _require_names(expanded)
     return expanded
 

@@ -1,0 +1,169 @@
+"""The one place from which a verifier asks the network: keys of foreign issuers, and status lists. Off by default.
+
+openvc's guarded fetch does the asking: https alone, every address of the host looked up and refused unless it is global
+(loopback, private, link-local, shared and reserved ones never are), the connection made to the very address that was
+looked at, no redirect followed, and limits on bytes and seconds. Added here: one port, a bound on how many are asked at
+once, and a bounded memory, of failures as well, so that a page of links makes nobody else's server our victim.
+
+Who fetches, tells: the server of an issuer learns that somebody looks at one of its documents, though not at which.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from openvc.did.base import DidResolutionError
+from openvc.did.did_web import DidWebResolver
+from openvc.errors import OpenvcError
+from openvc.fetch import https_bytes_fetch
+
+from api.setting import Settings
+from verifier.foreign.source import MAX_NAME_CHARS, Answer, Found, Missing
+
+HTTPS_PORT: Final = 443
+"""The only port that is asked: on others stand things that no issuer publishes."""
+IN_FLIGHT: Final = 8
+"""Most requests at once; more are answered `unreachable` at once instead of waiting."""
+FAILURE_SECONDS: Final = 10.0
+"""How long a failure is remembered, at most."""
+CACHE_BYTES: Final = 32 * 1024 * 1024
+"""Most that is remembered; what was used longest ago goes first."""
+OFF: Final = Missing("off", "fetching is switched off (CAIRN_FETCH)")
+
+Get = Callable[[str, float, int], bytes]
+"""Fetches an address within a time in seconds and a number of bytes. Raises OpenvcError."""
+
+
+def guarded_get(url: str, timeout_seconds: float, max_bytes: int) -> bytes:
+    """Fetch with openvc's guard.
+
+    Raises:
+        OpenvcError: Not https, not a public address, a redirect, an error, too slow or too long.
+    """
+    return https_bytes_fetch(url, timeout_s=timeout_seconds, max_bytes=max_bytes)
+
+
+class Fetching:
+    """Fetches sources for the verifier, and remembers them for a while. Safe for threads.
+
+    Args:
+        settings: Whether, how long, how much.
+        get: Fetches one address.
+        monotonic: Seconds of a clock that never goes back.
+    """
+
+    def __init__(
+        self, settings: Settings, get: Get = guarded_get, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._settings = settings
+        self._get = get
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, tuple[float, Answer]] = OrderedDict()
+        self._bytes = 0
+        self._places = threading.BoundedSemaphore(IN_FLIGHT)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the network is asked at all."""
+        return self._settings.fetch
+
+    def answer(self, name: str, *, fresh: bool = False) -> Answer:
+        """Return what is under a name.
+
+        Args:
+            name: An https URL, or a `did:web` identifier for its document.
+            fresh: Ask even if an answer is remembered.
+
+        Returns:
+            The bytes and their age, or why there are none.
+        """
+        if not self._settings.fetch:
+            return OFF
+        try:
+            url = address_of(name)
+        except OpenvcError as error:
+            return Missing("unreachable", str(error)[:200])
+        kept = None if fresh else self._recall(url)
+        return kept if kept is not None else self._ask(url)
+
+    def _ask(self, url: str) -> Answer:
+        if not self._places.acquire(blocking=False):
+            return Missing("unreachable", "too many requests at once; try again")
+        try:
+            data = self._get(url, self._settings.fetch_timeout_seconds, self._settings.fetch_max_bytes)
+            answer: Answer = Found(data)
+        except OpenvcError as error:
+            answer = Missing("unreachable", str(error)[:200])
+        finally:
+            self._places.release()
+        self._keep(url, answer)
+        return answer
+
+    def _recall(self, url: str) -> Answer | None:
+        now = self._monotonic()
+        with self._lock:
+            at, answer = self._kept.get(url, (0.0, None))
+            lasting = float(self._settings.fetch_cache_seconds)
+            if isinstance(answer, Missing):
+                lasting = min(lasting, FAILURE_SECONDS)
+            if answer is None or now - at >= lasting:
+                return None
+            self._kept.move_to_end(url)
+        return Found(answer.data, now - at) if isinstance(answer, Found) else answer
+
+    def _keep(self, url: str, answer: Answer) -> None:
+        with self._lock:
+            self._bytes += _size(answer) - _size(self._kept.pop(url, (0.0, None))[1])
+            self._kept[url] = (self._monotonic(), answer)
+            while len(self._kept) > self._settings.fetch_cache_entries or self._bytes > CACHE_BYTES:
+                _, (_, dropped) = self._kept.popitem(last=False)
+                self._bytes -= _size(dropped)
+
+
+def address_of(name: str) -> str:
+    """Return the address under which a source is asked for.
+
+    Raises:
+        OpenvcError: A `did:web` without a domain, another kind of name, or another port than that of https.
+    """
+    if len(name) > MAX_NAME_CHARS:
+        message = f"an address of {len(name)} characters"
+        raise DidResolutionError(message)
+    url = _did_web_address(name) if name.startswith("did:web:") else name
+    try:
+        parts = urlsplit(url)
+        port, host = parts.port, parts.hostname
+    except ValueError as error:
+        message = f"no address: {error}"
+        raise DidResolutionError(message) from error
+    if parts.scheme != "https" or not host or port not in {None, HTTPS_PORT} or "@" in parts.netloc:
+        message = "only https addresses on port 443, without a user name, are asked"
+        raise DidResolutionError(message)
+    return url
+
+
+def _did_web_address(did: str) -> str:
+    """Return where openvc looks for a DID's document; it checks the host on the way."""
+    asked: list[str] = []
+
+    def note(url: str) -> dict[str, object]:
+        asked.append(url)
+        message = "only its address was wanted"
+        raise DidResolutionError(message)
+
+    try:
+        DidWebResolver(note).resolve(did)
+    except DidResolutionError:
+        if not asked:
+            raise
+    return asked[0]
+
+
+def _size(answer: Answer | None) -> int:
+    return len(answer.data) if isinstance(answer, Found) else 0
