@@ -24,7 +24,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from verifier.error import JsonLdError
@@ -66,8 +66,10 @@ _SAFE_IRI: Final = re.compile(
     r"|((?:did|urn):[A-Za-z0-9][A-Za-z0-9_.%=&\-]*)[A-Za-z0-9_.:%#/?=&\-]*"
 )
 """The groups are its origin: scheme and host, or scheme and first part."""
-_OPEN, _CLOSE, _LIST, _END, _TEXT = range(5)
-_SCHEMES: Final[Mapping[str, int]] = {"http": 5, "https": 6, "did": 7, "urn": 8}
+_TEXT: Final = 1
+_SCHEMES: Final[Mapping[str, int]] = {"http": 2, "https": 3, "did": 4, "urn": 5}
+"""Kinds of string in a shape, above zero; what is not above zero is the length of a list."""
+_NOTHING: Final[frozenset[str]] = frozenset()
 _LIKE_IRI: Final = frozenset({"http", "did:", "urn:"})
 _MADE_UP: Final = "http://example.org"
 """Origin of the base that PyLD makes up."""
@@ -234,7 +236,7 @@ def _outline(document: Mapping[str, Any]) -> _Outline | None:
     parts: list[Any] = []
     strings: list[str] = []
     try:
-        _take_apart(document, parts, strings, 0)
+        _take_apart(dict(document), parts, strings, 0)
     except _TooLargeError:
         return None
     return _Outline(tuple(parts), strings)
@@ -245,28 +247,30 @@ class _TooLargeError(Exception):
 
 
 def _take_apart(value: Any, parts: list[Any], strings: list[str], level: int) -> None:  # noqa: ANN401  dict or list
-    """Note what a dict or a list is made of. This is most of the work on a known shape, hence so plainly written."""
-    if level > MAX_LEVELS or len(parts) > MAX_PARTS or len(strings) > MAX_STRINGS:
+    """Note what a dict or a list is made of: its names or its length, then its members.
+
+    This is most of the work on a known shape, hence so plainly written.
+    """
+    if level > MAX_LEVELS or len(parts) + len(value) > MAX_PARTS or len(strings) > MAX_STRINGS:
         raise _TooLargeError
-    is_object = type(value) is dict
-    parts.append(_OPEN if is_object else _LIST)
-    for name in value:
-        member = name
-        if is_object:
-            parts.append(name)
-            member = value[name]
-            if name in _FIXED:
-                parts.append(_frozen(member, level))
-                continue
+    note = parts.append
+    if type(value) is list:
+        note(-len(value))
+        fixed, members = _NOTHING, zip(value, value, strict=True)
+    else:
+        note(tuple(value))
+        fixed, members = _FIXED, value.items()
+    for name, member in members:
         kind = type(member)
-        if kind is str:
+        if fixed and name in fixed:
+            note(_frozen(member, level))
+        elif kind is str:
             strings.append(member)
-            parts.append(_class_of(member) if member[:4] in _LIKE_IRI else _TEXT)
+            note(_class_of(member) if member[:4] in _LIKE_IRI else _TEXT)
         elif kind is dict or kind is list:
             _take_apart(member, parts, strings, level + 1)
         else:
-            parts.append((kind, repr(member)))
-    parts.append(_CLOSE if is_object else _END)
+            note((kind, repr(member)))
 
 
 def _frozen(value: Any, level: int) -> Any:  # noqa: ANN401  any JSON value
@@ -277,12 +281,13 @@ def _frozen(value: Any, level: int) -> Any:  # noqa: ANN401  any JSON value
     if kind is str:
         return value
     if kind is list:
-        return (_LIST, *[member if type(member) is str else _frozen(member, level + 1) for member in value])
+        return (list, *[member if type(member) is str else _frozen(member, level + 1) for member in value])
     if kind is dict:
-        return (_OPEN, *[(name, _frozen(member, level + 1)) for name, member in value.items()])
+        return (dict, *[(name, _frozen(member, level + 1)) for name, member in value.items()])
     return (kind, repr(value))
 
 
+@lru_cache(maxsize=4096)
 def _class_of(value: str) -> int:
     """Return the scheme of an IRI that JSON-LD leaves as it is, wherever IRIs stand; `_TEXT` for other strings."""
     found = _SAFE_IRI.fullmatch(value)
