@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -37,6 +38,8 @@ MAX_STRINGS: Final = 400
 """Strings of a document that are worth a template."""
 MAX_TEMPLATES: Final = 512
 """Templates kept at once; the oldest makes room."""
+MAX_AGREED: Final = 64
+"""Shapes of proofs that are kept for one shape of documents."""
 MAX_ROUNDS: Final = 8
 """How often a compilation starts anew because a string turned out to bear on meaning."""
 
@@ -147,6 +150,7 @@ class Shapes:
         self._templates: dict[Key, Template] = {}
         self._seen: dict[int, None] = {}
         self._news: dict[Key, None] = {}
+        self._changing = threading.Lock()
 
     def find(self, document: Mapping[str, Any], hash_name: HashName) -> Form | None:
         """Canonicalise a document of a known shape; None if the general way must decide."""
@@ -181,11 +185,12 @@ class Shapes:
     def remember(self, template: Template) -> Template | None:
         """Keep a template, made here or by another process; return the one that is kept."""
         shape, constants, iris = template.plan
-        if self._plans.setdefault(shape, (constants, iris)) != (constants, iris):
-            return None
-        kept = self._templates.setdefault(template.key, template)
-        kept.agreed |= template.agreed
-        self._make_room()
+        with self._changing:
+            if self._plans.setdefault(shape, (constants, iris)) != (constants, iris):
+                return None
+            kept = self._templates.setdefault(template.key, template)
+            kept.agreed |= template.agreed
+            self._make_room()
         return kept
 
     def news(self) -> list[Template]:
@@ -196,6 +201,8 @@ class Shapes:
 
     def agree(self, template: Template, options: Template) -> None:
         """Note that documents of a shape say in JSON what they say in RDF, with proofs of another shape."""
+        if len(template.agreed) >= MAX_AGREED:
+            template.agreed.clear()
         template.agreed.add(options.key)
         self._news[template.key] = None
 
