@@ -56,6 +56,7 @@ PNG_TYPE: Final = "image/png"
 SVG_TYPE: Final = "image/svg+xml"
 MEDIA_TYPES: Final = JSON_TYPES | TOKEN_TYPES | {PNG_TYPE, SVG_TYPE}
 """Every media type under which something can be sent to be verified."""
+NOTHING: Final = "neither JSON, nor a token, nor an image"
 PRESENTATION_TYPE: Final = "VerifiablePresentation"
 ENVELOPED: Final = frozenset({"EnvelopedVerifiableCredential", "EnvelopedVerifiablePresentation"})
 _PRESENTATION_TOKENS: Final = frozenset({"vp+jwt", "vp+ld+json+jwt"})
@@ -101,10 +102,12 @@ def read_presented(data: bytes, media_type: str | None = None) -> Presented:
     if is_xml(data):
         _require(media_type, {SVG_TYPE}, "an SVG")
         return _text(unbake_svg(data), "svg")
-    if data.lstrip(b" \t\r\n").startswith(b"{"):
-        _require(media_type, JSON_TYPES, "a JSON object")
-    else:
+    if _is_token(data):
         _require(media_type, TOKEN_TYPES, "a token")
+    elif data.lstrip(b" \t\r\n").startswith(b"{"):
+        _require(media_type, JSON_TYPES, "a JSON object")
+    elif media_type in TOKEN_TYPES:
+        raise FormatError(NOTHING)
     return _text(data, "plain")
 
 
@@ -124,12 +127,18 @@ def read_credential(presented: Presented) -> Credential:
 
 
 def _text(data: bytes, carrier: Carrier) -> Presented:
+    if _is_token(data):
+        return _token(data.strip(b" \t\r\n").decode("ascii"), carrier)
+    return _json(data, carrier)
+
+
+def _is_token(data: bytes) -> bool:
+    """Whether bytes have the outer shape of a token; one that is too long is none."""
     stripped = data.strip(b" \t\r\n")
-    if stripped.startswith(b"{"):
-        return _json(data, carrier)
-    if len(stripped) > MAX_SD_JWT_CHARS or not stripped.isascii():
-        raise FormatError("neither JSON, nor a token, nor an image")
-    return _token(stripped.decode("ascii"), carrier)
+    if not stripped.isascii() or len(stripped) > MAX_SD_JWT_CHARS:
+        return False
+    text = stripped.decode("ascii")
+    return is_jws(text) or is_jws(text.partition("~")[0])
 
 
 def _json(data: bytes, carrier: Carrier) -> Presented:
@@ -152,7 +161,7 @@ def _token(text: str, carrier: Carrier) -> Presented:
     elif is_jws(text):
         jws = parse_jws(text)
     else:
-        raise FormatError("neither JSON, nor a token, nor an image")
+        raise FormatError(NOTHING)
     if jws is None:
         raise FormatError("a token without a token")
     kind: Kind = "presentation" if _is_presentation(jws) else "credential"
