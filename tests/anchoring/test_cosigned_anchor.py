@@ -45,7 +45,7 @@ def test_first_cosignature_of_a_checkpoint_is_kept_when_the_witness_signed_it_ag
     key = world.peers["north"].keys.cosigners()[0]
     assert (proof.kind, proof.name, proof.at) == ("cosignature", "north.example", first)
     verifier = parse_cosigner_key(key.vkey)
-    assert verify_cosignature_token(proof.token, committed(world), verifier) == first  # type: ignore[arg-type]  # Ed25519
+    assert verify_cosignature_token(proof.token, committed(world), verifier) == first  # type: ignore[arg-type]  # this vkey is an Ed25519 one
 
 
 def test_cosignature_is_kept_when_the_next_checkpoint_came_already(world: Consortium) -> None:

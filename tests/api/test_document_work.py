@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from api.cpu_bound import LIMIT_MS, CpuBound, is_second_try
+from api.cpu_bound import LIMIT_MS, CpuBound
 from api.document_work import DocumentWork, Expected
+from tests.api.burn import add, backtrack, complain, recurse, seen_twice, spin, spin_in_c, swallow
 from tests.jsonld.document import INLINE, V2, badge
 from tests.verifier.test_integrity import ED25519, KEYS, NOW, poisoned, signed
 from verifier.error import FormatError, JsonLdError, UndefinedTermError, WorkExceededError
@@ -21,49 +19,6 @@ from verifier.jsonld.canonical import SHAPES, canonical_nquads
 from verifier.report import State
 
 EXPECTED = Expected("assertionMethod", NOW)
-
-
-def add(one: int, other: int) -> int:
-    return one + other
-
-
-def spin() -> None:
-    while True:
-        pass
-
-
-def spin_in_c() -> None:
-    """One call that Python cannot interrupt: only the kernel ends it."""
-    hashlib.pbkdf2_hmac("sha256", b"x", b"x", 2**31 - 1)
-
-
-def backtrack() -> None:
-    re.fullmatch(r"(a+)+b", "a" * 64)
-
-
-def swallow() -> None:
-    """Code that catches whatever an exception can be."""
-    while True:
-        with suppress(Exception):
-            spin()
-
-
-def recurse(depth: int = 0) -> int:
-    return recurse(depth + 1) + 1
-
-
-def complain(kind: str) -> None:
-    if kind == "verifier":
-        message, place = "not so", "/x"
-        raise FormatError(message, place)
-    raise KeyError(kind)
-
-
-def seen_twice() -> bool:
-    if is_second_try():
-        return True
-    spin()
-    return False
 
 
 @pytest.fixture(scope="module")
