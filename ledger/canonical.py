@@ -4,8 +4,8 @@ Numbers and the order of members are where canonical JSON is easily got wrong. A
 names, integers that a double holds exactly, decimals of moderate size) has one spelling on which a fast encoder with
 sorted members and RFC 8785 agree; anything else goes the slow way, through the reference library. A test compares them.
 
-Whether the parts are plain is first asked of what the encoder wrote, which is quick: no fraction or exponent anywhere,
-no member name beyond ASCII. Where it looks as if there were, the value itself is walked through.
+Whether the parts are plain is first asked of what the encoder wrote, which is quick: no fraction, exponent or null
+anywhere, no member name beyond ASCII. Where it looks as if there were, the value itself is walked through.
 
 Source: RFC 8785, sections 3.2.2 (strings and numbers) and 3.2.3 (order by UTF-16 code units).
 """
@@ -40,7 +40,8 @@ def canonical_json(value: Any) -> bytes:  # noqa: ANN401  any JSON value
     """The RFC 8785 bytes of *value*.
 
     Args:
-        value: dict, list, tuple, str, int, float, bool or None, and these within each other.
+        value: dict, list, tuple, str, int, float, bool or None, and these within each other. A UUID is written as
+            its text.
 
     Raises:
         rfc8785.CanonicalizationError: It has no canonical form (NaN, half a surrogate pair, too large an integer).
@@ -55,7 +56,8 @@ def canonical_json(value: Any) -> bytes:  # noqa: ANN401  any JSON value
 
 def _looks_plain(written: bytes) -> bool:
     """Tell whether compact JSON of objects and lists certainly holds no double, and no member name beyond ASCII."""
-    if written[:1] not in {b"{", b"["} or _DOUBLE.search(written):
+    # What is not a number becomes null, so that a null needs a closer look.
+    if written[:1] not in {b"{", b"["} or b"null" in written or _DOUBLE.search(written):
         return False
     return written.isascii() or not (b'\\"' in written or _WIDE_NAME.search(written))
 

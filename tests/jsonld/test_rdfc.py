@@ -41,6 +41,10 @@ def clique(size: int) -> str:
     return "".join(f"_:e{a} <urn:p> _:e{b} .\n" for a, b in permutations(range(size), 2))
 
 
+def both_ways(*edges: tuple[int, int]) -> str:
+    return "".join(f"_:e{a} <urn:p> _:e{b} .\n_:e{b} <urn:p> _:e{a} .\n" for a, b in edges)
+
+
 def renamed(nquads: str, chance: random.Random) -> str:
     labels = sorted(set(re.findall(r"_:\w+", nquads)))
     others = dict(zip(labels, chance.sample([f"_:n{n}" for n in range(100)], len(labels)), strict=True))
@@ -67,6 +71,11 @@ DATASETS = {
     '_:a <urn:p> "v"@de .\n_:a <urn:p> "v" .\n_:a <urn:p> "1"^^<urn:t> .\n'
      '_:a <urn:p> "s"^^<http://www.w3.org/2001/XMLSchema#string> .\n',
     "clique of four": clique(4),
+    # Every node has three neighbours in both parts, so that only long walks tell them apart.
+    "utility graph beside a prism": both_ways(
+        *((a, b) for a in (0, 1, 2) for b in (3, 4, 5)),
+        *((6, 7), (7, 8), (8, 6), (9, 10), (10, 11), (11, 9), (6, 9), (7, 10), (8, 11)),
+    ),
     "grid": "".join(f"_:g{x}{y} <urn:r> _:g{(x + 1) % 3}{y} .\n_:g{x}{y} <urn:d> _:g{x}{(y + 1) % 2} .\n"
                     for x in range(3) for y in range(2)),
 }  # fmt: skip

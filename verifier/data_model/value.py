@@ -7,6 +7,7 @@ Base Direction); W3C XML Schema Definition Language 1.1 Part 2, sections 3.3.7 a
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Final
 from urllib.parse import urlsplit
@@ -33,6 +34,8 @@ _WITH_HOST: Final = frozenset({"http", "https", "ws", "wss", "ftp"})
 _DAYS_OF_MONTH: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _FEBRUARY: Final = 2
 _DAY_SECONDS: Final = 86_400
+_USUAL_CHARS: Final = 20
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def is_url(value: Json) -> bool:
@@ -59,6 +62,9 @@ def seconds_of(stamp: str, *, needs_zone: bool = True) -> Fraction | None:
         stamp: An XML Schema 1.1 dateTimeStamp such as ``2026-01-31T12:00:00Z``. Years beyond four digits are read.
         needs_zone: Whether one without an offset is none; otherwise it is read as UTC.
     """
+    usual = _usual_seconds(stamp)
+    if usual is not None:
+        return usual
     match = _STAMP.fullmatch(stamp)
     if match is None or (needs_zone and match["zone"] is None):
         return None
@@ -71,6 +77,17 @@ def seconds_of(stamp: str, *, needs_zone: bool = True) -> Fraction | None:
     seconds += int(match["hour"]) * 3600 + int(match["minute"]) * 60 + int(match["second"])
     part = match["part"]
     return Fraction(seconds) + Fraction(int(part), 10 ** len(part)) if part else Fraction(seconds)
+
+
+def _usual_seconds(stamp: str) -> Fraction | None:
+    """Read ``YYYY-MM-DDTHH:MM:SSZ``, as nearly every stamp is written; None for anything else."""
+    if len(stamp) != _USUAL_CHARS or stamp[4::3][:5] != "--T::" or stamp[-1] != "Z" or not stamp.isascii():
+        return None
+    try:
+        since = datetime.fromisoformat(stamp) - _EPOCH
+    except ValueError:
+        return None
+    return Fraction(since.days * _DAY_SECONDS + since.seconds)
 
 
 def _is_leap(year: int) -> bool:

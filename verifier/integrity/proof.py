@@ -235,7 +235,7 @@ class _Judge:
 
     def outcome(self, proof: Any) -> ProofOutcome:  # noqa: ANN401  any JSON value
         try:
-            self._verify(proof)
+            created = self._verify(proof)
         except _Stop as stop:
             return _outcome(proof, stop)
         except WorkExceededError as error:
@@ -246,12 +246,14 @@ class _Judge:
             return _outcome(proof, _Stop(State.FAILED, "document_refused", str(error)))
         except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
             return _outcome(proof, _Stop(State.FAILED, "document_refused", str(error)))
-        return _outcome(proof, _Stop(State.PASSED, "proof_good"))
+        suite, method, purpose = proof["cryptosuite"], proof["verificationMethod"], proof["proofPurpose"]
+        return ProofOutcome(State.PASSED, "proof_good", "", suite, method, created, purpose)
 
-    def _verify(self, proof: Any) -> None:  # noqa: ANN401  any JSON value
+    def _verify(self, proof: Any) -> datetime | None:  # noqa: ANN401  any JSON value
+        """Return when a good proof was made, if it says so."""
         suite, signature = _read(proof)  # 1
         _require_expected(proof, self._expected)  # 2
-        _require_current(proof, self._expected.now)  # 3
+        created = _require_current(proof, self._expected.now)  # 3
         previous = self._previous(proof)  # 4
         context = _context(proof, self._unsecured.get(_CONTEXT))  # 5
         key = self._key(proof, suite)  # 6
@@ -266,6 +268,7 @@ class _Judge:
             self._require_same(unsecured, options, forms if document is unsecured else None)  # 8
         elif not self._signed_json(key, document, options, signature):  # 7
             raise _Stop(State.FAILED, "signature_wrong")
+        return created
 
     def _previous(self, proof: Mapping[str, Any]) -> list[Any]:
         if "previousProof" not in proof:
@@ -360,15 +363,16 @@ def _require_expected(proof: Mapping[str, Any], expected: _Expected) -> None:
         raise _Stop(State.FAILED, "domain_differs")
 
 
-def _require_current(proof: Mapping[str, Any], now: datetime | None) -> None:
-    """Step 3."""
-    created, expires = (parse_date_time(proof, name) for name in ("created", "expires"))
+def _require_current(proof: Mapping[str, Any], now: datetime | None) -> datetime | None:
+    """Step 3; returns when the proof was made, if it says so."""
+    created, expires = parse_date_time(proof, "created"), parse_date_time(proof, "expires")
     if now is None:
-        return
+        return created
     if created is not None and created > now + CLOCK_SKEW:
         raise _Stop(State.FAILED, "created_in_future", str(proof["created"]))
     if expires is not None and expires < now:
         raise _Stop(State.FAILED, "proof_expired", str(proof["expires"]))
+    return created
 
 
 def parse_date_time(proof: Mapping[str, Any], name: str) -> datetime | None:

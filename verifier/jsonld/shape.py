@@ -22,9 +22,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from verifier.error import JsonLdError
@@ -37,6 +38,8 @@ MAX_STRINGS: Final = 400
 """Strings of a document that are worth a template."""
 MAX_TEMPLATES: Final = 512
 """Templates kept at once; the oldest makes room."""
+MAX_AGREED: Final = 64
+"""Shapes of proofs that are kept for one shape of documents."""
 MAX_ROUNDS: Final = 8
 """How often a compilation starts anew because a string turned out to bear on meaning."""
 
@@ -66,8 +69,10 @@ _SAFE_IRI: Final = re.compile(
     r"|((?:did|urn):[A-Za-z0-9][A-Za-z0-9_.%=&\-]*)[A-Za-z0-9_.:%#/?=&\-]*"
 )
 """The groups are its origin: scheme and host, or scheme and first part."""
-_OPEN, _CLOSE, _LIST, _END, _TEXT = range(5)
-_SCHEMES: Final[Mapping[str, int]] = {"http": 5, "https": 6, "did": 7, "urn": 8}
+_TEXT: Final = 1
+_SCHEMES: Final[Mapping[str, int]] = {"http": 2, "https": 3, "did": 4, "urn": 5}
+"""Kinds of string in a shape, above zero; what is not above zero is the length of a list."""
+_NOTHING: Final[frozenset[str]] = frozenset()
 _LIKE_IRI: Final = frozenset({"http", "did:", "urn:"})
 _MADE_UP: Final = "http://example.org"
 """Origin of the base that PyLD makes up."""
@@ -145,6 +150,7 @@ class Shapes:
         self._templates: dict[Key, Template] = {}
         self._seen: dict[int, None] = {}
         self._news: dict[Key, None] = {}
+        self._changing = threading.Lock()
 
     def find(self, document: Mapping[str, Any], hash_name: HashName) -> Form | None:
         """Canonicalise a document of a known shape; None if the general way must decide."""
@@ -179,11 +185,12 @@ class Shapes:
     def remember(self, template: Template) -> Template | None:
         """Keep a template, made here or by another process; return the one that is kept."""
         shape, constants, iris = template.plan
-        if self._plans.setdefault(shape, (constants, iris)) != (constants, iris):
-            return None
-        kept = self._templates.setdefault(template.key, template)
-        kept.agreed |= template.agreed
-        self._make_room()
+        with self._changing:
+            if self._plans.setdefault(shape, (constants, iris)) != (constants, iris):
+                return None
+            kept = self._templates.setdefault(template.key, template)
+            kept.agreed |= template.agreed
+            self._make_room()
         return kept
 
     def news(self) -> list[Template]:
@@ -194,6 +201,8 @@ class Shapes:
 
     def agree(self, template: Template, options: Template) -> None:
         """Note that documents of a shape say in JSON what they say in RDF, with proofs of another shape."""
+        if len(template.agreed) >= MAX_AGREED:
+            template.agreed.clear()
         template.agreed.add(options.key)
         self._news[template.key] = None
 
@@ -234,7 +243,7 @@ def _outline(document: Mapping[str, Any]) -> _Outline | None:
     parts: list[Any] = []
     strings: list[str] = []
     try:
-        _take_apart(document, parts, strings, 0)
+        _take_apart(dict(document), parts, strings, 0)
     except _TooLargeError:
         return None
     return _Outline(tuple(parts), strings)
@@ -245,28 +254,30 @@ class _TooLargeError(Exception):
 
 
 def _take_apart(value: Any, parts: list[Any], strings: list[str], level: int) -> None:  # noqa: ANN401  dict or list
-    """Note what a dict or a list is made of. This is most of the work on a known shape, hence so plainly written."""
-    if level > MAX_LEVELS or len(parts) > MAX_PARTS or len(strings) > MAX_STRINGS:
+    """Note what a dict or a list is made of: its names or its length, then its members.
+
+    This is most of the work on a known shape, hence so plainly written.
+    """
+    if level > MAX_LEVELS or len(parts) + len(value) > MAX_PARTS or len(strings) > MAX_STRINGS:
         raise _TooLargeError
-    is_object = type(value) is dict
-    parts.append(_OPEN if is_object else _LIST)
-    for name in value:
-        member = name
-        if is_object:
-            parts.append(name)
-            member = value[name]
-            if name in _FIXED:
-                parts.append(_frozen(member, level))
-                continue
+    note = parts.append
+    if type(value) is list:
+        note(-len(value))
+        fixed, members = _NOTHING, zip(value, value, strict=True)
+    else:
+        note(tuple(value))
+        fixed, members = _FIXED, value.items()
+    for name, member in members:
         kind = type(member)
-        if kind is str:
+        if fixed and name in fixed:
+            note(_frozen(member, level))
+        elif kind is str:
             strings.append(member)
-            parts.append(_class_of(member) if member[:4] in _LIKE_IRI else _TEXT)
+            note(_class_of(member) if member[:4] in _LIKE_IRI else _TEXT)
         elif kind is dict or kind is list:
             _take_apart(member, parts, strings, level + 1)
         else:
-            parts.append((kind, repr(member)))
-    parts.append(_CLOSE if is_object else _END)
+            note((kind, repr(member)))
 
 
 def _frozen(value: Any, level: int) -> Any:  # noqa: ANN401  any JSON value
@@ -277,12 +288,13 @@ def _frozen(value: Any, level: int) -> Any:  # noqa: ANN401  any JSON value
     if kind is str:
         return value
     if kind is list:
-        return (_LIST, *[member if type(member) is str else _frozen(member, level + 1) for member in value])
+        return (list, *[member if type(member) is str else _frozen(member, level + 1) for member in value])
     if kind is dict:
-        return (_OPEN, *[(name, _frozen(member, level + 1)) for name, member in value.items()])
+        return (dict, *[(name, _frozen(member, level + 1)) for name, member in value.items()])
     return (kind, repr(value))
 
 
+@lru_cache(maxsize=4096)
 def _class_of(value: str) -> int:
     """Return the scheme of an IRI that JSON-LD leaves as it is, wherever IRIs stand; `_TEXT` for other strings."""
     found = _SAFE_IRI.fullmatch(value)
