@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -16,7 +17,7 @@ from api.access_log import AccessLogMiddleware
 from api.anchor_setup import own_policy
 from api.demo.closing import read_summary, show_command
 from api.demo.sentence import RUSSIAN
-from api.did_resolution import DidResolution
+from api.did_resolution import DidResolution, web_documents
 from api.document_work import DocumentWork
 from api.fetching import Fetching
 from api.foreign import ForeignVerification
@@ -55,10 +56,11 @@ from api.runtime import Runtime
 from api.security_header import SecurityHeaderMiddleware
 from api.setting import Settings
 from api.standing import Standing
+from api.vc_api.elsewhere import read_foreign_lists
 from api.vc_api.issuing import Issuing
 from api.vc_api.judging import Judging
 from api.vc_api.keys import DidKeys
-from api.vc_api.listed_status import ListedStatus
+from api.vc_api.listed_status import ListedStatus, not_asked
 from api.vc_api.status_change import StatusChange
 from api.verification import Verification, attested_id, vault_salt
 from api.witness_standing import witness_check, witness_readers
@@ -112,6 +114,15 @@ def make_app(
     return wrap(HeadMiddleware(app), settings, writer, metrics, log, is_https=is_https)
 
 
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What knows of other hosts' documents."""
+
+    fetching: Fetching
+    foreign: ForeignVerification
+    verification: Verification
+
+
 def _include(
     app: FastAPI,
     node: Node,
@@ -123,6 +134,10 @@ def _include(
     stand_in: Actor | None,
 ) -> None:
     policy = own_policy(node.parts, node.log.keys)
+    fetching = Fetching(node.settings)
+    foreign = ForeignVerification(
+        fetching, NodeSources(node.parts.identity.base_url, node.views.directory, node.status_lists), node.cpu
+    )
     verification = Verification(
         policy,
         node.lookup.evidences,
@@ -130,11 +145,7 @@ def _include(
         node.views.directory,
         node.parts.identity.base_url,
         node.ledger.now,
-        ForeignVerification(
-            Fetching(node.settings),
-            NodeSources(node.parts.identity.base_url, node.views.directory, node.status_lists),
-            node.cpu,
-        ),
+        foreign,
         attested=attested_id(node.parts.attesting),
     )
     app.include_router(audit.make_router(node.lookup, policy))
@@ -154,19 +165,22 @@ def _include(
     app.include_router(institution_key.make_router(node))
     app.include_router(ledger.make_router(lambda: _describe(node)))
     app.include_router(status_list.make_router(node.status_lists))
-    _include_vc_api(app, node, stand_in)
+    _include_vc_api(app, node, stand_in, Others(fetching, foreign, verification))
     app.include_router(health_router(checks))
     app.include_router(metric_router(metrics))
     app.include_router(problem_router(writer, renderer.render_problem_kind))
     app.include_router(page.make_router(renderer, verification, _samples(node), node.ledger.now))
 
 
-def _include_vc_api(app: FastAPI, node: Node, stand_in: Actor | None) -> None:
+def _include_vc_api(app: FastAPI, node: Node, stand_in: Actor | None, others: Others) -> None:
     """Include the resolver of DIDs and the VC-API, which verifies with the keys that it finds."""
-    resolution, now = DidResolution(node.lookup.did_document_of), node.ledger.now
+    now, is_on = node.ledger.now, others.fetching.is_on
+    resolution = DidResolution(node.lookup.did_document_of, web_documents(others.fetching.answer) if is_on else None)
+    foreign = read_foreign_lists(others.foreign, now) if is_on else not_asked
     base_url = node.parts.identity.base_url
     work = DocumentWork(node.cpu)
-    judging = Judging(work, DidKeys(resolution), ListedStatus(base_url, node.status_lists.bits), now)
+    status = ListedStatus(base_url, node.status_lists.bits, foreign)
+    judging = Judging(work, DidKeys(resolution), status, now, others.verification)
     issuing = Issuing(node.parts.attesting, work, node.institution_of_did, base_url, now)
     change = StatusChange(node.ledger, node.parts.attesting, node.lifecycle, node.slugs_of, base_url)
     app.include_router(did_resolver.make_router(resolution))

@@ -23,6 +23,10 @@ from openvc.did.base import DidDocument, DidResolutionError
 from openvc.did.did_jwk import DidJwkResolver
 from openvc.multibase import MultibaseError, decode_multibase, encode_multibase, read_varint
 
+from verifier.error import InputError
+from verifier.foreign.source import MAX_SOURCE_BYTES, Answer, Missing
+from verifier.strict_json import parse_json
+
 DID_CONTEXT: Final = "https://www.w3.org/ns/did/v1"
 MULTIKEY_CONTEXT: Final = "https://w3id.org/security/multikey/v1"
 JWS_CONTEXT: Final = "https://w3id.org/security/suites/jws-2020/v1"
@@ -107,6 +111,29 @@ class DidResolution:
             return self.fetch_web(did)
         except DidResolutionError as error:
             raise DidError(NOT_FOUND, "the other host gave no DID document for that DID") from error
+
+
+def web_documents(answer: Callable[[str], Answer]) -> Callable[[str], dict[str, Any]]:
+    """Make what resolves the did:web identifiers of other hosts.
+
+    Args:
+        answer: Fetches the document of a did:web.
+    """
+
+    def document(did: str) -> dict[str, Any]:
+        found = answer(did)
+        if isinstance(found, Missing):
+            raise DidResolutionError(found.detail)
+        try:
+            value = parse_json(found.data, max_bytes=MAX_SOURCE_BYTES)
+        except InputError as error:
+            raise DidResolutionError(str(error)) from error
+        if not isinstance(value, dict) or value.get("id") != did:
+            message = "the document is another DID's"
+            raise DidResolutionError(message)
+        return value
+
+    return document
 
 
 def key_document(did: str) -> dict[str, Any]:

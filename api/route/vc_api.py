@@ -22,7 +22,8 @@ from api.json_body import read_json
 from api.node import Node
 from api.strict_json import JsonValue
 from api.vc_api.issuing import Issuing
-from api.vc_api.judging import Judgement, Judging
+from api.vc_api.judgement import Judgement
+from api.vc_api.judging import Judging
 from api.vc_api.request import VerifyRequest, read_issue_request, read_status_request, read_verify_request
 from api.vc_api.status_change import StatusChange
 from api.write import json_answer

@@ -26,6 +26,8 @@ import msgspec
 
 from api.document_work import DocumentWork, Expected
 from api.strict_json import JsonValue
+from api.vc_api.elsewhere import Verifies, judge_envelope
+from api.vc_api.judgement import Judgement
 from api.vc_api.listed_status import ListedStatus, Word
 from api.vc_api.request import VerifyRequest
 from verifier.data_model import (
@@ -38,7 +40,7 @@ from verifier.data_model import (
     presentation_problems,
 )
 from verifier.data_model.envelope import CREDENTIAL, PRESENTATION
-from verifier.data_model.problem import CRYPTOGRAPHIC_SECURITY, MALFORMED_VALUE, PARSING, RANGE
+from verifier.data_model.problem import CRYPTOGRAPHIC_SECURITY, MALFORMED_VALUE, RANGE
 from verifier.data_model.value import seconds_of
 from verifier.error import ContextRefusedError, JsonLdError, KeyRefusedError, KeyUnavailableError
 from verifier.integrity.binding import controller_of
@@ -51,32 +53,6 @@ from verifier.report import State
 ASSERTION: Final = "assertionMethod"
 AUTHENTICATION: Final = "authentication"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Judgement(msgspec.Struct, frozen=True):
-    """What was found out about a document.
-
-    Attributes:
-        problems: Everything that speaks against it; none: it is verified.
-        warnings: What could not be looked at and was not asked for.
-    """
-
-    problems: tuple[DataProblem, ...] = ()
-    warnings: tuple[DataProblem, ...] = ()
-
-    @property
-    def verified(self) -> bool:
-        """Whether nothing speaks against the document."""
-        return not self.problems
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as the VC-API answers."""
-        shown: dict[str, Any] = {"verified": self.verified}
-        if self.problems:
-            shown["problemDetails"] = [problem.to_json() for problem in self.problems]
-        if self.warnings:
-            shown["warnings"] = [problem.to_json() for problem in self.warnings]
-        return shown
 
 
 def resource_at_hand(url: str) -> bytes | None:
@@ -106,12 +82,21 @@ class Judging:
         keys: Finds keys.
         status: Reads status lists.
         now: Present instant.
+        tokens: Judges what is enveloped; None: nothing enveloped is verified.
     """
 
-    def __init__(self, work: DocumentWork, keys: KeySource, status: ListedStatus, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        work: DocumentWork,
+        keys: KeySource,
+        status: ListedStatus,
+        now: Callable[[], datetime],
+        tokens: Verifies | None = None,
+    ) -> None:
         self._work = work
         self._keys = keys
         self._status = status
+        self._tokens = tokens
         self._now = now
 
     def credential(self, asked: VerifyRequest) -> Judgement:
@@ -121,7 +106,7 @@ class Judging:
         if problems:
             return Judgement(problems)
         if not isinstance(document, dict) or is_envelope(document, CREDENTIAL):
-            return Judgement((_enveloped(),))
+            return judge_envelope(self._tokens, document, asked, "credential")
         return self._secured(document, asked, Expected(ASSERTION, self._now(), asked.challenge, asked.domain))
 
     def presentation(self, asked: VerifyRequest) -> Judgement:
@@ -131,7 +116,7 @@ class Judging:
         if problems:
             return Judgement(problems)
         if not isinstance(document, dict) or is_envelope(document, PRESENTATION):
-            return Judgement((_enveloped(),))
+            return judge_envelope(self._tokens, document, asked, "presentation")
         outcomes = self._proofs(document, Expected(AUTHENTICATION, self._now(), asked.challenge, asked.domain))
         found = [*term_problems(self._work, document), *proof_problems(outcomes), *_holder_problems(document, outcomes)]
         if found:
@@ -150,7 +135,8 @@ class Judging:
 
     def _one_held(self, document: dict[str, Any], credential: JsonValue, asked: VerifyRequest) -> Judgement:
         if not isinstance(credential, dict) or is_envelope(credential, CREDENTIAL):
-            return Judgement((_enveloped(),))
+            # The challenge is the presentation's to answer.
+            return judge_envelope(self._tokens, credential, unchallenged(asked), "credential")
         if "proof" in credential:
             # The challenge is the presentation's to answer.
             return self._secured(credential, asked, Expected(ASSERTION, self._now()))
@@ -187,7 +173,7 @@ class Judging:
         warnings: list[DataProblem] = []
         listed = document.get("credentialStatus", [])
         for entry in listed if isinstance(listed, list) else [listed]:  # 5
-            said = self._status.of(entry, issuer_of(document) or "")
+            said = self._status.of(entry, document)
             if said.problem is None:
                 continue
             speaks = said.word is Word.SET or asked.needs_status
@@ -240,8 +226,9 @@ def _period_problems(document: dict[str, Any], now: datetime) -> list[DataProble
     return problems
 
 
-def _enveloped() -> DataProblem:
-    return DataProblem(PARSING, "enveloped documents are not verified at this address; send them to /v1/verify")
+def unchallenged(asked: VerifyRequest) -> VerifyRequest:
+    """Return the same wishes without a challenge or a domain."""
+    return msgspec.structs.replace(asked, challenge=None, domain=None)
 
 
 def _moved(judged: Judgement, pointer: str) -> Judgement:

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from ledger.document import PURPOSES
+from verifier.data_model import issuer_of
 from verifier.data_model.problem import MALFORMED_VALUE, RANGE, STATUS_RETRIEVAL, STATUS_VERIFICATION, DataProblem
 from verifier.data_model.status_entry import BITSTRING_ENTRY
 
@@ -52,11 +53,11 @@ class OwnList(Protocol):
 
 ReadList = Callable[[int], "tuple[str, bytes] | None"]
 """Gives the DID of a list's issuer and the bits of a list by its number, or None if there is no such list."""
-ReadForeign = Callable[[dict[str, Any], str], Said]
-"""Reads an entry that names a list of somebody else, for a credential of an issuer."""
+ReadForeign = Callable[[dict[str, Any]], Said]
+"""Reads the lists of somebody else that a credential names."""
 
 
-def not_asked(_: dict[str, Any], __: str) -> Said:
+def not_asked(_: dict[str, Any]) -> Said:
     """Say of a foreign list that it was not asked for."""
     return Said(Word.UNKNOWN, _unknown("the status list is elsewhere, and this server does not ask for it"))
 
@@ -75,14 +76,14 @@ class ListedStatus:
         self._read = read
         self._foreign = foreign
 
-    def of(self, entry: dict[str, Any], issuer: str) -> Said:
-        """Return what *entry*, whose shape is good, says of a credential of *issuer*."""
+    def of(self, entry: dict[str, Any], document: dict[str, Any]) -> Said:
+        """Return what *entry*, one of *document*'s and of good shape, says of it."""
         types = entry["type"]
         if BITSTRING_ENTRY not in (types if isinstance(types, list) else [types]):
             return Said(Word.UNKNOWN, _unknown("a status of this type is not read here"))
         address = entry["statusListCredential"]
         if not address.startswith(self._prefix):
-            return self._foreign(entry, issuer)
+            return self._foreign(document)
         digits = address.removeprefix(self._prefix)
         found = (
             self._read(int(digits))
@@ -92,7 +93,7 @@ class ListedStatus:
         if found is None:
             return Said(Word.UNKNOWN, _unknown("this ledger has no such status list"))
         owner, bits = found
-        if owner != issuer:
+        if owner != issuer_of(document):
             return _malformed("the status list is another issuer's")
         if entry["statusPurpose"] != PURPOSES[int(digits) % len(PURPOSES)]:
             return _malformed("the status list is for another purpose")
