@@ -63,14 +63,15 @@ VERIFY_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "A credential with its proof, a presentation, a bundle (cairn/bundle/v1) or an evidence file "
-        "(cairn/evidence/v1); a VC-JWT or SD-JWT; or an image with a badge in it.",
+        "(cairn/evidence/v1); a VC-JWT or SD-JWT (also as application/vc+jwt, "
+        "application/dc+sd-jwt and their kin); or an image with a badge in it.",
         "content": {
             "application/json": {
                 "schema": {"type": "object"},
                 "example": {"@context": ["https://www.w3.org/ns/credentials/v2"], "type": ["VerifiableCredential"]},
             },
-            "application/vc+jwt": {"schema": {"type": "string"}, "example": "eyJhbGciOiJFZERTQSJ9.e30.AAAA"},
-            "application/dc+sd-jwt": {"schema": {"type": "string"}, "example": "eyJhbGciOiJFZERTQSJ9.e30.AAAA~"},
+            # Tokens are read under their own types as well (docs/api.md); this one every client can send.
+            "text/plain": {"schema": {"type": "string"}, "example": "eyJhbGciOiJFZERTQSJ9.e30.AAAA"},
             "image/png": {"schema": {"type": "string", "format": "binary"}, "example": "the bytes of the PNG"},
             "image/svg+xml": {
                 "schema": {"type": "string"},
