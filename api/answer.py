@@ -20,7 +20,7 @@ NULLABLE: Final = frozenset(
         *("reason", "since", "known_at", "valid_until", "retired_at", "revoked_at", "compromised_at", "withdrawn_at"),
         *("skill_uri", "skill_name", "credits_centi", "workload_minutes", "eqf_level", "qf_ehea", "supervision"),
         *("prerequisites", "stackable", "next", "anchored_size", "log_index", "key_standing", "evidence", "as_of"),
-        *("detail", "credential", "bundle", "mirror", "signed_with"),
+        *("detail", "credential", "bundle", "mirror", "signed_with", "achievement", "edition"),
     }
 )
 """Members that may be null where a value stands in the example."""
@@ -37,15 +37,18 @@ class Answer:
     Args:
         example: An answer; for JSON the schema follows from it.
         media_type: Its media type.
+        others: Media types that it may have instead.
     """
 
     example: Any
     media_type: str = JSON
+    others: tuple[str, ...] = ()
 
     def described(self) -> dict[str, Any]:
         """The `content` of an OpenAPI response."""
         schema = schema_of(self.example) if self.media_type.endswith("json") else {"type": "string"}
-        return {self.media_type: {"schema": schema, "example": self.example}}
+        others = {name: {"schema": {"type": "string"}, "example": "…"} for name in self.others}
+        return {self.media_type: {"schema": schema, "example": self.example}, **others}
 
 
 def schema_of(example: object) -> dict[str, Any]:
@@ -238,7 +241,11 @@ ANSWERS: Final[dict[str, Answer]] = {
     "post /v1/credentials/{id}/replacement": Answer({**MADE, "replaces": ID}),
     "get /v1/credentials/{id}/documents": Answer(DOCUMENTS),
     "post /v1/credentials/{id}/documents": Answer(DOCUMENTS),
-    "get /v1/credentials/{id}/documents/{form}": Answer(BUNDLE["document"], "application/vc"),
+    "get /v1/credentials/{id}/documents/{form}": Answer(
+        BUNDLE["document"],
+        "application/vc",
+        ("application/vc+jwt", "application/dc+sd-jwt", "image/png", "image/svg+xml"),
+    ),
     "post /v1/clr": Answer(ATTESTED),
     "post /v1/endorsements": Answer(ATTESTED),
     "post /v1/institutions/{slug}/forms": Answer({"institution": "riverside", "forms": ["open-badge", "vc-jwt"]}),

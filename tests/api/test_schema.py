@@ -170,8 +170,9 @@ def test_description_has_an_example_of_every_answer_and_body(served: Served) -> 
     assert described.keys() == ANSWERS.keys()
     for name, operation in described.items():
         success = next(answer for status, answer in operation["responses"].items() if status.startswith("2"))
-        (media,) = success["content"].values()
-        assert media["example"] == ANSWERS[name].example
+        first, *others = success["content"].items()
+        assert (first[0], first[1]["example"]) == (ANSWERS[name].media_type, ANSWERS[name].example)
+        assert [media for media, _ in others] == list(ANSWERS[name].others)
         for body in operation.get("requestBody", {}).get("content", {}).values():
             assert "example" in body, name
 
