@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 from openvc.status.issue import build_status_list_credential
 
-from api.error import NotReadyError, UnknownResourceError
+from api.error import UnknownResourceError
 from ledger.application import Ledger
 from ledger.document import PURPOSES
 from ledger.institution import Institution, SigningKeyRecord
@@ -82,15 +82,14 @@ class StatusLists:
         """The list with *number*, signed by its institution.
 
         Raises:
-            UnknownResourceError: There is no such list.
-            NotReadyError: The institution has no key in force to sign with.
+            UnknownResourceError: There is no such list, or its institution has no key in force to sign it with.
         """
         found = self._find(number)
         institution = self._ledger.load(Institution, found.institution, "such institution")
         key = institution.active_key
         if key is None:
             message = f"{institution.name} has no signing key in force, so its status lists cannot be signed"
-            raise NotReadyError(message)
+            raise UnknownResourceError(message)  # there is no list to show, and waiting does not bring one
         digest, now = hashlib.sha256(found.bits).digest(), self._ledger.now()
         with self._lock:
             kept = self._signed.get(number)
