@@ -34,8 +34,9 @@ from verifier.report import Report
 
 Json = dict[str, Any]
 
-NOW = datetime.now(UTC).replace(microsecond=0)
-"""openvc reads the clock of the machine when it judges dates of an SD-JWT, so the tests live in the present."""
+NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+"""openvc dates what it makes by the clock of the machine, so the tests live in the present; an hour ahead, so that what is
+made late in a long run of tests is not of the future."""
 ISSUED = NOW - timedelta(days=30)
 UNTIL = NOW + timedelta(days=300)
 V1 = "https://www.w3.org/2018/credentials/v1"
