@@ -35,8 +35,8 @@ from verifier.report import Report
 Json = dict[str, Any]
 
 NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
-"""openvc dates what it makes by the clock of the machine, so the tests live in the present; an hour ahead, so that what is
-made late in a long run of tests is not of the future."""
+"""openvc dates what it makes by the clock of the machine, so the tests live in the present; an hour ahead, so that what
+is made late in a long run of tests is not of the future."""
 ISSUED = NOW - timedelta(days=30)
 UNTIL = NOW + timedelta(days=300)
 V1 = "https://www.w3.org/2018/credentials/v1"
