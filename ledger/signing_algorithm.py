@@ -69,7 +69,7 @@ class RsaSigningKey(msgspec.Struct, frozen=True):
         return self.private.sign(signing_input, padding.PKCS1v15(), hashes.SHA256())
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def algorithm_of(multibase: str) -> Algorithm:
     """What kind of key a Multikey string is, by how it begins.
 

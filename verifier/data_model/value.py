@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -35,6 +36,8 @@ _DAYS_OF_MONTH: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _FEBRUARY: Final = 2
 _DAY_SECONDS: Final = 86_400
 _USUAL_CHARS: Final = 20
+SHORT_CHARS: Final = 256
+"""Length up to which it is remembered whether a text is a URL."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -43,7 +46,13 @@ def is_url(value: Json) -> bool:
 
     Not checked: whether anything is there, and rules of single schemes but that web addresses name a host.
     """
-    if not isinstance(value, str) or len(value) > MAX_URL_CHARS or _URL.fullmatch(value) is None:
+    if not isinstance(value, str) or len(value) > MAX_URL_CHARS:
+        return False
+    return _is_short_url(value) if len(value) <= SHORT_CHARS else _is_url(value)
+
+
+def _is_url(value: str) -> bool:
+    if _URL.fullmatch(value) is None:
         return False
     if _PLAIN_URL.match(value) is not None:
         return True
@@ -55,6 +64,10 @@ def is_url(value: Json) -> bool:
         return False
 
 
+_is_short_url = lru_cache(maxsize=4096)(_is_url)
+"""Issuers, contexts and schemas are the same in a thousand credentials; what is remembered is bounded in length too."""
+
+
 def seconds_of(stamp: str, *, needs_zone: bool = True) -> Fraction | None:
     """Return the instant of a date-time stamp as seconds since 1970, or None if it is none.
 
@@ -62,7 +75,7 @@ def seconds_of(stamp: str, *, needs_zone: bool = True) -> Fraction | None:
         stamp: An XML Schema 1.1 dateTimeStamp such as ``2026-01-31T12:00:00Z``. Years beyond four digits are read.
         needs_zone: Whether one without an offset is none; otherwise it is read as UTC.
     """
-    usual = _usual_seconds(stamp)
+    usual = _usual_seconds(stamp) if len(stamp) == _USUAL_CHARS else None
     if usual is not None:
         return usual
     match = _STAMP.fullmatch(stamp)
@@ -79,9 +92,10 @@ def seconds_of(stamp: str, *, needs_zone: bool = True) -> Fraction | None:
     return Fraction(seconds) + Fraction(int(part), 10 ** len(part)) if part else Fraction(seconds)
 
 
+@lru_cache(maxsize=4096)
 def _usual_seconds(stamp: str) -> Fraction | None:
-    """Read ``YYYY-MM-DDTHH:MM:SSZ``, as nearly every stamp is written; None for anything else."""
-    if len(stamp) != _USUAL_CHARS or stamp[4::3][:5] != "--T::" or stamp[-1] != "Z" or not stamp.isascii():
+    """Read ``YYYY-MM-DDTHH:MM:SSZ``, as nearly every stamp is written; None for anything else of that length."""
+    if stamp[4::3][:5] != "--T::" or stamp[-1] != "Z" or not stamp.isascii():
         return None
     try:
         since = datetime.fromisoformat(stamp) - _EPOCH

@@ -45,6 +45,8 @@ MAX_ROUNDS: Final = 8
 
 MAX_PARTS: Final = 4_000
 """Members, items and values of a document that is worth looking at."""
+MAX_SHORT: Final = 512
+"""Characters of an IRI whose class is remembered."""
 MAX_LEVELS: Final = 24
 """Objects and lists within each other, of a document that is worth looking at."""
 
@@ -294,13 +296,20 @@ def _frozen(value: Any, level: int) -> Any:  # noqa: ANN401  any JSON value
     return (kind, repr(value))
 
 
-@lru_cache(maxsize=4096)
 def _class_of(value: str) -> int:
     """Return the scheme of an IRI that JSON-LD leaves as it is, wherever IRIs stand; `_TEXT` for other strings."""
+    return _short_class(value) if len(value) <= MAX_SHORT else _class(value)
+
+
+def _class(value: str) -> int:
     found = _SAFE_IRI.fullmatch(value)
     if found is None or "/." in value or (found[1] or found[2]) in _known_origins():
         return _TEXT
     return _SCHEMES[value.partition(":")[0]]
+
+
+_short_class = lru_cache(maxsize=4096)(_class)
+"""What is remembered is bounded in length as well as in number: strangers choose the strings."""
 
 
 def _may_be_filled_in(value: str) -> bool:
