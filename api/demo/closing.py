@@ -78,8 +78,8 @@ def closing_text(awards: Sequence[ShownAward], data: Path, base_url: str, *, col
         columns: Width that sentences are broken at; commands are not.
     """
     heading = (
-        f"{len(awards)} awards to look at. Each that was recorded has a page, {base_url}/verify/ID, and each a command that gives the same as "
-        "JSON (a pipe to `python3 -m json.tool` sets it out in lines)."
+        f"{len(awards)} awards to look at. Each that was recorded has a page, {base_url}/verify/ID, and each a command "
+        "that gives the same as JSON (a pipe to `python3 -m json.tool` sets it out in lines)."
     )
     parts = [textwrap.fill(heading, max(columns, LEAST_COLUMNS))]
     return "\n\n".join([*parts, *(_award_text(award, data, base_url, columns) for award in awards)])
