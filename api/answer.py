@@ -2,6 +2,8 @@
 
 The schema of a JSON answer is derived from its example, so the two cannot disagree; tests compare both with what a real
 server answers. Long values end in «…».
+
+Longer than other modules because it is one table of examples.
 """
 
 from __future__ import annotations

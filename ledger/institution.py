@@ -2,6 +2,8 @@
 
 Keys and accreditations are never forgotten: verification asks which key was in force at the instant of an award, and
 whether the institution was entitled to make it then.
+
+Longer than other modules because an aggregate, its events and its rules stand in one file.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ points of ECTS. Concepts that the EU publishes are named by their addresses, all
 The model's own context is in no installed package, so the proof over it is one over JSON (``eddsa-jcs-2022``), which
 needs none.
 
+Longer than other modules because it is one document, mapped in the order in which it is read.
+
 Source: European Learning Model v3, application profile EDC (``edc-ap``); sample of a micro-credential with the elements
 of Annex I of 2022/C 243/02.
 """

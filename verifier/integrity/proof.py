@@ -16,6 +16,8 @@ context that is not installed, too much work.
 
 Not checked: whether the key belongs to the document's issuer (`binding.controller_of`), and what the document says.
 
+Longer than other modules because the eight steps are one verification, read from top to bottom.
+
 Source: W3C VC Data Integrity 1.0 section 4; EdDSA Cryptosuites 1.0 and ECDSA Cryptosuites 1.0, section 3 of each.
 """
 

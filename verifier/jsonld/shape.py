@@ -15,6 +15,8 @@ Whatever is not plainly so goes the general way, and the general way alone decid
 
 The tests compare both ways, and two other processors, over mutated documents.
 
+Longer than other modules because taking apart, compiling and filling in have to agree on every line.
+
 Source: JSON-LD 1.1 API sections 5.1 to 5.3 and 8.1 (what expansion looks at); RDFC-1.0 section 4.4 (steps 3, 4 and 6).
 """
 
