@@ -12,6 +12,8 @@ backslash); the pieces that awards share are decoded by the ledger's own mapper 
 whole body, and are known from then on; the others (digest, numbers, instants) are matched in full. Whatever does not
 match goes the ledger's own way, so nothing is refused here that is good, and nothing is taken that the mapper would
 refuse.
+
+Longer than other modules because the quick way and the strict one have to agree on every member.
 """
 
 from __future__ import annotations
