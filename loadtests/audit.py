@@ -2,7 +2,7 @@
 
 The log is written by ``python -m api.audit.sample`` and audited by ``cairn audit`` from its files, so that neither a
 server nor a network is measured. The comparison hashes the very same entry bundles into an RFC 6962 tree, with
-nothing else done, on as many cores at once as the audit has.
+nothing else done: on one core, and on as many at once as the audit has.
 """
 
 from __future__ import annotations
