@@ -23,12 +23,15 @@ NULLABLE: Final = frozenset(
         *("skill_uri", "skill_name", "credits_centi", "workload_minutes", "eqf_level", "qf_ehea", "supervision"),
         *("prerequisites", "stackable", "next", "anchored_size", "log_index", "key_standing", "evidence", "as_of"),
         *("detail", "credential", "bundle", "mirror", "signed_with", "achievement", "edition"),
+        *("limits",),
     }
 )
 """Members that may be null where a value stands in the example."""
 OPEN: Final = frozenset({"facts", "commitments", "document", "@context"})
 """Members whose own members or items differ from answer to answer."""
-OPTIONAL: Final = frozenset({"replaced_by", "reissues", "added", "successor", "erased", "facts", "detail", "proof"})
+OPTIONAL: Final = frozenset(
+    {"limits", "version", "replaced_by", "reissues", "added", "successor", "erased", "facts", "detail", "proof"}
+)
 """Members that may be absent."""
 
 
@@ -228,8 +231,10 @@ INSTITUTION: Final[dict[str, Any]] = {
             "valid_from": AT,
             "valid_until": None,
             "withdrawn_at": None,
+            "limits": {"levels": [5, 6, 7], "fields": ["06"], "kinds": ["micro_credential"], "country": "EE"},
         }
     ],
+    "version": 2,
 }
 _EDITION_URL: Final = f"{BASE}/institutions/riverside/achievements/DATA-101/1"
 ANSWERS: Final[dict[str, Answer]] = {
@@ -270,6 +275,7 @@ ANSWERS: Final[dict[str, Answer]] = {
     ),
     "post /v1/institutions": Answer({"institution": "riverside", "did": DID, "key": "key-1"}),
     "get /v1/institutions": Answer({"institutions": [INSTITUTION]}),
+    "get /v1/institutions/{slug}": Answer(INSTITUTION),
     "get /institutions/{slug}": Answer(INSTITUTION),
     "get /institutions/{slug}/did.json": Answer(
         {

@@ -53,6 +53,7 @@ REGISTRATION: dict[str, Any] = {
 ACCREDITATION: dict[str, Any] = {
     "by": "Example Quality Agency",
     "scope": "Micro-credentials at EQF levels 5 to 7",
+    "limits": {"levels": [5, 6, 7], "kinds": ["micro_credential"], "country": "EE"},
     "valid_from": "2024-01-01T00:00:00Z",
     "valid_until": "2031-01-01T00:00:00Z",
 }

@@ -177,7 +177,7 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
     statuses = Statuses(
         facts=facts,
         record=lambda facts, known_at: views.record(facts.institution, known_at),
-        template=views.template,
+        edition=views.edition,
         successor=parts.issuance.successor,
         log=log.published,
         now=parts.ledger.now,

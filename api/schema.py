@@ -19,6 +19,7 @@ from ledger.error import InvalidInputError
 from ledger.form.learner_record import Association
 from ledger.institution import InstitutionKind
 from ledger.issuance import MAX_BATCH
+from ledger.limit import Limits
 from ledger.reason import Reason
 from ledger.signing_algorithm import Algorithm
 
@@ -97,10 +98,11 @@ class Rotation(Body, frozen=True, kw_only=True):
 
 
 class AccreditationGrant(Body, frozen=True, kw_only=True):
-    """An accreditation to enter."""
+    """An accreditation to enter: its scope in words, and for machines as limits."""
 
     by: str
     scope: str
+    limits: Limits | None = None
     valid_from: datetime
     valid_until: datetime | None = None
 

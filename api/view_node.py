@@ -10,7 +10,6 @@ from typing import Final
 from uuid import UUID
 
 from api.error import FieldError, InvalidRequestError, UnknownResourceError
-from ledger.achievement import Template
 from ledger.credential_id import credential_aggregate_id
 from ledger.error import InvalidInputError
 from ledger.event import EventMapper
@@ -100,11 +99,6 @@ class ViewNode:
             message = "the micro-credential of this award is not in the catalogue yet; try again in a second"
             raise UnknownResourceError(message)
         return found
-
-    def template(self, facts: CredentialFacts) -> tuple[str, Template] | None:
-        """Code and template that an award was made under, if it is one. Raises UnknownResourceError."""
-        edition = self.edition(facts)
-        return None if edition is None else (edition.code, edition.template)
 
     def edition_position(self, facts: CredentialFacts) -> int | None:
         """Position of the event that published that edition, if there is one. Raises UnknownResourceError."""

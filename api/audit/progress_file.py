@@ -1,6 +1,6 @@
 """An interrupted audit, kept so that it can go on: everything that was replayed, in one file that is replaced whole.
 
-    cairn-audit-state/v2 LF
+    cairn-audit-state/v3 LF
     MessagePack of :class:`KeptAudit`
     SHA-256 of all of the above (32)
 
@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from api.audit.accreditation import AccreditationTally, DayFacts
+from api.audit.accreditation import AccreditationTally, DayFacts, Edition
 from api.audit.award_table import AwardTable
 from api.audit.finding import Finding, Findings
 from api.audit.once import OnceTable
@@ -29,7 +29,7 @@ from ledger.event import EventMapper
 from ledger.institution import Institution
 from ledger.log_key import LogKeys
 
-MAGIC: Final = b"cairn-audit-state/v2\n"
+MAGIC: Final = b"cairn-audit-state/v3\n"
 _DIGEST_BYTES: Final = 32
 
 
@@ -54,7 +54,7 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     changed: list[tuple[bytes, ChangedAward]]
     once: list[bytes]
     others: list[tuple[bytes, int]]
-    days: list[tuple[bytes, int, bool, DayFacts]]
+    days: list[tuple[bytes, Edition, int, bool, DayFacts]]
     anchors: list[LoggedAnchor]
     latest_at: list[tuple[int, int]]
     findings: list[Finding]

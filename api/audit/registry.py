@@ -13,6 +13,7 @@ from api.audit.rule import Illegal
 from api.audit.scan import Offer
 from ledger.achievement import FIRST, Achievement, EditionEvent
 from ledger.institution import Institution
+from ledger.limit import Subject, subject_of
 from projections.directory_record import encode_record, make_record
 
 
@@ -106,6 +107,15 @@ class Registry:
         if valid_until is not None and valid_until <= valid_from:
             return "award-impossible", "it ends before it begins"
         return None
+
+    def subject(self, edition: tuple[bytes, int]) -> Subject | None:
+        """What awards under an edition (aggregate id and number) are; None when it was never published."""
+        achievement = self.achievements.get(edition[0])
+        if achievement is None or not 1 <= edition[1] <= len(achievement.editions):
+            return None
+        institution = self.institutions[achievement.institution.bytes]
+        place = edition[1] - 1
+        return subject_of(achievement.editions[place], achievement.details[place], institution.country)
 
     def _keep(self, institution: Institution) -> None:
         identity = institution.id.bytes

@@ -153,7 +153,8 @@ class Replay:
         for facts in stretch.offers:
             begin = facts.offer.valid_from
             spans = ((begin, begin), (facts.earliest, facts.latest))
-            self.days.count(facts.offer.institution, spans, facts.count, part)
+            edition = (facts.offer.achievement, facts.offer.edition)
+            self.days.count(facts.offer.institution, edition, spans, facts.count, part)
         for block in stretch.blocks:
             self.places.take(block)
         self.once.add(stretch.once)
@@ -243,7 +244,8 @@ class Replay:
         if isinstance(body, Credential.Issued):
             offer = Offer(owner, body.achievement.bytes, body.edition, body.key_id, begin, until)
             trouble = self.registry.trouble(offer)
-            self.days.count(owner, ((begin, begin), (moment, moment)), 1, range(index, index + 1))
+            edition = (offer.achievement, offer.edition)
+            self.days.count(owner, edition, ((begin, begin), (moment, moment)), 1, range(index, index + 1))
         else:
             trouble = self.registry.attestation_trouble(owner, body.key_id, begin, until)
         if trouble is not None:

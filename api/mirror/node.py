@@ -250,7 +250,7 @@ def _lookup(served: ServedHead, views: ViewNode, identity: MirrorIdentity, polic
     statuses = Statuses(
         facts=views.facts,
         record=lambda facts, known_at: views.record(facts.institution, known_at),
-        template=views.template,
+        edition=views.edition,
         successor=lambda _: None,  # which award replaced another is not public
         log=published,
         now=clock,

@@ -47,6 +47,7 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         "post /v1/credentials/{id}/suspension": suspended,
         "post /v1/institutions/{slug}/accreditations": accredited,
         "get /institutions/{slug}": served.http.get(f"/institutions/{SLUG}"),
+        "get /v1/institutions/{slug}": served.http.get(f"/v1/institutions/{SLUG}"),
         "get /v1/institutions": served.http.get("/v1/institutions"),
         "get /v1/credentials/{id}/evidence": served.http.get(f"{award}/evidence"),
         "get /v1/credentials/{id}/tlog-proof": served.http.get(f"{award}/tlog-proof"),
