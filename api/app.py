@@ -37,6 +37,7 @@ from api.query import refuse_repeated
 from api.rate_limit import RateLimiter, RateLimitMiddleware
 from api.route import (
     achievement,
+    agreement,
     anchor,
     audit,
     credential,
@@ -47,6 +48,7 @@ from api.route import (
     institution_key,
     ledger,
     page,
+    recognition,
     record,
     status_list,
     vc_api,
@@ -157,6 +159,10 @@ def _include(
     app.include_router(credential_change.make_router(node))
     app.include_router(document.make_router(node))
     app.include_router(record.make_router(node))
+    app.include_router(recognition.make_router(node))
+    app.include_router(recognition.read_router(node.lookup))
+    app.include_router(agreement.make_router(node))
+    app.include_router(agreement.read_router(node.lookup))
     app.include_router(verify.make_router(verification))
     app.include_router(achievement.make_router(node))
     app.include_router(achievement.read_router(node.lookup))

@@ -13,6 +13,7 @@ from api.identity import MIRROR_FILE, Identity, IdentityError, settle_identity
 from api.log_secret import secret_keys, vkeys
 from api.setting import Settings
 from ledger.access import ACCESS_SCHEMA, Access
+from ledger.agreeing import Agreeing
 from ledger.application import Clock, Ledger
 from ledger.attesting import ATTESTED_SCHEMA, Attesting
 from ledger.catalogue import Catalogue
@@ -24,6 +25,7 @@ from ledger.issuance import Issuance
 from ledger.key_ring import KeyRing, open_key_ring
 from ledger.lifecycle import Lifecycle
 from ledger.log_keeping import LogKeeping
+from ledger.recognising import Recognising
 from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
 from ledger.reissuance import Reissuance
@@ -62,6 +64,8 @@ class LedgerNode:
     form_adding: FormAdding
     records: RecordKeeping
     log_keeping: LogKeeping
+    recognising: Recognising
+    agreeing: Agreeing
 
     def institutions(self) -> list[Institution]:
         """Every institution, in order of registration."""
@@ -129,6 +133,8 @@ def open_ledger(
         attesting=attesting,
         records=RecordKeeping(ledger, vault, attesting, identity.base_url),
         log_keeping=LogKeeping(ledger, vault, lambda number: vkeys(secret_keys(vault, identity.origin, number))),
+        recognising=Recognising(ledger, vault),
+        agreeing=Agreeing(ledger, vault),
     )
 
 

@@ -198,7 +198,7 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
         return None if owner is None or found is None else StatusList(owner, found)
 
     lists = StatusLists(parts.ledger, parts.keys, parts.identity.base_url, bits)
-    lookup = Lookup(parts.identity.base_url, views, statuses, evidences, log.published)
+    lookup = Lookup(parts.identity.base_url, views, statuses, evidences, log.published, parts.ledger.now)
     return Node(parts, log, lookup, Bundles(evidences, parts.issuance), lists, CpuBound())
 
 

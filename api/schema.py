@@ -13,14 +13,18 @@ from typing import Any, TypeVar
 import msgspec
 
 from ledger.achievement import Template, missing
+from ledger.agreement import WHOLE_PERCENT, AwardsOf
 from ledger.claim import AwardClaim
+from ledger.decision import DecisionClaim
 from ledger.detail import Details
 from ledger.error import InvalidInputError
 from ledger.form.learner_record import Association
 from ledger.institution import InstitutionKind
 from ledger.issuance import MAX_BATCH
-from ledger.limit import Limits
+from ledger.limit import NO_LIMITS, Limits
 from ledger.reason import Reason
+from ledger.recognised_award import AwardShown
+from ledger.recognition import AppealResult
 from ledger.signing_algorithm import Algorithm
 
 T = TypeVar("T")
@@ -149,6 +153,65 @@ class EndorsementRequest(Body, frozen=True, kw_only=True):
     institution: str | None = None
 
 
+class RecognitionRequest(Body, frozen=True, kw_only=True):
+    """A decision about another's award; without ``decision`` an agreement decides.
+
+    ``learner`` is what the deciding institution calls the learner; it may be left out for an award of its own.
+    """
+
+    award: AwardShown
+    decision: DecisionClaim | None = None
+    learner: str | None = None
+    effective_at: datetime | None = None
+    appeal_until: datetime | None = None
+    institution: str | None = None
+
+
+class AppealRequest(Body, frozen=True, kw_only=True):
+    """A learner's appeal; ``statement`` is kept in the vault and never published."""
+
+    filed_at: datetime | None = None
+    decide_by: datetime | None = None
+    statement: str | None = None
+
+
+class AppealOutcome(Body, frozen=True, kw_only=True):
+    """What came of the open appeal; ``decision`` is the new one when it was changed."""
+
+    result: AppealResult
+    decision: DecisionClaim | None = None
+    effective_at: datetime | None = None
+    appeal_until: datetime | None = None
+    statement: str | None = None
+
+
+class AgreementProposal(Body, frozen=True, kw_only=True):
+    """An agreement to propose. Empty ``achievements`` and ``limits``: everything."""
+
+    partner: str
+    awards_of: AwardsOf = "both"
+    achievements: tuple[str, ...] = ()
+    limits: Limits = NO_LIMITS
+    share_percent: int = WHOLE_PERCENT
+    cap_centi: int | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    institution: str | None = None
+
+
+class AgreementAcceptance(Body, frozen=True, kw_only=True):
+    """The acceptance of a proposal; an operator names the institution."""
+
+    institution: str | None = None
+
+
+class AgreementEnd(Body, frozen=True, kw_only=True):
+    """The end of an agreement; an operator names the institution."""
+
+    effective_at: datetime | None = None
+    institution: str | None = None
+
+
 class Empty(Body, frozen=True, kw_only=True):
     """A command that needs no further facts."""
 
@@ -176,6 +239,12 @@ REQUEST_SHAPES: tuple[type, ...] = (
     Forms,
     RecordRequest,
     EndorsementRequest,
+    RecognitionRequest,
+    AppealRequest,
+    AppealOutcome,
+    AgreementProposal,
+    AgreementAcceptance,
+    AgreementEnd,
     Empty,
     KeyGrant,
 )

@@ -14,11 +14,13 @@ from ledger.credential_id import credential_aggregate_id
 from ledger.error import InvalidInputError
 from ledger.event import EventMapper
 from projections.achievement_catalogue import AchievementCatalogue, CatalogueReader, Edition, Listing
+from projections.agreement_register import AgreementReader, AgreementRegister
 from projections.credential_status import CredentialFacts, CredentialStatus, parse_facts
 from projections.directory_record import DirectoryRecord
 from projections.fold import Projection
 from projections.institution_directory import DirectoryReader, InstitutionDirectory
 from projections.projector import Projector, Track
+from projections.recognition_register import RecognitionReader, RecognitionRegister
 from projections.source import EventSource
 from projections.status_lists import StatusListReader, StatusLists
 from projections.view import View
@@ -37,6 +39,8 @@ class ViewNode:
     directory: DirectoryReader
     catalogue: CatalogueReader
     lists: StatusListReader
+    recognitions: RecognitionReader
+    agreements: AgreementReader
 
     def facts(self, public_id: str) -> CredentialFacts:
         """The facts of an award.
@@ -136,7 +140,14 @@ def _cursor(text: str) -> tuple[int, int]:
 
 def projections(mapper: EventMapper) -> tuple[Projection, ...]:
     """Every projection that is kept on disk."""
-    return (CredentialStatus(mapper), InstitutionDirectory(mapper), AchievementCatalogue(mapper), StatusLists(mapper))
+    return (
+        CredentialStatus(mapper),
+        InstitutionDirectory(mapper),
+        AchievementCatalogue(mapper),
+        StatusLists(mapper),
+        RecognitionRegister(mapper),
+        AgreementRegister(mapper),
+    )
 
 
 def open_views(data: Path, source: EventSource, mapper: EventMapper) -> ViewNode:
@@ -152,4 +163,6 @@ def open_views(data: Path, source: EventSource, mapper: EventMapper) -> ViewNode
         directory=DirectoryReader(views[InstitutionDirectory.NAME]),
         catalogue=CatalogueReader(views[AchievementCatalogue.NAME]),
         lists=StatusListReader(views[StatusLists.NAME]),
+        recognitions=RecognitionReader(views[RecognitionRegister.NAME]),
+        agreements=AgreementReader(views[AgreementRegister.NAME]),
     )

@@ -20,6 +20,7 @@ from eventsourcing.utils import Environment
 
 from ledger.achievement import Achievement
 from ledger.aggregate import Aggregate, fold
+from ledger.agreement import Agreement
 from ledger.credential import Credential
 from ledger.credential_id import credential_aggregate_id
 from ledger.error import ConflictError, NotFoundError
@@ -28,6 +29,7 @@ from ledger.event_catalogue import make_mapper
 from ledger.institution import Institution
 from ledger.key_ring import RandomBytes
 from ledger.log_key import LogKeys
+from ledger.recognition import Recognition
 from ledger.steady_clock import SteadyClock
 from ledger.store import Commit, LedgerFactory, LedgerRecorder, Write
 from ledger.submission import Submission, submission_digest, submission_id
@@ -41,7 +43,9 @@ MAX_ATTEMPTS = 5
 CACHED_AGGREGATES = "2000"
 
 A = TypeVar("A", bound=Aggregate)
-_PROJECTORS = {kind: fold(kind) for kind in (Institution, Achievement, Credential, Submission, LogKeys)}
+_PROJECTORS = {
+    kind: fold(kind) for kind in (Institution, Achievement, Credential, Submission, LogKeys, Recognition, Agreement)
+}
 
 
 class Request(msgspec.Struct, frozen=True):

@@ -289,6 +289,7 @@ class Auditor:
         history = AwardHistory(reader, self._mapper)
         findings = self._findings
         self._accreditations(replay, history)
+        self._counts.notices += replay.recognitions.overdue(replay.latest)
         for identity, index in replay.once.twice():
             findings.at(index, "transition-illegal", f"{UUID(bytes=identity)} has a first event twice")
         check_logged_anchors(reader, replay.anchors, findings)

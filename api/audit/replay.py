@@ -5,8 +5,8 @@ worker summed up and asks whether *all* of it was legal; then they are taken in 
 nothing has been taken in, and the stretch is read again, entry by entry, which finds what is wrong and says so.
 
 What is kept is bounded: 40 bytes for each award, 22 for each submission and erasure, some 250 for each award whose
-status ever changed, 32 KiB for each block of the status lists, 16 for each checkpoint, and the institutions and
-achievements.
+status ever changed, some 600 for each recognition, 32 KiB for each block of the status lists, 16 for each checkpoint,
+and the institutions, achievements and agreements.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from api.audit.finding import Findings
 from api.audit.instant import instant, milliseconds
 from api.audit.once import OnceTable
 from api.audit.place_map import PlaceMap
+from api.audit.recognition import TOPICS as RECOGNITION_TOPICS
+from api.audit.recognition import RecognitionReplay
 from api.audit.registry import Registry
 from api.audit.rule import Illegal, NotReplayed
 from api.audit.scan import DISORDER_MS, PLACE_BITS, ROW, BlockFacts, Offer, Stretch
@@ -108,6 +110,7 @@ class Replay:
         self.once = OnceTable()
         self.others: dict[bytes, int] = {}
         self.days = AccreditationTally()
+        self.recognitions = RecognitionReplay()
         self.anchors: list[LoggedAnchor] = []
         self.latest_at: list[tuple[int, int]] = []
         self.log_keys: LogKeys | None = None
@@ -213,6 +216,9 @@ class Replay:
                 raise Illegal(message)
         elif isinstance(body, LogKeys.Introduced | LogKeys.Retired | LogKeys.Compromised):
             self._log_keys(index, entry, body)
+        elif entry.topic in RECOGNITION_TOPICS:
+            self.recognitions.take(entry.originator, entry.version, body, self.registry.institutions)
+            self.recognitions.late(index, entry.originator, body, self.findings)
         else:
             self._other(entry)
 

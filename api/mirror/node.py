@@ -264,4 +264,4 @@ def _lookup(served: ServedHead, views: ViewNode, identity: MirrorIdentity, polic
         _vkeys(identity, policy),
     )
     answers = MirroredStatuses(statuses, served, identity.ledger_url)
-    return Lookup(identity.ledger_url, views, answers, evidences, published)
+    return Lookup(identity.ledger_url, views, answers, evidences, published, clock)

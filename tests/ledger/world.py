@@ -14,6 +14,7 @@ from typing import Any
 
 from ledger.access import ACCESS_SCHEMA, Access, Actor
 from ledger.achievement import Outcome, Template
+from ledger.agreeing import Agreeing
 from ledger.application import Ledger
 from ledger.attesting import ATTESTED_SCHEMA, Attesting
 from ledger.catalogue import Catalogue
@@ -23,6 +24,7 @@ from ledger.form_adding import FormAdding
 from ledger.issuance import Issuance
 from ledger.key_ring import KeyRing, RandomBytes, open_key_ring
 from ledger.lifecycle import Lifecycle
+from ledger.recognising import Recognising
 from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
 from ledger.reissuance import Reissuance
@@ -112,6 +114,8 @@ class World:
     form_adding: FormAdding
     records: RecordKeeping
     attesting: Attesting
+    recognising: Recognising
+    agreeing: Agreeing
 
     def issue(self, *claims: AwardClaim) -> list[str]:
         answer: list[str] = self.issuance.issue(slug=SLUG, claims=claims, actor=OPERATOR).answer
@@ -168,6 +172,8 @@ def open_world(directory: Path, *, seed: int = 1, random_bytes: RandomBytes | No
         form_adding=FormAdding(ledger, vault, keys, BASE_URL, canonicalise=canonicalise),
         attesting=attesting,
         records=RecordKeeping(ledger, vault, attesting, BASE_URL),
+        recognising=Recognising(ledger, vault),
+        agreeing=Agreeing(ledger, vault),
     )
 
 
