@@ -15,7 +15,7 @@ import msgspec
 from ledger.achievement import Template, missing
 from ledger.agreement import WHOLE_PERCENT, AwardsOf
 from ledger.claim import AwardClaim
-from ledger.decision import DecisionClaim
+from ledger.decision import DecisionClaim, SubstantialDifference
 from ledger.detail import Details
 from ledger.error import InvalidInputError
 from ledger.form.learner_record import Association
@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 _MISSING_FIELD = re.compile(r"missing required field `(?P<name>[^`]+)`")
 _PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+_A_REASON = re.compile(r"\.reasons\[[^\]]*\]\Z")
 ELEMENTS = {
     "title": "title of the micro-credential",
     "outcomes": "learning outcomes",
@@ -298,6 +299,8 @@ def _refusal(message: str) -> InvalidInputError:
     absent = _MISSING_FIELD.search(sentence)
     if absent is None and place is not None and place["path"].endswith(".reason"):
         return InvalidInputError(f"the reason is one of {', '.join(Reason)}", pointer)
+    if absent is None and place is not None and _A_REASON.search(place["path"]):
+        return InvalidInputError(f"a substantial difference is one of {', '.join(SubstantialDifference)}", pointer)
     if absent is None:
         return InvalidInputError(f"{sentence[0].lower()}{sentence[1:]}", pointer)
     pointer = f"{pointer}/{absent['name']}"

@@ -258,7 +258,7 @@ class Recognising:
         Raises:
             ErasedError: The learner's data was erased.
         """
-        opened = self._vault.open(recognition.id, _details_kind(version))
+        opened = self._vault.open(recognition.id, details_kind(version))
         return msgspec.msgpack.decode(opened, type=KeptDetails)
 
     def details(self, recognition: Recognition) -> dict[int, Details]:
@@ -352,7 +352,7 @@ class Recognising:
         """Commit to details and seal them."""
         salt, form = self._ledger.random(SALT_BYTES), details.form()
         kept = msgspec.msgpack.encode(KeptDetails(form, salt))
-        row = self._vault.seal(learner, identity, _details_kind(version), kept)
+        row = self._vault.seal(learner, identity, details_kind(version), kept)
         return commit(identity, RECOGNITION_KIND, form, salt), row
 
     def _replace(self, known: Recognition, claim: DecisionClaim, begin: datetime) -> tuple[str, Write]:
@@ -400,7 +400,8 @@ class Recognising:
         return Decided(events, [*writes, row], {"recognition": str(known.id)})
 
 
-def _details_kind(version: int) -> str:
+def details_kind(version: int) -> str:
+    """What the vault calls the details that the event of *version* commits to."""
     return f"{RECOGNITION_KIND}-{version}"
 
 

@@ -119,11 +119,40 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         ),
         ("post /v1/institutions/{slug}/access-keys", f"{place}/access-keys", example.KEY_GRANT, operator),
     ]
+    sent |= recognition_answers(served, school_key, operator)
     did = served.http.get(f"/institutions/{SLUG}").json()["did"]
     sent |= vc_api_answers(served, did, school_key)
     for name, path, body, key in writes:
         sent[name] = served.write(name.split()[0].upper(), path, body, key)
     return sent
+
+
+def recognition_answers(served: Served, school_key: str, operator: str) -> dict[str, httpx.Response]:
+    """Everything about recognitions and agreements, with a second institution as the partner."""
+    partner = {**example.REGISTRATION, "slug": example.AGREEMENT["partner"]}
+    assert served.write("POST", "/v1/institutions", partner, operator).is_success
+    partner_key = served.key(partner["slug"])
+    made = served.write("POST", "/v1/recognitions", example.RECOGNITION, school_key)
+    place, name = f"/v1/recognitions/{made.json()['recognition']}", "/v1/recognitions/{recognition}"
+    proposed = served.write("POST", "/v1/agreements", example.AGREEMENT, school_key)
+    agreed, private = f"/v1/agreements/{proposed.json()['agreement']}", {"Authorization": f"Bearer {school_key}"}
+    return {
+        "post /v1/recognitions": made,
+        f"get {name}": served.http.get(place),
+        f"get {name}/files/{{number}}": served.http.get(f"{place}/files/0", headers=private),
+        f"post {name}/appeals": served.write("POST", f"{place}/appeals", example.APPEAL, school_key),
+        f"get {name}/details": served.http.get(f"{place}/details", headers=private),
+        f"post {name}/appeals/outcome": served.write(
+            "POST", f"{place}/appeals/outcome", example.APPEAL_OUTCOME, school_key
+        ),
+        f"post {name}/withdrawal": served.write(
+            "POST", f"{place}/withdrawal", example.RECOGNITION_WITHDRAWAL, school_key
+        ),
+        "post /v1/agreements": proposed,
+        "post /v1/agreements/{agreement}/acceptance": served.write("POST", f"{agreed}/acceptance", {}, partner_key),
+        "get /v1/agreements": served.http.get("/v1/agreements?limit=1"),
+        "post /v1/agreements/{agreement}/end": served.write("POST", f"{agreed}/end", {}, partner_key),
+    }
 
 
 def vc_api_answers(served: Served, did: str, school_key: str) -> dict[str, httpx.Response]:

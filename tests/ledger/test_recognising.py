@@ -16,6 +16,7 @@ from ledger.access import Actor
 from ledger.agreement import Terms
 from ledger.application import Outcome, Request, institution_id
 from ledger.commitment import NOTE_KIND, RECOGNITION_KIND, commit
+from ledger.credential import Credential
 from ledger.decision import DecisionClaim, SubstantialDifference, parse_details
 from ledger.error import ErasedError, ForbiddenError, InvalidInputError, NotFoundError, RuleError
 from ledger.limit import Limits
@@ -69,7 +70,7 @@ def decide(world: World, shown: AwardShown, decision: DecisionClaim | None = PAR
 
 
 def decided(world: World, shown: AwardShown, decision: DecisionClaim | None = PART, **more: Any) -> Outcome:  # noqa: ANN401  as above
-    facts = {"slug": WEST, "learner": "W-7", "actor": west(world)} | more
+    facts: dict[str, Any] = {"slug": WEST, "learner": "W-7", "actor": west(world)} | more
     return world.recognising.decide(shown=shown, decision=decision, **facts)
 
 
@@ -294,7 +295,7 @@ def test_statements_are_sealed_and_open_their_commitments(world: World) -> None:
 def test_outcome_is_refused_when_it_changes_nothing_or_lacks_its_decision(world: World) -> None:
     identity = decide(world, PAPER)
     world.recognising.appeal(recognition=identity, actor=west(world))
-    acts = {"recognition": identity, "actor": west(world)}
+    acts: dict[str, Any] = {"recognition": identity, "actor": west(world)}
     with pytest.raises(RuleError, match="uphold it"):
         world.recognising.decide_appeal(result="changed", decision=PART, **acts)
     with pytest.raises(InvalidInputError, match="comes with the new one"):
@@ -453,25 +454,24 @@ def test_agreement_is_accepted_and_ended_by_its_own_two_alone(world: World) -> N
         world.agreeing.accept(agreement=agreement, slug=SLUG, actor=OPERATOR)
 
 
-def test_award_revoked_while_it_is_being_recognised_is_looked_at_again(world: World) -> None:
+def test_award_revoked_while_it_is_being_recognised_is_looked_at_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The decision rests on the award's state: when that has moved on, it is made anew, and refused."""
     [public_id] = world.issue(claim())
-    shown = held(world, public_id)
-    original, calls = world.ledger.credential, []
+    shown, original, calls = held(world, public_id), world.ledger.credential, []
 
-    def revoke_after(wanted: str) -> Any:  # noqa: ANN401  a credential
-        found = original(wanted)
+    def credential(wanted: str) -> Credential:
+        known = original(wanted)
         calls.append(wanted)
         if len(calls) == 1:
-            world.ledger.credential = original  # type: ignore[method-assign]  # while it revokes
             world.lifecycle.revoke(public_id=public_id, reason=Reason.OTHER, actor=OPERATOR)
-            world.ledger.credential = revoke_after  # type: ignore[method-assign]  # as before
-        return found
+        return known
 
-    world.ledger.credential = revoke_after  # type: ignore[method-assign]  # a faster command in between
+    monkeypatch.setattr(world.recognising._showing._ledger, "credential", credential)
     with pytest.raises(RuleError, match="only what holds"):
         decide(world, shown, FULL)
-    assert len(calls) == 2
+    assert len(calls) == 3  # first, by the revocation itself, and again
 
 
 def test_recognition_takes_effect_on_the_day_that_is_given(world: World) -> None:
