@@ -7,7 +7,7 @@ award of another institution recognised shows both, and they have to open one of
 from __future__ import annotations
 
 import binascii
-from base64 import b64decode
+from base64 import b64decode, urlsafe_b64decode
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from ledger.canonical import canonical_json
 from ledger.claim import AwardClaim
 from ledger.commitment import DOCUMENT_KIND, SALT_BYTES, commit
 from ledger.credential import BIRTHS, Credential
-from ledger.error import ErasedError, InvalidInputError, LedgerError
+from ledger.error import InvalidInputError, LedgerError
 from ledger.form.open_badge import elements_of
 from ledger.form_signing import committed_part
 from ledger.institution import Institution
@@ -62,6 +62,7 @@ class AwardShowing:
 
         Raises:
             NotFoundError: There is no such award.
+            ErasedError: It is the institution's own award, and its learner's data was erased.
             InvalidInputError: What was shown does not open the commitment, or is no award; the pointer is relative to
                 *shown*.
         """
@@ -76,7 +77,7 @@ class AwardShowing:
             self._require_opened(credential.id, document, salt)
         awarder = self._ledger.load(Institution, credential.institution, "such institution")
         achievement = self._ledger.load(Achievement, credential.achievement, "such achievement")
-        grade = self._grade(credential.id, document)
+        grade = self._kept_grade(credential.id) if document is None else _shown_grade(document)
         award = _recognised(shown.credential, credential, awarder, achievement, grade)
         place = credential.edition - 1
         subject = subject_of(achievement.editions[place], achievement.details[place], awarder.country)
@@ -109,17 +110,29 @@ class AwardShowing:
                 found += body.commitments.items()
         return found
 
-    def _grade(self, identity: UUID, document: dict[str, Any] | str | None) -> str | None:
-        """The grade, from the document that was shown, or from the vault for the institution's own award."""
-        if isinstance(document, dict):
-            return _text(elements_of(document).get("grade"))
-        try:
-            kept = msgspec.msgpack.decode(self._vault.open(identity, DOCUMENT_KIND), type=SealedDocument)
-        except ErasedError:
-            return None
+    def _kept_grade(self, identity: UUID) -> str | None:
+        """The grade of an institution's own award, from the vault."""
+        kept = msgspec.msgpack.decode(self._vault.open(identity, DOCUMENT_KIND), type=SealedDocument)
         if kept.claim:
             return msgspec.msgpack.decode(kept.claim, type=AwardClaim).grade
-        return _text(elements_of(msgspec.json.decode(kept.document)).get("grade"))
+        return _shown_grade(msgspec.json.decode(kept.document))
+
+
+def _shown_grade(document: dict[str, Any] | str) -> str | None:
+    """The grade that a document says. What its holder has withheld stays withheld: the vault is not asked for it."""
+    members = document if isinstance(document, dict) else _payload(document)
+    grade = elements_of(members).get("grade")
+    return grade if isinstance(grade, str) else None
+
+
+def _payload(token: str) -> dict[str, Any]:
+    """The credential in a compact token; empty where the token is of another kind, such as an SD-JWT."""
+    try:
+        _, payload, _ = token.split(".")
+        value = msgspec.json.decode(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (ValueError, msgspec.MsgspecError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _shown(shown: HeldAward) -> tuple[dict[str, Any] | str | None, bytes | None]:
@@ -175,7 +188,3 @@ def _recognised(
         outcomes=tuple(outcome.text for outcome in template.outcomes),
         grade=grade,
     )
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None

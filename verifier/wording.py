@@ -399,8 +399,8 @@ SENTENCES: Final = {
         "Организация тогда имела аккредитацию на присуждение квалификаций этого уровня, направления и вида: {by}.",
     ),
     "not_entitled": Text(
-        "The issuer was accredited on the day of the award, but not for an award of this level, field or kind.",
-        "В день присуждения организация была аккредитована, но не на этот уровень, направление или вид квалификации.",
+        "The issuer was accredited that day, but not for an award of this level, field, kind or country.",
+        "В день присуждения организация была аккредитована, но не на этот уровень, направление, вид или страну.",
     ),
     "entitlement_unstated": Text(
         "The issuer was accredited within limits, and the award does not state what they ask for.",

@@ -13,7 +13,11 @@ import httpx
 import msgspec
 import pytest
 
+from api.vault_check import VaultCheck
 from ledger.commitment import RECOGNITION_KIND, commit
+from ledger.recognising import details_kind
+from ledger.store import Commit, Write
+from ledger.vault import RESEAL_SQL
 from tests.api.served import OPERATOR, SLUG, Served, open_school, serving
 
 LAKE = "lakeside"
@@ -214,6 +218,13 @@ def test_details_and_files_are_for_the_deciding_institution_alone(
     assert served.http.get("/v1/recognitions/nonsense").status_code in {404, 422}
 
 
+def test_scan_of_a_megabyte_is_kept_whole(served: Served, lake_key: str) -> None:
+    scan = bytes(range(256)) * 4_096
+    file = {"name": "scan.png", "media_type": "image/png", "content": base64.b64encode(scan).decode()}
+    made = recognise(served, lake_key, {**PAPER, "files": [file]}, decision=PART)
+    assert private(served, f"/v1/recognitions/{made['recognition']}/files/0", lake_key).content == scan
+
+
 def test_repeated_request_makes_one_recognition(served: Served, lake_key: str) -> None:
     body = {"award": PAPER, "learner": "L-1", "decision": PART}
     headers = {"Authorization": f"Bearer {lake_key}", "Idempotency-Key": uuid4().hex}
@@ -285,3 +296,24 @@ def test_erasure_takes_the_details_and_leaves_the_log(apart: tuple[Served, Path,
     left = b"".join(path.read_bytes() for path in data.rglob("*") if path.is_file())
     assert SCAN not in left
     assert b"Kursus i dataanalyse" not in left
+
+
+def test_fsck_opens_the_details_and_names_those_that_were_exchanged(apart: tuple[Served, Path, str, str]) -> None:
+    served, _, _, lake = apart
+    made = [recognise(served, lake, PAPER, decision=PART)["recognition"] for _ in range(2)]
+    parts = served.node.parts
+    found: list[tuple[str, str, str]] = []
+
+    def check() -> list[tuple[str, str, str]]:
+        found.clear()
+        VaultCheck(parts, lambda _: None, lambda *one: found.append(one), lambda *_: None).run()
+        return [*found]
+
+    assert check() == []
+    one, other = map(UUID, made)
+    learner = parts.vault.learner_of(one)
+    row = parts.vault.seal(learner, one, details_kind(1), parts.vault.open(other, details_kind(1)))
+    parts.ledger.store.record([Commit((), [Write(RESEAL_SQL, [row])])])
+    assert [(code, where) for code, where, _ in check()] == [
+        ("details-differ", f"{details_kind(1)} of recognition {one}")
+    ]

@@ -97,16 +97,20 @@ def test_holders_bundle_serves_as_well_as_document_and_salt(world: World) -> Non
     decide(world, HeldAward(credential=public_id, bundle=bundle))
 
 
-def test_every_form_of_an_award_opens_its_commitment(world: World) -> None:
+def test_every_form_of_an_award_opens_its_commitment_and_tells_no_more_than_it_shows(world: World) -> None:
+    """The grade in a token that holds it is known; the one that an SD-JWT withholds stays withheld."""
     world.registry.choose_forms(slug=SLUG, forms=["vc-jwt", "sd-jwt", "elm"], actor=OPERATOR)
-    [public_id] = world.issue(claim())
+    [public_id] = world.issue(claim(grade="B"))
     kept = world.issuance.sealed_document(public_id)
-    assert len(kept.forms) == 3
+    grades = {}
     for kind, form in kept.forms.items():
         text = form.form.decode()
         document = msgspec.json.decode(text) if kind == "elm" else text
         salt = base64.b64encode(form.salt).decode()
-        decide(world, HeldAward(credential=public_id, document=document, salt=salt))
+        identity = decide(world, HeldAward(credential=public_id, document=document, salt=salt))
+        known = world.recognising.recognition(identity)
+        grades[kind] = world.recognising.details(known)[1].award.grade
+    assert grades == {"vc+jwt": "B", "vc+sd-jwt": None, "elm": None}
 
 
 @pytest.mark.parametrize(
