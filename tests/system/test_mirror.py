@@ -220,6 +220,7 @@ def test_mirror_says_of_a_recognition_what_the_ledger_says(followed: Followed, s
     assert made.status_code == httpx.codes.CREATED, made.text
     place = f"/v1/recognitions/{made.json()['recognition']}"
     assert followed.school.post(f"{place}/appeals", example.APPEAL).status_code == httpx.codes.CREATED
+    issue(followed.school, 1)  # which waits until the log has it
     steady.catch_up(followed.ledger)
     ours, theirs = both(followed, steady, place)
     assert ours.json()["under_appeal"]
