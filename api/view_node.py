@@ -20,6 +20,8 @@ from projections.directory_record import DirectoryRecord
 from projections.fold import Projection
 from projections.institution_directory import DirectoryReader, InstitutionDirectory
 from projections.projector import Projector, Track
+from projections.quality_record import QualityReader, QualityRecord
+from projections.skill_index import SkillIndex, SkillReader
 from projections.source import EventSource
 from projections.status_lists import StatusListReader, StatusLists
 from projections.view import View
@@ -37,6 +39,8 @@ class ViewNode:
     status: View
     directory: DirectoryReader
     catalogue: CatalogueReader
+    skills: SkillReader
+    quality: QualityReader
     lists: StatusListReader
 
     def facts(self, public_id: str) -> CredentialFacts:
@@ -142,7 +146,14 @@ def _cursor(text: str) -> tuple[int, int]:
 
 def projections(mapper: EventMapper) -> tuple[Projection, ...]:
     """Every projection that is kept on disk."""
-    return (CredentialStatus(mapper), InstitutionDirectory(mapper), AchievementCatalogue(mapper), StatusLists(mapper))
+    return (
+        CredentialStatus(mapper),
+        InstitutionDirectory(mapper),
+        AchievementCatalogue(mapper),
+        SkillIndex(mapper),
+        QualityRecord(mapper),
+        StatusLists(mapper),
+    )
 
 
 def open_views(data: Path, source: EventSource, mapper: EventMapper) -> ViewNode:
@@ -157,5 +168,7 @@ def open_views(data: Path, source: EventSource, mapper: EventMapper) -> ViewNode
         status=views[CredentialStatus.NAME],
         directory=DirectoryReader(views[InstitutionDirectory.NAME]),
         catalogue=CatalogueReader(views[AchievementCatalogue.NAME]),
+        skills=SkillReader(views[SkillIndex.NAME]),
+        quality=QualityReader(views[QualityRecord.NAME]),
         lists=StatusListReader(views[StatusLists.NAME]),
     )
