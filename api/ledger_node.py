@@ -25,6 +25,7 @@ from ledger.issuance import Issuance
 from ledger.key_ring import KeyRing, open_key_ring
 from ledger.lifecycle import Lifecycle
 from ledger.log_keeping import LogKeeping
+from ledger.quality_keeping import QualityKeeping
 from ledger.recognising import Recognising
 from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
@@ -56,6 +57,7 @@ class LedgerNode:
     access: Access
     registry: Registry
     catalogue: Catalogue
+    quality: QualityKeeping
     issuance: Issuance
     lifecycle: Lifecycle
     erasing: Erasing
@@ -125,6 +127,7 @@ def open_ledger(
         access=Access(ledger.store, random),
         registry=Registry(ledger, vault, keys, identity.did_host),
         catalogue=Catalogue(ledger, vault),
+        quality=QualityKeeping(ledger, vault),
         issuance=Issuance(ledger, vault, keys, places, identity.base_url, canonicalise=canonicalise),
         lifecycle=Lifecycle(ledger, vault),
         erasing=Erasing(ledger, vault),

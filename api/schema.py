@@ -7,8 +7,8 @@ fit is refused with the JSON pointer of the offending member.
 from __future__ import annotations
 
 import re
-from datetime import datetime
-from typing import Any, TypeVar
+from datetime import date, datetime
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -22,12 +22,15 @@ from ledger.form.learner_record import Association
 from ledger.institution import InstitutionKind
 from ledger.issuance import MAX_BATCH
 from ledger.limit import NO_LIMITS, Limits
+from ledger.quality import Headcount, Review
 from ledger.reason import Reason
 from ledger.recognised_award import AwardShown
 from ledger.recognition import AppealResult
 from ledger.signing_algorithm import Algorithm
 
 T = TypeVar("T")
+SkillUri = Annotated[str, msgspec.Meta(min_length=8, max_length=320)]
+"""As long as the URI of a skill in a template may be."""
 
 _MISSING_FIELD = re.compile(r"missing required field `(?P<name>[^`]+)`")
 _PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
@@ -84,6 +87,25 @@ class Publication(Body, frozen=True, kw_only=True):
     template: Template
     details: Details | None = None
     institution: str | None = None
+
+
+class DueReview(Body, frozen=True, kw_only=True):
+    """The day when a micro-credential is to be reviewed."""
+
+    due_on: date
+
+
+class SkillProfile(Body, frozen=True, kw_only=True):
+    """Credentials whose skills are asked for: documents, bundles, tokens, or ids of awards."""
+
+    credentials: list[Any]
+
+
+class SkillCoverage(Body, frozen=True, kw_only=True):
+    """A vacancy's skills by their URIs, and the credentials that somebody has."""
+
+    skills: list[SkillUri]
+    credentials: list[Any] = []
 
 
 class Registration(Body, frozen=True, kw_only=True):
@@ -231,6 +253,11 @@ REQUEST_SHAPES: tuple[type, ...] = (
     Reinstatement,
     Replacement,
     Publication,
+    DueReview,
+    Review,
+    Headcount,
+    SkillProfile,
+    SkillCoverage,
     Registration,
     Rotation,
     AccreditationGrant,

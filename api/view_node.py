@@ -20,7 +20,9 @@ from projections.directory_record import DirectoryRecord
 from projections.fold import Projection
 from projections.institution_directory import DirectoryReader, InstitutionDirectory
 from projections.projector import Projector, Track
+from projections.quality_record import QualityReader, QualityRecord
 from projections.recognition_register import RecognitionReader, RecognitionRegister
+from projections.skill_index import SkillIndex, SkillReader
 from projections.source import EventSource
 from projections.status_lists import StatusListReader, StatusLists
 from projections.view import View
@@ -38,6 +40,8 @@ class ViewNode:
     status: View
     directory: DirectoryReader
     catalogue: CatalogueReader
+    skills: SkillReader
+    quality: QualityReader
     lists: StatusListReader
     recognitions: RecognitionReader
     agreements: AgreementReader
@@ -144,6 +148,8 @@ def projections(mapper: EventMapper) -> tuple[Projection, ...]:
         CredentialStatus(mapper),
         InstitutionDirectory(mapper),
         AchievementCatalogue(mapper),
+        SkillIndex(mapper),
+        QualityRecord(mapper),
         StatusLists(mapper),
         RecognitionRegister(mapper),
         AgreementRegister(mapper),
@@ -162,6 +168,8 @@ def open_views(data: Path, source: EventSource, mapper: EventMapper) -> ViewNode
         status=views[CredentialStatus.NAME],
         directory=DirectoryReader(views[InstitutionDirectory.NAME]),
         catalogue=CatalogueReader(views[AchievementCatalogue.NAME]),
+        skills=SkillReader(views[SkillIndex.NAME]),
+        quality=QualityReader(views[QualityRecord.NAME]),
         lists=StatusListReader(views[StatusLists.NAME]),
         recognitions=RecognitionReader(views[RecognitionRegister.NAME]),
         agreements=AgreementReader(views[AgreementRegister.NAME]),

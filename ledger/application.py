@@ -29,6 +29,7 @@ from ledger.event_catalogue import make_mapper
 from ledger.institution import Institution
 from ledger.key_ring import RandomBytes
 from ledger.log_key import LogKeys
+from ledger.quality import Quality
 from ledger.recognition import Recognition
 from ledger.steady_clock import SteadyClock
 from ledger.store import Commit, LedgerFactory, LedgerRecorder, Write
@@ -44,7 +45,8 @@ CACHED_AGGREGATES = "2000"
 
 A = TypeVar("A", bound=Aggregate)
 _PROJECTORS = {
-    kind: fold(kind) for kind in (Institution, Achievement, Credential, Submission, LogKeys, Recognition, Agreement)
+    kind: fold(kind)
+    for kind in (Institution, Achievement, Quality, Credential, Submission, LogKeys, Recognition, Agreement)
 }
 
 

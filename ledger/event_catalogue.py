@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from ledger import achievement, agreement, credential, erasure, institution, log_key, recognition, submission
+from ledger import (
+    achievement,
+    agreement,
+    credential,
+    erasure,
+    institution,
+    log_key,
+    quality,
+    recognition,
+    submission,
+)
 from ledger.event import Event, EventMapper
 
 EVENTS: tuple[type[Event], ...] = (
     *institution.EVENTS,
     *achievement.EVENTS,
+    *quality.EVENTS,
     *credential.EVENTS,
     *submission.EVENTS,
     *erasure.EVENTS,

@@ -40,6 +40,7 @@ from api.audit.engine import scanned
 from api.audit.finding import Finding, Findings
 from api.audit.history import AwardHistory
 from api.audit.progress_file import ProgressFile, restored
+from api.audit.recognition import overdue
 from api.audit.replay import Replay
 from api.audit.report import NOT_SERVED, AuditReport, DisclosureReport, not_checked
 from api.audit.scan import Chunk
@@ -289,7 +290,7 @@ class Auditor:
         history = AwardHistory(reader, self._mapper)
         findings = self._findings
         self._accreditations(replay, history)
-        self._counts.notices += replay.recognitions.overdue(replay.latest)
+        self._counts.notices += overdue(replay.registry.folded.states.values(), replay.latest)
         for identity, index in replay.once.twice():
             findings.at(index, "transition-illegal", f"{UUID(bytes=identity)} has a first event twice")
         check_logged_anchors(reader, replay.anchors, findings)

@@ -20,17 +20,15 @@ import msgspec
 from api.audit.accreditation import AccreditationTally, DayFacts, Edition
 from api.audit.award_table import AwardTable
 from api.audit.finding import Finding, Findings
+from api.audit.folded import Folded
 from api.audit.once import OnceTable
 from api.audit.place_map import PlaceMap
-from api.audit.recognition import RecognitionReplay
 from api.audit.registry import Registry
 from api.audit.replay import ChangedAward, LoggedAnchor, Replay
 from ledger.achievement import Achievement
-from ledger.agreement import Agreement
 from ledger.event import EventMapper
 from ledger.institution import Institution
 from ledger.log_key import LogKeys
-from ledger.recognition import Recognition
 
 MAGIC: Final = b"cairn-audit-state/v3\n"
 _DIGEST_BYTES: Final = 32
@@ -50,8 +48,6 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     latest: int
     institutions: list[Institution]
     achievements: list[Achievement]
-    recognitions: list[Recognition]
-    agreements: list[Agreement]
     blocks: list[tuple[int, bytes, bytes]]
     revocation: bytes
     suspension: bytes
@@ -67,6 +63,7 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     objection_count: int
     log_keys: LogKeys | None
     cosigner: str | None
+    folded: list[tuple[str, bytes]] = []
 
 
 class ProgressFile:
@@ -124,7 +121,6 @@ class ProgressFile:
 def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
     institutions, achievements = replay.registry.parts()
     blocks, revocation, suspension = replay.places.parts()
-    recognitions, agreements = replay.recognitions.parts()
     return KeptAudit(
         vkey=vkey,
         checkpoint_size=size,
@@ -137,8 +133,6 @@ def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
         latest=replay.latest,
         institutions=institutions,
         achievements=achievements,
-        recognitions=recognitions,
-        agreements=agreements,
         blocks=blocks,
         revocation=revocation,
         suspension=suspension,
@@ -146,6 +140,7 @@ def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
         changed=list(replay.changed.items()),
         once=replay.once.buckets(),
         others=list(replay.others.items()),
+        folded=replay.registry.folded.parts(),
         days=replay.days.days(),
         anchors=replay.anchors,
         latest_at=replay.latest_at,
@@ -167,7 +162,7 @@ def restored(kept: KeptAudit, mapper: EventMapper) -> Replay:
     replay.committed_last = kept.committed_last
     replay.latest = kept.latest
     replay.registry = Registry.from_parts(kept.institutions, kept.achievements)
-    replay.recognitions = RecognitionReplay(kept.recognitions, kept.agreements)
+    replay.registry.folded = Folded.from_parts(kept.folded)
     replay.places = PlaceMap.from_parts(kept.blocks, kept.revocation, kept.suspension)
     replay.awards = AwardTable(kept.awards)
     replay.changed = dict(kept.changed)

@@ -9,20 +9,23 @@ import msgspec
 
 from anchoring.tree import MemoryTree, leaf_hash
 from api.audit import rule
+from api.audit.folded import Folded
 from api.audit.rule import Illegal
 from api.audit.scan import Offer
 from ledger.achievement import FIRST, Achievement, EditionEvent
+from ledger.event import Event
 from ledger.institution import Institution
 from ledger.limit import Subject, subject_of
 from projections.directory_record import encode_record, make_record
 
 
 class Registry:
-    """Replays institutions and achievements. Not safe for concurrent use."""
+    """Replays institutions, achievements and what there is little of beside them. Not safe for concurrent use."""
 
     def __init__(self) -> None:
         self.institutions: dict[bytes, Institution] = {}
         self.achievements: dict[bytes, Achievement] = {}
+        self.folded = Folded()
         self.records: list[bytes] = []
         self.directory = MemoryTree()
         self._numbers: dict[bytes, int] = {}
@@ -76,6 +79,14 @@ class Registry:
         self.achievements[originator.bytes] = msgspec.structs.replace(before.evolve(body), version=version)
         _in_turn(before.version, version)
         rule.change_achievement(before, body)
+
+    def other(self, originator: UUID, version: int, body: Event) -> None:
+        """Replay an event of :data:`api.audit.folded.KINDS`.
+
+        Raises:
+            Illegal: See :meth:`api.audit.folded.Folded.replay`.
+        """
+        self.folded.replay(originator, version, body, self.institutions, self.achievements)
 
     def trouble(self, offer: Offer) -> tuple[str, str] | None:
         """Say why no award could be made of *offer* at this point of the log: code and words; None when it could."""

@@ -27,11 +27,11 @@ from api.audit import rule
 from api.audit.accreditation import AccreditationTally
 from api.audit.award_table import AwardTable, Place
 from api.audit.finding import Findings
+from api.audit.folded import Folded
 from api.audit.instant import instant, milliseconds
 from api.audit.once import OnceTable
 from api.audit.place_map import PlaceMap
-from api.audit.recognition import TOPICS as RECOGNITION_TOPICS
-from api.audit.recognition import RecognitionReplay
+from api.audit.recognition import object_to_late
 from api.audit.registry import Registry
 from api.audit.rule import Illegal, NotReplayed
 from api.audit.scan import DISORDER_MS, PLACE_BITS, ROW, BlockFacts, Offer, Stretch
@@ -110,7 +110,6 @@ class Replay:
         self.once = OnceTable()
         self.others: dict[bytes, int] = {}
         self.days = AccreditationTally()
-        self.recognitions = RecognitionReplay()
         self.anchors: list[LoggedAnchor] = []
         self.latest_at: list[tuple[int, int]] = []
         self.log_keys: LogKeys | None = None
@@ -216,9 +215,9 @@ class Replay:
                 raise Illegal(message)
         elif isinstance(body, LogKeys.Introduced | LogKeys.Retired | LogKeys.Compromised):
             self._log_keys(index, entry, body)
-        elif entry.topic in RECOGNITION_TOPICS:
-            self.recognitions.take(entry.originator, entry.version, body, self.registry.institutions)
-            self.recognitions.late(index, entry.originator, body, self.findings)
+        elif Folded.knows(entry.topic):
+            self.registry.other(entry.originator, entry.version, body)
+            object_to_late(index, self.registry.folded.states.get(entry.originator.bytes), body, self.findings)
         else:
             self._other(entry)
 

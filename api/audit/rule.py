@@ -13,16 +13,14 @@ from uuid import UUID
 
 import msgspec
 
-from api.audit.instant import instant, milliseconds
+from api.audit.instant import instant
 from ledger.achievement import Achievement, EditionEvent, details_of
-from ledger.agreement import Agreement
 from ledger.application import achievement_id, institution_id
 from ledger.credential import Credential, CredentialState
 from ledger.error import LedgerError
 from ledger.event import DomainEvent, Event
 from ledger.institution import Institution
 from ledger.log_key import LOG_KEYS_ID, LogKeys
-from ledger.recognition import Recognition
 
 NOBODY: Final = UUID(int=0)
 
@@ -50,7 +48,7 @@ def begin_institution(originator: UUID, body: Institution.Registered) -> Institu
         )
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided, DomainEvent(originator, 1, body))
+    same_event(decided, DomainEvent(originator, 1, body))
     return Institution.begin(originator, body)
 
 
@@ -87,7 +85,7 @@ def change_institution(before: Institution, body: Event) -> None:
                 raise NotReplayed(body.TOPIC)
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided[0], DomainEvent(before.id, before.version + 1, body))
+    same_event(decided[0], DomainEvent(before.id, before.version + 1, body))
 
 
 def begin_achievement(originator: UUID, body: EditionEvent) -> Achievement:
@@ -103,7 +101,7 @@ def begin_achievement(originator: UUID, body: EditionEvent) -> Achievement:
         )
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided, DomainEvent(originator, 1, body))
+    same_event(decided, DomainEvent(originator, 1, body))
     return Achievement.begin(originator, body)
 
 
@@ -115,7 +113,7 @@ def change_achievement(before: Achievement, body: Event) -> None:
         [decided] = before.revise(template=body.template, details=details_of(body), at=body.recorded_at)
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided, DomainEvent(before.id, before.version + 1, body))
+    same_event(decided, DomainEvent(before.id, before.version + 1, body))
 
 
 def award_state(
@@ -176,7 +174,7 @@ def change_award(before: Credential, body: Event) -> None:
                 raise NotReplayed(body.TOPIC)
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided[0], DomainEvent(before.id, before.version + 1, body))
+    same_event(decided[0], DomainEvent(before.id, before.version + 1, body))
 
 
 def change_log_keys(originator: UUID, version: int, before: LogKeys | None, body: Event) -> LogKeys:
@@ -207,102 +205,12 @@ def change_log_keys(originator: UUID, version: int, before: LogKeys | None, body
                 raise NotReplayed(body.TOPIC)
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(DomainEvent(LOG_KEYS_ID, before.version + 1, decided), DomainEvent(originator, version, body))
+    same_event(DomainEvent(LOG_KEYS_ID, before.version + 1, decided), DomainEvent(originator, version, body))
     return msgspec.structs.replace(before.evolve(body), version=version)
 
 
-def begin_recognition(originator: UUID, body: Recognition.Decided) -> None:
-    """Replay a decision about an award; Illegal when it would not have been made."""
-    try:
-        decided = Recognition.decide(
-            id=originator,
-            institution=body.institution,
-            decision=body.decision,
-            reasons=body.reasons,
-            effective_at=body.effective_at,
-            details=body.details,
-            appeal_until=body.appeal_until,
-            at=body.recorded_at,
-        )
-    except LedgerError as error:
-        raise Illegal(str(error)) from error
-    _same(decided, DomainEvent(originator, 1, body))
-    if int.from_bytes(originator.bytes[:6]) != milliseconds(body.recorded_at):
-        message = "the time in its id is not when it was recorded"
-        raise Illegal(message)
-
-
-def change_recognition(before: Recognition, body: Event) -> None:
-    """Replay an appeal, its outcome or a withdrawal; Illegal when it would not have been decided."""
-    at = body.recorded_at
-    try:
-        match body:
-            case Recognition.Appealed():
-                decided = before.appeal(
-                    filed_at=body.filed_at, decide_by=body.decide_by, statement=body.statement, at=at
-                )
-            case Recognition.AppealDecided():
-                decided = _appeal_decided(before, body)
-            case Recognition.Withdrawn():
-                decided = before.withdraw(reason=body.reason, effective_at=body.effective_at, note=body.note, at=at)
-            case _:
-                raise NotReplayed(body.TOPIC)
-    except LedgerError as error:
-        raise Illegal(str(error)) from error
-    _same(decided[0], DomainEvent(before.id, before.version + 1, body))
-
-
-def _appeal_decided(before: Recognition, body: Recognition.AppealDecided) -> list[DomainEvent]:
-    at = body.recorded_at
-    if body.result == "upheld":
-        return before.uphold(statement=body.statement, at=at)
-    if body.decision is None or body.effective_at is None or body.details is None:
-        message = "a changed decision is not there"
-        raise Illegal(message)
-    return before.change(
-        decision=body.decision,
-        reasons=body.reasons,
-        effective_at=body.effective_at,
-        details=body.details,
-        appeal_until=body.appeal_until,
-        statement=body.statement,
-        at=at,
-    )
-
-
-def begin_agreement(originator: UUID, body: Agreement.Proposed) -> None:
-    """Replay the proposal of an agreement; Illegal when it would not have been made."""
-    try:
-        decided = Agreement.propose(
-            proposer=body.proposer,
-            partner=body.partner,
-            number=body.number,
-            terms=body.terms,
-            valid_from=body.valid_from,
-            valid_until=body.valid_until,
-            at=body.recorded_at,
-        )
-    except LedgerError as error:
-        raise Illegal(str(error)) from error
-    _same(decided, DomainEvent(originator, 1, body))
-
-
-def change_agreement(before: Agreement, body: Event) -> None:
-    """Replay an acceptance or an end; Illegal when it would not have been decided."""
-    try:
-        match body:
-            case Agreement.Accepted():
-                decided = before.accept(institution=body.institution, at=body.recorded_at)
-            case Agreement.Ended():
-                decided = before.end(institution=body.institution, effective_at=body.effective_at, at=body.recorded_at)
-            case _:
-                raise NotReplayed(body.TOPIC)
-    except LedgerError as error:
-        raise Illegal(str(error)) from error
-    _same(decided[0], DomainEvent(before.id, before.version + 1, body))
-
-
-def _same(decided: DomainEvent, logged: DomainEvent) -> None:
+def same_event(decided: DomainEvent, logged: DomainEvent) -> None:
+    """Hold what a command decides against what the log says it did; Illegal when they differ."""
     if decided.originator_id != logged.originator_id:
         message = "its id is not the one that follows from its name"
         raise Illegal(message)

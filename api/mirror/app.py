@@ -35,9 +35,11 @@ from api.route import (
     ledger,
     page,
     recognition,
+    skill,
     status_list,
     verify,
 )
+from api.skill import Skills
 
 WRITE_METHODS = ["POST", "PUT", "PATCH", "DELETE"]
 
@@ -86,7 +88,8 @@ def _look_ups(node: MirrorNode, renderer: PageRenderer) -> list[APIRouter]:
         ledger.make_router(lambda: describe(node)),
         credential.read_router(node.lookup),
         verify.make_router(node.verification),
-        achievement.read_router(node.lookup),
+        achievement.read_router(node.lookup, node.clock),
+        skill.make_router(Skills(node.lookup, node.verification)),
         institution.read_router(node.lookup),
         recognition.read_router(node.lookup),
         agreement.read_router(node.lookup),
