@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
+from uuid import UUID
 
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
@@ -34,6 +35,7 @@ from api.problem import ProblemWriter
 from api.problem_handler import UnexpectedErrorMiddleware, install_problem_handlers
 from api.problem_route import problem_router
 from api.query import refuse_repeated
+from api.quick_status import QuickStatus
 from api.rate_limit import RateLimiter, RateLimitMiddleware
 from api.route import (
     achievement,
@@ -54,8 +56,9 @@ from api.route import (
     verify,
 )
 from api.runtime import Runtime
-from api.security_header import SecurityHeaderMiddleware
+from api.security_header import SecurityHeaderMiddleware, data_headers
 from api.setting import Settings
+from api.shortcut import Shortcut
 from api.skill import Skills
 from api.standing import Standing
 from api.vc_api.elsewhere import read_foreign_lists
@@ -66,6 +69,7 @@ from api.vc_api.listed_status import ListedStatus, not_asked
 from api.vc_api.status_change import StatusChange
 from api.verification import Verification, attested_id, vault_salt
 from api.witness_standing import witness_check, witness_readers
+from api.write import JSON
 from ledger.access import Actor
 from ledger.application import Clock
 
@@ -77,7 +81,13 @@ DISTRIBUTION = "cairn-ledger"
 
 
 def make_app(
-    node: Node, runtime: Runtime, clock: Clock, log: FilteringBoundLogger, *, stand_in: Actor | None = None
+    node: Node,
+    runtime: Runtime,
+    clock: Clock,
+    log: FilteringBoundLogger,
+    *,
+    stand_in: Actor | None = None,
+    offer: Callable[[Shortcut], object] | None = None,
 ) -> ASGIApp:
     """Make the application. Nothing is started here.
 
@@ -87,6 +97,7 @@ def make_app(
         clock: Present instant.
         log: Where requests are recorded.
         stand_in: Who signs and changes statuses over the VC-API without a bearer key; None: nobody.
+        offer: Told the short-cut that connections may try first, unless the settings turn it off.
     """
     settings, identity = node.settings, node.parts.identity
     app = FastAPI(
@@ -113,7 +124,49 @@ def make_app(
     install_openapi(app)
     # Not for one's own machine: browsers would remember it for whatever else is developed there.
     is_https = identity.base_url.startswith("https:") and not settings.is_loopback
-    return wrap(HeadMiddleware(app), settings, writer, metrics, log, is_https=is_https)
+    limiter = make_limiter(settings)
+    if offer is not None and settings.shortcut:
+        offer(_shortcut(node, limiter, metrics, log, is_https=is_https))
+    return wrap(HeadMiddleware(app), settings, writer, metrics, log, limiter, is_https=is_https)
+
+
+def _shortcut(
+    node: Node, limiter: RateLimiter, metrics: Metrics, log: FilteringBoundLogger, *, is_https: bool
+) -> Shortcut:
+    views = node.views
+
+    def number(institution: UUID) -> int | None:
+        record = views.directory.by_id(institution)
+        return None if record is None else record.number
+
+    def ordinary(public_id: str) -> dict[str, Any]:
+        return node.lookup.statuses.status(public_id, at=None, known_at=None)
+
+    [track] = (track for track in views.tracks if track.view is views.institutions)
+    quick = QuickStatus(
+        views.status,
+        views.institutions,
+        number,
+        lambda: track.position,
+        ordinary,
+        clock=time.time,
+        timer=time.monotonic,
+    )
+    headers = {
+        "Cache-Control": credential.PUBLIC_CACHE,
+        "Content-Type": JSON,
+        **data_headers(is_https=is_https),
+    }
+    return Shortcut(
+        quick,
+        headers,
+        limiter=limiter,
+        trusted_proxy_count=node.settings.trusted_proxy_count,
+        metrics=metrics,
+        log=log,
+        timer=time.perf_counter,
+        random_bytes=os.urandom,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,19 +244,22 @@ def _include_vc_api(app: FastAPI, node: Node, stand_in: Actor | None, others: Ot
     app.include_router(vc_api.write_router(node, issuing, change, stand_in))
 
 
+def make_limiter(settings: Settings) -> RateLimiter:
+    """Make the limiter of one process."""
+    return RateLimiter(per_minute=settings.rate_limit_per_minute, burst=settings.rate_limit_burst, clock=time.monotonic)
+
+
 def wrap(
     app: ASGIApp,
     settings: Settings,
     writer: ProblemWriter,
     metrics: Metrics,
     log: FilteringBoundLogger,
+    limiter: RateLimiter,
     *,
     is_https: bool,
 ) -> ASGIApp:
     """Put the layers around the app, innermost first."""
-    limiter = RateLimiter(
-        per_minute=settings.rate_limit_per_minute, burst=settings.rate_limit_burst, clock=time.monotonic
-    )
     limited = RateLimitMiddleware(app, limiter=limiter, writer=writer, trusted_proxy_count=settings.trusted_proxy_count)
     secured = SecurityHeaderMiddleware(limited, is_https=is_https)
     measured = MetricMiddleware(secured, metrics=metrics, timer=time.perf_counter)

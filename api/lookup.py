@@ -11,6 +11,7 @@ import msgspec
 from api.error import UnknownResourceError
 from api.evidence import Evidences
 from api.published_log import PublishedLog
+from api.quick_status import entity_tag
 from api.view_node import ViewNode
 from ledger.edition_change import Change, changes_between
 from projections.achievement_catalogue import Edition
@@ -41,6 +42,18 @@ class Lookup:
     statuses: StatusAnswers
     evidences: Evidences
     published: PublishedLog
+
+    def entity_tag(self, public_id: str, answer: dict[str, Any]) -> str | None:
+        """The entity tag of an answer on how an award stands now; None on a mirror, whose answers say how old they are.
+
+        Raises:
+            UnknownResourceError: There is no such award.
+        """
+        facts = self.views.facts(public_id)
+        record = self.views.directory.record(self.views.record(facts.institution).number)
+        if record is None or "freshness" in answer:
+            return None
+        return entity_tag(facts.events[-1].position, record, answer["state"], answer["verdict"])
 
     def institutions(self) -> list[dict[str, Any]]:
         """Every institution's record."""

@@ -215,6 +215,11 @@ class Settings(BaseModel):
         json_schema_extra=_unit("days"),
         description="How long backups are kept; so long a retired key-encryption key is, which opens them.",
     )
+    shortcut: bool = Field(
+        default=True,
+        json_schema_extra=_unit("boolean"),
+        description="Answer plain questions for the status of an untouched award from the connection, the quick way.",
+    )
     rate_limit_per_minute: int = Field(
         default=12_000,
         ge=0,

@@ -37,6 +37,7 @@ class ViewNode:
     projector: Projector
     tracks: tuple[Track, ...]
     status: View
+    institutions: View
     directory: DirectoryReader
     catalogue: CatalogueReader
     skills: SkillReader
@@ -166,6 +167,7 @@ def open_views(data: Path, source: EventSource, mapper: EventMapper) -> ViewNode
         projector=Projector(source, tracks),
         tracks=tracks,
         status=views[CredentialStatus.NAME],
+        institutions=views[InstitutionDirectory.NAME],
         directory=DirectoryReader(views[InstitutionDirectory.NAME]),
         catalogue=CatalogueReader(views[AchievementCatalogue.NAME]),
         skills=SkillReader(views[SkillIndex.NAME]),
