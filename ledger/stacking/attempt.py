@@ -25,10 +25,10 @@ from ledger.stacking.derivation import Use
 from ledger.stacking.encoding import Encoding
 from ledger.stacking.evaluation import Evaluation, RuleOutcome
 from ledger.stacking.finding import pin
+from ledger.stacking.greedy import greedy
 from ledger.stacking.judging import Judge, fraction_missing
 
 MAX_ATTEMPTS: Final = 6
-_SCALE: Final = 1 << 24
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -65,47 +65,11 @@ def explain(candidates: Candidates, waived: frozenset[str], day: date, *, decide
 def attempt(candidates: Candidates, way: Way, waived: frozenset[str], day: date) -> Attempt:
     """Take one way as far as it goes."""
     encoding = Encoding(candidates, way, waived)
-    chosen = _greedy(encoding)
+    chosen = greedy(encoding.vectors, encoding.needs)
     used = zip(encoding.numbers, encoding.options, chosen, strict=True)
     taken = {number: options[option] for number, options, option in used if options[option].mode is not None}
     pinned, uses = pin(encoding, taken, candidates)
     return Attempt(way, pinned, uses, Judge(candidates.rules, pinned, uses, waived, day).outcomes())
-
-
-def _greedy(encoding: Encoding) -> list[int]:
-    slack = [-need for need in encoding.needs]
-    limits = [need <= 0 for need in encoding.needs]
-    most = [1] * len(slack)
-    for vectors in encoding.vectors:
-        for row, amount in {row: amount for vector in vectors for row, amount in vector}.items():
-            most[row] += max(0, amount)
-    chosen = [0] * len(encoding.vectors)
-    order = sorted(range(len(chosen)), key=lambda place: (-_largest(encoding.vectors[place]), place))
-    before = -1
-    while before != sum(map(bool, chosen)):
-        before = sum(map(bool, chosen))
-        for place in order:
-            if not chosen[place]:
-                chosen[place] = _best(encoding.vectors[place], slack, limits, most)
-                for row, amount in encoding.vectors[place][chosen[place]]:
-                    slack[row] += amount
-    return chosen
-
-
-def _best(vectors: list[tuple[tuple[int, int], ...]], slack: list[int], limits: list[bool], most: list[int]) -> int:
-    """The option that brings most of what is lacking, and breaks no limit; 0, not to be used, if none brings any."""
-    best, worth = 0, 0
-    for option, vector in enumerate(vectors):
-        if any(limits[row] and slack[row] + amount < 0 for row, amount in vector if amount < 0):
-            continue
-        value = sum(min(amount, -slack[row]) * _SCALE // most[row] for row, amount in vector if slack[row] < 0)
-        if value > worth:
-            best, worth = option, value
-    return best
-
-
-def _largest(vectors: list[tuple[tuple[int, int], ...]]) -> int:
-    return max((amount for vector in vectors for _, amount in vector), default=0)
 
 
 def with_excluded(outcome: RuleOutcome, excluded: Mapping[str, list[str]]) -> RuleOutcome:

@@ -11,14 +11,15 @@ from ledger.stacking.candidate import Candidates
 from ledger.stacking.component import Component
 from ledger.stacking.derivation import Use
 from ledger.stacking.encoding import Encoding, Option
+from ledger.stacking.greedy import greedy, holds
 from ledger.stacking.judging import share_need, share_selector
 from ledger.stacking.rule import AnyRule, Capstone, Choose, Minimum, Required, Residency, Share
 from ledger.stacking.search import Meter, OutOfBudgetError
 
 MAX_WAYS: Final = 96
 """Ways that are looked at; a pathway with more of them is undecided if none of these leads to the end."""
-_SHORT: Final = 150
-"""Steps that each way gets at first."""
+_SHORT: Final = 3
+"""Steps for each item that a way gets at first."""
 _OPTIONS_PER_STEP: Final = 30
 """Making the program of a way takes about as long as one step for so many options."""
 
@@ -49,7 +50,10 @@ class Finder:
             for way in islice(ways, MAX_WAYS):
                 encoding = Encoding(self._candidates, way, self._waived)
                 self._meter.spend(1 + sum(map(len, encoding.options)) // _OPTIONS_PER_STEP)
-                short = Meter(min(_SHORT, self._meter.left))
+                quick = greedy(encoding.vectors, encoding.needs)
+                if holds(encoding.vectors, encoding.needs, quick):
+                    return self._pinned(encoding, quick)
+                short = Meter(min(_SHORT * len(encoding.numbers), self._meter.left))
                 try:
                     if found := self._solve(encoding, short):
                         return found
@@ -77,10 +81,10 @@ class Finder:
 
     def _solve(self, encoding: Encoding, meter: Meter) -> tuple[Pinned, tuple[Use, ...]] | None:
         chosen = encoding.program().solve(meter)
-        if chosen is None:
-            return None
-        taken = thinned(encoding, chosen)
-        return pin(encoding, taken, self._candidates)
+        return None if chosen is None else self._pinned(encoding, chosen)
+
+    def _pinned(self, encoding: Encoding, chosen: Sequence[int]) -> tuple[Pinned, tuple[Use, ...]]:
+        return pin(encoding, thinned(encoding, chosen), self._candidates)
 
     def _possible(self, rule: AnyRule) -> bool:
         """Tell whether a rule could be met if it had every candidate to itself."""

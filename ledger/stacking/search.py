@@ -85,24 +85,43 @@ class Program:
         ]
 
     def _add_sums(self, rivals: Sequence[Sequence[int]]) -> None:
-        for rows in rivals[:_MAX_SUMS]:
-            number, together = len(self.needs), frozenset(rows)
-            self.needs.append(sum(self.needs[row] for row in rows))
-            for options in self.items:
-                for at, option in enumerate(options):
-                    if amount := sum(amount for row, amount in option if row in together):
-                        options[at] = (*option, (number, amount))
+        added = 0
+        for rows in rivals:
+            if added < _MAX_SUMS and self._is_scarce(rows):
+                added += 1
+                self._add_sum(frozenset(rows))
+
+    def _is_scarce(self, rows: Sequence[int]) -> bool:
+        """Tell whether all the items together come to less than twice what the rows need."""
+        wanted, need, together = frozenset(rows), sum(self.needs[row] for row in rows), 0
+        for options in self.items:
+            together += max((amount for option in options for row, amount in option if row in wanted), default=0)
+            if together >= 2 * need:
+                return False
+        return True
+
+    def _add_sum(self, together: frozenset[int]) -> None:
+        number = len(self.needs)
+        self.needs.append(sum(self.needs[row] for row in together))
+        for options in self.items:
+            for at, option in enumerate(options):
+                amount = 0
+                for row, one in option:
+                    if row in together:
+                        amount += one
+                if amount:
+                    options[at] = (*option, (number, amount))
 
     def solve(self, meter: Meter) -> list[int] | None:
         """Which option of each item does it; None if none does.
 
-        The items are gone through in one order with a quarter of the budget and then in another, since either may meet
-        its dead ends late.
+        The items are gone through in one order with a quarter of the budget, but at least enough to get through twice,
+        and then in another, since either may meet its dead ends late.
 
         Raises:
             OutOfBudgetError: It was not decided within the budget.
         """
-        first = Meter(meter.left // 4)
+        first = Meter(min(meter.left, max(meter.left // 4, 2 * len(self.items))))
         try:
             return _Descent(self, first, _few_options_first).run()
         except OutOfBudgetError:

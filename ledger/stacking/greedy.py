@@ -1,0 +1,69 @@
+"""A quick attempt at a program of options and rows: no backtracking, and so no proof of anything.
+
+An option is taken as long as it brings something that is lacking, and never against a row that sets a limit (one whose
+need is not above zero: a maximum, a share of what is counted, a cap, awards that do not go together). Where there is
+plenty this is all the search that is needed; see the tests for cases where it finds nothing although there is a way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from ledger.stacking.search import Vector
+
+_SCALE: Final = 1 << 24
+
+
+def greedy(items: Sequence[Sequence[Vector]], needs: Sequence[int]) -> list[int]:
+    """Take options, the largest items first, until nothing more brings anything.
+
+    Args:
+        items: The options of each item; the first is not to use it.
+        needs: Of each row.
+
+    Returns:
+        The number of an option for each item.
+    """
+    slack = [-need for need in needs]
+    limits = [need <= 0 for need in needs]
+    most = [1] * len(slack)
+    for vectors in items:
+        for row, amount in {row: amount for vector in vectors for row, amount in vector}.items():
+            most[row] += max(0, amount)
+    chosen = [0] * len(items)
+    order = sorted(range(len(chosen)), key=lambda place: (-_largest(items[place]), place))
+    before = -1
+    while before != sum(map(bool, chosen)):
+        before = sum(map(bool, chosen))
+        for place in order:
+            if not chosen[place]:
+                chosen[place] = _best(items[place], slack, limits, most)
+                for row, amount in items[place][chosen[place]]:
+                    slack[row] += amount
+    return chosen
+
+
+def _best(vectors: Sequence[Vector], slack: list[int], limits: list[bool], most: list[int]) -> int:
+    """The option that brings most of what is lacking, and breaks no limit; 0, not to be used, if none brings any."""
+    best, worth = 0, 0
+    for option, vector in enumerate(vectors):
+        if any(limits[row] and slack[row] + amount < 0 for row, amount in vector if amount < 0):
+            continue
+        value = sum(min(amount, -slack[row]) * _SCALE // most[row] for row, amount in vector if slack[row] < 0)
+        if value > worth:
+            best, worth = option, value
+    return best
+
+
+def _largest(vectors: Sequence[Vector]) -> int:
+    return max((amount for vector in vectors for _, amount in vector), default=0)
+
+
+def holds(items: Sequence[Sequence[Vector]], needs: Sequence[int], chosen: Sequence[int]) -> bool:
+    """Tell whether every row comes to at least its need."""
+    sums = [0] * len(needs)
+    for options, option in zip(items, chosen, strict=True):
+        for row, amount in options[option]:
+            sums[row] += amount
+    return all(have >= need for have, need in zip(sums, needs, strict=True))
