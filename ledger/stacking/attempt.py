@@ -29,6 +29,8 @@ from ledger.stacking.greedy import greedy
 from ledger.stacking.judging import Judge, fraction_missing
 
 MAX_ATTEMPTS: Final = 6
+MAX_OPTIONS: Final = 2_500
+"""No further attempt is made once the ones before had so many options together: an answer is wanted soon."""
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -49,7 +51,13 @@ class Attempt(msgspec.Struct, frozen=True):
 def explain(candidates: Candidates, waived: frozenset[str], day: date, *, decided: bool, steps: int) -> Evaluation:
     """What is said of a stack that was not found: the best attempt and the nearest ways to complete it."""
     ways = Alternatives(waived, lambda _: True).ways(candidates.rules.rule)
-    attempts = [attempt(candidates, way, waived, day) for way in islice(ways, MAX_ATTEMPTS)]
+    attempts, options = [], 0
+    for way in islice(ways, MAX_ATTEMPTS):
+        encoding = Encoding(candidates, way, waived)
+        attempts.append(attempt(candidates, encoding, waived, day))
+        options += sum(map(len, encoding.options))
+        if options > MAX_OPTIONS:
+            break
     attempts.sort(key=lambda one: one.lack)
     outcomes = tuple(
         _told(with_excluded(outcome, candidates.excluded), decided=decided) for outcome in attempts[0].outcomes
@@ -62,14 +70,13 @@ def explain(candidates: Candidates, waived: frozenset[str], day: date, *, decide
     )
 
 
-def attempt(candidates: Candidates, way: Way, waived: frozenset[str], day: date) -> Attempt:
+def attempt(candidates: Candidates, encoding: Encoding, waived: frozenset[str], day: date) -> Attempt:
     """Take one way as far as it goes."""
-    encoding = Encoding(candidates, way, waived)
     chosen = greedy(encoding.vectors, encoding.needs)
     used = zip(encoding.numbers, encoding.options, chosen, strict=True)
     taken = {number: options[option] for number, options, option in used if options[option].mode is not None}
     pinned, uses = pin(encoding, taken, candidates)
-    return Attempt(way, pinned, uses, Judge(candidates.rules, pinned, uses, waived, day).outcomes())
+    return Attempt(encoding.way, pinned, uses, Judge(candidates.rules, pinned, uses, waived, day).outcomes())
 
 
 def with_excluded(outcome: RuleOutcome, excluded: Mapping[str, list[str]]) -> RuleOutcome:

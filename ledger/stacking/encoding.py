@@ -1,8 +1,8 @@
 """One way through the rules as a program of options and rows, for the search.
 
-An item is a candidate, and an option of it: not to be used, to be used in no group, or to be used in one of the groups of
-the way. A row is a sum that has to reach its need: the credits of a group, one of the achievements that are required, a
-share, what a maximum leaves. What :mod:`judging` says in words is said here in sums; what is found is judged there.
+An item is a candidate, and an option of it: not to be used, to be used in no group, or in one of the groups of the way.
+A row is a sum that has to reach its need: the credits of a group, one of the achievements that are required, a share,
+what a maximum leaves. What :mod:`judging` says in words is said here in sums; what is found is judged there.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Encoding:
     """
 
     def __init__(self, candidates: Candidates, way: Way, waived: frozenset[str]) -> None:
-        self._candidates = candidates
+        self._candidates, self.way = candidates, way
         asked = [rule for rule in way if rule.id not in waived]
         self.prerequisites = [rule for rule in asked if isinstance(rule, Prerequisite)]
         self.admitted = candidates.with_prerequisites(self.prerequisites)

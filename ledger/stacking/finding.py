@@ -44,39 +44,38 @@ class Finder:
 
         ``decided`` then says whether that there is none is certain.
         """
-        still_open = []
         ways = Alternatives(self._waived, self._possible).ways(self._candidates.rules.rule)
         try:
+            still_open = []
             for way in islice(ways, MAX_WAYS):
                 encoding = Encoding(self._candidates, way, self._waived)
                 self._meter.spend(1 + sum(map(len, encoding.options)) // _OPTIONS_PER_STEP)
                 quick = greedy(encoding.vectors, encoding.needs)
                 if holds(encoding.vectors, encoding.needs, quick):
                     return self._pinned(encoding, quick)
-                short = Meter(min(_SHORT * len(encoding.numbers), self._meter.left))
-                try:
-                    if found := self._solve(encoding, short):
-                        return found
-                except OutOfBudgetError:
-                    still_open.append(encoding)
-                finally:
-                    self._meter.note(short.used)
+                still_open.append(encoding)
             self.decided = next(ways, None) is None
-            return self._persist(still_open)
+            return self._search(still_open)
         except OutOfBudgetError:
             self.decided = False
             return None
 
-    def _persist(self, still_open: Sequence[Encoding]) -> tuple[Pinned, tuple[Use, ...]] | None:
-        for number, encoding in enumerate(still_open):
-            share = Meter(self._meter.left // (len(still_open) - number))
-            try:
-                if found := self._solve(encoding, share):
-                    return found
-            except OutOfBudgetError:
-                self.decided = False
-            finally:
-                self._meter.note(share.used)
+    def _search(self, still_open: list[Encoding]) -> tuple[Pinned, tuple[Use, ...]] | None:
+        """Search every way with a few steps, then those that are open still with equal parts of what is left."""
+        for short in (True, False):
+            unknown = []
+            for number, encoding in enumerate(still_open):
+                share = self._meter.left // (len(still_open) - number)
+                meter = Meter(min(share, _SHORT * len(encoding.numbers)) if short else share)
+                try:
+                    if found := self._solve(encoding, meter):
+                        return found
+                except OutOfBudgetError:
+                    unknown.append(encoding)
+                finally:
+                    self._meter.note(meter.used)
+            still_open = unknown
+        self.decided = self.decided and not still_open
         return None
 
     def _solve(self, encoding: Encoding, meter: Meter) -> tuple[Pinned, tuple[Use, ...]] | None:

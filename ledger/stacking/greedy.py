@@ -1,8 +1,9 @@
 """A quick attempt at a program of options and rows: no backtracking, and so no proof of anything.
 
 An option is taken as long as it brings something that is lacking, and never against a row that sets a limit (one whose
-need is not above zero: a maximum, a share of what is counted, a cap, awards that do not go together). Where there is
-plenty this is all the search that is needed; see the tests for cases where it finds nothing although there is a way.
+need is not above zero: a maximum, a share of what is counted, a cap, awards that do not go together). Then
+single items are moved, a few times at most. Where there is plenty this is all the search that is needed; a test shows
+where it finds nothing although there is a way.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 from ledger.stacking.search import Vector
 
 _SCALE: Final = 1 << 24
+_REPAIRS: Final = 12
 
 
 def greedy(items: Sequence[Sequence[Vector]], needs: Sequence[int]) -> list[int]:
@@ -41,7 +43,46 @@ def greedy(items: Sequence[Sequence[Vector]], needs: Sequence[int]) -> list[int]
                 chosen[place] = _best(items[place], slack, limits, most)
                 for row, amount in items[place][chosen[place]]:
                     slack[row] += amount
+    _repair(items, slack, chosen)
     return chosen
+
+
+def _repair(items: Sequence[Sequence[Vector]], slack: list[int], chosen: list[int]) -> None:
+    """Move single items to other options as long as that lessens what is lacking and makes nothing else lack."""
+    for _ in range(_REPAIRS):
+        lacking = {row for row, have in enumerate(slack) if have < 0}
+        best = _best_move(items, slack, chosen, lacking) if lacking else None
+        if best is None:
+            return
+        place, option = best
+        for row, amount in _change(items[place][chosen[place]], items[place][option]).items():
+            slack[row] += amount
+        chosen[place] = option
+
+
+def _best_move(
+    items: Sequence[Sequence[Vector]], slack: list[int], chosen: list[int], lacking: set[int]
+) -> tuple[int, int] | None:
+    best, worth = None, 0
+    for place, options in enumerate(items):
+        for option, vector in enumerate(options):
+            if option == chosen[place] or not any(row in lacking and amount > 0 for row, amount in vector):
+                continue
+            change = _change(options[chosen[place]], vector)
+            if any(slack[row] + amount < min(0, slack[row]) for row, amount in change.items()):
+                continue
+            value = sum(min(amount, -slack[row]) for row, amount in change.items() if row in lacking)
+            if value > worth:
+                best, worth = (place, option), value
+    return best
+
+
+def _change(before: Vector, after: Vector) -> dict[int, int]:
+    """What each row gains by going over from one option to another."""
+    change = dict(after)
+    for row, amount in before:
+        change[row] = change.get(row, 0) - amount
+    return change
 
 
 def _best(vectors: Sequence[Vector], slack: list[int], limits: list[bool], most: list[int]) -> int:

@@ -1,7 +1,7 @@
 """What each rule says of a stack that is pinned: which award is used, and in which group. No search.
 
-This is the definition of the rules. The search has an encoding of its own, made to be quick; what it finds is judged here
-before it is called met, and an auditor judges a derivation by this alone.
+This is the definition of the rules. The search has an encoding of its own, made to be quick; what it finds is judged
+here before it is called met, and an auditor judges a derivation by this alone.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Judge:
             self._found[rule.id] = self._find(rule)
         return self._found[rule.id]
 
-    def _find(self, rule: Rule) -> Finding:
+    def _find(self, rule: Rule) -> Finding:  # noqa: PLR0911  one answer for each kind of rule
         match rule:
             case AllOf() | AnyOf() | AtLeast():
                 return self._combined(rule)
