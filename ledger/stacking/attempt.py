@@ -1,10 +1,10 @@
 """The best attempt at a stack that there is none of, and what it lacks.
 
-An attempt takes one way through the rules and uses awards greedily: never against a row that sets a limit (a maximum, a
-share of what is counted, a cap, awards that do not go together), and as long as an award brings something that is
-lacking. Of the attempts over the first ways, the best one has the fewest rules unmet; among these, the least sum of
-missing parts (of each unmet rule the part of its need that is not there); among these, the way comes first in the rule
-text. It is the best of the attempts made, and no proof that nothing comes nearer.
+An attempt takes one way through the rules and uses awards greedily: never against a limit (a maximum, a cap, awards
+that do not go together), and as long as an award brings something that is lacking. One attempt at each way keeps to the
+shares of what is counted, another lets them be. Of the attempts over the first ways, the best one has the fewest rules
+unmet; among these, the least sum of missing parts (of each unmet rule the part of its need that is not there); among
+these, its way comes first in the rule text. It is the best of the attempts made, and no proof that nothing comes nearer.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ def explain(candidates: Candidates, waived: frozenset[str], day: date, *, decide
     for way in islice(ways, MAX_ATTEMPTS):
         encoding = Encoding(candidates, way, waived)
         attempts.append(attempt(candidates, encoding, waived, day))
+        if encoding.share_rows:
+            attempts.append(attempt(candidates, encoding, waived, day, free=encoding.share_rows))
         options += sum(map(len, encoding.options))
         if options > MAX_OPTIONS:
             break
@@ -70,9 +72,15 @@ def explain(candidates: Candidates, waived: frozenset[str], day: date, *, decide
     )
 
 
-def attempt(candidates: Candidates, encoding: Encoding, waived: frozenset[str], day: date) -> Attempt:
-    """Take one way as far as it goes."""
-    chosen = greedy(encoding.vectors, encoding.needs)
+def attempt(
+    candidates: Candidates,
+    encoding: Encoding,
+    waived: frozenset[str],
+    day: date,
+    free: frozenset[int] = frozenset(),
+) -> Attempt:
+    """Take one way as far as it goes; rows that are *free* may be left lacking."""
+    chosen = greedy(encoding.vectors, encoding.needs, free)
     used = zip(encoding.numbers, encoding.options, chosen, strict=True)
     taken = {number: options[option] for number, options, option in used if options[option].mode is not None}
     pinned, uses = pin(encoding, taken, candidates)

@@ -86,6 +86,7 @@ class Encoding:
         self.admitted = candidates.with_prerequisites(self.prerequisites)
         self.numbers = list(bits(self.admitted))
         self.needs: list[int] = []
+        self.share_rows: frozenset[int] = frozenset()
         self._totals: list[_Total] = []
         self._if_used: dict[int, list[tuple[int, int]]] = {number: [] for number in self.numbers}
         self._if_reused: dict[int, list[tuple[int, int]]] = {number: [] for number in self.numbers}
@@ -111,6 +112,10 @@ class Encoding:
         for at, (one, eligible) in enumerate(self._credit_rows):
             rivals += [[one, other] for other, also in self._credit_rows[:at] if eligible & also]
         return Program(self.vectors, self.needs, rivals)
+
+    def award(self, place: int) -> str:
+        """Id of the award at *place*."""
+        return self._candidates.items[self.numbers[place]].award
 
     def age(self, place: int) -> tuple[date, str]:
         """Day and id of the award at *place*: the newer, the greater."""
@@ -209,6 +214,7 @@ class Encoding:
         share = parse_share(rule.share)
         per, of = share.numerator, share.denominator
         self._totals.append(_Total(self._row(0), inside, of - per, credit_outside=-per))
+        self.share_rows |= {self._totals[-1].row}
 
     def _keep_order(self, rule: Order) -> None:
         items, admitted = self._candidates.items, self.admitted

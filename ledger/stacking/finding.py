@@ -33,10 +33,17 @@ class Finder:
         candidates: The awards that may count.
         waived: Ids of the rules that are waived.
         meter: The budget.
+        unwelcome: Awards that are given back before others if they are not needed.
     """
 
-    def __init__(self, candidates: Candidates, waived: frozenset[str], meter: Meter) -> None:
-        self._candidates, self._waived, self._meter = candidates, waived, meter
+    def __init__(
+        self,
+        candidates: Candidates,
+        waived: frozenset[str],
+        meter: Meter,
+        unwelcome: frozenset[str] = frozenset(),
+    ) -> None:
+        self._candidates, self._waived, self._meter, self._unwelcome = candidates, waived, meter, unwelcome
         self.decided = True
 
     def run(self) -> tuple[Pinned, tuple[Use, ...]] | None:
@@ -83,7 +90,7 @@ class Finder:
         return None if chosen is None else self._pinned(encoding, chosen)
 
     def _pinned(self, encoding: Encoding, chosen: Sequence[int]) -> tuple[Pinned, tuple[Use, ...]]:
-        return pin(encoding, thinned(encoding, chosen), self._candidates)
+        return pin(encoding, thinned(encoding, chosen, self._unwelcome), self._candidates)
 
     def _possible(self, rule: AnyRule) -> bool:
         """Tell whether a rule could be met if it had every candidate to itself."""
@@ -104,7 +111,7 @@ class Finder:
                 return True
 
 
-def thinned(encoding: Encoding, chosen: Sequence[int]) -> dict[int, Option]:
+def thinned(encoding: Encoding, chosen: Sequence[int], unwelcome: frozenset[str] = frozenset()) -> dict[int, Option]:
     """Give back what is not needed, the newest awards first; what others used before is given back before the award is.
 
     Returns:
@@ -114,7 +121,9 @@ def thinned(encoding: Encoding, chosen: Sequence[int]) -> dict[int, Option]:
     for vectors, option in zip(encoding.vectors, chosen, strict=True):
         for row, amount in vectors[option]:
             slack[row] += amount
-    places = sorted(range(len(chosen)), key=encoding.age, reverse=True)
+    places = sorted(
+        range(len(chosen)), key=lambda at: (encoding.award(at) in unwelcome, encoding.age(at)), reverse=True
+    )
     taken = list(chosen)
     for place in places:
         for option in encoding.lighter(place, taken[place]):

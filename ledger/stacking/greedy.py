@@ -17,18 +17,19 @@ _SCALE: Final = 1 << 24
 _REPAIRS: Final = 12
 
 
-def greedy(items: Sequence[Sequence[Vector]], needs: Sequence[int]) -> list[int]:
+def greedy(items: Sequence[Sequence[Vector]], needs: Sequence[int], free: frozenset[int] = frozenset()) -> list[int]:
     """Take options, the largest items first, until nothing more brings anything.
 
     Args:
         items: The options of each item; the first is not to use it.
         needs: Of each row.
+        free: Rows that may be left lacking.
 
     Returns:
         The number of an option for each item.
     """
     slack = [-need for need in needs]
-    limits = [need <= 0 for need in needs]
+    limits = [need <= 0 and row not in free for row, need in enumerate(needs)]
     most = [1] * len(slack)
     for vectors in items:
         for row, amount in {row: amount for vector in vectors for row, amount in vector}.items():
@@ -43,7 +44,8 @@ def greedy(items: Sequence[Sequence[Vector]], needs: Sequence[int]) -> list[int]
                 chosen[place] = _best(items[place], slack, limits, most)
                 for row, amount in items[place][chosen[place]]:
                     slack[row] += amount
-    _repair(items, slack, chosen)
+    if not free:
+        _repair(items, slack, chosen)
     return chosen
 
 
