@@ -120,12 +120,16 @@ def cap_limit(cap: OverlapCap) -> int | None:
 
 
 def charge(component: Component, cap: OverlapCap, rules: PathwayRules) -> int:
-    """Credits that using the award in full takes from *cap*: what was used before, rounded up to the smallest unit."""
+    """Credits that using the award in full takes from *cap*.
+
+    What was used before is rounded up to the smallest unit; but it is never more than the award counts for.
+    """
     spent = sum(s.amount for s in component.spent if speaks_of(cap, s.target))
     if not component.size:
         return 0
     exact = rules.unit.exact(component.credits_centi, component.workload_minutes)
-    return rounded(exact * Fraction(min(spent, component.size), component.size), "up")
+    part = Fraction(min(spent, component.size), component.size)
+    return min(rounded(exact * part, "up"), rounded(exact, rules.unit.rounding))
 
 
 def is_charged(component: Component, cap: OverlapCap) -> bool:

@@ -263,25 +263,7 @@ def holds_together(text: Json, able: list[Json], picks: tuple[Any, ...], waived:
                 for a, (_, targets), _ in chosen
                 if any(not cap.get("targets") or t in cap["targets"] for t in targets)
             ]
-            charged = sum(
-                credits_of(
-                    text,
-                    a,
-                    Fraction(
-                        min(
-                            own_size(a),
-                            sum(
-                                s["amount"]
-                                for s in a["spent"]
-                                if not cap.get("targets") or s["target"] in cap["targets"]
-                            ),
-                        ),
-                        own_size(a) or 1,
-                    ),
-                    up=True,
-                )
-                for a in again
-            )
+            charged = sum(charge(text, a, cap) for a in again)
             limits = [cap["credits"]] if "credits" in cap else []
             if "share" in cap:
                 limits.append(round_as(Fraction(cap["share"][:-1]) / 100 * cap["size"], cap["rounding"]))
@@ -289,6 +271,12 @@ def holds_together(text: Json, able: list[Json], picks: tuple[Any, ...], waived:
                 return False
     trial = Trial(text, [(award, size, group) for award, (size, _), group in chosen], waived)
     return trial.good(text["rule"])
+
+
+def charge(text: Json, award: Json, cap: Json) -> int:
+    before = sum(s["amount"] for s in award["spent"] if not cap.get("targets") or s["target"] in cap["targets"])
+    part = Fraction(min(own_size(award), before), own_size(award) or 1)
+    return min(credits_of(text, award, part, up=True), credits_of(text, award, Fraction(1)))
 
 
 def clash(text: Json, one: Json, other: Json) -> bool:
