@@ -24,6 +24,7 @@ from ledger.issuance import Issuance
 from ledger.key_ring import KeyRing, open_key_ring
 from ledger.lifecycle import Lifecycle
 from ledger.log_keeping import LogKeeping
+from ledger.pathway_publishing import PathwayPublishing
 from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
 from ledger.reissuance import Reissuance
@@ -62,6 +63,7 @@ class LedgerNode:
     form_adding: FormAdding
     records: RecordKeeping
     log_keeping: LogKeeping
+    pathways: PathwayPublishing
 
     def institutions(self) -> list[Institution]:
         """Every institution, in order of registration."""
@@ -128,6 +130,7 @@ def open_ledger(
         form_adding=FormAdding(ledger, vault, keys, identity.base_url, canonicalise=canonicalise),
         attesting=attesting,
         records=RecordKeeping(ledger, vault, attesting, identity.base_url),
+        pathways=PathwayPublishing(ledger, vault),
         log_keeping=LogKeeping(ledger, vault, lambda number: vkeys(secret_keys(vault, identity.origin, number))),
     )
 

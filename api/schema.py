@@ -21,6 +21,7 @@ from ledger.institution import InstitutionKind
 from ledger.issuance import MAX_BATCH
 from ledger.reason import Reason
 from ledger.signing_algorithm import Algorithm
+from ledger.stacking.pathway_rules import PathwayRules
 
 T = TypeVar("T")
 
@@ -78,6 +79,16 @@ class Publication(Body, frozen=True, kw_only=True):
     template: Template
     details: Details | None = None
     institution: str | None = None
+
+
+class PathwayPublication(Body, frozen=True, kw_only=True):
+    """A pathway's rules under the institution's code for it; ``changes`` only with a further version."""
+
+    code: str
+    achievement: str
+    rules: PathwayRules
+    edition: int | None = None
+    changes: tuple[str, ...] = ()
 
 
 class Registration(Body, frozen=True, kw_only=True):
@@ -165,6 +176,7 @@ REQUEST_SHAPES: tuple[type, ...] = (
     Reinstatement,
     Replacement,
     Publication,
+    PathwayPublication,
     Registration,
     Rotation,
     AccreditationGrant,

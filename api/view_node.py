@@ -19,6 +19,7 @@ from projections.credential_status import CredentialFacts, CredentialStatus, par
 from projections.directory_record import DirectoryRecord
 from projections.fold import Projection
 from projections.institution_directory import DirectoryReader, InstitutionDirectory
+from projections.pathway_catalogue import PathwayCatalogue, PathwayReader
 from projections.projector import Projector, Track
 from projections.source import EventSource
 from projections.status_lists import StatusListReader, StatusLists
@@ -38,6 +39,7 @@ class ViewNode:
     directory: DirectoryReader
     catalogue: CatalogueReader
     lists: StatusListReader
+    pathways: PathwayReader
 
     def facts(self, public_id: str) -> CredentialFacts:
         """The facts of an award.
@@ -142,7 +144,13 @@ def _cursor(text: str) -> tuple[int, int]:
 
 def projections(mapper: EventMapper) -> tuple[Projection, ...]:
     """Every projection that is kept on disk."""
-    return (CredentialStatus(mapper), InstitutionDirectory(mapper), AchievementCatalogue(mapper), StatusLists(mapper))
+    return (
+        CredentialStatus(mapper),
+        InstitutionDirectory(mapper),
+        AchievementCatalogue(mapper),
+        StatusLists(mapper),
+        PathwayCatalogue(mapper),
+    )
 
 
 def open_views(data: Path, source: EventSource, mapper: EventMapper) -> ViewNode:
@@ -158,4 +166,5 @@ def open_views(data: Path, source: EventSource, mapper: EventMapper) -> ViewNode
         directory=DirectoryReader(views[InstitutionDirectory.NAME]),
         catalogue=CatalogueReader(views[AchievementCatalogue.NAME]),
         lists=StatusListReader(views[StatusLists.NAME]),
+        pathways=PathwayReader(views[PathwayCatalogue.NAME]),
     )

@@ -131,6 +131,9 @@ REASONS: Final = {
     "accreditation_withdrawn": Text("the accreditation was withdrawn", "аккредитация отозвана"),
     "under_review": Text("it is under review", "идёт проверка"),
     "superseded": Text("a newer one took its place", "выдано новое взамен"),
+    "component_lost": Text(
+        "an award that it was made of no longer holds", "одно из достижений, из которых оно составлено, утратило силу"
+    ),
     "other": Text("another reason, kept by the issuer", "иная причина, известная организации"),
 }
 """The ledger's closed list of reason codes, in words."""
