@@ -47,7 +47,10 @@ from api.route import (
     institution_key,
     ledger,
     page,
+    pathway,
     record,
+    review,
+    stacking,
     status_list,
     vc_api,
     verify,
@@ -160,6 +163,11 @@ def _include(
     app.include_router(verify.make_router(verification))
     app.include_router(achievement.make_router(node))
     app.include_router(achievement.read_router(node.lookup))
+    app.include_router(pathway.make_router(node))
+    app.include_router(pathway.read_router(node.lookup))
+    app.include_router(stacking.make_router(node))
+    app.include_router(review.make_router(node))
+    app.include_router(review.run_router(node))
     app.include_router(institution.make_router(node))
     app.include_router(institution.read_router(node.lookup))
     app.include_router(institution_key.make_router(node))

@@ -246,9 +246,7 @@ class Credential(Aggregate, frozen=True, kw_only=True):
         if min(due_at, appeal_until) < at:
             message = "a deadline lies in the future"
             raise RuleError(message)
-        return self.follow(
-            self.ReviewOpened(reason=reason, due_at=due_at, appeal_until=appeal_until, recorded_at=at)
-        )
+        return self.follow(self.ReviewOpened(reason=reason, due_at=due_at, appeal_until=appeal_until, recorded_at=at))
 
     def appeal(self, *, statement: str | None, at: datetime) -> list[DomainEvent]:
         """Record that the holder appeals; until that is decided no deadline has any effect.

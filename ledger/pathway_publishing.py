@@ -50,7 +50,6 @@ class PathwayPublishing:
             NotFoundError: No such institution.
             RuleError: Nothing differs from the newest version, or the pathway was retired.
         """
-
         text = rule_text(rules)
 
         def decide(now: datetime) -> Decision:

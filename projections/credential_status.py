@@ -190,7 +190,9 @@ def _followed(known: CredentialFacts, body: Event, event: Notification) -> Crede
     if isinstance(body, Credential.Stacked):
         stacked = StackedBy(body.pathway, body.pathway_version, body.rules, body.derivation)
         return msgspec.structs.replace(known, events=events, stacked=stacked)
-    if isinstance(body, Credential.ReviewOpened | Credential.ReviewClosed | Credential.Appealed | Credential.AppealDecided):
+    if isinstance(
+        body, Credential.ReviewOpened | Credential.ReviewClosed | Credential.Appealed | Credential.AppealDecided
+    ):
         return msgspec.structs.replace(known, events=events, review=review_after(known.review, body))
     if not isinstance(body, Credential.Reissued | Credential.FormAdded):
         return msgspec.structs.replace(known, events=events)
