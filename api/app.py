@@ -49,8 +49,11 @@ from api.route import (
     institution_key,
     ledger,
     page,
+    pathway,
     record,
+    review,
     skill,
+    stacking,
     status_list,
     vc_api,
     verify,
@@ -202,6 +205,7 @@ def _include(
         node.ledger.now,
         foreign,
         attested=attested_id(node.parts.attesting),
+        pathway_position=node.views.pathway_position,
     )
     app.include_router(audit.make_router(node.lookup, policy))
     app.include_router(anchor.read_router(node.lookup, runtime.anchor_standing))
@@ -216,6 +220,11 @@ def _include(
     app.include_router(achievement.make_router(node))
     app.include_router(achievement.read_router(node.lookup, node.ledger.now))
     app.include_router(skill.make_router(Skills(node.lookup, verification)))
+    app.include_router(pathway.make_router(node))
+    app.include_router(pathway.read_router(node.lookup))
+    app.include_router(stacking.make_router(node))
+    app.include_router(review.make_router(node))
+    app.include_router(review.run_router(node))
     app.include_router(institution.make_router(node))
     app.include_router(institution.read_router(node.lookup))
     app.include_router(institution_key.make_router(node))

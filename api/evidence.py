@@ -69,6 +69,10 @@ class Evidences:
         self._vkeys = vkeys
         self._catch_up = catch_up
 
+    def facts(self, public_id: str) -> CredentialFacts:
+        """What is stored of an award. Raises UnknownResourceError."""
+        return self._facts(public_id)
+
     def evidence(self, public_id: str) -> dict[str, Any]:
         """The evidence file of an award, as of the newest checkpoint. Nothing in it is personal.
 
@@ -89,6 +93,55 @@ class Evidences:
                 message = "the award is recorded, and the log has not published it yet; try again in a second"
                 raise NotReadyError(message, headers=RETRY_AFTER)
             time.sleep(_PAUSE_SECONDS)
+
+    def with_stack(
+        self, public_id: str, components: Sequence[str], pathway_position: int | None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The evidence file of a stacked award, and under the same checkpoint what proves its stack.
+
+        Args:
+            public_id: The award.
+            components: Public ids of what it was made of; those that are no awards of this ledger are left out.
+            pathway_position: Position of the event that published its rules.
+
+        Returns:
+            The file, and the members `pathway` and `components` of a bundle's `stack`.
+
+        Raises:
+            UnknownResourceError: There is no such award.
+            NotReadyError: No checkpoint covered all of it within :data:`WAIT_SECONDS`.
+        """
+        deadline = time.monotonic() + WAIT_SECONDS
+        self._catch_up()
+        while True:
+            made = self._attempt_stack(public_id, components, pathway_position)
+            if made is not None:
+                return made
+            if time.monotonic() > deadline:
+                message = "the award is recorded, and the log has not published it yet; try again in a second"
+                raise NotReadyError(message, headers=RETRY_AFTER)
+            time.sleep(_PAUSE_SECONDS)
+
+    def _attempt_stack(
+        self, public_id: str, components: Sequence[str], pathway_position: int | None
+    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        evidence = self._attempt(public_id)
+        if evidence is None:
+            return None
+        parts = []
+        for component in components:
+            part = self._attempt(component)
+            if part is None or part["checkpoint"] != evidence["checkpoint"]:
+                return None
+            parts.append({name: part[name] for name in ("credential", "entries", "status", "directory")})
+        pathway = None
+        if pathway_position is not None:
+            snapshot = self._log.snapshot()
+            index = self._log.index_of(pathway_position)
+            if snapshot.note.decode() != evidence["checkpoint"] or index is None or index >= snapshot.checkpoint.size:
+                return None
+            pathway = _proved_entry(snapshot, index)
+        return evidence, {"pathway": pathway, "components": parts}
 
     def receipt(self, public_id: str) -> bytes:
         """The proof that the award's issue event is in the log, as a C2SP tlog-proof file with the event in it.

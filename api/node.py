@@ -22,6 +22,7 @@ from api.view_node import ViewNode, open_views
 from ledger.access import Access, Actor
 from ledger.application import Clock, Ledger
 from ledger.catalogue import Catalogue
+from ledger.credential_id import credential_aggregate_id
 from ledger.document import PURPOSES
 from ledger.error import InvalidInputError, NotFoundError
 from ledger.institution import Institution
@@ -181,6 +182,8 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
         successor=parts.issuance.successor,
         log=log.published,
         now=parts.ledger.now,
+        components=lambda public_id: parts.cascade.components(credential_aggregate_id(public_id)),
+        pathway=views.pathway_name,
     )
     evidences = Evidences(
         log.published,
@@ -199,7 +202,14 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
 
     lists = StatusLists(parts.ledger, parts.keys, parts.identity.base_url, bits)
     lookup = Lookup(parts.identity.base_url, views, statuses, evidences, log.published)
-    return Node(parts, log, lookup, Bundles(evidences, parts.issuance), lists, CpuBound())
+    return Node(
+        parts,
+        log,
+        lookup,
+        Bundles(evidences, parts.issuance, parts.stacking, views.pathway_position),
+        lists,
+        CpuBound(),
+    )
 
 
 def _facts(parts: LedgerNode, views: ViewNode) -> Callable[[str], CredentialFacts]:

@@ -4,6 +4,7 @@
 2. Notes and the ids of successors open. Sealing binds a row to its award and kind, so none can have been exchanged.
 3. Signing keys open, and are the private halves of the keys that the log names.
 4. Kept answers to requests open.
+5. What was spent was spent on something that the log knows, in amounts that can be.
 
 Not checked: that no row is missing. What an erasure took away, nothing may remember.
 
@@ -70,6 +71,7 @@ class VaultCheck:
             for key in institution.keys:
                 self._key(institution, key)
         self._answers()
+        self._spending()
         return documents
 
     def _items(self) -> int:
@@ -164,6 +166,17 @@ class VaultCheck:
                 self._node.vault.answer(identity)
             except UNREADABLE as error:
                 self._find("answer-unreadable", f"submission {identity}", str(error))
+
+    def _spending(self) -> None:
+        """Step 5. One statement, so that it sees one state; no row is without its event in any."""
+        rows = self._node.ledger.store.query(
+            "SELECT award, number, stack, amount, whole FROM vault_spending s WHERE NOT EXISTS "
+            "(SELECT 1 FROM stored_events e WHERE e.originator_id=s.stack) OR amount < 0 OR amount > whole",
+            (),
+        )
+        for award, number, stack, amount, whole in rows:
+            what = f"{amount} of {whole} spent on {UUID(bytes=bytes(stack))}"
+            self._find("spending-unfounded", f"spending {number} of {UUID(bytes=bytes(award))}", what)
 
 
 def _agree(made: dict[str, str], logged: dict[str, str]) -> bool:

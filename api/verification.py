@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from api.bundle import ShownDerivation
 from api.error import UnknownResourceError
 from api.evidence import Evidences
 from api.foreign import ForeignVerification
@@ -16,8 +19,10 @@ from ledger.error import ErasedError, InvalidInputError, NotFoundError
 from ledger.form_signing import committed_part
 from ledger.issuance import Issuance
 from projections.institution_directory import DirectoryReader
-from verifier.bundle import Bundle, parse_bundle
+from verifier.bundle import MAX_COMPONENTS, Bundle, Stack, parse_bundle
 from verifier.checks.form import Form, is_base_form, read_form
+from verifier.commitment import DERIVATION_KIND, commitment
+from verifier.credential_id import aggregate_id
 from verifier.error import InputError, WorkExceededError
 from verifier.evidence import Evidence, parse_evidence
 from verifier.foreign.credential import Credential
@@ -56,6 +61,7 @@ class Verification:
             document that it signed under it; None where that is not known.
         complete_until: Up to which instant this server has the whole log, when that is not the present.
         max_age: Oldest evidence that still speaks of now.
+        pathway_position: Position of the event that published a version of a pathway.
     """
 
     def __init__(  # noqa: PLR0913  (each is a part of the node, and none belongs to another)
@@ -71,6 +77,7 @@ class Verification:
         attested: Callable[[str, str], str | None] = lambda _, __: None,
         complete_until: Callable[[], datetime] | None = None,
         max_age: timedelta = LIVE_MAX_AGE,
+        pathway_position: Callable[[str, int], int | None] = lambda _, __: None,
     ) -> None:
         self._policy = policy
         self._evidences = evidences
@@ -82,6 +89,7 @@ class Verification:
         self._foreign = foreign
         self._complete_until = complete_until or now
         self._max_age = max_age
+        self._pathway_position = pathway_position
 
     def verify(self, data: bytes, at: datetime | None, media_type: str | None = None) -> Report:
         """Judge what somebody was shown: a file of this project, or any credential or presentation of the field.
@@ -144,13 +152,45 @@ class Verification:
         ):
             return verify_bundle(bundle, self._policy, now=self._now(), at=at, max_age=None)
         public_id = self._id_of(bundle.document)
+        stack = bundle.stack
         try:
-            fresh = None if public_id is None else self._fresh(public_id)
+            if public_id is None:
+                fresh = None
+            elif stack is None:
+                fresh = self._fresh(public_id)
+            else:
+                fresh, stack = self._fresh_stack(public_id, stack)
         except UnknownResourceError:
             fresh = None
         if fresh is None:
             return self._unlogged(bundle.document, at)
-        return verify_bundle(bundle, self._policy, now=self._now(), at=at, max_age=self._max_age, evidence=fresh)
+        now = self._now()
+        return verify_bundle(bundle, self._policy, now=now, at=at, max_age=self._max_age, evidence=fresh, stack=stack)
+
+    def _fresh_stack(self, public_id: str, shown: Stack) -> tuple[Evidence, Stack]:
+        """Fresh evidence of a stacked award, and fresh proofs of what its holder shows it to be made of.
+
+        Only what opens the recorded commitment is worth the work; anything else is judged as it came.
+        """
+        stacked = self._evidences.facts(public_id).stacked
+        form = json.dumps(shown.derivation, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+        opened = commitment(aggregate_id(public_id), DERIVATION_KIND, form, shown.salt)
+        if stacked is None or stacked.derivation != opened:
+            return self._fresh(public_id), shown
+        derivation = msgspec.convert(shown.derivation, ShownDerivation)
+        known = [one.award for one in derivation.components[:MAX_COMPONENTS] if self._is_known(one.award)]
+        position = self._pathway_position(derivation.pathway, derivation.version)
+        made, proofs = self._evidences.with_stack(public_id, known, position)
+        fresh = {"derivation": shown.derivation, "salt": _text(shown.salt), **proofs}
+        stack = msgspec.json.decode(msgspec.json.encode(fresh), type=Stack)
+        return parse_evidence(msgspec.json.encode(made)), stack
+
+    def _is_known(self, award: str) -> bool:
+        try:
+            self._evidences.facts(award)
+        except UnknownResourceError:
+            return False
+        return True
 
     def _credential(self, presented: Presented, at: datetime | None) -> Report:
         """Judge a credential: by the log if it says that it is of this ledger, else by its issuer's own word."""
@@ -224,6 +264,10 @@ class Verification:
             return parse_evidence(msgspec.json.encode(self._evidences.evidence(public_id)))
         except InvalidInputError as error:
             raise UnknownResourceError(error.detail) from error
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode("ascii")
 
 
 def _is_doubtful(report: Report) -> bool:

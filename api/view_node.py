@@ -19,6 +19,7 @@ from projections.credential_status import CredentialFacts, CredentialStatus, par
 from projections.directory_record import DirectoryRecord
 from projections.fold import Projection
 from projections.institution_directory import DirectoryReader, InstitutionDirectory
+from projections.pathway_catalogue import PathwayCatalogue, PathwayReader
 from projections.projector import Projector, Track
 from projections.quality_record import QualityReader, QualityRecord
 from projections.skill_index import SkillIndex, SkillReader
@@ -43,6 +44,7 @@ class ViewNode:
     skills: SkillReader
     quality: QualityReader
     lists: StatusListReader
+    pathways: PathwayReader
 
     def facts(self, public_id: str) -> CredentialFacts:
         """The facts of an award.
@@ -111,6 +113,25 @@ class ViewNode:
         edition = self.edition(facts)
         return None if edition is None else (edition.code, edition.template)
 
+    def pathway_name(self, pathway: UUID) -> tuple[str, str] | None:
+        """Slug of the institution and its code of a pathway; None when it is not in the catalogue."""
+        listing = self.pathways.listing(pathway)
+        owner = None if listing is None else self.directory.by_id(listing.institution)
+        return None if listing is None or owner is None else (owner.slug, listing.code)
+
+    def pathway_position(self, pathway: str, version: int) -> int | None:
+        """Position of the event that published a version of a pathway; None when there is none.
+
+        Args:
+            pathway: Its id, 32 hexadecimal digits.
+            version: From 1.
+        """
+        try:
+            found = self.pathways.version(UUID(hex=pathway), version)
+        except ValueError:
+            return None
+        return None if found is None else found.position
+
     def edition_position(self, facts: CredentialFacts) -> int | None:
         """Position of the event that published that edition, if there is one. Raises UnknownResourceError."""
         edition = self.edition(facts)
@@ -154,6 +175,7 @@ def projections(mapper: EventMapper) -> tuple[Projection, ...]:
         SkillIndex(mapper),
         QualityRecord(mapper),
         StatusLists(mapper),
+        PathwayCatalogue(mapper),
     )
 
 
@@ -173,4 +195,5 @@ def open_views(data: Path, source: EventSource, mapper: EventMapper) -> ViewNode
         skills=SkillReader(views[SkillIndex.NAME]),
         quality=QualityReader(views[QualityRecord.NAME]),
         lists=StatusListReader(views[StatusLists.NAME]),
+        pathways=PathwayReader(views[PathwayCatalogue.NAME]),
     )

@@ -28,6 +28,7 @@ from ledger.event_catalogue import make_mapper
 from ledger.institution import Institution
 from ledger.key_ring import RandomBytes
 from ledger.log_key import LogKeys
+from ledger.pathway import Pathway
 from ledger.quality import Quality
 from ledger.steady_clock import SteadyClock
 from ledger.store import Commit, LedgerFactory, LedgerRecorder, Write
@@ -42,7 +43,9 @@ MAX_ATTEMPTS = 5
 CACHED_AGGREGATES = "2000"
 
 A = TypeVar("A", bound=Aggregate)
-_PROJECTORS = {kind: fold(kind) for kind in (Institution, Achievement, Quality, Credential, Submission, LogKeys)}
+_PROJECTORS = {
+    kind: fold(kind) for kind in (Institution, Achievement, Quality, Pathway, Credential, Submission, LogKeys)
+}
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -156,6 +159,10 @@ class Ledger(Application[UUID]):
         """The achievement that *institution* calls *code*. Raises NotFoundError."""
         return self.load(Achievement, achievement_id(institution, code), f"achievement «{code}»")
 
+    def pathway(self, institution: UUID, code: str) -> Pathway:
+        """The pathway that *institution* calls *code*. Raises NotFoundError."""
+        return self.load(Pathway, pathway_id(institution, code), f"pathway «{code}»")
+
     def credential(self, public_id: str) -> Credential:
         """The credential with *public_id*. Raises NotFoundError, InvalidInputError."""
         return self.load(Credential, credential_aggregate_id(public_id), "such credential")
@@ -237,3 +244,8 @@ def institution_id(slug: str) -> UUID:
 def achievement_id(institution: UUID, code: str) -> UUID:
     """Aggregate id of the achievement that *institution* calls *code*."""
     return uuid5(institution, f"achievement:{code}")
+
+
+def pathway_id(institution: UUID, code: str) -> UUID:
+    """Aggregate id of the pathway that *institution* calls *code*."""
+    return uuid5(institution, f"pathway:{code}")

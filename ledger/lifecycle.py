@@ -12,6 +12,7 @@ from ledger.credential import Credential
 from ledger.error import InvalidInputError
 from ledger.event import DomainEvent
 from ledger.reason import Reason
+from ledger.spending import release
 from ledger.store import Write
 from ledger.text import check_text
 from ledger.vault import SEAL_SQL, Vault
@@ -107,6 +108,8 @@ class Lifecycle:
             actor.require_institution(credential.institution)
             commitment, writes = self._keep_note(credential, note)
             events = change(credential, commitment, now)
+            if any(isinstance(event.body, Credential.Revoked) for event in events):
+                writes.append(release(credential.id))  # what was spent on it is free again
             writes.append(audit(actor, act, credential.institution, 1, now))
             return Decision(events, writes, {"credential": public_id})
 

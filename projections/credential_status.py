@@ -7,12 +7,12 @@ alone changes is judged when it is asked for, in :mod:`projections.status_answer
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
 
-from ledger.credential import BIRTHS, Credential
+from ledger.credential import BIRTHS, Credential, Review, review_after
 from ledger.credential import EVENTS as CREDENTIAL_EVENTS
 from ledger.event import Event, EventMapper, Instant
 from ledger.reason import Reason
@@ -20,7 +20,20 @@ from projections.fold import read_body, refuse
 from projections.source import Notification
 from projections.table import Table
 
-StatusKind = Literal["issued", "suspended", "reinstated", "revoked", "replaced", "reissued", "form_added"]
+StatusKind = Literal[
+    "issued",
+    "suspended",
+    "reinstated",
+    "revoked",
+    "replaced",
+    "reissued",
+    "form_added",
+    "stacked",
+    "review_opened",
+    "appealed",
+    "appeal_decided",
+    "review_closed",
+]
 
 
 class StatusEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -28,9 +41,9 @@ class StatusEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
 
     Attributes:
         kind: What happened.
-        reason: Its code, None for an issuance, a reinstatement or a new signature.
-        effective_at: From when it held; of an issuance, when the credential begins to be valid; of a new signature,
-            when it was recorded.
+        reason: Its code, None where there is none.
+        effective_at: From when it held; of an issuance, when the credential begins to be valid; of what has no other
+            date, when it was recorded.
         recorded_at: When the ledger learned it.
         position: The event's position in the source.
     """
@@ -58,12 +71,28 @@ class Signing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False)
     position: int
 
 
+class StackedBy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """By which rules an award was stacked.
+
+    Attributes:
+        pathway: Whose rules.
+        version: Which version, from 1.
+        rules: SHA-256 of the rule text, lower-case hexadecimal.
+        derivation: Commitment to which award met which rule.
+    """
+
+    pathway: UUID
+    version: int
+    rules: str
+    derivation: str
+
+
 class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Everything that the public events say of one credential, events oldest first.
 
     ``key_id``, ``commitments`` and ``recorded_at`` are those of the issuance; ``reissues`` are the later signatures,
-    ``added`` those of further forms alone. A document of the institution's own making has neither achievement nor
-    edition.
+    ``added`` those of further forms alone; ``stacked`` says by which rules it was stacked, if it was, and ``review`` is
+    the one that is open. A document of the institution's own making has neither achievement nor edition.
     """
 
     institution: UUID
@@ -79,6 +108,8 @@ class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     events: tuple[StatusEvent, ...]
     reissues: tuple[Signing, ...] = ()
     added: tuple[Signing, ...] = ()
+    stacked: StackedBy | None = None
+    review: Review | None = None
 
     @property
     def signings(self) -> tuple[Signing, ...]:
@@ -86,6 +117,9 @@ class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
         return (Signing(self.key_id, self.commitments, self.recorded_at, self.events[0].position), *self.reissues)
 
 
+_Reviewing: TypeAlias = (
+    Credential.ReviewOpened | Credential.ReviewClosed | Credential.Appealed | Credential.AppealDecided
+)
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(CredentialFacts)
 
@@ -107,7 +141,7 @@ class CredentialStatus:
     """
 
     NAME: ClassVar[str] = "credential_status"
-    VERSION: ClassVar[int] = 4
+    VERSION: ClassVar[int] = 5
     TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in CREDENTIAL_EVENTS)
 
     def __init__(self, mapper: EventMapper) -> None:
@@ -156,6 +190,11 @@ def _issued(body: Credential.Issued | Credential.Attested, position: int) -> Cre
 
 def _followed(known: CredentialFacts, body: Event, event: Notification) -> CredentialFacts:
     events = (*known.events, _changed(body, event))
+    if isinstance(body, Credential.Stacked):
+        stacked = StackedBy(body.pathway, body.pathway_version, body.rules, body.derivation)
+        return msgspec.structs.replace(known, events=events, stacked=stacked)
+    if isinstance(body, _Reviewing):
+        return msgspec.structs.replace(known, events=events, review=review_after(known.review, body))
     if not isinstance(body, Credential.Reissued | Credential.FormAdded):
         return msgspec.structs.replace(known, events=events)
     signing = Signing(body.key_id, body.commitments, body.recorded_at, event.position)
@@ -165,18 +204,24 @@ def _followed(known: CredentialFacts, body: Event, event: Notification) -> Crede
 
 
 def _changed(body: Event, event: Notification) -> StatusEvent:
-    match body:
-        case Credential.Suspended():
-            return StatusEvent("suspended", body.reason, body.effective_at, body.recorded_at, event.position)
-        case Credential.Reinstated():
-            return StatusEvent("reinstated", None, body.effective_at, body.recorded_at, event.position)
-        case Credential.Revoked():
-            return StatusEvent("revoked", body.reason, body.effective_at, body.recorded_at, event.position)
-        case Credential.Replaced():
-            return StatusEvent("replaced", body.reason, body.effective_at, body.recorded_at, event.position)
-        case Credential.Reissued():
-            return StatusEvent("reissued", None, body.recorded_at, body.recorded_at, event.position)
-        case Credential.FormAdded():
-            return StatusEvent("form_added", None, body.recorded_at, body.recorded_at, event.position)
-        case _:
-            raise refuse(event, "no status follows from it")
+    kind = _KINDS.get(type(body))
+    if kind is None:
+        raise refuse(event, "no status follows from it")
+    effective_at = getattr(body, "effective_at", body.recorded_at)
+    return StatusEvent(kind, getattr(body, "reason", None), effective_at, body.recorded_at, event.position)
+
+
+_KINDS: Final[dict[type[Event], StatusKind]] = {
+    Credential.Suspended: "suspended",
+    Credential.Reinstated: "reinstated",
+    Credential.Revoked: "revoked",
+    Credential.Replaced: "replaced",
+    Credential.Reissued: "reissued",
+    Credential.FormAdded: "form_added",
+    Credential.Stacked: "stacked",
+    Credential.ReviewOpened: "review_opened",
+    Credential.Appealed: "appealed",
+    Credential.AppealDecided: "appeal_decided",
+    Credential.ReviewClosed: "review_closed",
+}
+"""What each further event is called in answers."""

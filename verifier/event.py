@@ -113,6 +113,52 @@ class FormAdded(_Body, frozen=True, kw_only=True):
     recorded_at: Instant
 
 
+class Stacked(_Body, frozen=True, kw_only=True):
+    """The credential was stacked from others, by the rules of that digest; `derivation` commits to how."""
+
+    TOPIC = "credential.stacked.v1"
+    pathway: UUID
+    pathway_version: int
+    rules: HexHash
+    derivation: HexHash
+    recorded_at: Instant
+
+
+class ReviewOpened(_Body, frozen=True, kw_only=True):
+    """Whether the credential still holds is in question."""
+
+    TOPIC = "credential.review_opened.v1"
+    reason: str
+    due_at: Instant
+    appeal_until: Instant
+    recorded_at: Instant
+
+
+class Appealed(_Body, frozen=True, kw_only=True):
+    """The holder appealed."""
+
+    TOPIC = "credential.appealed.v1"
+    statement: HexHash | None
+    recorded_at: Instant
+
+
+class AppealDecided(_Body, frozen=True, kw_only=True):
+    """The appeal was decided."""
+
+    TOPIC = "credential.appeal_decided.v1"
+    outcome: str
+    note: HexHash | None
+    recorded_at: Instant
+
+
+class ReviewClosed(_Body, frozen=True, kw_only=True):
+    """The review ended."""
+
+    TOPIC = "credential.review_closed.v1"
+    outcome: str
+    recorded_at: Instant
+
+
 class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One learning outcome."""
 
@@ -175,8 +221,47 @@ class RevisedInDetail(_Edition, frozen=True, kw_only=True):
     details: dict[str, Any]
 
 
+class PathwayPublished(_Body, frozen=True, kw_only=True):
+    """The first version of a pathway."""
+
+    TOPIC = "pathway.published.v1"
+    institution: UUID
+    code: str
+    number: int
+    achievement: str
+    edition: int | None
+    rules: dict[str, Any]
+    recorded_at: Instant
+
+
+class PathwayRevised(_Body, frozen=True, kw_only=True):
+    """A later version of a pathway."""
+
+    TOPIC = "pathway.revised.v1"
+    institution: UUID
+    code: str
+    number: int
+    achievement: str
+    edition: int | None
+    rules: dict[str, Any]
+    changes: list[str]
+    recorded_at: Instant
+
+
 Birth: TypeAlias = Issued | Attested
-StatusEvent: TypeAlias = Suspended | Reinstated | Revoked | Replaced | Reissued | FormAdded
+StatusEvent: TypeAlias = (
+    Suspended
+    | Reinstated
+    | Revoked
+    | Replaced
+    | Reissued
+    | FormAdded
+    | Stacked
+    | ReviewOpened
+    | Appealed
+    | AppealDecided
+    | ReviewClosed
+)
 Edition: TypeAlias = Published | AchievementRevised | PublishedInDetail | RevisedInDetail
 
 _Form = TypeVar("_Form")
@@ -189,6 +274,11 @@ _CREDENTIAL_BODIES: Final[tuple[type[Birth | StatusEvent], ...]] = (
     Replaced,
     Reissued,
     FormAdded,
+    Stacked,
+    ReviewOpened,
+    Appealed,
+    AppealDecided,
+    ReviewClosed,
 )
 _EDITION_BODIES: Final[tuple[type[Edition], ...]] = (
     Published,
@@ -218,6 +308,19 @@ def parse_edition(entry: Entry) -> Edition:
     if form is None:
         raise FormatError(f"{entry.topic} publishes no achievement")
     return _read(entry, form)
+
+
+def parse_pathway(entry: Entry) -> PathwayPublished | PathwayRevised:
+    """Read the event that published a version of a pathway.
+
+    Raises:
+        InputError: Another topic, or a body that it does not allow.
+    """
+    if entry.topic == PathwayPublished.TOPIC:
+        return _read(entry, PathwayPublished)
+    if entry.topic == PathwayRevised.TOPIC:
+        return _read(entry, PathwayRevised)
+    raise FormatError(f"{entry.topic} publishes no pathway")
 
 
 def _read(entry: Entry, form: type[_Form]) -> _Form:

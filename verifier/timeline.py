@@ -24,7 +24,10 @@ from verifier.event import (
     Reinstated,
     Reissued,
     Replaced,
+    ReviewClosed,
+    ReviewOpened,
     Revoked,
+    Stacked,
     StatusEvent,
     Suspended,
     parse_credential_event,
@@ -92,6 +95,20 @@ class Timeline:
             for version, event in events
             if isinstance(event, (Issued, Attested, Reissued, FormAdded)) and kind in event.commitments
         )
+
+    @property
+    def stacked(self) -> Stacked | None:
+        """By which rules the credential was stacked, if it was."""
+        return next((event for event in self.changes if isinstance(event, Stacked)), None)
+
+    def review_at(self, instant: datetime) -> ReviewOpened | None:
+        """The review that was open at an instant, or None."""
+        reviews = [
+            event
+            for event in self.changes
+            if isinstance(event, (ReviewOpened, ReviewClosed)) and event.recorded_at <= instant
+        ]
+        return reviews[-1] if reviews and isinstance(reviews[-1], ReviewOpened) else None
 
     @property
     def revoked_bit(self) -> bool:

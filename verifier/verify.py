@@ -19,7 +19,10 @@ Nothing here reaches for a network, a database or a clock. The plan, in the orde
                 Without a document only the achievement's edition is judged.
     status  12. Not revoked nor replaced at the instant. 13. Not suspended. 14. The successor.
     dates   15. Come into force. 16. Not expired.
-            17. The verdict follows from the checks; the sentence from the one that decided.
+    stack   17. Of an award that was stacked from others: its derivation is the one committed to,
+                the rules are those that were published, they are met (checked again, without
+                any search), the components are as the log has them, and they still hold.
+            18. The verdict follows from the checks; the sentence from the one that decided.
 
 A step whose ground is missing is `unknown`, never passed. Codes: docs/spec/report.md.
 """
@@ -30,8 +33,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from anchoring.cosignature import CosignatureVerifier
-from verifier.bundle import Bundle
-from verifier.checks import anchor, dates, form, genuine, issuer, log, retirement, signing, status, time
+from verifier.bundle import Bundle, Stack
+from verifier.checks import anchor, dates, form, genuine, issuer, log, retirement, signing, stacking, status, time
 from verifier.checks.form import Form, recorded_form
 from verifier.checks.signing import JudgedSigning
 from verifier.checks.time import Asked
@@ -90,6 +93,7 @@ def verify_bundle(
     at: datetime | None = None,
     max_age: timedelta | None = LIVE_MAX_AGE,
     evidence: Evidence | None = None,
+    stack: Stack | None = None,
 ) -> Report:
     """Judge a holder's bundle: the document, and what the log says of it.
 
@@ -100,6 +104,7 @@ def verify_bundle(
         at: As for `verify_evidence`.
         max_age: As for `verify_evidence`.
         evidence: Newer evidence to use instead of the bundle's own.
+        stack: The bundle's stack with newer proofs, under the newer evidence.
 
     Raises:
         FutureInstantError: `at` is later than `now`.
@@ -112,7 +117,9 @@ def verify_bundle(
     if chosen is None:
         return judge_unlogged(bundle.document, asked, None)
     shown = recorded_form(bundle.document, bundle.salt, chosen)
-    return _verify(Given(chosen, bundle.document, bundle.salt, bundle.successor, shown), policy, asked)
+    proved_stack = stack if evidence is not None else bundle.stack
+    given = Given(chosen, bundle.document, bundle.salt, bundle.successor, shown, proved_stack)
+    return _verify(given, policy, asked)
 
 
 def verify_document(
@@ -209,7 +216,11 @@ def _verify(given: Given, policy: Policy, asked: Asked) -> Report:
     checks += found
     checks += _judge_document(given, proved, signed, asked.now)
     checks += _judge_instant(given, proved)
-    # 17. The verdict.
+    # 17. The stack.
+    checks += stacking.judge_stack(
+        given.stack, given.evidence, proved.trusted, proved.state, proved.timeline, proved.as_of
+    )
+    # 18. The verdict.
     return conclude(checks, asked, given, proved)
 
 

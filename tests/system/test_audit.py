@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import lmdb
 import pytest
@@ -250,6 +251,16 @@ def test_fsck_names_the_row_when_a_sealed_one_is_changed(copy: Path, table: str,
     exit_code, findings = _fsck(copy)
     assert exit_code == 1
     assert code in {one["code"] for one in findings}
+
+
+def test_fsck_names_the_spending_when_nothing_was_made_with_it(copy: Path) -> None:
+    with closing(sqlite3.connect(copy / "ledger.db")) as database, database:
+        award, learner = database.execute("SELECT aggregate_id, learner FROM vault_item LIMIT 1").fetchone()
+        row = (award, 1, learner, bytes(16), "stack", "ects", 1, 1, 0)
+        database.execute("INSERT INTO vault_spending VALUES (?,?,?,?,?,?,?,?,?)", row)
+    code, findings = _fsck(copy)
+    assert (code, [one["code"] for one in findings]) == (1, ["spending-unfounded"])
+    assert str(UUID(bytes=award)) in findings[0]["where"]
 
 
 def test_fsck_names_the_event_when_its_stored_row_is_gone(copy: Path) -> None:

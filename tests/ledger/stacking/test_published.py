@@ -65,7 +65,7 @@ def test_hku_space_asks_for_its_size_when_all_is_in_category_and_at_level(
 @pytest.mark.parametrize("name,size,share", HKU)
 @pytest.mark.parametrize("off,state", [(-1, "unmet"), (0, "met"), (1, "met")])
 @pytest.mark.parametrize("rule,rest", [("category", {"eqf_level": 5}), ("level", {"eqf_level": 4, "fields": ["061"]})])
-def test_hku_space_asks_for_the_share_rounded_up_to_three_credits_when_size_is_there(  # noqa: PLR0917
+def test_hku_space_asks_for_the_share_rounded_up_to_three_credits_when_size_is_there(
     name: str, size: int, share: int, off: int, state: str, rule: str, rest: dict[str, Any]
 ) -> None:
     evaluation = stacked(name, minutes("a", share + off, **BOTH), minutes("b", size, **rest))
