@@ -126,7 +126,7 @@ def begin_pathway(originator: UUID, body: Pathway.Published) -> Pathway:
         )
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided, DomainEvent(originator, 1, body))
+    same_event(decided, DomainEvent(originator, 1, body))
     return Pathway.begin(originator, body)
 
 
@@ -148,7 +148,7 @@ def change_pathway(before: Pathway, body: Event) -> None:
                 raise NotReplayed(body.TOPIC)
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided[0], DomainEvent(before.id, before.version + 1, body))
+    same_event(decided[0], DomainEvent(before.id, before.version + 1, body))
 
 
 def award_state(  # noqa: PLR0913  what the rules look at, and no struct has it all
