@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger import achievement, credential, erasure, institution, log_key, submission
+from ledger import achievement, credential, erasure, institution, log_key, programme, submission, unpacking
 from ledger.event import Event, EventMapper
 
 EVENTS: tuple[type[Event], ...] = (
@@ -12,6 +12,8 @@ EVENTS: tuple[type[Event], ...] = (
     *submission.EVENTS,
     *erasure.EVENTS,
     *log_key.EVENTS,
+    *programme.EVENTS,
+    *unpacking.EVENTS,
 )
 
 

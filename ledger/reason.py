@@ -21,4 +21,5 @@ class Reason(StrEnum):
     ACCREDITATION_WITHDRAWN = "accreditation_withdrawn"
     UNDER_REVIEW = "under_review"
     SUPERSEDED = "superseded"
+    ORIGIN_WITHDRAWN = "origin_withdrawn"
     OTHER = "other"

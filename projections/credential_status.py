@@ -12,10 +12,12 @@ from uuid import UUID
 
 import msgspec
 
-from ledger.credential import BIRTHS, Credential
+from ledger.credential import BIRTHS, NO_BEGINNING, Credential, CredentialNature
 from ledger.credential import EVENTS as CREDENTIAL_EVENTS
 from ledger.event import Event, EventMapper, Instant
 from ledger.reason import Reason
+from ledger.unpacking import EVENTS as UNPACKING_EVENTS
+from ledger.unpacking import Unpacking
 from projections.fold import read_body, refuse
 from projections.source import Notification
 from projections.table import Table
@@ -58,11 +60,29 @@ class Signing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False)
     position: int
 
 
+class PartFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """What the facts of an opened part have beside those of an award.
+
+    Attributes:
+        unpacking: Aggregate id of the unpacking.
+        status_index: Where the status is that it shares with the other parts, in the same block as its own.
+        parted: Position of the event that began its own history in the log; None when it has none.
+        shared: What became of all parts together, oldest first.
+    """
+
+    unpacking: UUID
+    status_index: int
+    parted: int | None
+    shared: tuple[StatusEvent, ...]
+
+
 class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Everything that the public events say of one credential, events oldest first.
 
     ``key_id``, ``commitments`` and ``recorded_at`` are those of the issuance; ``reissues`` are the later signatures,
-    ``added`` those of further forms alone. A document of the institution's own making has neither achievement nor
+    ``added`` those of further forms alone. ``nature`` is said where it is ``part`` or ``unpacking``: of a part the log
+    has its place and what became of it, and nothing else. ``programme`` is what an unpacking went by. ``part`` is never
+    stored: it is there where a part was opened. A document of the institution's own making has neither achievement nor
     edition.
     """
 
@@ -79,6 +99,10 @@ class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     events: tuple[StatusEvent, ...]
     reissues: tuple[Signing, ...] = ()
     added: tuple[Signing, ...] = ()
+    nature: CredentialNature = "award"
+    programme: UUID | None = None
+    programme_edition: int | None = None
+    part: PartFacts | None = None
 
     @property
     def signings(self) -> tuple[Signing, ...]:
@@ -108,7 +132,7 @@ class CredentialStatus:
 
     NAME: ClassVar[str] = "credential_status"
     VERSION: ClassVar[int] = 4
-    TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in CREDENTIAL_EVENTS)
+    TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in (*CREDENTIAL_EVENTS, *UNPACKING_EVENTS))
 
     def __init__(self, mapper: EventMapper) -> None:
         self._mapper = mapper
@@ -130,7 +154,11 @@ class CredentialStatus:
         if isinstance(body, BIRTHS):
             if stored is not None:
                 raise refuse(event, "this credential was issued before")
-            facts = _issued(body, event.position)
+            facts = (
+                _placed(body, event.position)
+                if isinstance(body, Credential.Parted | Unpacking.Made)
+                else _issued(body, event.position)
+            )
         else:
             if stored is None:
                 raise refuse(event, "this credential was never issued")
@@ -151,6 +179,25 @@ def _issued(body: Credential.Issued | Credential.Attested, position: int) -> Cre
         body.valid_until,
         body.recorded_at,
         (StatusEvent("issued", None, body.valid_from, body.recorded_at, position),),
+    )
+
+
+def _placed(body: Credential.Parted | Unpacking.Made, position: int) -> CredentialFacts:
+    return CredentialFacts(
+        body.institution,
+        None,
+        None,
+        body.key_id if isinstance(body, Unpacking.Made) else "",
+        {},
+        body.status_block,
+        body.status_index,
+        NO_BEGINNING,
+        None,
+        body.recorded_at,
+        (StatusEvent("issued", None, NO_BEGINNING, body.recorded_at, position),),
+        nature="unpacking" if isinstance(body, Unpacking.Made) else "part",
+        programme=body.programme if isinstance(body, Unpacking.Made) else None,
+        programme_edition=body.edition if isinstance(body, Unpacking.Made) else None,
     )
 
 

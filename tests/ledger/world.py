@@ -23,9 +23,12 @@ from ledger.form_adding import FormAdding
 from ledger.issuance import Issuance
 from ledger.key_ring import KeyRing, RandomBytes, open_key_ring
 from ledger.lifecycle import Lifecycle
+from ledger.part_keeping import PartKeeping
+from ledger.prospectus import Prospectus
 from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
 from ledger.reissuance import Reissuance
+from ledger.separating import Separating
 from ledger.signing import SIGNING_SCHEMA, SealedKeyStore
 from ledger.status_allocation import ALLOCATION_SCHEMA, StatusAllocator
 from ledger.store import LedgerFactory
@@ -112,6 +115,9 @@ class World:
     form_adding: FormAdding
     records: RecordKeeping
     attesting: Attesting
+    prospectus: Prospectus
+    separating: Separating
+    parts: PartKeeping
 
     def issue(self, *claims: AwardClaim) -> list[str]:
         answer: list[str] = self.issuance.issue(slug=SLUG, claims=claims, actor=OPERATOR).answer
@@ -168,6 +174,9 @@ def open_world(directory: Path, *, seed: int = 1, random_bytes: RandomBytes | No
         form_adding=FormAdding(ledger, vault, keys, BASE_URL, canonicalise=canonicalise),
         attesting=attesting,
         records=RecordKeeping(ledger, vault, attesting, BASE_URL),
+        prospectus=Prospectus(ledger, vault),
+        separating=Separating(ledger, vault, keys, places, BASE_URL),
+        parts=PartKeeping(ledger, vault),
     )
 
 
