@@ -47,8 +47,10 @@ from api.route import (
     institution_key,
     ledger,
     page,
+    programme,
     record,
     status_list,
+    unpacking,
     vc_api,
     verify,
 )
@@ -141,7 +143,7 @@ def _include(
     verification = Verification(
         policy,
         node.lookup.evidences,
-        vault_salt(node.issuance, node.parts.attesting),
+        vault_salt(node.issuance, node.parts.attesting, node.parts.parts),
         node.views.directory,
         node.parts.identity.base_url,
         node.ledger.now,
@@ -160,6 +162,9 @@ def _include(
     app.include_router(verify.make_router(verification))
     app.include_router(achievement.make_router(node))
     app.include_router(achievement.read_router(node.lookup))
+    app.include_router(programme.make_router(node))
+    app.include_router(programme.read_router(node.lookup))
+    app.include_router(unpacking.make_router(node))
     app.include_router(institution.make_router(node))
     app.include_router(institution.read_router(node.lookup))
     app.include_router(institution_key.make_router(node))

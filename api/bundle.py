@@ -9,6 +9,7 @@ import msgspec
 
 from api.evidence import Evidences
 from ledger.issuance import Issuance
+from ledger.part_keeping import PartKeeping
 
 BUNDLE_FORMAT: Final = "cairn/bundle/v1"
 
@@ -19,11 +20,13 @@ class Bundles:
     Args:
         evidences: Makes the evidence.
         issuance: Opens documents from the vault.
+        parts: Opens parts of unpacked diplomas from the vault.
     """
 
-    def __init__(self, evidences: Evidences, issuance: Issuance) -> None:
+    def __init__(self, evidences: Evidences, issuance: Issuance, parts: PartKeeping) -> None:
         self._evidences = evidences
         self._issuance = issuance
+        self._parts = parts
 
     def bundle(self, public_id: str) -> dict[str, Any]:
         """The holder's bundle: document, salt and fresh evidence.
@@ -44,7 +47,7 @@ class Bundles:
         Raises:
             ErasedError: The document was erased.
         """
-        kept = self._issuance.sealed_document(public_id)
+        kept = self._parts.find(public_id) or self._issuance.sealed_document(public_id)
         bundle: dict[str, Any] = {
             "format": BUNDLE_FORMAT,
             "document": msgspec.Raw(kept.document),

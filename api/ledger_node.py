@@ -24,9 +24,12 @@ from ledger.issuance import Issuance
 from ledger.key_ring import KeyRing, open_key_ring
 from ledger.lifecycle import Lifecycle
 from ledger.log_keeping import LogKeeping
+from ledger.part_keeping import PartKeeping
+from ledger.prospectus import Prospectus
 from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
 from ledger.reissuance import Reissuance
+from ledger.separating import Separating
 from ledger.signing import SIGNING_SCHEMA, KeyStore, SealedKeyStore
 from ledger.status_allocation import ALLOCATION_SCHEMA, StatusAllocator
 from ledger.store import LedgerFactory
@@ -62,6 +65,9 @@ class LedgerNode:
     form_adding: FormAdding
     records: RecordKeeping
     log_keeping: LogKeeping
+    prospectus: Prospectus
+    separating: Separating
+    parts: PartKeeping
 
     def institutions(self) -> list[Institution]:
         """Every institution, in order of registration."""
@@ -129,6 +135,9 @@ def open_ledger(
         attesting=attesting,
         records=RecordKeeping(ledger, vault, attesting, identity.base_url),
         log_keeping=LogKeeping(ledger, vault, lambda number: vkeys(secret_keys(vault, identity.origin, number))),
+        prospectus=Prospectus(ledger, vault),
+        separating=Separating(ledger, vault, keys, places, identity.base_url),
+        parts=PartKeeping(ledger, vault),
     )
 
 

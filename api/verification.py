@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from anchoring.entry import parse_entry
 from api.error import UnknownResourceError
 from api.evidence import Evidences
 from api.foreign import ForeignVerification
@@ -15,11 +16,13 @@ from ledger.attesting import Attesting
 from ledger.error import ErasedError, InvalidInputError, NotFoundError
 from ledger.form_signing import committed_part
 from ledger.issuance import Issuance
+from ledger.part import Opening
+from ledger.part_keeping import PartKeeping
 from projections.institution_directory import DirectoryReader
 from verifier.bundle import Bundle, parse_bundle
 from verifier.checks.form import Form, is_base_form, read_form
 from verifier.error import InputError, WorkExceededError
-from verifier.evidence import Evidence, parse_evidence
+from verifier.evidence import Evidence, ProvedPart, parse_evidence
 from verifier.foreign.credential import Credential
 from verifier.foreign.format import Presented, read_credential, read_presented
 from verifier.foreign.verify import unfinished_credential, unreadable_credential
@@ -133,7 +136,7 @@ class Verification:
         if _is_doubtful(verify_evidence(evidence, self._policy, now=self._now(), max_age=None)):
             return verify_evidence(evidence, self._policy, now=self._now(), at=at, max_age=None)
         try:
-            fresh = self._fresh(evidence.credential)
+            fresh = self._fresh(evidence.credential, shown_opening(evidence))
         except UnknownResourceError:
             return verify_evidence(evidence, self._policy, now=self._now(), at=at, max_age=None)
         return verify_evidence(fresh, self._policy, now=self._now(), at=at, max_age=self._max_age)
@@ -143,9 +146,10 @@ class Verification:
             verify_bundle(bundle, self._policy, now=self._now(), max_age=None)
         ):
             return verify_bundle(bundle, self._policy, now=self._now(), at=at, max_age=None)
-        public_id = self._id_of(bundle.document)
+        public_id, shown = self._id_of(bundle.document), bundle.evidence
+        opening = None if shown is None or shown.credential != public_id else shown_opening(shown)
         try:
-            fresh = None if public_id is None else self._fresh(public_id)
+            fresh = None if public_id is None else self._fresh(public_id, opening)
         except UnknownResourceError:
             fresh = None
         if fresh is None:
@@ -219,11 +223,24 @@ class Verification:
             return None
         return identity.removeprefix(prefix)
 
-    def _fresh(self, public_id: str) -> Evidence:
+    def _fresh(self, public_id: str, opening: Opening | None = None) -> Evidence:
         try:
-            return parse_evidence(msgspec.json.encode(self._evidences.evidence(public_id)))
+            return parse_evidence(msgspec.json.encode(self._evidences.evidence(public_id, opening)))
         except InvalidInputError as error:
             raise UnknownResourceError(error.detail) from error
+
+
+def shown_opening(evidence: Evidence) -> Opening | None:
+    """What a file shows of a part of an unpacked diploma; None when it is about something else.
+
+    Whoever has been shown it can be given fresh evidence of it, whatever has become of the vault: the log lists no
+    parts, and nobody finds one without this.
+    """
+    part = evidence.part
+    if not isinstance(part, ProvedPart):
+        return None
+    unpacking = parse_entry(evidence.entries[0].entry).originator
+    return Opening(unpacking, part.leaf, part.index, tuple(part.proof))
 
 
 def _is_doubtful(report: Report) -> bool:
@@ -237,7 +254,7 @@ def _is_doubtful(report: Report) -> bool:
     )
 
 
-def vault_salt(issuance: Issuance, attesting: Attesting) -> SaltOf:
+def vault_salt(issuance: Issuance, attesting: Attesting, parts: PartKeeping) -> SaltOf:
     """Make the way to the salt of a document in the vault; an erased document has none.
 
     The forms of a document that were signed together share a salt. One that was added or signed anew alone has its own,
@@ -245,6 +262,8 @@ def vault_salt(issuance: Issuance, attesting: Attesting) -> SaltOf:
     """
 
     def salt(public_id: str, shown: bytes | None) -> bytes | None:
+        if (part := parts.find(public_id)) is not None:
+            return part.salt
         try:
             kept = issuance.sealed_document(public_id)
         except ErasedError:

@@ -150,7 +150,16 @@ def _credential_facts(timeline: Timeline) -> dict[str, Json]:
         "valid_until": _instant(issued.valid_until),
         "key_id": issued.key_id,
     }
-    facts["changes"] = [_change(event) for event in timeline.changes]
+    changes = sorted((*timeline.changes, *timeline.shared), key=lambda event: event.recorded_at)
+    facts["changes"] = [_change(event) for event in changes]
+    if timeline.origin is not None:
+        programme = timeline.origin.programme
+        facts["origin"] = {
+            "unpacking": str(timeline.origin.unpacking),
+            "programme": programme.code,
+            "edition": programme.edition,
+            "title": programme.curriculum.title,
+        }
     return facts
 
 

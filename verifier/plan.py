@@ -22,6 +22,7 @@ DOCUMENT_CHECKS: Final = (
 PLAN: Final = (
     *DOCUMENT_CHECKS,
     genuine.ACHIEVEMENT,
+    genuine.ORIGIN,
     issuer.KNOWN,
     issuer.KEY,
     issuer.COMPROMISE,
@@ -61,6 +62,7 @@ DECIDING_ORDER: Final = (
     genuine.DATES,
     genuine.STATUS_ENTRY,
     genuine.ACHIEVEMENT,
+    genuine.ORIGIN,
     issuer.KEY,
     issuer.COMPROMISE,
     status.SUCCESSOR,

@@ -16,7 +16,8 @@ Nothing here reaches for a network, a database or a clock. The plan, in the orde
                 signature that is judged was in use; if stolen, an outside word is older than
                 the theft; the issuer was accredited.
     genuine 11. The document is what was signed and recorded, and says what was recorded.
-                Without a document only the achievement's edition is judged.
+                Without a document only the achievement's edition is judged. A part of an
+                unpacked diploma is a module of its programme.
     status  12. Not revoked nor replaced at the instant. 13. Not suspended. 14. The successor.
     dates   15. Come into force. 16. Not expired.
             17. The verdict follows from the checks; the sentence from the one that decided.
@@ -282,7 +283,7 @@ def _judge_document(given: Given, proved: Proved, signed: JudgedSigning, now: da
     if given.document is None:
         places = "document"
         absent = [skipped(code, "no_document", looked_at=places) for code in DOCUMENT_CHECKS]
-        return [*absent, genuine.judge_achievement(None, timeline)]
+        return [*absent, genuine.judge_achievement(None, timeline), genuine.judge_origin(None, timeline)]
     owner = aggregate_id(given.evidence.credential)
     if given.form is not None:
         return form.judge_form(
@@ -307,6 +308,7 @@ def _judge_document(given: Given, proved: Proved, signed: JudgedSigning, now: da
         genuine.judge_document_dates(document, timeline),
         genuine.judge_status_entries(document, timeline),
         genuine.judge_achievement(document, timeline),
+        genuine.judge_origin(document, timeline),
     ]
 
 

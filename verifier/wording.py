@@ -131,6 +131,9 @@ REASONS: Final = {
     "accreditation_withdrawn": Text("the accreditation was withdrawn", "аккредитация отозвана"),
     "under_review": Text("it is under review", "идёт проверка"),
     "superseded": Text("a newer one took its place", "выдано новое взамен"),
+    "origin_withdrawn": Text(
+        "the diploma that it is a part of no longer holds", "диплом, частью которого оно является, утратил силу"
+    ),
     "other": Text("another reason, kept by the issuer", "иная причина, известная организации"),
 }
 """The ledger's closed list of reason codes, in words."""
@@ -278,6 +281,10 @@ SENTENCES: Final = {
     "history_broken": Text(
         "The history in the file has a gap or is out of order: the file was altered.",
         "История в файле неполна или перепутана: файл изменён.",
+    ),
+    "part_not_opened": Text(
+        "The file does not show this part under the diploma that was unpacked: it was altered or made up.",
+        "Файл не показывает эту часть в составе разделённого диплома: он изменён или подделан.",
     ),
     "history_unreadable": Text(
         "The history holds an event that this program does not know; use a newer one.",
@@ -452,6 +459,10 @@ SENTENCES: Final = {
         "Signed with the issuer's key, but not in the ledger yet; try again in a few minutes.",
         "Подписано ключом организации, но в реестре пока нет; повторите через несколько минут.",
     ),
+    "part_unopened": Text(
+        "A part of an unpacked diploma, which the log does not list; ask the holder for the bundle.",
+        "Часть разделённого диплома: в журнале они не перечислены; попросите у владельца пакет.",
+    ),
     "salt_missing": Text(
         "The secret that ties the document to the ledger is missing; if the person's data"
         " were erased, only the holder still has it.",
@@ -482,6 +493,18 @@ SENTENCES: Final = {
     "achievement_differs": Text(
         "What was achieved is described otherwise than the issuer published it.",
         "Достижение описано не так, как опубликовала организация.",
+    ),
+    "origin_agrees": Text(
+        "It is a part of a diploma that was unpacked, a module of the programme {title}.",
+        "Это часть разделённого диплома, модуль программы «{title}».",
+    ),
+    "origin_differs": Text(
+        "It is not the module of the programme that it says it is.",
+        "Это не тот модуль программы, которым оно себя называет.",
+    ),
+    "no_origin": Text(
+        "It was awarded by itself and is no part of an unpacked diploma.",
+        "Выдано само по себе и не является частью разделённого диплома.",
     ),
     "no_achievement": Text(
         "A document of the institution's own making, not an award of a micro-credential that it published.",

@@ -28,6 +28,7 @@ from ledger.achievement import Achievement
 from ledger.event import EventMapper
 from ledger.institution import Institution
 from ledger.log_key import LogKeys
+from ledger.programme import Programme
 
 MAGIC: Final = b"cairn-audit-state/v2\n"
 _DIGEST_BYTES: Final = 32
@@ -62,6 +63,7 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     objection_count: int
     log_keys: LogKeys | None
     cosigner: str | None
+    programmes: list[Programme] = []
 
 
 class ProgressFile:
@@ -146,6 +148,7 @@ def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
         objection_count=replay.findings.objections,
         log_keys=replay.log_keys,
         cosigner=replay.cosigner,
+        programmes=list(replay.registry.programmes.values()),
     )
 
 
@@ -159,6 +162,7 @@ def restored(kept: KeptAudit, mapper: EventMapper) -> Replay:
     replay.committed_last = kept.committed_last
     replay.latest = kept.latest
     replay.registry = Registry.from_parts(kept.institutions, kept.achievements)
+    replay.registry.programmes = {one.id.bytes: one for one in kept.programmes}
     replay.places = PlaceMap.from_parts(kept.blocks, kept.revocation, kept.suspension)
     replay.awards = AwardTable(kept.awards)
     replay.changed = dict(kept.changed)
