@@ -25,6 +25,7 @@ from ledger.key_ring import KeyRing, open_key_ring
 from ledger.lifecycle import Lifecycle
 from ledger.log_keeping import LogKeeping
 from ledger.part_keeping import PartKeeping
+from ledger.pathway_publishing import PathwayPublishing
 from ledger.prospectus import Prospectus
 from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
@@ -68,6 +69,7 @@ class LedgerNode:
     prospectus: Prospectus
     separating: Separating
     parts: PartKeeping
+    pathways: PathwayPublishing
 
     def institutions(self) -> list[Institution]:
         """Every institution, in order of registration."""
@@ -134,6 +136,7 @@ def open_ledger(
         form_adding=FormAdding(ledger, vault, keys, identity.base_url, canonicalise=canonicalise),
         attesting=attesting,
         records=RecordKeeping(ledger, vault, attesting, identity.base_url),
+        pathways=PathwayPublishing(ledger, vault),
         log_keeping=LogKeeping(ledger, vault, lambda number: vkeys(secret_keys(vault, identity.origin, number))),
         prospectus=Prospectus(ledger, vault),
         separating=Separating(ledger, vault, keys, places, identity.base_url),

@@ -23,6 +23,7 @@ from ledger.prospectus import ProgrammeDraft
 from ledger.reason import Reason
 from ledger.separating import Completed
 from ledger.signing_algorithm import Algorithm
+from ledger.stacking.pathway_rules import PathwayRules
 
 T = TypeVar("T")
 
@@ -80,6 +81,16 @@ class Publication(Body, frozen=True, kw_only=True):
     template: Template
     details: Details | None = None
     institution: str | None = None
+
+
+class PathwayPublication(Body, frozen=True, kw_only=True):
+    """A pathway's rules under the institution's code for it; ``changes`` only with a further version."""
+
+    code: str
+    achievement: str
+    rules: PathwayRules
+    edition: int | None = None
+    changes: tuple[str, ...] = ()
 
 
 class Registration(Body, frozen=True, kw_only=True):
@@ -184,6 +195,7 @@ REQUEST_SHAPES: tuple[type, ...] = (
     Reinstatement,
     Replacement,
     Publication,
+    PathwayPublication,
     Registration,
     Rotation,
     AccreditationGrant,

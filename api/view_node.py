@@ -22,6 +22,7 @@ from projections.credential_status import CredentialFacts, CredentialStatus, Par
 from projections.directory_record import DirectoryRecord
 from projections.fold import Projection
 from projections.institution_directory import DirectoryReader, InstitutionDirectory
+from projections.pathway_catalogue import PathwayCatalogue, PathwayReader
 from projections.programme_catalogue import ProgrammeCatalogue, ProgrammeReader
 from projections.projector import Projector, Track
 from projections.source import EventSource
@@ -43,6 +44,7 @@ class ViewNode:
     catalogue: CatalogueReader
     lists: StatusListReader
     programmes: ProgrammeReader
+    pathways: PathwayReader
 
     def facts(self, public_id: str) -> CredentialFacts:
         """The facts of an award.
@@ -197,6 +199,7 @@ def projections(mapper: EventMapper) -> tuple[Projection, ...]:
         AchievementCatalogue(mapper),
         StatusLists(mapper),
         ProgrammeCatalogue(mapper),
+        PathwayCatalogue(mapper),
     )
 
 
@@ -214,4 +217,5 @@ def open_views(data: Path, source: EventSource, mapper: EventMapper) -> ViewNode
         catalogue=CatalogueReader(views[AchievementCatalogue.NAME]),
         lists=StatusListReader(views[StatusLists.NAME]),
         programmes=ProgrammeReader(views[ProgrammeCatalogue.NAME]),
+        pathways=PathwayReader(views[PathwayCatalogue.NAME]),
     )

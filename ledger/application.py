@@ -28,6 +28,7 @@ from ledger.event_catalogue import make_mapper
 from ledger.institution import Institution
 from ledger.key_ring import RandomBytes
 from ledger.log_key import LogKeys
+from ledger.pathway import Pathway
 from ledger.programme import Programme
 from ledger.steady_clock import SteadyClock
 from ledger.store import Commit, LedgerFactory, LedgerRecorder, Write
@@ -42,7 +43,9 @@ MAX_ATTEMPTS = 5
 CACHED_AGGREGATES = "2000"
 
 A = TypeVar("A", bound=Aggregate)
-_PROJECTORS = {kind: fold(kind) for kind in (Institution, Achievement, Credential, Submission, LogKeys, Programme)}
+_PROJECTORS = {
+    kind: fold(kind) for kind in (Institution, Achievement, Credential, Submission, LogKeys, Pathway, Programme)
+}
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -160,6 +163,10 @@ class Ledger(Application[UUID]):
         """The programme that *institution* calls *code*. Raises NotFoundError."""
         return self.load(Programme, programme_id(institution, code), f"programme «{code}»")
 
+    def pathway(self, institution: UUID, code: str) -> Pathway:
+        """The pathway that *institution* calls *code*. Raises NotFoundError."""
+        return self.load(Pathway, pathway_id(institution, code), f"pathway «{code}»")
+
     def credential(self, public_id: str) -> Credential:
         """The credential with *public_id*. Raises NotFoundError, InvalidInputError."""
         return self.load(Credential, credential_aggregate_id(public_id), "such credential")
@@ -246,3 +253,8 @@ def achievement_id(institution: UUID, code: str) -> UUID:
 def programme_id(institution: UUID, code: str) -> UUID:
     """Aggregate id of the programme that *institution* calls *code*."""
     return uuid5(institution, f"programme:{code}")
+
+
+def pathway_id(institution: UUID, code: str) -> UUID:
+    """Aggregate id of the pathway that *institution* calls *code*."""
+    return uuid5(institution, f"pathway:{code}")

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from ledger import achievement, credential, erasure, institution, log_key, programme, submission, unpacking
+from ledger import (
+    achievement,
+    credential,
+    erasure,
+    institution,
+    log_key,
+    pathway,
+    programme,
+    submission,
+    unpacking,
+)
 from ledger.event import Event, EventMapper
 
 EVENTS: tuple[type[Event], ...] = (
     *institution.EVENTS,
     *achievement.EVENTS,
+    *pathway.EVENTS,
     *credential.EVENTS,
     *submission.EVENTS,
     *erasure.EVENTS,

@@ -15,7 +15,8 @@ there twice. A part that was revoked or suspended by itself stays so.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from ledger.application import Ledger
@@ -26,6 +27,9 @@ from ledger.programme import Curriculum, Programme
 from ledger.reason import Reason
 from ledger.spending import SpendingBook, release
 from ledger.store import Write
+
+PAUSING: Final = frozenset({"suspend", "revoke"})
+"""Policies under which parts do not hold while the diploma does not."""
 
 
 class PartWithdrawal:
@@ -61,16 +65,20 @@ class PartWithdrawal:
 def follow(parts: Credential, curriculum: Curriculum, change: Event, now: datetime) -> list[DomainEvent]:
     """What follows for *parts* from a *change* of the diploma, by its programme's policy; see the module's table."""
     policy, reason = curriculum.withdrawal, Reason.ORIGIN_WITHDRAWN
+    if parts.state not in {"active", "suspended"}:
+        return []
+    events: list[DomainEvent] = []
     match change:
-        case Credential.Replaced() if parts.state in {"active", "suspended"}:
-            return parts.revoke(reason=reason, effective_at=change.effective_at, note=None, at=now)
-        case Credential.Revoked() if policy == "revoke" and parts.state in {"active", "suspended"}:
-            return parts.revoke(reason=reason, effective_at=change.effective_at, note=None, at=now)
-        case Credential.Revoked() | Credential.Suspended() if policy in {"suspend", "revoke"}:
-            if parts.state == "active":
-                return parts.suspend(
-                    reason=reason, effective_at=max(change.effective_at, parts.since), note=None, at=now
-                )
-        case Credential.Reinstated() if policy in {"suspend", "revoke"} and parts.state == "suspended":
-            return parts.reinstate(effective_at=max(change.effective_at, parts.since), at=now)
-    return []
+        case Credential.Replaced():
+            events = parts.revoke(reason=reason, effective_at=change.effective_at, note=None, at=now)
+        case Credential.Revoked() if policy == "revoke":
+            events = parts.revoke(reason=reason, effective_at=change.effective_at, note=None, at=now)
+        case Credential.Revoked() | Credential.Suspended() if policy == "review" and parts.review is None:
+            due_at = now + timedelta(days=curriculum.review_days or 0)
+            events = parts.open_review(reason=reason, due_at=due_at, appeal_until=due_at, at=now)
+        case Credential.Revoked() | Credential.Suspended() if policy in PAUSING and parts.state == "active":
+            since = max(change.effective_at, parts.since)
+            events = parts.suspend(reason=reason, effective_at=since, note=None, at=now)
+        case Credential.Reinstated() if policy in PAUSING and parts.state == "suspended":
+            events = parts.reinstate(effective_at=max(change.effective_at, parts.since), at=now)
+    return events

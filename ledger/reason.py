@@ -22,4 +22,5 @@ class Reason(StrEnum):
     UNDER_REVIEW = "under_review"
     SUPERSEDED = "superseded"
     ORIGIN_WITHDRAWN = "origin_withdrawn"
+    COMPONENT_LOST = "component_lost"
     OTHER = "other"

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from ledger.credential import BIRTHS, NO_BEGINNING, Credential, CredentialNature
+from ledger.credential import BIRTHS, NO_BEGINNING, Credential, CredentialNature, Review, review_after
 from ledger.credential import EVENTS as CREDENTIAL_EVENTS
 from ledger.event import Event, EventMapper, Instant
 from ledger.reason import Reason
@@ -22,7 +22,20 @@ from projections.fold import read_body, refuse
 from projections.source import Notification
 from projections.table import Table
 
-StatusKind = Literal["issued", "suspended", "reinstated", "revoked", "replaced", "reissued", "form_added"]
+StatusKind = Literal[
+    "issued",
+    "suspended",
+    "reinstated",
+    "revoked",
+    "replaced",
+    "reissued",
+    "form_added",
+    "stacked",
+    "review_opened",
+    "appealed",
+    "appeal_decided",
+    "review_closed",
+]
 
 
 class StatusEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -30,9 +43,9 @@ class StatusEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
 
     Attributes:
         kind: What happened.
-        reason: Its code, None for an issuance, a reinstatement or a new signature.
-        effective_at: From when it held; of an issuance, when the credential begins to be valid; of a new signature,
-            when it was recorded.
+        reason: Its code, None where there is none.
+        effective_at: From when it held; of an issuance, when the credential begins to be valid; of what has no other
+            date, when it was recorded.
         recorded_at: When the ledger learned it.
         position: The event's position in the source.
     """
@@ -76,14 +89,32 @@ class PartFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fals
     shared: tuple[StatusEvent, ...]
 
 
+class StackedBy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """By which rules an award was stacked.
+
+    Attributes:
+        pathway: Whose rules.
+        version: Which version, from 1.
+        rules: SHA-256 of the rule text, lower-case hexadecimal.
+        derivation: Commitment to which award met which rule.
+    """
+
+    pathway: UUID
+    version: int
+    rules: str
+    derivation: str
+
+
 class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Everything that the public events say of one credential, events oldest first.
 
     ``key_id``, ``commitments`` and ``recorded_at`` are those of the issuance; ``reissues`` are the later signatures,
-    ``added`` those of further forms alone. ``nature`` is said where it is ``part`` or ``unpacking``: of a part the log
-    has its place and what became of it, and nothing else. ``programme`` is what an unpacking went by. ``part`` is never
-    stored: it is there where a part was opened. A document of the institution's own making has neither achievement nor
-    edition.
+    ``added`` those of further forms alone; ``stacked`` says by which rules it was stacked, if it was, and ``review`` is
+    the one that is open. A document of the institution's own making has neither achievement nor edition.
+
+    ``nature`` is said where it is ``part`` or ``unpacking``: of a part of an unpacked diploma the log has its place and
+    what became of it, and nothing else. ``programme`` is what an unpacking went by. ``part`` is never stored: it is
+    there where a part was opened.
     """
 
     institution: UUID
@@ -103,6 +134,8 @@ class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     programme: UUID | None = None
     programme_edition: int | None = None
     part: PartFacts | None = None
+    stacked: StackedBy | None = None
+    review: Review | None = None
 
     @property
     def signings(self) -> tuple[Signing, ...]:
@@ -131,7 +164,7 @@ class CredentialStatus:
     """
 
     NAME: ClassVar[str] = "credential_status"
-    VERSION: ClassVar[int] = 4
+    VERSION: ClassVar[int] = 5
     TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in (*CREDENTIAL_EVENTS, *UNPACKING_EVENTS))
 
     def __init__(self, mapper: EventMapper) -> None:
@@ -203,6 +236,13 @@ def _placed(body: Credential.Parted | Unpacking.Made, position: int) -> Credenti
 
 def _followed(known: CredentialFacts, body: Event, event: Notification) -> CredentialFacts:
     events = (*known.events, _changed(body, event))
+    if isinstance(body, Credential.Stacked):
+        stacked = StackedBy(body.pathway, body.pathway_version, body.rules, body.derivation)
+        return msgspec.structs.replace(known, events=events, stacked=stacked)
+    if isinstance(
+        body, Credential.ReviewOpened | Credential.ReviewClosed | Credential.Appealed | Credential.AppealDecided
+    ):
+        return msgspec.structs.replace(known, events=events, review=review_after(known.review, body))
     if not isinstance(body, Credential.Reissued | Credential.FormAdded):
         return msgspec.structs.replace(known, events=events)
     signing = Signing(body.key_id, body.commitments, body.recorded_at, event.position)
@@ -225,5 +265,15 @@ def _changed(body: Event, event: Notification) -> StatusEvent:
             return StatusEvent("reissued", None, body.recorded_at, body.recorded_at, event.position)
         case Credential.FormAdded():
             return StatusEvent("form_added", None, body.recorded_at, body.recorded_at, event.position)
+        case Credential.Stacked():
+            return StatusEvent("stacked", None, body.recorded_at, body.recorded_at, event.position)
+        case Credential.ReviewOpened():
+            return StatusEvent("review_opened", body.reason, body.recorded_at, body.recorded_at, event.position)
+        case Credential.Appealed():
+            return StatusEvent("appealed", None, body.recorded_at, body.recorded_at, event.position)
+        case Credential.AppealDecided():
+            return StatusEvent("appeal_decided", None, body.recorded_at, body.recorded_at, event.position)
+        case Credential.ReviewClosed():
+            return StatusEvent("review_closed", None, body.recorded_at, body.recorded_at, event.position)
         case _:
             raise refuse(event, "no status follows from it")

@@ -85,6 +85,10 @@ def _change(event: Notification, body: Event, folding: _Folding) -> None:
             folding.put(SUSPENSION, block, index, value=False)
         case Credential.Reissued() | Credential.FormAdded():
             pass  # another signature, and the award as it was
+        case Credential.Stacked() | Credential.ReviewOpened() | Credential.ReviewClosed():
+            pass  # where it comes from, or a question about it; what follows from the answer is an event of its own
+        case Credential.Appealed() | Credential.AppealDecided():
+            pass
         case _:
             raise refuse(event, "no status bit follows from it")
 

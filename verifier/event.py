@@ -139,6 +139,52 @@ class FormAdded(_Body, frozen=True, kw_only=True):
     recorded_at: Instant
 
 
+class Stacked(_Body, frozen=True, kw_only=True):
+    """The credential was stacked from others, by the rules of that digest; `derivation` commits to how."""
+
+    TOPIC = "credential.stacked.v1"
+    pathway: UUID
+    pathway_version: int
+    rules: HexHash
+    derivation: HexHash
+    recorded_at: Instant
+
+
+class ReviewOpened(_Body, frozen=True, kw_only=True):
+    """Whether the credential still holds is in question."""
+
+    TOPIC = "credential.review_opened.v1"
+    reason: str
+    due_at: Instant
+    appeal_until: Instant
+    recorded_at: Instant
+
+
+class Appealed(_Body, frozen=True, kw_only=True):
+    """The holder appealed."""
+
+    TOPIC = "credential.appealed.v1"
+    statement: HexHash | None
+    recorded_at: Instant
+
+
+class AppealDecided(_Body, frozen=True, kw_only=True):
+    """The appeal was decided."""
+
+    TOPIC = "credential.appeal_decided.v1"
+    outcome: str
+    note: HexHash | None
+    recorded_at: Instant
+
+
+class ReviewClosed(_Body, frozen=True, kw_only=True):
+    """The review ended."""
+
+    TOPIC = "credential.review_closed.v1"
+    outcome: str
+    recorded_at: Instant
+
+
 class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One learning outcome."""
 
@@ -248,7 +294,19 @@ class ProgrammeRevised(_Programme, frozen=True, kw_only=True):
 
 ProgrammeEdition: TypeAlias = ProgrammePublished | ProgrammeRevised
 Birth: TypeAlias = Issued | Attested
-StatusEvent: TypeAlias = Suspended | Reinstated | Revoked | Replaced | Reissued | FormAdded
+StatusEvent: TypeAlias = (
+    Suspended
+    | Reinstated
+    | Revoked
+    | Replaced
+    | Reissued
+    | FormAdded
+    | Stacked
+    | ReviewOpened
+    | Appealed
+    | AppealDecided
+    | ReviewClosed
+)
 Edition: TypeAlias = Published | AchievementRevised | PublishedInDetail | RevisedInDetail
 
 _Form = TypeVar("_Form")
@@ -261,6 +319,11 @@ _CREDENTIAL_BODIES: Final[tuple[type[Birth | StatusEvent], ...]] = (
     Replaced,
     Reissued,
     FormAdded,
+    Stacked,
+    ReviewOpened,
+    Appealed,
+    AppealDecided,
+    ReviewClosed,
 )
 _EDITION_BODIES: Final[tuple[type[Edition], ...]] = (
     Published,

@@ -30,6 +30,7 @@ from verifier.event import (
     Issued,
     Reissued,
     Replaced,
+    Stacked,
     StatusEvent,
     Unpacked,
     parse_edition,
@@ -135,8 +136,8 @@ def _split(
         if told != (made.institution, made.status_block, leaf.status_index):
             raise HistoryError("the part's own history is of another place in the status lists")
         own = tuple(map(read_change, history[count + 1 :]))
-    if any(isinstance(event, (Reissued, FormAdded, Replaced)) for event in (*shared, *own)):
-        raise HistoryError("a part is neither signed anew nor replaced")
+    if any(isinstance(event, (Reissued, FormAdded, Replaced, Stacked)) for event in (*shared, *own)):
+        raise HistoryError("a part is neither signed anew, nor replaced, nor stacked")
     return shared, own
 
 

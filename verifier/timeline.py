@@ -26,7 +26,10 @@ from verifier.event import (
     Reinstated,
     Reissued,
     Replaced,
+    ReviewClosed,
+    ReviewOpened,
     Revoked,
+    Stacked,
     StatusEvent,
     Suspended,
     Unpacked,
@@ -130,6 +133,16 @@ class Timeline:
         return tuple(bit for events in histories for bit in (bool(_ends(events)), _is_suspended(events)))
 
     @property
+    def stacked(self) -> Stacked | None:
+        """By which rules the credential was stacked, if it was."""
+        return next((event for event in self.changes if isinstance(event, Stacked)), None)
+
+    def review_at(self, instant: datetime) -> ReviewOpened | None:
+        """The review that was open at an instant, or None; of a part, its own before that of all parts together."""
+        open_ones = [_review(events, instant) for events in (self.changes, self.shared)]
+        return next((review for review in open_ones if review is not None), None)
+
+    @property
     def ended(self) -> Revoked | Replaced | None:
         """The event that ended the credential with the earliest effective date, if any did."""
         ends = [*_ends(self.changes), *_ends(self.shared)]
@@ -143,6 +156,13 @@ class Timeline:
         """
         held = [_held(events, instant) for events in (self.changes, self.shared)]
         return min((one for one in held if one is not None), key=lambda event: event.effective_at, default=None)
+
+
+def _review(events: Sequence[StatusEvent], instant: datetime) -> ReviewOpened | None:
+    reviews = [
+        event for event in events if isinstance(event, (ReviewOpened, ReviewClosed)) and event.recorded_at <= instant
+    ]
+    return reviews[-1] if reviews and isinstance(reviews[-1], ReviewOpened) else None
 
 
 def _ends(events: Sequence[StatusEvent]) -> list[Revoked | Replaced]:

@@ -134,6 +134,9 @@ REASONS: Final = {
     "origin_withdrawn": Text(
         "the diploma that it is a part of no longer holds", "диплом, частью которого оно является, утратил силу"
     ),
+    "component_lost": Text(
+        "an award that it was made of no longer holds", "одно из достижений, из которых оно составлено, утратило силу"
+    ),
     "other": Text("another reason, kept by the issuer", "иная причина, известная организации"),
 }
 """The ledger's closed list of reason codes, in words."""

@@ -1,6 +1,6 @@
 """An interrupted audit, kept so that it can go on: everything that was replayed, in one file that is replaced whole.
 
-    cairn-audit-state/v2 LF
+    cairn-audit-state/v3 LF
     MessagePack of :class:`KeptAudit`
     SHA-256 of all of the above (32)
 
@@ -28,9 +28,10 @@ from ledger.achievement import Achievement
 from ledger.event import EventMapper
 from ledger.institution import Institution
 from ledger.log_key import LogKeys
+from ledger.pathway import Pathway
 from ledger.programme import Programme
 
-MAGIC: Final = b"cairn-audit-state/v2\n"
+MAGIC: Final = b"cairn-audit-state/v3\n"
 _DIGEST_BYTES: Final = 32
 
 
@@ -48,6 +49,7 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     latest: int
     institutions: list[Institution]
     achievements: list[Achievement]
+    pathways: list[Pathway]
     blocks: list[tuple[int, bytes, bytes]]
     revocation: bytes
     suspension: bytes
@@ -119,7 +121,7 @@ class ProgressFile:
 
 
 def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
-    institutions, achievements = replay.registry.parts()
+    institutions, achievements, pathways = replay.registry.parts()
     blocks, revocation, suspension = replay.places.parts()
     return KeptAudit(
         vkey=vkey,
@@ -133,6 +135,7 @@ def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
         latest=replay.latest,
         institutions=institutions,
         achievements=achievements,
+        pathways=pathways,
         blocks=blocks,
         revocation=revocation,
         suspension=suspension,
@@ -161,7 +164,7 @@ def restored(kept: KeptAudit, mapper: EventMapper) -> Replay:
     replay.commitments = kept.commitments
     replay.committed_last = kept.committed_last
     replay.latest = kept.latest
-    replay.registry = Registry.from_parts(kept.institutions, kept.achievements)
+    replay.registry = Registry.from_parts(kept.institutions, kept.achievements, kept.pathways)
     replay.registry.programmes = {one.id.bytes: one for one in kept.programmes}
     replay.places = PlaceMap.from_parts(kept.blocks, kept.revocation, kept.suspension)
     replay.awards = AwardTable(kept.awards)

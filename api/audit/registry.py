@@ -1,4 +1,4 @@
-"""Institutions, achievements and programmes of a log as they stand at one entry, and the tree over the directory."""
+"""What institutions have published in a log, as it stands at one entry, and the tree over the directory."""
 
 from __future__ import annotations
 
@@ -13,24 +13,29 @@ from api.audit.rule import Illegal
 from api.audit.scan import Offer
 from ledger.achievement import FIRST, Achievement, EditionEvent
 from ledger.application import achievement_id
+from ledger.credential import Credential
+from ledger.event import Event
 from ledger.institution import Institution
 from ledger.part_tree import BUCKETS
+from ledger.pathway import Pathway, read_rules
 from ledger.programme import Programme
 from ledger.unpacking import Unpacking
 from projections.directory_record import encode_record, make_record
 
 
 class Registry:
-    """Replays institutions, achievements and programmes. Not safe for concurrent use."""
+    """Replays institutions, achievements, pathways and programmes. Not safe for concurrent use."""
 
     def __init__(self) -> None:
         self.institutions: dict[bytes, Institution] = {}
         self.achievements: dict[bytes, Achievement] = {}
+        self.pathways: dict[bytes, Pathway] = {}
         self.programmes: dict[bytes, Programme] = {}
         self.records: list[bytes] = []
         self.directory = MemoryTree()
         self._numbers: dict[bytes, int] = {}
         self._names: set[str] = set()
+        self._digests: dict[tuple[UUID, int], str] = {}
 
     def institution(self, originator: UUID, version: int, body: object) -> None:
         """Replay an institution's event; what can be taken in is taken in, even when it was not legal.
@@ -80,6 +85,66 @@ class Registry:
         self.achievements[originator.bytes] = msgspec.structs.replace(before.evolve(body), version=version)
         _in_turn(before.version, version)
         rule.change_achievement(before, body)
+
+    def pathway(self, originator: UUID, version: int, body: Event) -> None:
+        """Replay a pathway's event; what can be taken in is taken in, even when it was not legal.
+
+        Raises:
+            Illegal, NotReplayed: See :mod:`api.audit.rule`.
+        """
+        before = self.pathways.get(originator.bytes)
+        if isinstance(body, Pathway.Published):
+            if before is not None:
+                message = "this pathway was published before"
+                raise Illegal(message)
+            self.pathways[originator.bytes] = Pathway.begin(originator, body)
+            _in_turn(0, version)
+            rule.begin_pathway(originator, body)
+            self._require_target(body)
+            return
+        if before is None:
+            message = "this pathway was never published"
+            raise Illegal(message)
+        self.pathways[originator.bytes] = msgspec.structs.replace(before.evolve(body), version=version)
+        _in_turn(before.version, version)
+        rule.change_pathway(before, body)
+        if isinstance(body, Pathway.Revised):
+            if (body.institution, body.code) != (before.institution, before.code):
+                message = "a revision moves no pathway"
+                raise Illegal(message)
+            self._require_target(body)
+
+    def _require_target(self, body: Pathway.Published | Pathway.Revised) -> None:
+        achievement = self.achievements.get(achievement_id(body.institution, body.achievement).bytes)
+        if achievement is None or not 1 <= (body.edition or 1) <= len(achievement.editions):
+            message = f"its institution has not published «{body.achievement}», or not in that edition"
+            raise Illegal(message)
+
+    def stacking_trouble(self, body: Credential.Stacked, issued: Credential.Issued) -> str | None:
+        """Say why an award could not be stacked by the rules that its event names; None when it could."""
+        pathway = self.pathways.get(body.pathway.bytes)
+        if pathway is None or not 1 <= body.pathway_version <= len(pathway.versions):
+            return "it names a pathway, or a version of one, that was never published"
+        if pathway.retired_at is not None:
+            return f"the pathway «{pathway.code}» was retired before"
+        version = pathway.versions[body.pathway_version - 1]
+        achievement = self.achievements.get(issued.achievement.bytes)
+        if (
+            achievement is None
+            or pathway.institution != issued.institution
+            or achievement_id(pathway.institution, version.achievement) != achievement.id
+            or (version.edition is not None and version.edition != issued.edition)
+        ):
+            return f"«{pathway.code}» stacks into another achievement"
+        if self._digest(pathway, body.pathway_version) != body.rules:
+            return f"the digest is not that of version {body.pathway_version} of «{pathway.code}»"
+        return None
+
+    def _digest(self, pathway: Pathway, version: int) -> str:
+        known = self._digests.get((pathway.id, version))
+        if known is None:
+            known = self._digests[pathway.id, version] = read_rules(pathway.versions[version - 1].rules).digest()
+        return known
 
     def programme(self, originator: UUID, version: int, body: Programme.Published | Programme.Revised) -> None:
         """Replay a programme's event; what can be taken in is taken in, even when it was not legal.
@@ -189,20 +254,22 @@ class Registry:
             self.records[number] = record
             self.directory.replace(number, leaf_hash(record))
 
-    def parts(self) -> tuple[list[Institution], list[Achievement]]:
+    def parts(self) -> tuple[list[Institution], list[Achievement], list[Pathway]]:
         """Return everything, institutions in the order of their numbers."""
-        return sorted(self.institutions.values(), key=lambda one: self._numbers[one.id.bytes]), [
-            *self.achievements.values()
-        ]
+        institutions = sorted(self.institutions.values(), key=lambda one: self._numbers[one.id.bytes])
+        return institutions, [*self.achievements.values()], [*self.pathways.values()]
 
     @classmethod
-    def from_parts(cls, institutions: Sequence[Institution], achievements: Sequence[Achievement]) -> Registry:
+    def from_parts(
+        cls, institutions: Sequence[Institution], achievements: Sequence[Achievement], pathways: Sequence[Pathway]
+    ) -> Registry:
         """Make the registry of which :meth:`parts` returned these."""
         registry = cls()
         for institution in institutions:
             registry._keep(institution)
             registry._names |= {institution.slug, institution.did}
         registry.achievements = {one.id.bytes: one for one in achievements}
+        registry.pathways = {one.id.bytes: one for one in pathways}
         return registry
 
 

@@ -33,6 +33,7 @@ from api.audit.place_map import PlaceMap
 from api.audit.registry import Registry
 from api.audit.rule import Illegal, NotReplayed
 from api.audit.scan import DISORDER_MS, PLACE_BITS, ROW, BlockFacts, Offer, Stretch
+from ledger.achievement import EVENTS as ACHIEVEMENT_EVENTS
 from ledger.achievement import EditionEvent
 from ledger.credential import (
     BIRTHS,
@@ -41,13 +42,17 @@ from ledger.credential import (
     UNNAMED_BIRTHS,
     Credential,
     CredentialState,
+    Review,
 )
 from ledger.erasure import Erasure
 from ledger.error import LedgerError
 from ledger.event import Event, EventMapper
 from ledger.institution import EVENTS as INSTITUTION_EVENTS
 from ledger.log_key import LogKeys
+from ledger.pathway import EVENTS as PATHWAY_EVENTS
+from ledger.programme import EVENTS as PROGRAMME_EVENTS
 from ledger.programme import Programme
+from ledger.reason import Reason
 from ledger.submission import Submission
 from ledger.unpacking import Unpacking
 
@@ -60,10 +65,16 @@ _Change = (
     | Credential.Replaced
     | Credential.Reissued
     | Credential.FormAdded
+    | Credential.Stacked
+    | Credential.ReviewOpened
+    | Credential.Appealed
+    | Credential.AppealDecided
+    | Credential.ReviewClosed
 )
 Birth = Credential.Issued | Credential.Attested | Credential.Parted | Unpacking.Made
 _MOMENT: Final = "%Y-%m-%d %H:%M:%S"
-_INSTITUTION: Final = frozenset(event.TOPIC for event in INSTITUTION_EVENTS)
+_PATHWAY: Final = frozenset(event.TOPIC for event in PATHWAY_EVENTS)
+_PUBLISHED: Final = _PATHWAY | {event.TOPIC for event in (*INSTITUTION_EVENTS, *ACHIEVEMENT_EVENTS, *PROGRAMME_EVENTS)}
 
 Read = Callable[[int, int], Iterable[bytes]]
 """Gives the entries [first, end) of the log, each checked against the signed root."""
@@ -72,7 +83,8 @@ Read = Callable[[int, int], Iterable[bytes]]
 class ChangedAward(msgspec.Struct, frozen=True, array_like=True):
     """What became of an award: state, since when (milliseconds), version, the entries that say so, and the newest key.
 
-    ``key_id`` is None as long as it was not signed anew.
+    ``key_id`` is None as long as it was not signed anew; ``review`` is the one that is open, ``paused_for`` why it is
+    suspended.
     """
 
     state: CredentialState
@@ -80,6 +92,8 @@ class ChangedAward(msgspec.Struct, frozen=True, array_like=True):
     version: int
     entries: tuple[int, ...]
     key_id: str | None = None
+    review: Review | None = None
+    paused_for: Reason | None = None
 
 
 class LoggedAnchor(msgspec.Struct, frozen=True, array_like=True):
@@ -211,14 +225,10 @@ class Replay:
             self._issued(index, entry, body)
         elif isinstance(body, Credential.Parted | Unpacking.Made):
             self._placed(index, entry, body)
-        elif isinstance(body, Programme.Published | Programme.Revised):
-            self.registry.programme(entry.originator, entry.version, body)
         elif isinstance(body, _Change):
             self._change(index, entry.originator, entry.version, body)
-        elif isinstance(body, EditionEvent):
-            self.registry.achievement(entry.originator, entry.version, body)
-        elif entry.topic in _INSTITUTION:
-            self.registry.institution(entry.originator, entry.version, body)
+        elif entry.topic in _PUBLISHED:
+            self._published(entry, body)
         elif isinstance(body, Submission.Accepted | Erasure.Recorded):
             self.once.add(entry.originator.bytes + index.to_bytes(6, "big"))
             if entry.version != 1:
@@ -228,6 +238,17 @@ class Replay:
             self._log_keys(index, entry, body)
         else:
             self._other(entry)
+
+    def _published(self, entry: Entry, body: Event) -> None:
+        """Replay what an institution said of itself or on offer."""
+        if isinstance(body, EditionEvent):
+            self.registry.achievement(entry.originator, entry.version, body)
+        elif isinstance(body, Programme.Published | Programme.Revised):
+            self.registry.programme(entry.originator, entry.version, body)
+        elif entry.topic in _PATHWAY:
+            self.registry.pathway(entry.originator, entry.version, body)
+        else:
+            self.registry.institution(entry.originator, entry.version, body)
 
     def _log_keys(self, index: int, entry: Entry, body: Event) -> None:
         """Replay a change of the log's own keys; the next commitment has to name the operator's new one."""
@@ -308,7 +329,19 @@ class Replay:
         forms = self._form_added(index, place, body, known) if isinstance(body, Credential.FormAdded) else {}
         if isinstance(body, Credential.Replaced):
             self._replaced(index, place, body)
-        before = rule.award_state(originator, known.version, known.state, known.since, place.valid_from, key_id, forms)
+        if isinstance(body, Credential.Stacked):
+            self._stacked(index, originator, place, body)
+        before = rule.award_state(
+            originator,
+            known.version,
+            known.state,
+            known.since,
+            place.valid_from,
+            key_id,
+            forms,
+            known.review,
+            known.paused_for,
+        )
         try:
             rule.change_award(before, body)
         except Illegal as error:
@@ -317,7 +350,13 @@ class Replay:
             self._illegal(index, originator, body, f"version {version} where {known.version + 1} was due")
         after = before.evolve(body)
         self.changed[originator.bytes] = ChangedAward(
-            after.state, milliseconds(after.since), version, (*known.entries, index), after.key_id or None
+            after.state,
+            milliseconds(after.since),
+            version,
+            (*known.entries, index),
+            after.key_id or None,
+            after.review,
+            after.paused_for,
         )
         match body:
             case Credential.Revoked() | Credential.Replaced():
@@ -325,6 +364,18 @@ class Replay:
             case Credential.Suspended() | Credential.Reinstated():
                 value = isinstance(body, Credential.Suspended)
                 self.places.suspension.set_bit(place.block, place.index, value=value)
+
+    def _stacked(self, index: int, originator: UUID, place: Place, body: Credential.Stacked) -> None:
+        """Check that the award is one that the named rules stack into, as they stood then."""
+        [framed] = self._read(place.entry, place.entry + 1)
+        entry = parse_entry(framed)
+        issued = self._mapper.decode(entry.topic, entry.body, f"at {place.entry}")
+        if not isinstance(issued, Credential.Issued):
+            self._illegal(index, originator, body, "it is no award, and only an award is stacked")
+            return
+        trouble = self.registry.stacking_trouble(body, issued)
+        if trouble is not None:
+            self._illegal(index, originator, body, trouble)
 
     def _signed_anew(self, index: int, place: Place, body: Credential.Reissued, known: ChangedAward) -> str:
         """Check that an award is signed anew with the key in force; returns the key that signed it last."""
