@@ -47,8 +47,11 @@ from api.route import (
     institution_key,
     ledger,
     page,
+    pathway,
     programme,
     record,
+    review,
+    stacking,
     status_list,
     unpacking,
     vc_api,
@@ -165,6 +168,11 @@ def _include(
     app.include_router(programme.make_router(node))
     app.include_router(programme.read_router(node.lookup))
     app.include_router(unpacking.make_router(node))
+    app.include_router(pathway.make_router(node))
+    app.include_router(pathway.read_router(node.lookup))
+    app.include_router(stacking.make_router(node))
+    app.include_router(review.make_router(node))
+    app.include_router(review.run_router(node))
     app.include_router(institution.make_router(node))
     app.include_router(institution.read_router(node.lookup))
     app.include_router(institution_key.make_router(node))

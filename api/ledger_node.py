@@ -15,7 +15,9 @@ from api.setting import Settings
 from ledger.access import ACCESS_SCHEMA, Access
 from ledger.application import Clock, Ledger
 from ledger.attesting import ATTESTED_SCHEMA, Attesting
+from ledger.cascade import Cascade
 from ledger.catalogue import Catalogue
+from ledger.component_reading import ComponentReading
 from ledger.erasing import Erasing
 from ledger.error import KeyEncryptionError, StorageError
 from ledger.form_adding import FormAdding
@@ -30,8 +32,11 @@ from ledger.prospectus import Prospectus
 from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
 from ledger.reissuance import Reissuance
+from ledger.reviewing import Reviewing
 from ledger.separating import Separating
 from ledger.signing import SIGNING_SCHEMA, KeyStore, SealedKeyStore
+from ledger.spending import SpendingBook
+from ledger.stacking_up import StackingUp
 from ledger.status_allocation import ALLOCATION_SCHEMA, StatusAllocator
 from ledger.store import LedgerFactory
 from ledger.vault import VAULT_SCHEMA, Vault
@@ -70,6 +75,10 @@ class LedgerNode:
     separating: Separating
     parts: PartKeeping
     pathways: PathwayPublishing
+    spending: SpendingBook
+    stacking: StackingUp
+    cascade: Cascade
+    reviewing: Reviewing
 
     def institutions(self) -> list[Institution]:
         """Every institution, in order of registration."""
@@ -118,6 +127,8 @@ def open_ledger(
     vault = Vault(ledger.store, key_ring, random)
     keys = SealedKeyStore(ledger.store, key_ring, random)
     places = StatusAllocator(ledger.store, vault.secret("status-places"))
+    issuance = Issuance(ledger, vault, keys, places, identity.base_url, canonicalise=canonicalise)
+    book = SpendingBook(ledger.store)
     attesting = Attesting(ledger, vault, keys, places, identity.base_url)
     return LedgerNode(
         settings=settings,
@@ -129,7 +140,7 @@ def open_ledger(
         access=Access(ledger.store, random),
         registry=Registry(ledger, vault, keys, identity.did_host),
         catalogue=Catalogue(ledger, vault),
-        issuance=Issuance(ledger, vault, keys, places, identity.base_url, canonicalise=canonicalise),
+        issuance=issuance,
         lifecycle=Lifecycle(ledger, vault),
         erasing=Erasing(ledger, vault),
         reissuance=Reissuance(ledger, vault, keys, identity.base_url, canonicalise=canonicalise),
@@ -137,6 +148,10 @@ def open_ledger(
         attesting=attesting,
         records=RecordKeeping(ledger, vault, attesting, identity.base_url),
         pathways=PathwayPublishing(ledger, vault),
+        spending=book,
+        stacking=StackingUp(ledger, vault, issuance, ComponentReading(ledger, vault, book)),
+        cascade=Cascade(ledger, vault, book),
+        reviewing=Reviewing(ledger, vault),
         log_keeping=LogKeeping(ledger, vault, lambda number: vkeys(secret_keys(vault, identity.origin, number))),
         prospectus=Prospectus(ledger, vault),
         separating=Separating(ledger, vault, keys, places, identity.base_url),

@@ -7,13 +7,14 @@ fit is refused with the JSON pointer of the offending member.
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 import msgspec
 
 from ledger.achievement import Template, missing
-from ledger.claim import AwardClaim
+from ledger.claim import AwardClaim, LearnerClaim
+from ledger.credential import AppealOutcome, ReviewOutcome
 from ledger.detail import Details
 from ledger.error import InvalidInputError
 from ledger.form.learner_record import Association
@@ -24,6 +25,7 @@ from ledger.reason import Reason
 from ledger.separating import Completed
 from ledger.signing_algorithm import Algorithm
 from ledger.stacking.pathway_rules import PathwayRules
+from ledger.stacking_up import WaiverClaim
 
 T = TypeVar("T")
 
@@ -91,6 +93,55 @@ class PathwayPublication(Body, frozen=True, kw_only=True):
     rules: PathwayRules
     edition: int | None = None
     changes: tuple[str, ...] = ()
+
+
+class AwardToStack(Body, frozen=True, kw_only=True):
+    """An award that is to count: by its public id, or with what its holder has of it.
+
+    An own award needs the id alone. One of another institution comes as the holder's ``bundle``, or as ``document`` and
+    ``salt`` (base64); what was awarded elsewhere as ``recognition:`` and the id of its recognition.
+    """
+
+    award: str | None = None
+    bundle: dict[str, Any] | None = None
+    document: dict[str, Any] | None = None
+    salt: str | None = None
+    revalidated_on: date | None = None
+
+
+class StackingRequest(Body, frozen=True, kw_only=True):
+    """Awards to stack by a pathway; on trial, nothing is done and the answer explains what would be."""
+
+    pathway: str
+    learner: LearnerClaim
+    awards: list[AwardToStack]
+    institution: str | None = None
+    version: int | None = None
+    day: date | None = None
+    waivers: tuple[WaiverClaim, ...] = ()
+    grade: str | None = None
+    valid_until: datetime | None = None
+    name_components: bool = False
+    dry_run: bool = False
+
+
+class Appeal(Body, frozen=True, kw_only=True):
+    """A holder's appeal, as the institution has received it; ``statement`` is kept in the vault."""
+
+    statement: str | None = None
+
+
+class AppealDecision(Body, frozen=True, kw_only=True):
+    """What became of an appeal; ``note`` is kept in the vault."""
+
+    outcome: AppealOutcome
+    note: str | None = None
+
+
+class ReviewDecision(Body, frozen=True, kw_only=True):
+    """How a review ends."""
+
+    outcome: ReviewOutcome
 
 
 class Registration(Body, frozen=True, kw_only=True):
@@ -196,6 +247,10 @@ REQUEST_SHAPES: tuple[type, ...] = (
     Replacement,
     Publication,
     PathwayPublication,
+    StackingRequest,
+    Appeal,
+    AppealDecision,
+    ReviewDecision,
     Registration,
     Rotation,
     AccreditationGrant,

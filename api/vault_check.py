@@ -171,7 +171,7 @@ class VaultCheck:
         """Step 5. One statement, so that it sees one state; no row is without its event in any."""
         rows = self._node.ledger.store.query(
             "SELECT award, number, stack, amount, whole FROM vault_spending s WHERE NOT EXISTS "
-            "(SELECT 1 FROM stored_events e WHERE e.originator_id=s.stack) OR NOT 0 < amount OR amount > whole",
+            "(SELECT 1 FROM stored_events e WHERE e.originator_id=s.stack) OR amount < 0 OR amount > whole",
             (),
         )
         for award, number, stack, amount, whole in rows:

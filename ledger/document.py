@@ -56,10 +56,25 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     place: StatusPlace
 
 
+class StackedUnder(msgspec.Struct, frozen=True, kw_only=True):
+    """By which rules an award was stacked, as its documents say it.
+
+    ``rules`` is the SHA-256 of the rule text in hexadecimal; ``components`` are the public ids of what it was made of,
+    and empty unless the holder wanted them in the document.
+    """
+
+    institution: str
+    code: str
+    version: int
+    rules: str
+    components: tuple[str, ...] = ()
+
+
 class Award(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the documents of one award are made of.
 
-    ``identities`` say who the learner is as documents say it: the same in each of them, salts included.
+    ``identities`` say who the learner is as documents say it: the same in each of them, salts included. ``stacked`` is
+    there when the award was stacked, and says by which rules.
     """
 
     public_id: str
@@ -75,6 +90,7 @@ class Award(msgspec.Struct, frozen=True, kw_only=True):
     details: Details | None = None
     identities: tuple[Identity, ...] = ()
     origin: Origin | None = None
+    stacked: StackedUnder | None = None
 
     def identity(self, kind: str) -> Identity | None:
         """What documents say of the learner as *kind* (``name``, ``emailAddress``), or None."""

@@ -14,6 +14,7 @@ from ledger.event import DomainEvent
 from ledger.part_keeping import PartKeeping
 from ledger.part_withdrawal import PartWithdrawal
 from ledger.reason import Reason
+from ledger.spending import release
 from ledger.store import Write
 from ledger.text import check_text
 from ledger.vault import SEAL_SQL, Vault
@@ -112,7 +113,10 @@ class Lifecycle:
             commitment, writes = self._keep_note(credential, note)
             events = change(credential, commitment, now)
             following, freed = self._withdrawal.follow(credential.id, events[-1].body, now)
-            writes += [*freed, audit(actor, act, credential.institution, 1, now)]
+            writes += freed
+            if any(isinstance(event.body, Credential.Revoked) for event in events):
+                writes.append(release(credential.id))  # what was spent on it is free again
+            writes.append(audit(actor, act, credential.institution, 1, now))
             return Decision([*before, *events, *following], writes, {"credential": public_id})
 
         return self._ledger.carry_out(self._vault, request, decide)

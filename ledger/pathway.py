@@ -165,7 +165,7 @@ class Pathway(Aggregate, frozen=True, kw_only=True):
             RuleError: It was.
         """
         if self.retired_at is not None:
-            message = f"the pathway «{self.code}» was retired on {self.retired_at.date()}; publish one under another code"
+            message = f"«{self.code}» was retired on {self.retired_at.date()}; publish a pathway under another code"
             raise RuleError(message)
 
     def number_of(self, wanted: int | None) -> int:

@@ -39,7 +39,11 @@ _CARRY_OVER: Final = (
 
 
 class Amount(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of an award is spent: *amount* of *whole*, integers of the smallest unit, 0 < amount <= whole."""
+    """How much of an award is spent: *amount* of *whole*, integers of the smallest unit, 0 <= amount <= whole.
+
+    Nothing is spent of an award that was looked at and not counted (a prerequisite), or whose credits were used before
+    and may be again: the row says all the same what rests on what.
+    """
 
     unit: SpendingUnit
     amount: int
@@ -48,7 +52,7 @@ class Amount(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def share(self) -> Fraction:
         """The part of the whole, from 0 to 1."""
-        return Fraction(self.amount, self.whole)
+        return Fraction(self.amount, self.whole) if self.whole else Fraction(0)
 
 
 class Spending(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +134,7 @@ def spend(
     """
     rows = []
     for award, spent, seen in amounts:
-        if not 0 < spent.amount <= spent.whole:
+        if not 0 <= spent.amount <= spent.whole:
             message = f"{spent.amount} of {spent.whole} cannot be spent"
             raise ValueError(message)
         number = max((row.number for row in seen), default=0) + 1

@@ -339,8 +339,8 @@ class Replay:
             place.valid_from,
             key_id,
             forms,
-            known.review,
-            known.paused_for,
+            review=known.review,
+            paused_for=known.paused_for,
         )
         try:
             rule.change_award(before, body)

@@ -184,6 +184,7 @@ def award_state(  # noqa: PLR0913  what the rules look at, and no struct has it 
     valid_from: int,
     key_id: str,
     forms: Mapping[str, str],
+    *,
     review: Review | None = None,
     paused_for: Reason | None = None,
 ) -> Credential:
@@ -219,7 +220,7 @@ def award_state(  # noqa: PLR0913  what the rules look at, and no struct has it 
     )
 
 
-def change_award(before: Credential, body: Event) -> None:
+def change_award(before: Credential, body: Event) -> None:  # noqa: C901  one case for each event
     """Replay a change of an award's status; Illegal when it would not have been decided."""
     at = body.recorded_at
     try:
@@ -244,14 +245,8 @@ def change_award(before: Credential, body: Event) -> None:
                     derivation=body.derivation,
                     at=at,
                 )
-            case Credential.ReviewOpened():
-                decided = before.open_review(
-                    reason=body.reason, due_at=body.due_at, appeal_until=body.appeal_until, at=at
-                )
-            case Credential.Appealed():
-                decided = before.appeal(statement=body.statement, at=at)
-            case Credential.AppealDecided():
-                decided = before.decide_appeal(outcome=body.outcome, note=body.note, at=at)
+            case Credential.ReviewOpened() | Credential.Appealed() | Credential.AppealDecided():
+                decided = _reviewed(before, body)
             case Credential.ReviewClosed():
                 decided = before.close_review(outcome=body.outcome, at=at)
             case _:
@@ -259,6 +254,19 @@ def change_award(before: Credential, body: Event) -> None:
     except LedgerError as error:
         raise Illegal(str(error)) from error
     _same(decided[0], DomainEvent(before.id, before.version + 1, body))
+
+
+def _reviewed(
+    before: Credential, body: Credential.ReviewOpened | Credential.Appealed | Credential.AppealDecided
+) -> list[DomainEvent]:
+    at = body.recorded_at
+    match body:
+        case Credential.ReviewOpened():
+            return before.open_review(reason=body.reason, due_at=body.due_at, appeal_until=body.appeal_until, at=at)
+        case Credential.Appealed():
+            return before.appeal(statement=body.statement, at=at)
+        case Credential.AppealDecided():
+            return before.decide_appeal(outcome=body.outcome, note=body.note, at=at)
 
 
 def change_log_keys(originator: UUID, version: int, before: LogKeys | None, body: Event) -> LogKeys:

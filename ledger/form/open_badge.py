@@ -16,7 +16,7 @@ from typing import Any
 
 from ledger.achievement import Outcome
 from ledger.detail import Alignment, Details, ResultDescription, RubricLevel
-from ledger.document import Award, Origin, credits_number, instant_text, present, status_entries
+from ledger.document import Award, Origin, StackedUnder, credits_number, instant_text, present, status_entries
 from ledger.learner_identity import NO_SALT, Identity
 from ledger.performance import Result
 
@@ -333,6 +333,18 @@ def _identity(identity: Identity) -> dict[str, Any]:
     }
 
 
+def stacked_of(stacked: StackedUnder) -> dict[str, Any]:
+    """By which rules an award was stacked."""
+    return present(
+        {
+            "pathway": f"{stacked.institution}/{stacked.code}",
+            "version": stacked.version,
+            "rules": stacked.rules,
+            "components": list(stacked.components),
+        }
+    )
+
+
 def recommendation_elements(award: Award) -> dict[str, Any]:
     """The elements of Annex I, by their own names, whether or not Open Badges has a member for them.
 
@@ -369,6 +381,7 @@ def recommendation_elements(award: Award) -> dict[str, Any]:
         "stackability": template.stackable,
         "grade": award.claim.grade,
         "iscedF": details.isced_f,
+        "stacked": award.stacked and stacked_of(award.stacked),
         "parts": [
             present(
                 {
