@@ -81,9 +81,57 @@ class PartKeeping:
         kept = self.find(public_id)
         if kept is None:
             return self._ledger.credential(public_id), []
+        part, begun = self._state(kept, now)
+        return part, [] if begun is None else [begun]
+
+    def shared(self, kept: KeptPart) -> Credential:
+        """How all parts of a diploma stand together, of which *kept* is one."""
+        return self._ledger.load(Credential, kept.opening.unpacking, "such unpacking")
+
+    def under_review(self, public_id: str, now: datetime) -> Credential:
+        """The award that is under review; for a part, when all parts are and it is not itself, what they share.
+
+        Raises:
+            InvalidInputError: The id is malformed.
+            NotFoundError: There is no such award or part.
+        """
+        kept = self.find(public_id)
+        if kept is None:
+            return self._ledger.credential(public_id)
+        part, _ = self._state(kept, now)
+        return part if part.review is not None else self.shared(kept)
+
+    def rests_on(self, kept: KeptPart, now: datetime) -> tuple[Credential, Credential]:
+        """The part and what it shares, at the versions that are recorded; 0 of a part without a history of its own."""
+        part, begun = self._state(kept, now)
+        return part if begun is None else msgspec.structs.replace(part, version=0), self.shared(kept)
+
+    def issued(self, kept: KeptPart) -> Credential.Issued:
+        """What an issuance's event would say of a part."""
+        leaf, made = read_leaf(kept.opening.leaf), self.made(kept.opening.unpacking)
+        return Credential.Issued(
+            institution=made.institution,
+            achievement=leaf.achievement,
+            edition=leaf.edition,
+            key_id=made.key_id,
+            commitments=leaf.commitments,
+            status_block=made.status_block,
+            status_index=leaf.status_index,
+            valid_from=leaf.valid_from,
+            valid_until=leaf.valid_until,
+            recorded_at=made.recorded_at,
+        )
+
+    def parts_of(self, unpacking: UUID) -> list[UUID]:
+        """Aggregate ids of the parts of an unpacking; none when it is no unpacking, or was erased."""
+        whole = self.whole(unpacking)
+        return [] if whole is None else [credential_aggregate_id(public_id) for public_id in whole.parts]
+
+    def _state(self, kept: KeptPart, now: datetime) -> tuple[Credential, DomainEvent | None]:
+        """A part's state; and of one without a history of its own, the event that would begin it."""
         leaf, made = read_leaf(kept.opening.leaf), self.made(kept.opening.unpacking)
         try:
-            known = self._ledger.load(Credential, leaf.credential, "such credential")
+            return _opened(self._ledger.load(Credential, leaf.credential, "such credential"), leaf, made), None
         except NotFoundError:
             birth = Credential.Parted(
                 institution=made.institution,
@@ -91,9 +139,8 @@ class PartKeeping:
                 status_index=leaf.status_index,
                 recorded_at=now,
             )
-            known = Credential.begin(leaf.credential, birth)
-            return _opened(known, leaf, made), [DomainEvent(leaf.credential, 1, birth)]
-        return _opened(known, leaf, made), []
+            begun = DomainEvent(leaf.credential, 1, birth)
+            return _opened(Credential.begin(leaf.credential, birth), leaf, made), begun
 
 
 def _opened(known: Credential, leaf: Leaf, made: Unpacking.Made) -> Credential:

@@ -5,7 +5,7 @@ Parts share one status, the unpacking's, so that this is one event that names no
     | the diploma is | stand   | review         | suspend        | revoke     |
     |----------------|---------|----------------|----------------|------------|
     | suspended      | nothing | a review opens | suspended      | suspended  |
-    | reinstated     | nothing | nothing        | reinstated     | reinstated |
+    | reinstated     | nothing | the review ends | reinstated    | reinstated |
     | revoked        | nothing | a review opens | suspended      | revoked    |
     | replaced       | revoked | revoked        | revoked        | revoked    |
 
@@ -20,6 +20,7 @@ from typing import Final
 from uuid import UUID
 
 from ledger.application import Ledger
+from ledger.cascade import let_stand
 from ledger.credential import Credential
 from ledger.event import DomainEvent, Event
 from ledger.part_keeping import PartKeeping
@@ -79,6 +80,8 @@ def follow(parts: Credential, curriculum: Curriculum, change: Event, now: dateti
         case Credential.Revoked() | Credential.Suspended() if policy in PAUSING and parts.state == "active":
             since = max(change.effective_at, parts.since)
             events = parts.suspend(reason=reason, effective_at=since, note=None, at=now)
+        case Credential.Reinstated() if parts.review is not None and parts.review.appealed_at is None:
+            events = let_stand(parts, now)
         case Credential.Reinstated() if policy in PAUSING and parts.state == "suspended":
             events = parts.reinstate(effective_at=max(change.effective_at, parts.since), at=now)
     return events
