@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import msgspec
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +27,7 @@ def read(text: Json) -> PathwayRules:
     try:
         return parse_rules(json.dumps(text).encode())
     except InvalidInputError:
-        assume(False)  # noqa: FBT003
+        assume(False)
         raise
 
 
