@@ -187,6 +187,9 @@ class ComponentReading:
             shared=[] if kept is None else self.events(kept.opening.unpacking)[1:],
         )
         seen = self._book.rows(credential.id)
+        if any(row.kind == "unpacking" and not row.released for row in seen):
+            message = "this award was unpacked, and its credits are spent on its parts; present those in its place"
+            raise InvalidInputError(message, "/award")
         component = read_component(
             logged,
             document,

@@ -27,18 +27,18 @@ def publish_programme(served: Served, key: str, slug: str, *, modules: int = 3, 
     assert answered.status_code == httpx.codes.CREATED, answered.text
 
 
-def draft(modules: int, **changes: object) -> dict[str, Any]:
+def draft(count: int, **changes: object) -> dict[str, Any]:
     """A programme of so many modules."""
     return {
         "title": "Bachelor of Data Work",
         "language": "en",
         "achievement": DIPLOMA,
         "partial": PARTIAL,
-        "credits_centi": modules * MODULE_CREDITS,
+        "credits_centi": count * MODULE_CREDITS,
         "withdrawal": "suspend",
         "modules": [
             {"code": f"M{number}", "achievement": f"MOD-{number}", "semester": (number + 4) // 5}
-            for number in range(1, modules + 1)
+            for number in range(1, count + 1)
         ],
         **changes,
     }
