@@ -152,6 +152,7 @@ def _include(
         node.ledger.now,
         foreign,
         attested=attested_id(node.parts.attesting),
+        pathway_position=node.views.pathway_position,
     )
     app.include_router(audit.make_router(node.lookup, policy))
     app.include_router(anchor.read_router(node.lookup, runtime.anchor_standing))

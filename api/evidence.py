@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from anchoring.storage import StoredAnchor
 from anchoring.tlog_proof import TlogProof
-from api.error import NotReadyError
+from api.error import NotReadyError, UnknownResourceError
 from api.published_log import OFFLINE_KINDS, RETRY_AFTER, LogSnapshot, PublishedLog, signing_key
 from ledger.part import Opening
 from projections.credential_status import CredentialFacts, PartFacts
@@ -88,6 +88,18 @@ class Evidences:
         self._catch_up = catch_up
         self._parts = parts
 
+    def facts(self, public_id: str) -> CredentialFacts:
+        """What is stored of an award. Raises UnknownResourceError."""
+        return self._facts(public_id)
+
+    def knows(self, public_id: str, opening: Opening | None = None) -> bool:
+        """Whether there is such an award, or such a part of an unpacked diploma, shown here or kept."""
+        try:
+            self._look_up(public_id, opening)
+        except UnknownResourceError:
+            return False
+        return True
+
     def evidence(self, public_id: str, opening: Opening | None = None) -> dict[str, Any]:
         """The evidence file of an award, as of the newest checkpoint. Nothing in it is personal.
 
@@ -113,6 +125,65 @@ class Evidences:
                 raise NotReadyError(message, headers=RETRY_AFTER)
             time.sleep(_PAUSE_SECONDS)
 
+    def with_stack(
+        self,
+        public_id: str,
+        components: Sequence[str],
+        pathway_position: int | None,
+        openings: Mapping[str, Opening] | None = None,
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The evidence file of a stacked award, and under the same checkpoint what proves its stack.
+
+        Args:
+            public_id: The award.
+            components: Public ids of what it was made of; those that are no awards of this ledger are left out.
+            pathway_position: Position of the event that published its rules.
+            openings: What opens components that are parts, where somebody has shown it; else it is looked for.
+
+        Returns:
+            The file, and the members `pathway` and `components` of a bundle's `stack`.
+
+        Raises:
+            UnknownResourceError: There is no such award.
+            NotReadyError: No checkpoint covered all of it within :data:`WAIT_SECONDS`.
+        """
+        deadline = time.monotonic() + WAIT_SECONDS
+        self._catch_up()
+        while True:
+            made = self._attempt_stack(public_id, components, pathway_position, openings or {})
+            if made is not None:
+                return made
+            if time.monotonic() > deadline:
+                message = "the award is recorded, and the log has not published it yet; try again in a second"
+                raise NotReadyError(message, headers=RETRY_AFTER)
+            time.sleep(_PAUSE_SECONDS)
+
+    def _attempt_stack(
+        self,
+        public_id: str,
+        components: Sequence[str],
+        pathway_position: int | None,
+        openings: Mapping[str, Opening],
+    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        evidence = self._attempt(public_id, None)
+        if evidence is None:
+            return None
+        parts = []
+        for component in components:
+            part = self._attempt(component, openings.get(component))
+            if part is None or part["checkpoint"] != evidence["checkpoint"]:
+                return None
+            members = ("credential", "entries", "status", "directory", "part")
+            parts.append({name: part[name] for name in members if name in part})
+        pathway = None
+        if pathway_position is not None:
+            snapshot = self._log.snapshot()
+            index = self._log.index_of(pathway_position)
+            if snapshot.note.decode() != evidence["checkpoint"] or index is None or index >= snapshot.checkpoint.size:
+                return None
+            pathway = _proved_entry(snapshot, index)
+        return evidence, {"pathway": pathway, "components": parts}
+
     def receipt(self, public_id: str) -> bytes:
         """The proof that the award's issue event is in the log, as a C2SP tlog-proof file with the event in it.
 
@@ -128,12 +199,7 @@ class Evidences:
 
     def _attempt(self, public_id: str, opening: Opening | None) -> dict[str, Any] | None:
         """Make the file, or None when the log is not (or no longer) where it has to be."""
-        if opening is None and self._parts is not None:
-            opening = self._parts.opening(public_id)
-        is_part = opening is not None and self._parts is not None
-        facts = (
-            self._parts.facts(opening) if opening is not None and self._parts is not None else self._facts(public_id)
-        )
+        facts, opening = self._look_up(public_id, opening)
         try:
             snapshot = self._log.snapshot()
         except NotReadyError:  # the very first checkpoint is still to come
@@ -147,7 +213,7 @@ class Evidences:
         if parts is None:
             return None
         return {
-            "format": PART_FORMAT if is_part else EVIDENCE_FORMAT,
+            "format": EVIDENCE_FORMAT if opening is None else PART_FORMAT,
             "credential": public_id,
             "log": {"origin": snapshot.checkpoint.origin, "vkey": signing_key(snapshot.note, self._vkeys)},
             "checkpoint": snapshot.note.decode(),
@@ -155,6 +221,12 @@ class Evidences:
             **parts,
             **self._anchor_parts(snapshot, [placed[positions.index(one.position)] for one in facts.signings]),
         }
+
+    def _look_up(self, public_id: str, opening: Opening | None) -> tuple[CredentialFacts, Opening | None]:
+        """The facts of an award; of a part, with what opens it. Raises UnknownResourceError."""
+        if self._parts is not None and (opening := opening or self._parts.opening(public_id)) is not None:
+            return self._parts.facts(opening), opening
+        return self._facts(public_id), None
 
     def _positions(self, facts: CredentialFacts) -> list[int]:
         """Positions of the events that a file shows, in its order."""

@@ -23,6 +23,7 @@ from api.view_node import ViewNode, open_views
 from ledger.access import Access, Actor
 from ledger.application import Clock, Ledger
 from ledger.catalogue import Catalogue
+from ledger.credential_id import credential_aggregate_id
 from ledger.document import PURPOSES
 from ledger.error import InvalidInputError, NotFoundError
 from ledger.institution import Institution
@@ -196,6 +197,8 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
         successor=parts.issuance.successor,
         log=log.published,
         now=parts.ledger.now,
+        components=lambda public_id: parts.cascade.components(credential_aggregate_id(public_id)),
+        pathway=views.pathway_name,
     )
     evidences = Evidences(
         log.published,
@@ -215,7 +218,14 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
 
     lists = StatusLists(parts.ledger, parts.keys, parts.identity.base_url, bits)
     lookup = Lookup(parts.identity.base_url, views, statuses, evidences, log.published)
-    return Node(parts, log, lookup, Bundles(evidences, parts.issuance, parts.parts), lists, CpuBound())
+    return Node(
+        parts,
+        log,
+        lookup,
+        Bundles(evidences, parts.issuance, parts.parts, parts.stacking, views.pathway_position),
+        lists,
+        CpuBound(),
+    )
 
 
 def _facts(parts: LedgerNode, views: ViewNode, opened: Parts) -> Callable[[str], CredentialFacts]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from api.view_node import ViewNode
+import msgspec
+
+from api.error import UnknownResourceError
+from api.view_node import UNKNOWN_AWARD, ViewNode
 from ledger.error import InvalidInputError
 from ledger.part import Opening
 from ledger.part_keeping import PartKeeping
@@ -33,7 +36,10 @@ class Parts:
 
     def facts(self, opening: Opening) -> CredentialFacts:
         """The facts of a part that was opened. Raises UnknownResourceError."""
-        return self.views.part_facts(opening)
+        try:
+            return self.views.part_facts(opening)
+        except msgspec.MsgspecError as error:  # somebody has shown what is no leaf
+            raise UnknownResourceError(UNKNOWN_AWARD) from error
 
     def programme_position(self, facts: CredentialFacts) -> int | None:
         """Position of the event that published the part's programme. Raises UnknownResourceError."""

@@ -157,6 +157,25 @@ class ViewNode:
         edition = self.edition(facts)
         return None if edition is None else (edition.code, edition.template)
 
+    def pathway_name(self, pathway: UUID) -> tuple[str, str] | None:
+        """Slug of the institution and its code of a pathway; None when it is not in the catalogue."""
+        listing = self.pathways.listing(pathway)
+        owner = None if listing is None else self.directory.by_id(listing.institution)
+        return None if listing is None or owner is None else (owner.slug, listing.code)
+
+    def pathway_position(self, pathway: str, version: int) -> int | None:
+        """Position of the event that published a version of a pathway; None when there is none.
+
+        Args:
+            pathway: Its id, 32 hexadecimal digits.
+            version: From 1.
+        """
+        try:
+            found = self.pathways.version(UUID(hex=pathway), version)
+        except ValueError:
+            return None
+        return None if found is None else found.position
+
     def edition_position(self, facts: CredentialFacts) -> int | None:
         """Position of the event that published that edition, if there is one. Raises UnknownResourceError."""
         edition = self.edition(facts)

@@ -7,7 +7,7 @@ alone changes is judged when it is asked for, in :mod:`projections.status_answer
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -143,6 +143,9 @@ class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
         return (Signing(self.key_id, self.commitments, self.recorded_at, self.events[0].position), *self.reissues)
 
 
+_Reviewing: TypeAlias = (
+    Credential.ReviewOpened | Credential.ReviewClosed | Credential.Appealed | Credential.AppealDecided
+)
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(CredentialFacts)
 
@@ -239,9 +242,7 @@ def _followed(known: CredentialFacts, body: Event, event: Notification) -> Crede
     if isinstance(body, Credential.Stacked):
         stacked = StackedBy(body.pathway, body.pathway_version, body.rules, body.derivation)
         return msgspec.structs.replace(known, events=events, stacked=stacked)
-    if isinstance(
-        body, Credential.ReviewOpened | Credential.ReviewClosed | Credential.Appealed | Credential.AppealDecided
-    ):
+    if isinstance(body, _Reviewing):
         return msgspec.structs.replace(known, events=events, review=review_after(known.review, body))
     if not isinstance(body, Credential.Reissued | Credential.FormAdded):
         return msgspec.structs.replace(known, events=events)
@@ -252,28 +253,24 @@ def _followed(known: CredentialFacts, body: Event, event: Notification) -> Crede
 
 
 def _changed(body: Event, event: Notification) -> StatusEvent:
-    match body:
-        case Credential.Suspended():
-            return StatusEvent("suspended", body.reason, body.effective_at, body.recorded_at, event.position)
-        case Credential.Reinstated():
-            return StatusEvent("reinstated", None, body.effective_at, body.recorded_at, event.position)
-        case Credential.Revoked():
-            return StatusEvent("revoked", body.reason, body.effective_at, body.recorded_at, event.position)
-        case Credential.Replaced():
-            return StatusEvent("replaced", body.reason, body.effective_at, body.recorded_at, event.position)
-        case Credential.Reissued():
-            return StatusEvent("reissued", None, body.recorded_at, body.recorded_at, event.position)
-        case Credential.FormAdded():
-            return StatusEvent("form_added", None, body.recorded_at, body.recorded_at, event.position)
-        case Credential.Stacked():
-            return StatusEvent("stacked", None, body.recorded_at, body.recorded_at, event.position)
-        case Credential.ReviewOpened():
-            return StatusEvent("review_opened", body.reason, body.recorded_at, body.recorded_at, event.position)
-        case Credential.Appealed():
-            return StatusEvent("appealed", None, body.recorded_at, body.recorded_at, event.position)
-        case Credential.AppealDecided():
-            return StatusEvent("appeal_decided", None, body.recorded_at, body.recorded_at, event.position)
-        case Credential.ReviewClosed():
-            return StatusEvent("review_closed", None, body.recorded_at, body.recorded_at, event.position)
-        case _:
-            raise refuse(event, "no status follows from it")
+    kind = _KINDS.get(type(body))
+    if kind is None:
+        raise refuse(event, "no status follows from it")
+    effective_at = getattr(body, "effective_at", body.recorded_at)
+    return StatusEvent(kind, getattr(body, "reason", None), effective_at, body.recorded_at, event.position)
+
+
+_KINDS: Final[dict[type[Event], StatusKind]] = {
+    Credential.Suspended: "suspended",
+    Credential.Reinstated: "reinstated",
+    Credential.Revoked: "revoked",
+    Credential.Replaced: "replaced",
+    Credential.Reissued: "reissued",
+    Credential.FormAdded: "form_added",
+    Credential.Stacked: "stacked",
+    Credential.ReviewOpened: "review_opened",
+    Credential.Appealed: "appealed",
+    Credential.AppealDecided: "appeal_decided",
+    Credential.ReviewClosed: "review_closed",
+}
+"""What each further event is called in answers."""

@@ -293,6 +293,35 @@ class ProgrammeRevised(_Programme, frozen=True, kw_only=True):
 
 
 ProgrammeEdition: TypeAlias = ProgrammePublished | ProgrammeRevised
+
+
+class PathwayPublished(_Body, frozen=True, kw_only=True):
+    """The first version of a pathway."""
+
+    TOPIC = "pathway.published.v1"
+    institution: UUID
+    code: str
+    number: int
+    achievement: str
+    edition: int | None
+    rules: dict[str, Any]
+    recorded_at: Instant
+
+
+class PathwayRevised(_Body, frozen=True, kw_only=True):
+    """A later version of a pathway."""
+
+    TOPIC = "pathway.revised.v1"
+    institution: UUID
+    code: str
+    number: int
+    achievement: str
+    edition: int | None
+    rules: dict[str, Any]
+    changes: list[str]
+    recorded_at: Instant
+
+
 Birth: TypeAlias = Issued | Attested
 StatusEvent: TypeAlias = (
     Suspended
@@ -388,6 +417,19 @@ def parse_edition(entry: Entry) -> Edition:
     if form is None:
         raise FormatError(f"{entry.topic} publishes no achievement")
     return _read(entry, form)
+
+
+def parse_pathway(entry: Entry) -> PathwayPublished | PathwayRevised:
+    """Read the event that published a version of a pathway.
+
+    Raises:
+        InputError: Another topic, or a body that it does not allow.
+    """
+    if entry.topic == PathwayPublished.TOPIC:
+        return _read(entry, PathwayPublished)
+    if entry.topic == PathwayRevised.TOPIC:
+        return _read(entry, PathwayRevised)
+    raise FormatError(f"{entry.topic} publishes no pathway")
 
 
 def _read(entry: Entry, form: type[_Form]) -> _Form:

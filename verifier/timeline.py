@@ -10,7 +10,7 @@ Source: docs/spec/events.md; docs/spec/evidence.md, "Status".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -106,6 +106,14 @@ class Timeline:
     def learned_at(self) -> datetime:
         """When the log learned the last of it."""
         return max(event.recorded_at for event in (self.issued, *self.changes, *self.shared))
+
+    def known_at(self, instant: datetime) -> Timeline:
+        """The history as the log knew it at an instant at which it knew of its beginning."""
+        changes = tuple(event for event in self.changes if event.recorded_at <= instant)
+        if self.origin is None:
+            return replace(self, changes=changes)
+        shared = tuple(event for event in self.origin.changes if event.recorded_at <= instant)
+        return replace(self, changes=changes, origin=replace(self.origin, changes=shared))
 
     @property
     def signings(self) -> tuple[Signing, ...]:

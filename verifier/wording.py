@@ -272,6 +272,72 @@ SENTENCES: Final = {
         "A time stamp in the file is under another name than your policy gives its authority.",
         "Отметка времени в файле названа иначе, чем служба в вашей политике.",
     ),
+    # ── stack: of what it was made ────────────────────────────────────────────────────────
+    "stack_not_shown": Text(
+        "It was stacked from other awards; which ones is not shown here.",
+        "Составлено из других достижений; из каких именно, здесь не показано.",
+    ),
+    "derivation_opened": Text(
+        "What it was made of is what the issuer recorded.",
+        "Состав тот самый, что зафиксирован организацией.",
+    ),
+    "derivation_other": Text(
+        "What it is said to be made of is not what the issuer recorded.",
+        "Указанный состав не совпадает с тем, что зафиксировала организация.",
+    ),
+    "pathway_published": Text(
+        "It was made by published rules: {pathway}, version {version}.",
+        "Составлено по опубликованным правилам: {pathway}, версия {version}.",
+    ),
+    "pathway_other": Text(
+        "The rules in the file are not those that it was made by.",
+        "Правила в файле не те, по которым оно составлено.",
+    ),
+    "pathway_missing": Text(
+        "The rules that it was made by are not in the file.",
+        "В файле нет правил, по которым оно составлено.",
+    ),
+    "rules_met": Text(
+        "What it was made of meets the rules; this was checked again.",
+        "Состав отвечает правилам; это проверено заново.",
+    ),
+    "rules_not_met": Text(
+        "What it was made of does not meet the rules.",
+        "Состав не отвечает правилам.",
+    ),
+    "components_proved": Text(
+        "The awards that it was made of are in the log as stated: {count}.",
+        "Достижения, из которых оно составлено, есть в журнале в указанном виде: {count}.",
+    ),
+    "components_missing": Text(
+        "Some of the awards that it was made of are not proved in the file.",
+        "Не все достижения, из которых оно составлено, подтверждены в файле.",
+    ),
+    "component_not_proved": Text(
+        "The proof of an award that it was made of is wrong: the file was altered.",
+        "Доказательство одного из достижений, из которых оно составлено, неверно: файл изменён.",
+    ),
+    "component_differs": Text(
+        "An award that it was made of is not as stated.",
+        "Одно из достижений, из которых оно составлено, не такое, как указано.",
+    ),
+    "components_hold": Text(
+        "The awards that it was made of still hold.",
+        "Достижения, из которых оно составлено, действительны.",
+    ),
+    "component_lost": Text(
+        "An award that it was made of no longer holds.",
+        "Одно из достижений, из которых оно составлено, утратило силу.",
+    ),
+    "component_lost_stands": Text(
+        "An award that it was made of no longer holds; by the issuer's rules or decision this one stands.",
+        "Одно из достижений, из которых оно составлено, утратило силу; по правилам или решению организации"
+        " само оно остаётся в силе.",
+    ),
+    "stack_in_review": Text(
+        "An award that it was made of no longer holds; the issuer is to decide by {date}.",
+        "Одно из достижений, из которых оно составлено, утратило силу; организация должна принять решение до {date}.",
+    ),
     # ── status: what became of it ─────────────────────────────────────────────────────────
     "history_whole": Text(
         "The log shows its issue and every change, in order.",
@@ -504,10 +570,6 @@ SENTENCES: Final = {
     "origin_differs": Text(
         "It is not the module of the programme that it says it is.",
         "Это не тот модуль программы, которым оно себя называет.",
-    ),
-    "no_origin": Text(
-        "It was awarded by itself and is no part of an unpacked diploma.",
-        "Выдано само по себе и не является частью разделённого диплома.",
     ),
     "no_achievement": Text(
         "A document of the institution's own making, not an award of a micro-credential that it published.",

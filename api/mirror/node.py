@@ -228,6 +228,7 @@ def _open(
         ForeignVerification(Fetching(settings), NodeSources(identity.ledger_url, views.directory, lists), cpu),
         complete_until=served.instant,
         max_age=max_age,
+        pathway_position=views.pathway_position,
     )
     return MirrorNode(
         settings=settings,
@@ -255,6 +256,7 @@ def _lookup(served: ServedHead, views: ViewNode, identity: MirrorIdentity, polic
         successor=lambda _: None,  # which award replaced another is not public
         log=published,
         now=clock,
+        pathway=views.pathway_name,
     )
     evidences = Evidences(
         published,

@@ -356,6 +356,24 @@ def test_parts_are_stacked_each_once(served: Served, school: str, pathway: str, 
     assert with_one_fresh.status_code != httpx.codes.CREATED
 
 
+def test_stack_of_parts_is_checked_offline_by_what_opens_each(
+    served: Served, school: str, pathway: str, diploma: str, parts: list[str]
+) -> None:
+    assert pathway
+    made = stack(served, school, *parts[:2]).json()["id"]
+    content = bundle(served, school, made)
+    shown = json.loads(content)["stack"]["components"]
+    assert [len(one["part"]["proof"]) for one in shown] == [6, 6]
+    report = judge(served, content)
+    assert report.verdict is Verdict.VALID, report.sentence
+    served.write("POST", f"/v1/credentials/{diploma}/suspension", {"reason": "other"}, school)
+    lost_now = verify_bundle(parse_bundle(bundle(served, school, made)), policy(served), now=datetime.now(UTC))
+    assert lost_now.check("stack.components").reason == "component_lost"
+    lost = served.verify(content).json()
+    assert lost["verdict"] != "valid"
+    assert check(lost, "stack.components")[1] == "component_lost"
+
+
 def test_whole_is_refused_in_a_stack_when_it_was_unpacked(
     served: Served, school: str, pathway: str, diploma: str, parts: list[str]
 ) -> None:

@@ -161,14 +161,13 @@ def judge_form(  # noqa: PLR0913  (each is a part of what was proved, and none b
         _judge_id(form, public_id, timeline),
     ]
     if document is None:
-        covered = (*_COVERED, genuine.ACHIEVEMENT, genuine.ORIGIN)
+        covered = (*_COVERED, genuine.ACHIEVEMENT)
         return [*checks, *(skipped(code, "form_covered", looked_at="document") for code in covered)]
     return [
         *checks,
         genuine.judge_document_dates(document, timeline),
         genuine.judge_status_entries(document, timeline),
         genuine.judge_achievement(document, timeline),
-        genuine.judge_origin(document, timeline),
     ]
 
 

@@ -192,13 +192,11 @@ def judge_achievement(document: Document | None, timeline: Timeline | None) -> C
     return _compare(ACHIEVEMENT, agrees, differs, pairs, place, title=title)
 
 
-def judge_origin(document: Document | None, timeline: Timeline | None) -> Check:
+def judge_origin(document: Document | None, timeline: Timeline) -> Check:
     """Step 11i: is a part of an unpacked diploma a module of the programme, and says so?"""
-    if timeline is None:
-        return not_judged(ORIGIN, "status.history")
     origin, edition = timeline.origin, timeline.edition
     if origin is None or edition is None:
-        return skipped(ORIGIN, "no_origin", looked_at=("evidence/entries/0",))
+        return not_judged(ORIGIN, "status.history")
     programme, entry, made = origin.programme, origin.programme_entry, origin.made
     module = next((one for one in programme.curriculum.modules if one.achievement == edition.code), None)
     pairs: list[tuple[str, object, object]] = [
