@@ -19,12 +19,12 @@ EVENTS: tuple[type[Event], ...] = (
     *institution.EVENTS,
     *achievement.EVENTS,
     *pathway.EVENTS,
+    *programme.EVENTS,
     *credential.EVENTS,
+    *unpacking.EVENTS,
     *submission.EVENTS,
     *erasure.EVENTS,
     *log_key.EVENTS,
-    *programme.EVENTS,
-    *unpacking.EVENTS,
 )
 
 
