@@ -24,10 +24,11 @@ NULLABLE: Final = frozenset(
         *("prerequisites", "stackable", "next", "anchored_size", "log_index", "key_standing", "evidence", "as_of"),
         *("detail", "credential", "bundle", "mirror", "signed_with", "achievement", "edition"),
         *("review_due", "completed", "responses", "mean_rating_centi", "before", "after"),
+        *("partial", "review_days", "module"),
     }
 )
 """Members that may be null where a value stands in the example."""
-OPEN: Final = frozenset({"facts", "commitments", "document", "@context"})
+OPEN: Final = frozenset({"facts", "commitments", "document", "@context", "template"})
 """Members whose own members or items differ from answer to answer."""
 OPTIONAL: Final = frozenset({"replaced_by", "reissues", "added", "successor", "erased", "facts", "detail", "proof"})
 """Members that may be absent."""
@@ -232,6 +233,33 @@ INSTITUTION: Final[dict[str, Any]] = {
         }
     ],
 }
+_MODULE: Final = {
+    "code": "M1",
+    "achievement": "DATA-101",
+    "edition": 1,
+    "credits_centi": 300,
+    "semester": 1,
+    "required": True,
+    "url": f"{BASE}/institutions/riverside/achievements/DATA-101/1",
+    "template": PUBLICATION["template"],
+}
+_PROGRAMME_URL: Final = f"{BASE}/v1/programmes/riverside/BSC-DATA/2"
+_PROGRAMME: Final = {
+    "id": _PROGRAMME_URL,
+    "institution": "riverside",
+    "code": "BSC-DATA",
+    "edition": 2,
+    "recorded_at": AT,
+    "title": "Bachelor of Data Work",
+    "language": "en",
+    "achievement": "BSC",
+    "partial": "BSC-PART",
+    "credits_centi": 18000,
+    "withdrawal": "review",
+    "review_days": 30,
+    "modules": [_MODULE],
+    "changes": [{"kind": "changed", "module": "M1", "members": ["semester"]}],
+}
 _EDITION_URL: Final = f"{BASE}/institutions/riverside/achievements/DATA-101/1"
 _NAMED: Final = {"institution": "riverside", "code": "DATA-101"}
 _OFFERED: Final = {
@@ -335,6 +363,28 @@ ANSWERS: Final[dict[str, Answer]] = {
             "not_offered": [SKILL_URI],
             "credentials": [_JUDGED],
         }
+    ),
+    "post /v1/institutions/{slug}/programmes": Answer({"institution": "riverside", "code": "BSC-DATA", "edition": 1}),
+    "get /v1/programmes/{slug}": Answer(
+        {
+            "institution": "riverside",
+            "programmes": [
+                {
+                    "code": "BSC-DATA",
+                    "edition": 2,
+                    "title": "Bachelor of Data Work",
+                    "language": "en",
+                    "credits_centi": 18000,
+                    "modules": 1,
+                    "url": _PROGRAMME_URL,
+                }
+            ],
+        }
+    ),
+    "get /v1/programmes/{slug}/{code}": Answer(_PROGRAMME),
+    "get /v1/programmes/{slug}/{code}/{edition}": Answer(_PROGRAMME),
+    "post /v1/unpackings": Answer(
+        {"unpacking": "5d0f7a7e-3f4b-4a39-9a52-5b6a2c3d4e5f", "parts": [{**MADE, "module": "M1"}]}
     ),
     "post /v1/institutions": Answer({"institution": "riverside", "did": DID, "key": "key-1"}),
     "get /v1/institutions": Answer({"institutions": [INSTITUTION]}),

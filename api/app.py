@@ -50,11 +50,13 @@ from api.route import (
     ledger,
     page,
     pathway,
+    programme,
     record,
     review,
     skill,
     stacking,
     status_list,
+    unpacking,
     vc_api,
     verify,
 )
@@ -199,7 +201,7 @@ def _include(
     verification = Verification(
         policy,
         node.lookup.evidences,
-        vault_salt(node.issuance, node.parts.attesting),
+        vault_salt(node.issuance, node.parts.attesting, node.parts.parts),
         node.views.directory,
         node.parts.identity.base_url,
         node.ledger.now,
@@ -220,6 +222,9 @@ def _include(
     app.include_router(achievement.make_router(node))
     app.include_router(achievement.read_router(node.lookup, node.ledger.now))
     app.include_router(skill.make_router(Skills(node.lookup, verification)))
+    app.include_router(programme.make_router(node))
+    app.include_router(programme.read_router(node.lookup))
+    app.include_router(unpacking.make_router(node))
     app.include_router(pathway.make_router(node))
     app.include_router(pathway.read_router(node.lookup))
     app.include_router(stacking.make_router(node))

@@ -139,6 +139,22 @@ NOT_VERIFIED: dict[str, Any] = {
         }
     ],
 }
+PROGRAMME: dict[str, Any] = {
+    "code": "BSC-DATA",
+    "programme": {
+        "title": "Bachelor of Data Work",
+        "language": "en",
+        "achievement": "BSC",
+        "credits_centi": 18000,
+        "withdrawal": "suspend",
+        "modules": [{"code": "M1", "achievement": "DATA-101", "semester": 1}],
+    },
+}
+UNPACKING: dict[str, Any] = {
+    "diploma": "06h0mt7kjdtij0pn3n4970gn8kc6l4mttrj0",
+    "programme": "BSC-DATA",
+    "completed": [{"module": "M1", "completed_on": "2024-01-20", "grade": "A"}],
+}
 PATHWAY: dict[str, Any] = {
     "code": "DATA-SPECIALIST",
     "achievement": "DATA-101",

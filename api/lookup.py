@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
+from uuid import UUID
 
 import msgspec
 
@@ -13,6 +14,7 @@ from api.evidence import Evidences
 from api.published_log import PublishedLog
 from api.quick_status import entity_tag
 from api.view_node import ViewNode
+from ledger.application import programme_id
 from ledger.edition_change import Change, changes_between
 from projections.achievement_catalogue import Edition
 from projections.directory_record import did_document
@@ -145,6 +147,55 @@ class Lookup:
                 for before, one in zip([None, *editions], editions, strict=False)
             ],
         }
+
+    def programmes(self, slug: str) -> dict[str, Any]:
+        """The programmes of an institution, each by its newest edition. Raises UnknownResourceError."""
+        record = self.views.record_of(slug)
+        items = [
+            {
+                "code": found.code,
+                "edition": found.edition,
+                "title": found.curriculum.title,
+                "language": found.curriculum.language,
+                "credits_centi": found.curriculum.credits_centi,
+                "modules": len(found.curriculum.modules),
+                "url": self._programme_url(slug, found.code, found.edition),
+            }
+            for found in self.views.programmes.of(record.institution)
+        ]
+        return {"institution": slug, "programmes": items}
+
+    def programme_edition(self, slug: str, code: str, edition: int | None) -> dict[str, Any]:
+        """One edition of a programme, or the newest. Raises UnknownResourceError."""
+        record, programmes = self.views.record_of(slug), self.views.programmes
+        identity = programme_id(record.institution, code)
+        found = programmes.edition(identity, edition or programmes.editions(identity))
+        if found is None:
+            message = "there is no such edition of a programme"
+            raise UnknownResourceError(message)
+        curriculum: dict[str, Any] = msgspec.to_builtins(found.curriculum)
+        for module in curriculum["modules"]:
+            module.update(self._module(record.institution, slug, module["achievement"], module["edition"]))
+        return {
+            "id": self._programme_url(slug, code, found.edition),
+            "institution": slug,
+            "code": code,
+            "edition": found.edition,
+            "recorded_at": found.recorded_at,
+            **curriculum,
+            "changes": msgspec.to_builtins(found.changes),
+        }
+
+    def _module(self, institution: UUID, slug: str, code: str, edition: int) -> dict[str, Any]:
+        """What a module's achievement says of it, as far as the catalogue has come."""
+        catalogue = self.views.catalogue
+        listing = catalogue.by_code(institution, code)
+        found = None if listing is None else catalogue.edition(listing.achievement, edition)
+        described = None if found is None else msgspec.to_builtins(found.template)
+        return {"url": self.edition_url(slug, code, edition), "template": described}
+
+    def _programme_url(self, slug: str, code: str, edition: int) -> str:
+        return f"{self.base_url}/v1/programmes/{slug}/{code}/{edition}"
 
     def edition_url(self, slug: str, code: str, edition: int) -> str:
         """Address of one edition of a template."""

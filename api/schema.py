@@ -20,8 +20,10 @@ from ledger.error import InvalidInputError
 from ledger.form.learner_record import Association
 from ledger.institution import InstitutionKind
 from ledger.issuance import MAX_BATCH
+from ledger.prospectus import ProgrammeDraft
 from ledger.quality import Headcount, Review
 from ledger.reason import Reason
+from ledger.separating import Completed
 from ledger.signing_algorithm import Algorithm
 from ledger.stacking.pathway_rules import PathwayRules
 from ledger.stacking_up import WaiverClaim
@@ -231,6 +233,23 @@ class EndorsementRequest(Body, frozen=True, kw_only=True):
     institution: str | None = None
 
 
+class ProgrammePublication(Body, frozen=True, kw_only=True):
+    """A diploma as modules, under the institution's code for it."""
+
+    code: str
+    programme: ProgrammeDraft
+
+
+class UnpackingRequest(Body, frozen=True, kw_only=True):
+    """A diploma to unpack: the modules that were completed, each with its day and grade."""
+
+    diploma: str
+    programme: str
+    completed: tuple[Completed, ...]
+    edition: int | None = None
+    institution: str | None = None
+
+
 class Empty(Body, frozen=True, kw_only=True):
     """A command that needs no further facts."""
 
@@ -268,6 +287,8 @@ REQUEST_SHAPES: tuple[type, ...] = (
     Forms,
     RecordRequest,
     EndorsementRequest,
+    ProgrammePublication,
+    UnpackingRequest,
     Empty,
     KeyGrant,
 )

@@ -202,6 +202,8 @@ def _achievement(facts: CredentialFacts, found: tuple[str, Template] | None) -> 
 
 
 def _events(facts: CredentialFacts, known_at: datetime | None) -> list[dict[str, Any]]:
+    """What became of it, as it was recorded; of a part of a diploma, also what became of all parts together."""
+    shared = () if facts.part is None else facts.part.shared
     return [
         {
             "kind": event.kind,
@@ -209,6 +211,6 @@ def _events(facts: CredentialFacts, known_at: datetime | None) -> list[dict[str,
             "effective_at": event.effective_at,
             "recorded_at": event.recorded_at,
         }
-        for event in facts.events
+        for event in sorted((*facts.events, *shared), key=lambda event: event.position)
         if known_at is None or event.recorded_at <= known_at
     ]

@@ -25,7 +25,7 @@ import msgspec
 from api.ledger_node import LedgerNode
 from ledger.attesting import ATTESTED_KIND, AttestedDocument
 from ledger.commitment import DOCUMENT_KIND, commit
-from ledger.credential import BIRTHS, Credential
+from ledger.credential import SIGNED_BIRTHS, Credential
 from ledger.error import LedgerError, NotFoundError
 from ledger.institution import Institution, SigningKeyRecord
 from ledger.issuance import SealedDocument
@@ -133,7 +133,7 @@ class VaultCheck:
         for event in self._node.ledger.store.select_events(identity):
             with suppress(LedgerError):  # named by the check of the events
                 body = self._node.ledger.event_mapper.to_domain_event(event).body
-                if isinstance(body, (*BIRTHS, Credential.Reissued)):
+                if isinstance(body, (*SIGNED_BIRTHS, Credential.Reissued)):
                     newest = body.commitments
         return newest
 

@@ -47,6 +47,29 @@ def make_public_id(issued_at: datetime, randomness: bytes) -> str:
     return base64.b32hexencode(raw).decode("ascii").rstrip("=").lower()
 
 
+def make_part_id(before: datetime, randomness: bytes) -> str:
+    """Make the public id of a part of an unpacked diploma.
+
+    Its time is a random instant: were it the present, the log's ids would tell which parts were made at once.
+
+    Args:
+        before: The present, which the instant is earlier than.
+        randomness: 22 fresh random bytes.
+
+    Returns:
+        As :func:`make_public_id` does.
+
+    Raises:
+        ValueError: *randomness* is not 22 bytes long.
+    """
+    if len(randomness) != PUBLIC_ID_BYTES:
+        message = f"a part's id takes {PUBLIC_ID_BYTES} random bytes, not {len(randomness)}"
+        raise ValueError(message)
+    present = (before - _EPOCH) // timedelta(milliseconds=1)
+    instant = int.from_bytes(randomness[:-RANDOM_BYTES]) % present
+    return make_public_id(_EPOCH + timedelta(milliseconds=instant), randomness[-RANDOM_BYTES:])
+
+
 def parse_public_id(text: str) -> bytes:
     """Parse a public id into its 22 bytes, accepting only the one canonical spelling.
 

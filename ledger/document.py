@@ -38,6 +38,24 @@ JSON_SUITES: Final[Mapping[str, str]] = {
 """Which cryptosuite over JSON signs with which algorithm; those over RDF are named after them."""
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a part of an unpacked diploma comes from, as its document says it.
+
+    Attributes:
+        unpacking: Aggregate id of the unpacking, which the log has.
+        programme: The institution's code of the programme.
+        edition: Under which edition it was unpacked.
+        title: The programme's title.
+        place: Where the status is that it shares with the other parts.
+    """
+
+    unpacking: UUID
+    programme: str
+    edition: int
+    title: str
+    place: StatusPlace
+
+
 class StackedUnder(msgspec.Struct, frozen=True, kw_only=True):
     """By which rules an award was stacked, as its documents say it.
 
@@ -71,6 +89,7 @@ class Award(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: datetime
     details: Details | None = None
     identities: tuple[Identity, ...] = ()
+    origin: Origin | None = None
     stacked: StackedUnder | None = None
 
     def identity(self, kind: str) -> Identity | None:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from ledger import achievement, credential, erasure, institution, log_key, pathway, quality, submission
+from ledger import (
+    achievement,
+    credential,
+    erasure,
+    institution,
+    log_key,
+    pathway,
+    programme,
+    quality,
+    submission,
+    unpacking,
+)
 from ledger.event import Event, EventMapper
 
 EVENTS: tuple[type[Event], ...] = (
@@ -10,7 +21,9 @@ EVENTS: tuple[type[Event], ...] = (
     *achievement.EVENTS,
     *quality.EVENTS,
     *pathway.EVENTS,
+    *programme.EVENTS,
     *credential.EVENTS,
+    *unpacking.EVENTS,
     *submission.EVENTS,
     *erasure.EVENTS,
     *log_key.EVENTS,

@@ -131,6 +131,9 @@ REASONS: Final = {
     "accreditation_withdrawn": Text("the accreditation was withdrawn", "аккредитация отозвана"),
     "under_review": Text("it is under review", "идёт проверка"),
     "superseded": Text("a newer one took its place", "выдано новое взамен"),
+    "origin_withdrawn": Text(
+        "the diploma that it is a part of no longer holds", "диплом, частью которого оно является, утратил силу"
+    ),
     "component_lost": Text(
         "an award that it was made of no longer holds", "одно из достижений, из которых оно составлено, утратило силу"
     ),
@@ -348,6 +351,10 @@ SENTENCES: Final = {
         "The history in the file has a gap or is out of order: the file was altered.",
         "История в файле неполна или перепутана: файл изменён.",
     ),
+    "part_not_opened": Text(
+        "The file does not show this part under the diploma that was unpacked: it was altered or made up.",
+        "Файл не показывает эту часть в составе разделённого диплома: он изменён или подделан.",
+    ),
     "history_unreadable": Text(
         "The history holds an event that this program does not know; use a newer one.",
         "В истории есть событие, неизвестное этой программе; обновите её.",
@@ -521,6 +528,10 @@ SENTENCES: Final = {
         "Signed with the issuer's key, but not in the ledger yet; try again in a few minutes.",
         "Подписано ключом организации, но в реестре пока нет; повторите через несколько минут.",
     ),
+    "part_unopened": Text(
+        "A part of an unpacked diploma, which the log does not list; ask the holder for the bundle.",
+        "Часть разделённого диплома: в журнале они не перечислены; попросите у владельца пакет.",
+    ),
     "salt_missing": Text(
         "The secret that ties the document to the ledger is missing; if the person's data"
         " were erased, only the holder still has it.",
@@ -551,6 +562,14 @@ SENTENCES: Final = {
     "achievement_differs": Text(
         "What was achieved is described otherwise than the issuer published it.",
         "Достижение описано не так, как опубликовала организация.",
+    ),
+    "origin_agrees": Text(
+        "It is a part of a diploma that was unpacked, a module of the programme {title}.",
+        "Это часть разделённого диплома, модуль программы «{title}».",
+    ),
+    "origin_differs": Text(
+        "It is not the module of the programme that it says it is.",
+        "Это не тот модуль программы, которым оно себя называет.",
     ),
     "no_achievement": Text(
         "A document of the institution's own making, not an award of a micro-credential that it published.",

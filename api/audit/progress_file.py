@@ -30,6 +30,7 @@ from ledger.event import EventMapper
 from ledger.institution import Institution
 from ledger.log_key import LogKeys
 from ledger.pathway import Pathway
+from ledger.programme import Programme
 
 MAGIC: Final = b"cairn-audit-state/v3\n"
 _DIGEST_BYTES: Final = 32
@@ -66,6 +67,7 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     log_keys: LogKeys | None
     cosigner: str | None
     folded: list[tuple[str, bytes]] = []
+    programmes: list[Programme] = []
 
 
 class ProgressFile:
@@ -152,6 +154,7 @@ def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
         objection_count=replay.findings.objections,
         log_keys=replay.log_keys,
         cosigner=replay.cosigner,
+        programmes=list(replay.registry.programmes.values()),
     )
 
 
@@ -166,6 +169,7 @@ def restored(kept: KeptAudit, mapper: EventMapper) -> Replay:
     replay.latest = kept.latest
     replay.registry = Registry.from_parts(kept.institutions, kept.achievements, kept.pathways)
     replay.registry.folded = Folded.from_parts(kept.folded)
+    replay.registry.programmes = {one.id.bytes: one for one in kept.programmes}
     replay.places = PlaceMap.from_parts(kept.blocks, kept.revocation, kept.suspension)
     replay.awards = AwardTable(kept.awards)
     replay.changed = dict(kept.changed)

@@ -27,6 +27,7 @@ from api.mirror.head import ServedHead
 from api.mirror.status import MirroredStatuses
 from api.mirror.upstream import Upstream
 from api.own_source import NodeSources
+from api.part import Parts
 from api.published_log import PublishedLog, signing_key
 from api.setting import Settings
 from api.status import Statuses
@@ -264,6 +265,7 @@ def _lookup(served: ServedHead, views: ViewNode, identity: MirrorIdentity, polic
         views.edition_position,
         views.directory.record,
         _vkeys(identity, policy),
+        parts=Parts(views),  # what opens them is in the ledger's vault, and in the holders' bundles
     )
     answers = MirroredStatuses(statuses, served, identity.ledger_url)
     return Lookup(identity.ledger_url, views, answers, evidences, published)

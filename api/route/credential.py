@@ -44,7 +44,8 @@ def make_router(node: Node) -> APIRouter:
     def bundle(request: Request, public_id: Annotated[str, Path(alias="id")]) -> Response:
         """The holder's bundle: document, salt and fresh evidence. For the institution that made the award."""
         actor = authenticate(request, node.access, node.ledger.now())
-        actor.require_institution(node.ledger.credential(known_form(public_id)).institution)
+        credential, _ = node.parts.parts.credential(known_form(public_id), node.ledger.now())
+        actor.require_institution(credential.institution)
         return json_answer(node.bundles.bundle(public_id), 200, {"Cache-Control": "private, no-store"})
 
     return router

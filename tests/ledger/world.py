@@ -25,11 +25,14 @@ from ledger.form_adding import FormAdding
 from ledger.issuance import Issuance
 from ledger.key_ring import KeyRing, RandomBytes, open_key_ring
 from ledger.lifecycle import Lifecycle
+from ledger.part_keeping import PartKeeping
 from ledger.pathway_publishing import PathwayPublishing
+from ledger.prospectus import Prospectus
 from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
 from ledger.reissuance import Reissuance
 from ledger.reviewing import Reviewing
+from ledger.separating import Separating
 from ledger.signing import SIGNING_SCHEMA, SealedKeyStore
 from ledger.spending import SpendingBook
 from ledger.stacking_up import StackingUp
@@ -118,6 +121,9 @@ class World:
     form_adding: FormAdding
     records: RecordKeeping
     attesting: Attesting
+    prospectus: Prospectus
+    separating: Separating
+    parts: PartKeeping
     pathways: PathwayPublishing
     book: SpendingBook
     stacking: StackingUp
@@ -186,6 +192,9 @@ def open_world(directory: Path, *, seed: int = 1, random_bytes: RandomBytes | No
         cascade=Cascade(ledger, vault, book),
         reviewing=Reviewing(ledger, vault),
         records=RecordKeeping(ledger, vault, attesting, BASE_URL),
+        prospectus=Prospectus(ledger, vault),
+        separating=Separating(ledger, vault, keys, places, BASE_URL),
+        parts=PartKeeping(ledger, vault),
     )
 
 

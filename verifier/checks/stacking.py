@@ -166,7 +166,7 @@ def _prove_one(
 ) -> tuple[list[Check], ProvedComponent | None]:
     """A component is proved as an award is: entries, history, bits, the record of who awarded it."""
     about = Evidence(
-        format="cairn/evidence/v1",
+        format="cairn/evidence/v2" if component.part else "cairn/evidence/v1",
         credential=component.credential,
         log=evidence.log,
         checkpoint=evidence.checkpoint,
@@ -176,6 +176,7 @@ def _prove_one(
         directory=component.directory,
         anchors=[],
         anchored_size=None,
+        part=component.part,
     )
     inside, entries = judge_entries(about, trusted)
     history, timeline = status.judge_history(about, entries)
@@ -278,6 +279,7 @@ def _differences(component: Component, proved: ProvedComponent, instant: datetim
         ("awarded_on", component.awarded_on, issued.valid_from.date()),
         ("valid_until", component.valid_until, None if until is None else (until - _MILLISECOND).date()),
         ("supervised", component.supervised, _supervised(template.supervision)),
+        ("origin", component.origin, None if proved.timeline.origin is None else proved.timeline.origin.unpacking.hex),
         ("standing", component.standing, _standing(proved.timeline, instant, stacked.recorded_at)),
     ):
         if found != logged:
@@ -297,12 +299,7 @@ def _supervised(supervision: str | None) -> bool | None:
 
 def _standing(timeline: Timeline, instant: datetime, known_at: datetime) -> str:
     """How an award stood at an instant, by what the log knew when the stack was made."""
-    known = Timeline(
-        timeline.issued,
-        tuple(event for event in timeline.changes if event.recorded_at <= known_at),
-        timeline.edition,
-        timeline.edition_entry,
-    )
+    known = timeline.known_at(known_at)
     ended = known.ended
     if ended is not None and ended.effective_at <= instant:
         return "replaced" if isinstance(ended, Replaced) else "revoked"
