@@ -23,14 +23,18 @@ NULLABLE: Final = frozenset(
         *("skill_uri", "skill_name", "credits_centi", "workload_minutes", "eqf_level", "qf_ehea", "supervision"),
         *("prerequisites", "stackable", "next", "anchored_size", "log_index", "key_standing", "evidence", "as_of"),
         *("detail", "credential", "bundle", "mirror", "signed_with", "achievement", "edition"),
+        *("limits", "agreement", "effective_at", "appeal_until", "withdrawal", "result", "decided_at", "accepted_at"),
+        *("ended_at", "cap_centi", "towards", "explanation"),
         *("review_due", "completed", "responses", "mean_rating_centi", "before", "after"),
         *("partial", "review_days", "module"),
     }
 )
 """Members that may be null where a value stands in the example."""
-OPEN: Final = frozenset({"facts", "commitments", "document", "@context", "template"})
+OPEN: Final = frozenset({"facts", "commitments", "document", "@context", "template", "details"})
 """Members whose own members or items differ from answer to answer."""
-OPTIONAL: Final = frozenset({"replaced_by", "reissues", "added", "successor", "erased", "facts", "detail", "proof"})
+OPTIONAL: Final = frozenset(
+    {"limits", "version", "replaced_by", "reissues", "added", "successor", "erased", "facts", "detail", "proof"}
+)
 """Members that may be absent."""
 
 
@@ -230,8 +234,58 @@ INSTITUTION: Final[dict[str, Any]] = {
             "valid_from": AT,
             "valid_until": None,
             "withdrawn_at": None,
+            "limits": {"levels": [5, 6, 7], "fields": ["06"], "kinds": ["micro_credential"], "country": "EE"},
         }
     ],
+    "version": 2,
+}
+RECOGNITION_ID: Final = "019c1f7a-2b40-8c11-9d3e-5a6b7c8d9e0f"
+AGREEMENT_ID: Final = "7d7a9a3e-5a5c-5d0e-8f5b-1d2e3f4a5b6c"
+_COMMITMENT: Final = "590f45dc1f20336bc4865b1e1eed5d5a3d53cc480ab3b60e46c300b426239379"
+_RULING: Final[dict[str, Any]] = {
+    "version": 1,
+    "decision": "partial",
+    "reasons": ["workload"],
+    "effective_at": AT,
+    "appeal_until": AT,
+    "recorded_at": AT,
+    "commitment": _COMMITMENT,
+}
+RECOGNISED: Final[dict[str, Any]] = {
+    "recognition": RECOGNITION_ID,
+    "institution": "riverside",
+    "state": "in_force",
+    **_RULING,
+    "under_appeal": False,
+    "rulings": [_RULING],
+    "appeals": [{"filed_at": AT, "decide_by": AT, "result": "upheld", "decided_at": AT, "late": False}],
+    "withdrawal": {"reason": "issued_in_error", "effective_at": AT, "recorded_at": AT},
+}
+_DECISION_IN_FULL: Final[dict[str, Any]] = {
+    "details": {
+        "format": "cairn/recognition/v1",
+        "institution": "riverside",
+        "award": {"origin": "paper", "title": "Kursus i dataanalyse", "awarded_by": "Fjordby Erhvervsskole"},
+        "decision": {"decision": "partial", "reasons": ["workload"], "credits_centi": 300},
+        "agreement": None,
+        "effective_at": AT,
+    },
+    "salt": HASH,
+}
+AGREED: Final[dict[str, Any]] = {
+    "agreement": AGREEMENT_ID,
+    "proposer": "riverside",
+    "partner": "lakeside",
+    "state": "in_force",
+    "awards_of": "both",
+    "achievements": ["DATA-101"],
+    "limits": {"levels": [5, 6], "fields": ["06"], "kinds": ["micro_credential"], "country": None},
+    "share_percent": 100,
+    "cap_centi": 1000,
+    "valid_from": AT,
+    "valid_until": AT,
+    "accepted_at": AT,
+    "ended_at": AT,
 }
 _MODULE: Final = {
     "code": "M1",
@@ -295,6 +349,39 @@ ANSWERS: Final[dict[str, Answer]] = {
     "post /v1/clr": Answer(ATTESTED),
     "post /v1/endorsements": Answer(ATTESTED),
     "post /v1/institutions/{slug}/forms": Answer({"institution": "riverside", "forms": ["open-badge", "vc-jwt"]}),
+    "post /v1/recognitions": Answer(
+        {
+            "recognition": RECOGNITION_ID,
+            "agreement": None,
+            "url": f"{BASE}/v1/recognitions/{RECOGNITION_ID}",
+            **_DECISION_IN_FULL,
+        }
+    ),
+    "get /v1/recognitions/{recognition}": Answer(RECOGNISED),
+    "get /v1/recognitions/{recognition}/details": Answer(
+        {
+            "recognition": RECOGNITION_ID,
+            "on": "2026-01-31",
+            "credit": {
+                "credits_centi": 300,
+                "workload_minutes": 0,
+                "outcomes": ["Cleans a data set."],
+                "eqf_level": 5,
+                "fields": ["0542"],
+                "stands_for": [],
+                "towards": {"kind": "programme", "code": "DATA-MASTER"},
+            },
+            "decisions": [{"version": 1, **_DECISION_IN_FULL}],
+        }
+    ),
+    "get /v1/recognitions/{recognition}/files/{number}": Answer("the bytes of the file", OCTETS),
+    "post /v1/recognitions/{recognition}/appeals": Answer(RECOGNISED),
+    "post /v1/recognitions/{recognition}/appeals/outcome": Answer(RECOGNISED),
+    "post /v1/recognitions/{recognition}/withdrawal": Answer(RECOGNISED),
+    "post /v1/agreements": Answer(AGREED),
+    "get /v1/agreements": Answer({"agreements": [AGREED], "next": "0"}),
+    "post /v1/agreements/{agreement}/acceptance": Answer(AGREED),
+    "post /v1/agreements/{agreement}/end": Answer(AGREED),
     "post /v1/verify": Answer(REPORT),
     "post /v1/achievements": Answer({"institution": "riverside", "code": "DATA-101", "edition": 1}),
     "get /v1/achievements": Answer(
@@ -388,6 +475,7 @@ ANSWERS: Final[dict[str, Answer]] = {
     ),
     "post /v1/institutions": Answer({"institution": "riverside", "did": DID, "key": "key-1"}),
     "get /v1/institutions": Answer({"institutions": [INSTITUTION]}),
+    "get /v1/institutions/{slug}": Answer(INSTITUTION),
     "get /institutions/{slug}": Answer(INSTITUTION),
     "get /institutions/{slug}/did.json": Answer(
         {

@@ -39,6 +39,7 @@ from api.quick_status import QuickStatus
 from api.rate_limit import RateLimiter, RateLimitMiddleware
 from api.route import (
     achievement,
+    agreement,
     anchor,
     audit,
     credential,
@@ -51,6 +52,7 @@ from api.route import (
     page,
     pathway,
     programme,
+    recognition,
     record,
     review,
     skill,
@@ -218,6 +220,10 @@ def _include(
     app.include_router(credential_change.make_router(node))
     app.include_router(document.make_router(node))
     app.include_router(record.make_router(node))
+    app.include_router(recognition.make_router(node))
+    app.include_router(recognition.read_router(node.lookup))
+    app.include_router(agreement.make_router(node))
+    app.include_router(agreement.read_router(node.lookup))
     app.include_router(verify.make_router(verification))
     app.include_router(achievement.make_router(node))
     app.include_router(achievement.read_router(node.lookup, node.ledger.now))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -9,11 +10,13 @@ from uuid import UUID
 
 import msgspec
 
-from api.error import UnknownResourceError
+from api.error import FieldError, InvalidRequestError, UnknownResourceError
 from api.evidence import Evidences
 from api.published_log import PublishedLog
 from api.quick_status import entity_tag
+from api.recognition_answer import agreement_answer, recognition_answer
 from api.view_node import ViewNode
+from ledger.agreement import Agreement
 from ledger.application import programme_id
 from ledger.edition_change import Change, changes_between
 from projections.achievement_catalogue import Edition
@@ -37,6 +40,7 @@ class Lookup:
         statuses: Answers about awards.
         evidences: Makes evidence files.
         published: The log as the public sees it.
+        now: Present instant.
     """
 
     base_url: str
@@ -44,6 +48,7 @@ class Lookup:
     statuses: StatusAnswers
     evidences: Evidences
     published: PublishedLog
+    now: Callable[[], datetime]
 
     def entity_tag(self, public_id: str, answer: dict[str, Any]) -> str | None:
         """The entity tag of an answer on how an award stands now; None on a mirror, whose answers say how old they are.
@@ -113,6 +118,36 @@ class Lookup:
             **msgspec.to_builtins(found.template),
             **({} if found.details is None else {"details": msgspec.to_builtins(found.details)}),
         }
+
+    def recognition(self, identity: UUID) -> dict[str, Any]:
+        """What the log says of a recognition. Raises UnknownResourceError."""
+        known = self.views.recognitions.by_id(identity)
+        if known is None:
+            message = "there is no such recognition"
+            raise UnknownResourceError(message)
+        return recognition_answer(known, self.views.record(known.institution).slug, self.now())
+
+    def agreement(self, identity: UUID) -> dict[str, Any]:
+        """What the log says of an agreement. Raises UnknownResourceError."""
+        known = self.views.agreements.by_id(identity)
+        if known is None:
+            message = "there is no such agreement"
+            raise UnknownResourceError(message)
+        return self._agreement(known)
+
+    def agreements(self, slug: str | None, after: str, limit: int) -> dict[str, Any]:
+        """A page of agreements, of one institution or of all. Raises UnknownResourceError, InvalidRequestError."""
+        if after and not after.isdecimal():
+            message = "this cursor was not given out here; start again without one"
+            raise InvalidRequestError(message, errors=(FieldError(message, parameter="after"),))
+        institution = None if slug is None else self.views.record_of(slug).institution
+        page = self.views.agreements.page(int(after or -1), limit, institution)
+        following = str(page[-1][0]) if len(page) == limit else None
+        return {"agreements": [self._agreement(known) for _, known in page], "next": following}
+
+    def _agreement(self, known: Agreement) -> dict[str, Any]:
+        proposer, partner = (self.views.record(one).slug for one in (known.proposer, known.partner))
+        return agreement_answer(known, proposer, partner, self.now())
 
     def achievement_history(self, slug: str, code: str, today: date) -> dict[str, Any]:
         """Every edition of a micro-credential with what changed in it, its reviews and its figures.

@@ -193,7 +193,7 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
     statuses = Statuses(
         facts=facts,
         record=lambda facts, known_at: views.record(facts.institution, known_at),
-        template=views.template,
+        edition=views.edition,
         successor=parts.issuance.successor,
         log=log.published,
         now=parts.ledger.now,
@@ -217,7 +217,7 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
         return None if owner is None or found is None else StatusList(owner, found)
 
     lists = StatusLists(parts.ledger, parts.keys, parts.identity.base_url, bits)
-    lookup = Lookup(parts.identity.base_url, views, statuses, evidences, log.published)
+    lookup = Lookup(parts.identity.base_url, views, statuses, evidences, log.published, parts.ledger.now)
     return Node(
         parts,
         log,

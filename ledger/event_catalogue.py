@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ledger import (
     achievement,
+    agreement,
     credential,
     erasure,
     institution,
@@ -11,6 +12,7 @@ from ledger import (
     pathway,
     programme,
     quality,
+    recognition,
     submission,
     unpacking,
 )
@@ -27,6 +29,8 @@ EVENTS: tuple[type[Event], ...] = (
     *submission.EVENTS,
     *erasure.EVENTS,
     *log_key.EVENTS,
+    *recognition.EVENTS,
+    *agreement.EVENTS,
 )
 
 

@@ -7,16 +7,20 @@ Source: docs/spec/directory.md; RFC 8785.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
 import rfc8785
+from msgspec import UNSET, UnsetType
 
 from ledger.event import Instant
 from ledger.institution import Institution
+from ledger.limit import Fit, Limits, Subject
 
+Entitlement: TypeAlias = Literal["entitled", "unstated", "outside", "unaccredited"]
 DID_CONTEXTS = ("https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1")
 
 
@@ -37,7 +41,7 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class AccreditationRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One accreditation. Instants are effective dates."""
+    """One accreditation. Instants are effective dates. ``limits`` is there in records of version 2 alone."""
 
     accreditation_id: str
     by: str
@@ -45,15 +49,24 @@ class AccreditationRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     valid_from: Instant
     valid_until: Instant | None
     withdrawn_at: Instant | None
+    limits: Limits | UnsetType | None = UNSET
 
     def in_force(self, at: datetime) -> bool:
         """Whether it held at *at*; the end is the last instant, the withdrawal the first one without."""
         begun = self.valid_from <= at and (self.valid_until is None or at <= self.valid_until)
         return begun and (self.withdrawn_at is None or at < self.withdrawn_at)
 
+    def fit(self, subject: Subject | None) -> Fit:
+        """How an award lies to the limits; within them, when there are none or nothing is known of it."""
+        return self.limits.fit(subject) if isinstance(self.limits, Limits) and subject is not None else Fit()
+
 
 class DirectoryRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The current record of an institution; keys and accreditations in order of introduction."""
+    """The current record of an institution; keys and accreditations in order of introduction.
+
+    ``version`` is there when one of the accreditations has limits; all others are of the first version, which does not
+    name itself, so that what was recorded before there were limits has the same bytes as ever.
+    """
 
     institution: UUID
     number: int
@@ -65,6 +78,7 @@ class DirectoryRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     registered_at: Instant
     keys: tuple[KeyRecord, ...]
     accreditations: tuple[AccreditationRecord, ...]
+    version: Literal[2] | UnsetType = UNSET
 
     def key(self, key_id: str) -> KeyRecord | None:
         """The key of that id, or None."""
@@ -75,6 +89,28 @@ class DirectoryRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         return tuple(known.accreditation_id for known in self.accreditations if known.in_force(at))
 
 
+def entitlement(accreditations: Iterable[AccreditationRecord], subject: Subject | None, at: datetime) -> Entitlement:
+    """Say whether accreditations entitle an institution to award something on a day.
+
+    One that is in force and extends to it suffices.
+
+    Args:
+        accreditations: All that the institution has had.
+        subject: What is awarded; None for what is no award, to which each extends.
+        at: Instant that is asked about.
+
+    Returns:
+        ``unaccredited`` when none was in force, ``outside`` when each that was is for something else, ``unstated`` when
+        there is no telling, since the award does not state what a limit is about.
+    """
+    fits = [one.fit(subject) for one in accreditations if one.in_force(at)]
+    if not fits:
+        return "unaccredited"
+    if any(fit.is_within for fit in fits):
+        return "entitled"
+    return "outside" if all(fit.outside for fit in fits) else "unstated"
+
+
 def make_record(institution: Institution, number: int) -> DirectoryRecord:
     """Make the record of *institution*, which was the *number*-th to register, from 0."""
     members = msgspec.to_builtins(institution, builtin_types=(datetime, UUID))
@@ -82,6 +118,11 @@ def make_record(institution: Institution, number: int) -> DirectoryRecord:
         members.pop(unwritten)
     members["institution"] = members.pop("id")
     members["number"] = number
+    if any(one.limits is not None for one in institution.accreditations):
+        members["version"] = 2
+    else:
+        for accreditation in members["accreditations"]:
+            accreditation.pop("limits")
     return msgspec.convert(members, DirectoryRecord)
 
 
@@ -95,7 +136,7 @@ def recall_institution(record: DirectoryRecord) -> Institution:
 
 
 def encode_record(record: DirectoryRecord) -> bytes:
-    """Return the record's one form: JCS bytes with every member present. Source: RFC 8785."""
+    """Return the record's one form: JCS bytes with every member of its version present. Source: RFC 8785."""
     return rfc8785.dumps(msgspec.to_builtins(record))
 
 

@@ -53,7 +53,7 @@ class InstitutionDirectory:
     """
 
     NAME: ClassVar[str] = "institution_directory"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
     TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in EVENTS)
 
     def __init__(self, mapper: EventMapper) -> None:

@@ -470,6 +470,18 @@ SENTENCES: Final = {
         "The issuer was accredited by {by} at the time.",
         "Организация тогда была аккредитована: {by}.",
     ),
+    "entitled": Text(
+        "The issuer was accredited by {by} at the time for awards of this level, field and kind.",
+        "Организация тогда имела аккредитацию на присуждение квалификаций этого уровня, направления и вида: {by}.",
+    ),
+    "not_entitled": Text(
+        "The issuer was accredited that day, but not for an award of this level, field, kind or country.",
+        "В день присуждения организация была аккредитована, но не на этот уровень, направление, вид или страну.",
+    ),
+    "entitlement_unstated": Text(
+        "The issuer was accredited within limits, and the award does not state what they ask for.",
+        "Аккредитация организации имеет пределы, а в описании присуждённого не указано то, что они ограничивают.",
+    ),
     "no_accreditation": Text(
         "No accreditation of the issuer is on record, and nothing is said about one.",
         "Об аккредитации организации в реестре нет записей, и о ней ничего не сказано.",

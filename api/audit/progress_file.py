@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from api.audit.accreditation import AccreditationTally, DayFacts
+from api.audit.accreditation import AccreditationTally, DayFacts, Edition
 from api.audit.award_table import AwardTable
 from api.audit.finding import Finding, Findings
 from api.audit.folded import Folded
@@ -58,7 +58,7 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     changed: list[tuple[bytes, ChangedAward]]
     once: list[bytes]
     others: list[tuple[bytes, int]]
-    days: list[tuple[bytes, int, bool, DayFacts]]
+    days: list[tuple[bytes, Edition, int, bool, DayFacts]]
     anchors: list[LoggedAnchor]
     latest_at: list[tuple[int, int]]
     findings: list[Finding]

@@ -17,6 +17,7 @@ from ledger.application import achievement_id
 from ledger.credential import Credential
 from ledger.event import Event
 from ledger.institution import Institution
+from ledger.limit import Subject, subject_of
 from ledger.part_tree import BUCKETS
 from ledger.pathway import Pathway, read_rules
 from ledger.programme import Programme
@@ -25,7 +26,7 @@ from projections.directory_record import encode_record, make_record
 
 
 class Registry:
-    """Replays institutions, achievements, pathways, programmes and whatever else there is little of. Not thread-safe."""
+    """Replays institutions, offers and whatever else there is little of. Not safe for concurrent use."""
 
     def __init__(self) -> None:
         self.institutions: dict[bytes, Institution] = {}
@@ -250,6 +251,15 @@ class Registry:
         if valid_until is not None and valid_until <= valid_from:
             return "award-impossible", "it ends before it begins"
         return None
+
+    def subject(self, edition: tuple[bytes, int]) -> Subject | None:
+        """What awards under an edition (aggregate id and number) are; None when it was never published."""
+        achievement = self.achievements.get(edition[0])
+        if achievement is None or not 1 <= edition[1] <= len(achievement.editions):
+            return None
+        institution = self.institutions[achievement.institution.bytes]
+        place = edition[1] - 1
+        return subject_of(achievement.editions[place], achievement.details[place], institution.country)
 
     def _keep(self, institution: Institution) -> None:
         identity = institution.id.bytes

@@ -60,9 +60,15 @@ def change_institution(before: Institution, body: Event) -> None:
     at = body.recorded_at
     try:
         match body:
-            case Institution.AccreditationGranted():
+            case Institution.AccreditationGranted() | Institution.AccreditationGrantedWithin():
+                limits = body.limits if isinstance(body, Institution.AccreditationGrantedWithin) else None
                 decided = before.grant_accreditation(
-                    by=body.by, scope=body.scope, valid_from=body.valid_from, valid_until=body.valid_until, at=at
+                    by=body.by,
+                    scope=body.scope,
+                    valid_from=body.valid_from,
+                    valid_until=body.valid_until,
+                    at=at,
+                    limits=limits,
                 )
             case Institution.AccreditationWithdrawn():
                 decided = before.withdraw_accreditation(

@@ -25,7 +25,20 @@ from api.page.render import PageRenderer
 from api.problem import ProblemWriter
 from api.problem_handler import UnexpectedErrorMiddleware, install_problem_handlers
 from api.problem_route import problem_router
-from api.route import achievement, anchor, audit, credential, institution, ledger, page, skill, status_list, verify
+from api.route import (
+    achievement,
+    agreement,
+    anchor,
+    audit,
+    credential,
+    institution,
+    ledger,
+    page,
+    recognition,
+    skill,
+    status_list,
+    verify,
+)
 from api.skill import Skills
 
 WRITE_METHODS = ["POST", "PUT", "PATCH", "DELETE"]
@@ -79,6 +92,8 @@ def _look_ups(node: MirrorNode, renderer: PageRenderer) -> list[APIRouter]:
         achievement.read_router(node.lookup, node.clock),
         skill.make_router(Skills(node.lookup, node.verification)),
         institution.read_router(node.lookup),
+        recognition.read_router(node.lookup),
+        agreement.read_router(node.lookup),
         status_list.make_router(node.lists),
         page.make_router(renderer, node.verification, lambda: (), node.clock),
     ]
@@ -103,6 +118,8 @@ def _elsewhere(ledger_url: str) -> APIRouter:
         raise ReadOnlyNodeError(message, extensions={"ledger": ledger_url})
 
     router.add_api_route("/v1/credentials/{id}/bundle", refuse, methods=["GET"], response_model=None)
+    router.add_api_route("/v1/recognitions/{id}/details", refuse, methods=["GET"], response_model=None)
+    router.add_api_route("/v1/recognitions/{id}/files/{number}", refuse, methods=["GET"], response_model=None)
     router.add_api_route("/v1/{path:path}", refuse, methods=WRITE_METHODS, response_model=None)
     return router
 

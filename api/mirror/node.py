@@ -252,7 +252,7 @@ def _lookup(served: ServedHead, views: ViewNode, identity: MirrorIdentity, polic
     statuses = Statuses(
         facts=views.facts,
         record=lambda facts, known_at: views.record(facts.institution, known_at),
-        template=views.template,
+        edition=views.edition,
         successor=lambda _: None,  # which award replaced another is not public
         log=published,
         now=clock,
@@ -268,4 +268,4 @@ def _lookup(served: ServedHead, views: ViewNode, identity: MirrorIdentity, polic
         parts=Parts(views),  # what opens them is in the ledger's vault, and in the holders' bundles
     )
     answers = MirroredStatuses(statuses, served, identity.ledger_url)
-    return Lookup(identity.ledger_url, views, answers, evidences, published)
+    return Lookup(identity.ledger_url, views, answers, evidences, published, clock)

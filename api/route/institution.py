@@ -52,6 +52,11 @@ def read_router(lookup: Lookup) -> APIRouter:
         """Every institution: keys with their dates, accreditations."""
         return json_answer({"institutions": lookup.institutions()})
 
+    @router.get("/v1/institutions/{slug}")
+    def record(slug: str) -> Response:
+        """One institution as the log knows it: keys with their dates, accreditations and what they extend to."""
+        return json_answer(lookup.institution_record(slug))
+
     @router.get("/institutions/{slug}")
     def institution(slug: str) -> Response:
         """One institution as the log knows it: keys with their dates, accreditations."""
@@ -92,6 +97,7 @@ def _grant(node: Node, slug: str, write: Write) -> Response:
         slug=slug,
         by=new.by,
         scope=new.scope,
+        limits=new.limits,
         valid_from=new.valid_from,
         valid_until=new.valid_until,
         actor=write.actor,

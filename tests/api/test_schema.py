@@ -47,6 +47,7 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         "post /v1/credentials/{id}/suspension": suspended,
         "post /v1/institutions/{slug}/accreditations": accredited,
         "get /institutions/{slug}": served.http.get(f"/institutions/{SLUG}"),
+        "get /v1/institutions/{slug}": served.http.get(f"/v1/institutions/{SLUG}"),
         "get /v1/institutions": served.http.get("/v1/institutions"),
         "get /v1/credentials/{id}/evidence": served.http.get(f"{award}/evidence"),
         "get /v1/credentials/{id}/tlog-proof": served.http.get(f"{award}/tlog-proof"),
@@ -138,6 +139,7 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         ),
         ("post /v1/institutions/{slug}/access-keys", f"{place}/access-keys", example.KEY_GRANT, operator),
     ]
+    sent |= recognition_answers(served, school_key, operator)
     did = served.http.get(f"/institutions/{SLUG}").json()["did"]
     sent |= vc_api_answers(served, did, school_key)
     for name, path, body, key in writes:
@@ -146,6 +148,34 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
     sent["post /v1/skill-profiles"] = served.http.post("/v1/skill-profiles", json={"credentials": [made.json()["id"]]})
     sent["post /v1/skill-coverage"] = served.http.post("/v1/skill-coverage", json=example.SKILL_COVERAGE)
     return sent
+
+
+def recognition_answers(served: Served, school_key: str, operator: str) -> dict[str, httpx.Response]:
+    """Everything about recognitions and agreements, with a second institution as the partner."""
+    partner = {**example.REGISTRATION, "slug": example.AGREEMENT["partner"]}
+    assert served.write("POST", "/v1/institutions", partner, operator).is_success
+    partner_key = served.key(partner["slug"])
+    made = served.write("POST", "/v1/recognitions", example.RECOGNITION, school_key)
+    place, name = f"/v1/recognitions/{made.json()['recognition']}", "/v1/recognitions/{recognition}"
+    proposed = served.write("POST", "/v1/agreements", example.AGREEMENT, school_key)
+    agreed, private = f"/v1/agreements/{proposed.json()['agreement']}", {"Authorization": f"Bearer {school_key}"}
+    return {
+        "post /v1/recognitions": made,
+        f"get {name}": served.http.get(place),
+        f"get {name}/files/{{number}}": served.http.get(f"{place}/files/0", headers=private),
+        f"post {name}/appeals": served.write("POST", f"{place}/appeals", example.APPEAL, school_key),
+        f"get {name}/details": served.http.get(f"{place}/details", headers=private),
+        f"post {name}/appeals/outcome": served.write(
+            "POST", f"{place}/appeals/outcome", example.APPEAL_OUTCOME, school_key
+        ),
+        f"post {name}/withdrawal": served.write(
+            "POST", f"{place}/withdrawal", example.RECOGNITION_WITHDRAWAL, school_key
+        ),
+        "post /v1/agreements": proposed,
+        "post /v1/agreements/{agreement}/acceptance": served.write("POST", f"{agreed}/acceptance", {}, partner_key),
+        "get /v1/agreements": served.http.get("/v1/agreements?limit=1"),
+        "post /v1/agreements/{agreement}/end": served.write("POST", f"{agreed}/end", {}, partner_key),
+    }
 
 
 def vc_api_answers(served: Served, did: str, school_key: str) -> dict[str, httpx.Response]:
