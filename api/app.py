@@ -187,7 +187,7 @@ def _include_vc_api(app: FastAPI, node: Node, stand_in: Actor | None, others: Ot
     issuing = Issuing(node.parts.attesting, work, node.institution_of_did, base_url, now)
     change = StatusChange(node.ledger, node.parts.attesting, node.lifecycle, node.slugs_of, base_url)
     app.include_router(did_resolver.make_router(resolution))
-    app.include_router(vc_api.verify_router(judging, node.settings.max_body_bytes))
+    app.include_router(vc_api.verify_router(judging, node.settings.max_body_bytes, others.fetching.one_request))
     app.include_router(vc_api.write_router(node, issuing, change, stand_in))
 
 

@@ -121,10 +121,15 @@ class ForeignVerification:
             presentation = read_presentation(presented)
         except InputError as error:
             return unreadable_presentation(str(error), asked)
-        holder = self.holder(presentation, asked)
-        return conclude_presentation(holder, [one(data) for data in presentation.credentials], asked)
+        with self._fetching.one_request():
+            holder = self.holder(presentation, asked)
+            return conclude_presentation(holder, [one(data) for data in presentation.credentials], asked)
 
     def _judged(self, once: Callable[[Mapping[str, Answer]], tuple[Result, list[str]]]) -> Result:
+        with self._fetching.one_request():
+            return self._judged_in_time(once)
+
+    def _judged_in_time(self, once: Callable[[Mapping[str, Answer]], tuple[Result, list[str]]]) -> Result:
         known: dict[str, Answer] = {}
         result, wanted = once(known)
         for _ in range(MAX_ROUNDS):

@@ -184,7 +184,15 @@ class Settings(BaseModel):
         ge=1,
         le=60,
         json_schema_extra=_unit("seconds"),
-        description="Longest time to wait for such an answer.",
+        description="Longest time to wait for one such answer.",
+    )
+    fetch_deadline_seconds: int = Field(
+        default=10,
+        ge=1,
+        le=120,
+        json_schema_extra=_unit("seconds"),
+        description="Longest time that one request spends on all such answers together, looking up hosts included; "
+        "what is not there by then is «unknown».",
     )
     fetch_max_bytes: int = Field(
         default=MIB,
