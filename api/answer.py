@@ -392,6 +392,9 @@ ANSWERS: Final[dict[str, Answer]] = {
         {"key": "cairn_k3y1d4bc_…", "institution": "riverside", "expires_at": AT}
     ),
     "get /status-lists/{number}": Answer('{"@context":["https://www.w3.org/ns/credentials/v2"],…', "application/vc"),
+    "get /status-tokens/{block}": Answer(
+        "eyJhbGciOiJFZERTQSIsInR5cCI6InN0YXR1c2xpc3Qrand0In0…", "application/statuslist+jwt"
+    ),
     "post /vc-api/credentials/issue": Answer(
         {"verifiableCredential": {**VC_API_SIGNED, "credentialStatus": STATUS_ENTRY}}
     ),

@@ -168,6 +168,7 @@ def _include(
     app.include_router(institution_key.make_router(node))
     app.include_router(ledger.make_router(lambda: _describe(node)))
     app.include_router(status_list.make_router(node.status_lists))
+    app.include_router(status_list.token_router(node.status_tokens))
     _include_vc_api(app, node, stand_in, Others(fetching, foreign, verification))
     app.include_router(health_router(checks))
     app.include_router(metric_router(metrics))

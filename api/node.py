@@ -18,6 +18,7 @@ from api.published_log import RETRY_AFTER, PublishedLog
 from api.setting import Settings
 from api.status import Statuses
 from api.status_list import StatusList, StatusLists
+from api.status_token import StatusTokens
 from api.view_node import ViewNode, open_views
 from ledger.access import Access, Actor
 from ledger.application import Clock, Ledger
@@ -44,6 +45,7 @@ class Node:
     lookup: Lookup
     bundles: Bundles
     status_lists: StatusLists
+    status_tokens: StatusTokens
     cpu: CpuBound
 
     @property
@@ -199,7 +201,8 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
 
     lists = StatusLists(parts.ledger, parts.keys, parts.identity.base_url, bits)
     lookup = Lookup(parts.identity.base_url, views, statuses, evidences, log.published)
-    return Node(parts, log, lookup, Bundles(evidences, parts.issuance), lists, CpuBound())
+    tokens = StatusTokens(parts.ledger, parts.keys, parts.identity.base_url, bits)
+    return Node(parts, log, lookup, Bundles(evidences, parts.issuance), lists, tokens, CpuBound())
 
 
 def _facts(parts: LedgerNode, views: ViewNode) -> Callable[[str], CredentialFacts]:

@@ -65,6 +65,7 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         "get /institutions/{slug}/did.json": f"/institutions/{SLUG}/did.json",
         "get /institutions/{slug}/achievements/{code}/{edition}": f"/institutions/{SLUG}/achievements/{CODE}/1",
         "get /status-lists/{number}": "/status-lists/0",
+        "get /status-tokens/{block}": "/status-tokens/0",
         "get /1.0/identifiers/{did}": f"/1.0/identifiers/{DID_KEY}",
         "get /v1/audit/statuses": "/v1/audit/statuses?limit=1",
         "get /v1/skills": "/v1/skills",

@@ -235,9 +235,10 @@ def test_sd_jwt_shows_one_claim_when_one_is_disclosed() -> None:
 
 def test_sd_jwt_never_lets_status_or_validity_be_withheld() -> None:
     bare = verified(sd_jwt(full_award()).split("~")[0] + "~")
-    for name in ("credentialStatus", "nbf", "exp", "validFrom", "validUntil", "vct", "iss", "cnf", "achievement"):
+    for name in ("status", "nbf", "exp", "validFrom", "validUntil", "vct", "iss", "cnf", "achievement"):
         assert name in bare, name
-    assert [entry["statusPurpose"] for entry in bare["credentialStatus"]] == ["revocation", "suspension"]
+    place = full_award().place
+    assert bare["status"] == {"status_list": {"idx": place.index, "uri": f"{BASE_URL}/status-tokens/{place.block}"}}
 
 
 def test_sd_jwt_is_bound_to_the_holder_when_the_claim_names_a_key() -> None:
