@@ -1,7 +1,8 @@
 """Signs status list tokens: the bits of a block's two status lists, as SD-JWT VCs refer to them.
 
 Nothing is kept for them. Every status is two bits, made of the same two bitstrings that the Bitstring Status Lists of
-the block are made of, and that the log commits to: 1 where the award is revoked, 2 where it is suspended and not revoked.
+the block are made of, and that the log commits to: 1 where the award is revoked, 2 where it is suspended and not
+revoked.
 
 Source: IETF Token Status List (draft-ietf-oauth-status-list-21), sections 4.1, 5.1, 7.1 and 8.
 """

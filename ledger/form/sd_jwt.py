@@ -6,7 +6,8 @@ that it is bound to. Everything that is the learner's (:data:`DISCLOSABLE`) is a
 Its status is in a status list token (``status.status_list``). Before, it was in the two Bitstring Status Lists of the
 place (``credentialStatus``); the bits are the same, and both are verified.
 
-Source: IETF SD-JWT (RFC 9901), SD-JWT VC section 3.2.2, Token Status List section 6; the claims have the names of Open Badges 3.0's members.
+Source: IETF SD-JWT (RFC 9901), SD-JWT VC section 3.2.2, Token Status List section 6; the claims have the names of Open
+Badges 3.0's members.
 """
 
 from __future__ import annotations
