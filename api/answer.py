@@ -355,6 +355,10 @@ ANSWERS: Final[dict[str, Answer]] = {
         },
         "application/did+json",
     ),
+    "get /institutions/{slug}/keys/{key}": Answer(
+        {"kty": "RSA", "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aP…", "e": "AQAB"},
+        "application/jwk+json",
+    ),
     "get /institutions/{slug}/achievements/{code}/{edition}": Answer(
         {
             "id": _EDITION_URL,

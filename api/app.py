@@ -23,6 +23,7 @@ from api.fetching import Fetching
 from api.foreign import ForeignVerification
 from api.head import HeadMiddleware
 from api.health import ReadyCheck, clock_check, database_check, disk_check, health_router, limit_check
+from api.issuer_anchor import read_anchors
 from api.log_route import log_router
 from api.metric import MetricMiddleware, Metrics, log_readers, metric_router
 from api.node import Node
@@ -138,7 +139,10 @@ def _include(
     policy = own_policy(node.parts, node.log.keys)
     fetching = Fetching(node.settings)
     foreign = ForeignVerification(
-        fetching, NodeSources(node.parts.identity.base_url, node.views.directory, node.status_lists), node.cpu
+        fetching,
+        NodeSources(node.parts.identity.base_url, node.views.directory, node.status_lists),
+        node.cpu,
+        read_anchors(node.settings.issuer_anchors),
     )
     verification = Verification(
         policy,

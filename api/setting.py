@@ -216,6 +216,12 @@ class Settings(BaseModel):
         json_schema_extra=_unit("answers"),
         description="How many such answers are kept, of 32 MiB at most.",
     )
+    issuer_anchors: Path | None = Field(
+        default=None,
+        json_schema_extra=_unit("path"),
+        description="File of X.509 certificates (PEM) that the certificate chain of a foreign issuer (`x5c`) may "
+        "lead to; none: a key that only such a chain vouches for is «unknown».",
+    )
     backup_retention_days: int = Field(
         default=35,
         ge=0,

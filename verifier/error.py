@@ -18,6 +18,7 @@
     ├── ProofError               a proof that does not hold, or that nothing could be found out about
     ├── KeyRefusedError          a key or a method that nothing can be verified with
     ├── KeyUnavailableError      a key that could not be had; another time, or elsewhere, it may be
+    │   └── ChainUntrustedError  a key in a certificate chain that leads to nobody who is trusted here
     └── FutureInstantError       asked about an instant that has not come (also a ValueError)
 
 Once the input has been read, nothing is raised any more: what does not hold is a `failed` or an
@@ -115,6 +116,10 @@ class KeyRefusedError(VerifierError):
 
 class KeyUnavailableError(VerifierError):
     """The key could not be had: not known here, or not reachable now."""
+
+
+class ChainUntrustedError(KeyUnavailableError):
+    """The key comes in a certificate chain that leads to no anchor of this verifier's."""
 
 
 class FutureInstantError(VerifierError, ValueError):
