@@ -49,7 +49,8 @@ class Answer:
 
     def described(self) -> dict[str, Any]:
         """The `content` of an OpenAPI response."""
-        schema = schema_of(self.example) if self.media_type.endswith("json") else {"type": "string"}
+        is_text = isinstance(self.example, str) and not self.media_type.endswith("json")
+        schema = {"type": "string"} if is_text else schema_of(self.example)
         others = {name: {"schema": {"type": "string"}, "example": "…"} for name in self.others}
         return {self.media_type: {"schema": schema, "example": self.example}, **others}
 
@@ -356,7 +357,7 @@ ANSWERS: Final[dict[str, Answer]] = {
         "application/did+json",
     ),
     "get /institutions/{slug}/keys/{key}": Answer(
-        {"kty": "RSA", "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aP…", "e": "AQAB"},
+        {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
         "application/jwk+json",
     ),
     "get /institutions/{slug}/achievements/{code}/{edition}": Answer(
@@ -430,9 +431,9 @@ ANSWERS: Final[dict[str, Answer]] = {
                 ],
             },
             "didDocumentMetadata": {},
-            "didResolutionMetadata": {"contentType": "application/did+ld+json"},
+            "didResolutionMetadata": {"contentType": "application/did"},
         },
-        "application/ld+json",
+        "application/did-resolution",
     ),
     "get /v1/audit/statuses": Answer(
         {

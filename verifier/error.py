@@ -12,6 +12,7 @@
     │   └── PolicyError          a trust policy that cannot be read; says the line
     ├── JsonLdError              a document that has no RDF form here
     │   ├── ContextRefusedError  it names a context that is not on this machine, or one that bends known terms
+    │   │   └── ContextsContradictError
     │   ├── UndefinedTermError   it holds what no context defines, so that no signature would cover it
     │   └── WorkExceededError    it would cost more work than a named limit allows
     ├── NotCompiledError         a document that has to go the general way, which was not wanted here
@@ -84,6 +85,10 @@ class JsonLdError(VerifierError):
 
 class ContextRefusedError(JsonLdError):
     """A context that is not among the installed ones, or an inline one that bends the meaning of known terms."""
+
+
+class ContextsContradictError(ContextRefusedError):
+    """Two installed contexts define a word differently, and one of them forbids that: there is no reading of both."""
 
 
 class UndefinedTermError(JsonLdError):

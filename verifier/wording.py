@@ -538,6 +538,10 @@ SENTENCES: Final = {
         "The document takes its words from a vocabulary that is not known here, and none is fetched.",
         "Документ ссылается на словарь, которого здесь нет; из сети словари не берутся.",
     ),
+    "contexts_contradict": Text(
+        "Two vocabularies that the document names contradict each other: there is no reading of both.",
+        "Два словаря, на которые ссылается документ, противоречат друг другу: вместе их не прочесть.",
+    ),
     "terms_too_costly": Text(
         "Reading the document would take more work than any honest one needs.",
         "Проверка документа потребовала бы больше работы, чем нужно любому честному.",

@@ -20,6 +20,7 @@ from openvc.did.base import multikey_to_jwk
 from verifier.error import (
     ChainUntrustedError,
     ContextRefusedError,
+    ContextsContradictError,
     FormatError,
     InputError,
     JsonLdError,
@@ -176,6 +177,8 @@ def judge_terms(members: Mapping[str, Any]) -> Check:
     words = {name: value for name, value in members.items() if name not in UNCHECKED}
     try:
         expand(words, Loader())
+    except ContextsContradictError as error:
+        return unknown(TERMS, "contexts_contradict", detail=str(error), looked_at=place)
     except ContextRefusedError as error:
         return unknown(TERMS, "context_unknown", detail=str(error), looked_at=place)
     except WorkExceededError as error:
