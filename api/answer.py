@@ -54,7 +54,8 @@ class Answer:
 
     def described(self) -> dict[str, Any]:
         """The `content` of an OpenAPI response."""
-        schema = schema_of(self.example) if self.media_type.endswith("json") else {"type": "string"}
+        is_text = isinstance(self.example, str) and not self.media_type.endswith("json")
+        schema = {"type": "string"} if is_text else schema_of(self.example)
         others = {name: {"schema": {"type": "string"}, "example": "…"} for name in self.others}
         return {self.media_type: {"schema": schema, "example": self.example}, **others}
 
@@ -493,6 +494,10 @@ ANSWERS: Final[dict[str, Answer]] = {
         },
         "application/did+json",
     ),
+    "get /institutions/{slug}/keys/{key}": Answer(
+        {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+        "application/jwk+json",
+    ),
     "get /institutions/{slug}/achievements/{code}/{edition}": Answer(
         {
             "id": _EDITION_URL,
@@ -530,6 +535,9 @@ ANSWERS: Final[dict[str, Answer]] = {
         {"key": "cairn_k3y1d4bc_…", "institution": "riverside", "expires_at": AT}
     ),
     "get /status-lists/{number}": Answer('{"@context":["https://www.w3.org/ns/credentials/v2"],…', "application/vc"),
+    "get /status-tokens/{block}": Answer(
+        "eyJhbGciOiJFZERTQSIsInR5cCI6InN0YXR1c2xpc3Qrand0In0…", "application/statuslist+jwt"
+    ),
     "post /vc-api/credentials/issue": Answer(
         {"verifiableCredential": {**VC_API_SIGNED, "credentialStatus": STATUS_ENTRY}}
     ),
@@ -561,9 +569,9 @@ ANSWERS: Final[dict[str, Answer]] = {
                 ],
             },
             "didDocumentMetadata": {},
-            "didResolutionMetadata": {"contentType": "application/did+ld+json"},
+            "didResolutionMetadata": {"contentType": "application/did"},
         },
-        "application/ld+json",
+        "application/did-resolution",
     ),
     "get /v1/audit/statuses": Answer(
         {

@@ -24,6 +24,7 @@ from api.fetching import Fetching
 from api.foreign import ForeignVerification
 from api.head import HeadMiddleware
 from api.health import ReadyCheck, clock_check, database_check, disk_check, health_router, limit_check
+from api.issuer_anchor import read_anchors
 from api.log_route import log_router
 from api.metric import MetricMiddleware, Metrics, log_readers, metric_router
 from api.node import Node
@@ -198,7 +199,10 @@ def _include(
     policy = own_policy(node.parts, node.log.keys)
     fetching = Fetching(node.settings)
     foreign = ForeignVerification(
-        fetching, NodeSources(node.parts.identity.base_url, node.views.directory, node.status_lists), node.cpu
+        fetching,
+        NodeSources(node.parts.identity.base_url, node.views.directory, node.status_lists),
+        node.cpu,
+        read_anchors(node.settings.issuer_anchors),
     )
     verification = Verification(
         policy,
@@ -241,6 +245,7 @@ def _include(
     app.include_router(institution_key.make_router(node))
     app.include_router(ledger.make_router(lambda: _describe(node)))
     app.include_router(status_list.make_router(node.status_lists))
+    app.include_router(status_list.token_router(node.status_tokens))
     _include_vc_api(app, node, stand_in, Others(fetching, foreign, verification))
     app.include_router(health_router(checks))
     app.include_router(metric_router(metrics))
@@ -260,7 +265,7 @@ def _include_vc_api(app: FastAPI, node: Node, stand_in: Actor | None, others: Ot
     issuing = Issuing(node.parts.attesting, work, node.institution_of_did, base_url, now)
     change = StatusChange(node.ledger, node.parts.attesting, node.lifecycle, node.slugs_of, base_url)
     app.include_router(did_resolver.make_router(resolution))
-    app.include_router(vc_api.verify_router(judging, node.settings.max_body_bytes))
+    app.include_router(vc_api.verify_router(judging, node.settings.max_body_bytes, others.fetching.one_request))
     app.include_router(vc_api.write_router(node, issuing, change, stand_in))
 
 

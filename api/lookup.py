@@ -19,6 +19,7 @@ from api.view_node import ViewNode
 from ledger.agreement import Agreement
 from ledger.application import programme_id
 from ledger.edition_change import Change, changes_between
+from ledger.signing_algorithm import public_jwk
 from projections.achievement_catalogue import Edition
 from projections.directory_record import did_document
 
@@ -71,6 +72,18 @@ class Lookup:
         """One institution's record. Raises UnknownResourceError."""
         record: dict[str, Any] = msgspec.to_builtins(self.views.record_of(slug))
         return record
+
+    def institution_key(self, slug: str, key_id: str) -> dict[str, Any]:
+        """A key of an institution as a JWK. Raises UnknownResourceError.
+
+        One that was merely retired is still there, for what was signed in its time; one that was revoked, or stolen, is
+        not: whoever asks for it here knows nothing of dates.
+        """
+        key = self.views.record_of(slug).key(key_id)
+        if key is None or key.revoked_at is not None or key.compromised_at is not None:
+            message = "the institution has no key of that id that may speak for it"
+            raise UnknownResourceError(message)
+        return public_jwk(key.multibase)
 
     def did_document(self, slug: str) -> dict[str, Any]:
         """One institution's DID document. Raises UnknownResourceError.

@@ -19,6 +19,7 @@ from api.published_log import RETRY_AFTER, PublishedLog
 from api.setting import Settings
 from api.status import Statuses
 from api.status_list import StatusList, StatusLists
+from api.status_token import StatusTokens
 from api.view_node import ViewNode, open_views
 from ledger.access import Access, Actor
 from ledger.application import Clock, Ledger
@@ -49,6 +50,7 @@ class Node:
     lookup: Lookup
     bundles: Bundles
     status_lists: StatusLists
+    status_tokens: StatusTokens
     cpu: CpuBound
 
     @property
@@ -218,12 +220,14 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
 
     lists = StatusLists(parts.ledger, parts.keys, parts.identity.base_url, bits)
     lookup = Lookup(parts.identity.base_url, views, statuses, evidences, log.published, parts.ledger.now)
+    tokens = StatusTokens(parts.ledger, parts.keys, parts.identity.base_url, bits)
     return Node(
         parts,
         log,
         lookup,
         Bundles(evidences, parts.issuance, parts.parts, parts.stacking, views.pathway_position),
         lists,
+        tokens,
         CpuBound(),
     )
 

@@ -137,8 +137,7 @@ class Judging:
 
     def _one_held(self, document: dict[str, Any], credential: JsonValue, asked: VerifyRequest) -> Judgement:
         if not isinstance(credential, dict) or is_envelope(credential, CREDENTIAL):
-            # The challenge is the presentation's to answer.
-            return judge_envelope(self._tokens, credential, unchallenged(asked), "credential")
+            return judge_envelope(self._tokens, credential, asked, "credential", is_held=True)
         if "proof" in credential:
             # The challenge is the presentation's to answer.
             return self._secured(credential, asked, Expected(ASSERTION, self._now()))
@@ -238,11 +237,6 @@ def _period_problems(document: dict[str, Any], now: datetime) -> list[DataProble
             detail = "the credential has expired" if is_end else "the credential is not in force yet"
             problems.append(DataProblem(RANGE, detail, f"/{name}"))
     return problems
-
-
-def unchallenged(asked: VerifyRequest) -> VerifyRequest:
-    """Return the same wishes without a challenge or a domain."""
-    return msgspec.structs.replace(asked, challenge=None, domain=None)
 
 
 def _moved(judged: Judgement, pointer: str) -> Judgement:
