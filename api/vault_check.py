@@ -1,7 +1,7 @@
 """The vault's part of ``fsck``: every sealed row opens, and every row is what the log committed to.
 
 1. Documents open, in every form, and are what their awards' commitments commit to.
-2. Notes and the ids of successors open. Sealing binds a row to its award and kind, so none can have been exchanged.
+2. Derivations open and are what stacked awards commit to. Notes and the ids of successors open. Sealing binds a row to its award and kind, so none can have been exchanged.
 3. Signing keys open, and are the private halves of the keys that the log names.
 4. Kept answers to requests open.
 5. What was spent was spent on something that the log knows, in amounts that can be.
@@ -24,11 +24,12 @@ import msgspec
 
 from api.ledger_node import LedgerNode
 from ledger.attesting import ATTESTED_KIND, AttestedDocument
-from ledger.commitment import DOCUMENT_KIND, commit
+from ledger.commitment import DERIVATION_KIND, DOCUMENT_KIND, commit
 from ledger.credential import BIRTHS, Credential
 from ledger.error import LedgerError, NotFoundError
 from ledger.institution import Institution, SigningKeyRecord
 from ledger.issuance import SealedDocument
+from ledger.stacking_up import KeptDerivation
 from verifier.error import VerifierError
 from verifier.public_key import PublicKey
 
@@ -88,7 +89,7 @@ class VaultCheck:
 
     def _item(self, identity: UUID, kind: str) -> None:
         """Judge a row, again for as long as it changes under our eyes."""
-        judge = self._document if kind in DOCUMENTS else self._opened
+        judge = {DERIVATION_KIND: self._derivation}.get(kind, self._document if kind in DOCUMENTS else self._opened)
         found = judge(identity, kind)
         while found is not None:
             before = self._row(identity, kind)
@@ -136,6 +137,19 @@ class VaultCheck:
                 if isinstance(body, (*BIRTHS, Credential.Reissued)):
                     newest = body.commitments
         return newest
+
+    def _derivation(self, identity: UUID, kind: str) -> _Found | None:
+        try:
+            kept = msgspec.msgpack.decode(self._node.vault.open(identity, kind), type=KeptDerivation)
+        except UNREADABLE as error:
+            return "sealed-unreadable", f"{kind} of award {identity}", str(error)
+        made = commit(identity, kind, kept.derivation, kept.salt)
+        for event in self._node.ledger.store.select_events(identity, gt=1, limit=1):
+            with suppress(LedgerError):  # named by the check of the events
+                body = self._node.ledger.event_mapper.to_domain_event(event).body
+                if isinstance(body, Credential.Stacked) and body.derivation == made:
+                    return None
+        return "derivation-differs", f"award {identity}", "it is not what the award's commitment commits to"
 
     def _opened(self, identity: UUID, kind: str) -> _Found | None:
         try:

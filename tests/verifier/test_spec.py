@@ -14,7 +14,7 @@ from verifier.checks.log import MAX_SIGNATURES
 from verifier.directory import Accreditation, Key, Record
 from verifier.foreign import baked, credential, jws, presentation, sd_jwt, securing, source
 from verifier.foreign.plan import FOREIGN_PLAN, PRESENTATION_PLAN
-from verifier.plan import PLAN
+from verifier.plan import STACK_PLAN
 from verifier.strict_json import MAX_DEPTH, MAX_NUMBER_CHARS
 from verifier.wire import MAX_PROOF_HASHES
 from verifier.wording import SENTENCES
@@ -26,7 +26,7 @@ def page(name: str) -> str:
     return (SPEC / f"{name}.md").read_text("utf-8")
 
 
-CODES = {*PLAN, *FOREIGN_PLAN, *PRESENTATION_PLAN}
+CODES = {*STACK_PLAN, *FOREIGN_PLAN, *PRESENTATION_PLAN}
 
 
 @pytest.mark.parametrize("code", sorted(CODES))
