@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from api.example import PATHWAY, PUBLICATION, VC_API_SIGNED
+from api.example import HEADCOUNT, PATHWAY, PUBLICATION, REVIEW, SKILL_URI, VC_API_SIGNED
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain"
@@ -23,6 +23,7 @@ NULLABLE: Final = frozenset(
         *("skill_uri", "skill_name", "credits_centi", "workload_minutes", "eqf_level", "qf_ehea", "supervision"),
         *("prerequisites", "stackable", "next", "anchored_size", "log_index", "key_standing", "evidence", "as_of"),
         *("detail", "credential", "bundle", "mirror", "signed_with", "achievement", "edition"),
+        *("review_due", "completed", "responses", "mean_rating_centi", "before", "after"),
     }
 )
 """Members that may be null where a value stands in the example."""
@@ -258,6 +259,21 @@ PATHWAY_ANSWER: Final[dict[str, Any]] = {
     "rules": PATHWAY["rules"],
     "history": [{"version": 1, "recorded_at": AT, "rules_sha256": "7739385a…", "changes": [], "differences": []}],
 }
+_NAMED: Final = {"institution": "riverside", "code": "DATA-101"}
+_OFFERED: Final = {
+    **_NAMED,
+    "edition": 1,
+    "title": "Working with Data: First Steps",
+    "credits_centi": 300,
+    "workload_minutes": 4680,
+    "url": _EDITION_URL,
+}
+_JUDGED: Final = {
+    "verdict": "valid",
+    "reason": "valid",
+    "sentence": {"en": "Genuine and valid.", "ru": "Подлинный и действительный."},
+    "credential": ID,
+}
 ANSWERS: Final[dict[str, Answer]] = {
     "get /v1/credentials/{id}/status": Answer(STATUS),
     "get /v1/credentials/{id}/evidence": Answer(EVIDENCE),
@@ -305,6 +321,58 @@ ANSWERS: Final[dict[str, Answer]] = {
                 }
             ],
             "next": "0.0",
+        }
+    ),
+    "get /v1/achievements/{slug}/{code}": Answer(
+        {
+            "institution": "riverside",
+            "code": "DATA-101",
+            "title": "Working with Data: First Steps",
+            "quality_assurance": "Institutional quality assurance, reviewed every year",
+            "review_due": "2029-06-30",
+            "review_overdue": False,
+            "reviews": [{**{k: v for k, v in REVIEW.items() if k != "next_due"}, "edition": 1, "recorded_at": AT}],
+            "figures": [
+                {
+                    **{k: v for k, v in HEADCOUNT.items() if k != "ratings"},
+                    "responses": 88,
+                    "ratings": [10, 12, 11, 31, 24],
+                    "mean_rating_centi": 420,
+                    "threshold": 10,
+                    "recorded_at": AT,
+                }
+            ],
+            "editions": [{"edition": 1, "url": _EDITION_URL, "recorded_at": AT, "changes": []}],
+        }
+    ),
+    "post /v1/achievements/{slug}/{code}/due-reviews": Answer({**_NAMED, "review_due": "2028-06-30"}),
+    "post /v1/achievements/{slug}/{code}/reviews": Answer({**_NAMED, "review_due": "2029-06-30"}),
+    "post /v1/achievements/{slug}/{code}/figures": Answer(_NAMED),
+    "get /v1/skills": Answer(
+        {"skills": [{"uri": SKILL_URI, "label": "cleanse data", "achievements": 1}], "next": None}
+    ),
+    "get /v1/skills/{uri}": Answer(
+        {
+            "uri": SKILL_URI,
+            "label": "cleanse data",
+            "achievements": [{**_OFFERED, "editions": [1], "current": True}],
+            "next": None,
+        }
+    ),
+    "post /v1/skill-profiles": Answer(
+        {
+            "skills": [{"uri": SKILL_URI, "label": "cleanse data", "credentials": [0]}],
+            "credentials": [_JUDGED],
+        }
+    ),
+    "post /v1/skill-coverage": Answer(
+        {
+            "covered": [{"uri": SKILL_URI, "label": "cleanse data", "credentials": [0]}],
+            "missing": [SKILL_URI],
+            "way": [{**_OFFERED, "closes": [SKILL_URI]}],
+            "is_shortest": True,
+            "not_offered": [SKILL_URI],
+            "credentials": [_JUDGED],
         }
     ),
     "post /v1/institutions": Answer({"institution": "riverside", "did": DID, "key": "key-1"}),

@@ -50,6 +50,7 @@ from api.route import (
     pathway,
     record,
     review,
+    skill,
     stacking,
     status_list,
     vc_api,
@@ -58,6 +59,7 @@ from api.route import (
 from api.runtime import Runtime
 from api.security_header import SecurityHeaderMiddleware
 from api.setting import Settings
+from api.skill import Skills
 from api.standing import Standing
 from api.vc_api.elsewhere import read_foreign_lists
 from api.vc_api.issuing import Issuing
@@ -163,12 +165,13 @@ def _include(
     app.include_router(record.make_router(node))
     app.include_router(verify.make_router(verification))
     app.include_router(achievement.make_router(node))
-    app.include_router(achievement.read_router(node.lookup))
     app.include_router(pathway.make_router(node))
     app.include_router(pathway.read_router(node.lookup))
     app.include_router(stacking.make_router(node))
     app.include_router(review.make_router(node))
     app.include_router(review.run_router(node))
+    app.include_router(achievement.read_router(node.lookup, node.ledger.now))
+    app.include_router(skill.make_router(Skills(node.lookup, verification)))
     app.include_router(institution.make_router(node))
     app.include_router(institution.read_router(node.lookup))
     app.include_router(institution_key.make_router(node))

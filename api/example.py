@@ -44,6 +44,25 @@ PUBLICATION: dict[str, Any] = {
         "parts": [{"title": "Cleaning data", "credits_centi": 150}],
     },
 }
+DUE: dict[str, Any] = {"due_on": "2028-06-30"}
+REVIEW: dict[str, Any] = {
+    "reviewed_on": "2026-06-30",
+    "by": "Programme council of the Faculty of Science",
+    "outcome": "confirmed",
+    "statement": "Outcomes, workload and assessment are as described.",
+    "next_due": "2029-06-30",
+}
+HEADCOUNT: dict[str, Any] = {
+    "edition": 1,
+    "first_day": "2025-09-01",
+    "last_day": "2026-01-31",
+    "enrolled": 120,
+    "completed": 96,
+    "ratings": [2, 4, 11, 31, 40],
+}
+SKILL_URI = "http://data.europa.eu/esco/skill/b590d4e2-9dd2-4c4a-9a5c-6e0a2b0b5a0e"
+SKILL_PROFILE: dict[str, Any] = {"credentials": []}
+SKILL_COVERAGE: dict[str, Any] = {"skills": [SKILL_URI]}
 REGISTRATION: dict[str, Any] = {
     "slug": "riverside-university",
     "name": "Riverside University",

@@ -27,6 +27,7 @@ from ledger.key_ring import KeyRing, open_key_ring
 from ledger.lifecycle import Lifecycle
 from ledger.log_keeping import LogKeeping
 from ledger.pathway_publishing import PathwayPublishing
+from ledger.quality_keeping import QualityKeeping
 from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
 from ledger.reissuance import Reissuance
@@ -60,6 +61,7 @@ class LedgerNode:
     access: Access
     registry: Registry
     catalogue: Catalogue
+    quality: QualityKeeping
     issuance: Issuance
     lifecycle: Lifecycle
     erasing: Erasing
@@ -134,6 +136,7 @@ def open_ledger(
         access=Access(ledger.store, random),
         registry=Registry(ledger, vault, keys, identity.did_host),
         catalogue=Catalogue(ledger, vault),
+        quality=QualityKeeping(ledger, vault),
         issuance=issuance,
         lifecycle=Lifecycle(ledger, vault),
         erasing=Erasing(ledger, vault),

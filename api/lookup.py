@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -12,6 +12,8 @@ from api.error import UnknownResourceError
 from api.evidence import Evidences
 from api.published_log import PublishedLog
 from api.view_node import ViewNode
+from ledger.edition_change import Change, changes_between
+from projections.achievement_catalogue import Edition
 from projections.directory_record import did_document
 
 
@@ -73,7 +75,7 @@ class Lookup:
                 "edition": listing.editions,
                 "title": listing.title,
                 "language": listing.language,
-                "url": self._edition_url(owner, listing.code, listing.editions),
+                "url": self.edition_url(owner, listing.code, listing.editions),
             }
             for owner, listing in page
         ]
@@ -88,7 +90,7 @@ class Lookup:
             message = "there is no such edition of a micro-credential"
             raise UnknownResourceError(message)
         return {
-            "id": self._edition_url(slug, code, edition),
+            "id": self.edition_url(slug, code, edition),
             "institution": slug,
             "code": code,
             "edition": edition,
@@ -97,5 +99,46 @@ class Lookup:
             **({} if found.details is None else {"details": msgspec.to_builtins(found.details)}),
         }
 
-    def _edition_url(self, slug: str, code: str, edition: int) -> str:
+    def achievement_history(self, slug: str, code: str, today: date) -> dict[str, Any]:
+        """Every edition of a micro-credential with what changed in it, its reviews and its figures.
+
+        Raises:
+            UnknownResourceError: There is none.
+        """
+        record = self.views.record_of(slug)
+        listing = self.views.catalogue.by_code(record.institution, code)
+        if listing is None:
+            message = "there is no such micro-credential"
+            raise UnknownResourceError(message)
+        editions = self.views.catalogue.editions(listing.achievement)
+        quality = self.views.quality.record(listing.achievement)
+        due = quality.review_due
+        return {
+            "institution": slug,
+            "code": code,
+            "title": listing.title,
+            "quality_assurance": editions[-1].template.quality_assurance,
+            "review_due": due,
+            "review_overdue": due is not None and due < today,
+            "reviews": msgspec.to_builtins(quality.reviews),
+            "figures": msgspec.to_builtins(quality.figures),
+            "editions": [
+                {
+                    "edition": one.edition,
+                    "url": self.edition_url(slug, code, one.edition),
+                    "recorded_at": one.recorded_at,
+                    "changes": msgspec.to_builtins(_changes(before, one)),
+                }
+                for before, one in zip([None, *editions], editions, strict=False)
+            ],
+        }
+
+    def edition_url(self, slug: str, code: str, edition: int) -> str:
+        """Address of one edition of a template."""
         return f"{self.base_url}/institutions/{slug}/achievements/{code}/{edition}"
+
+
+def _changes(before: Edition | None, after: Edition) -> tuple[Change, ...]:
+    if before is None:
+        return ()
+    return changes_between((before.template, before.details), (after.template, after.details))

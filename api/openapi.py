@@ -124,6 +124,13 @@ def body_of(
     return described
 
 
+def public_body_of(shape: str, example: object) -> dict[str, Any]:
+    """Describe the JSON body of a question that anyone may ask; arguments as for :func:`body_of`."""
+    described = body_of(shape, None, example, is_repeatable=False)
+    del described["security"]
+    return described
+
+
 def install_openapi(app: FastAPI) -> None:
     """Make *app* describe the shapes of request bodies, problems and the bearer scheme."""
     _, components = msgspec.json.schema_components(REQUEST_SHAPES, ref_template=REF)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -20,12 +20,15 @@ from ledger.error import InvalidInputError
 from ledger.form.learner_record import Association
 from ledger.institution import InstitutionKind
 from ledger.issuance import MAX_BATCH
+from ledger.quality import Headcount, Review
 from ledger.reason import Reason
 from ledger.signing_algorithm import Algorithm
 from ledger.stacking.pathway_rules import PathwayRules
 from ledger.stacking_up import WaiverClaim
 
 T = TypeVar("T")
+SkillUri = Annotated[str, msgspec.Meta(min_length=8, max_length=320)]
+"""As long as the URI of a skill in a template may be."""
 
 _MISSING_FIELD = re.compile(r"missing required field `(?P<name>[^`]+)`")
 _PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
@@ -142,6 +145,25 @@ class ReviewDecision(Body, frozen=True, kw_only=True):
     outcome: ReviewOutcome
 
 
+class DueReview(Body, frozen=True, kw_only=True):
+    """The day when a micro-credential is to be reviewed."""
+
+    due_on: date
+
+
+class SkillProfile(Body, frozen=True, kw_only=True):
+    """Credentials whose skills are asked for: documents, bundles, tokens, or ids of awards."""
+
+    credentials: list[Any]
+
+
+class SkillCoverage(Body, frozen=True, kw_only=True):
+    """A vacancy's skills by their URIs, and the credentials that somebody has."""
+
+    skills: list[SkillUri]
+    credentials: list[Any] = []
+
+
 class Registration(Body, frozen=True, kw_only=True):
     """An institution to register; ``did_key`` identifies it by its one key, of that kind, for ever."""
 
@@ -232,6 +254,11 @@ REQUEST_SHAPES: tuple[type, ...] = (
     Appeal,
     AppealDecision,
     ReviewDecision,
+    DueReview,
+    Review,
+    Headcount,
+    SkillProfile,
+    SkillCoverage,
     Registration,
     Rotation,
     AccreditationGrant,

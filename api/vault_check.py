@@ -1,7 +1,8 @@
 """The vault's part of ``fsck``: every sealed row opens, and every row is what the log committed to.
 
 1. Documents open, in every form, and are what their awards' commitments commit to.
-2. Derivations open and are what stacked awards commit to. Notes and the ids of successors open. Sealing binds a row to its award and kind, so none can have been exchanged.
+2. Derivations open and are what stacked awards commit to. Notes and the ids of successors open. Sealing binds a row to
+   its award and kind, so none can have been exchanged.
 3. Signing keys open, and are the private halves of the keys that the log names.
 4. Kept answers to requests open.
 5. What was spent was spent on something that the log knows, in amounts that can be.

@@ -21,6 +21,8 @@ from projections.fold import Projection
 from projections.institution_directory import DirectoryReader, InstitutionDirectory
 from projections.pathway_catalogue import PathwayCatalogue, PathwayReader
 from projections.projector import Projector, Track
+from projections.quality_record import QualityReader, QualityRecord
+from projections.skill_index import SkillIndex, SkillReader
 from projections.source import EventSource
 from projections.status_lists import StatusListReader, StatusLists
 from projections.view import View
@@ -38,6 +40,8 @@ class ViewNode:
     status: View
     directory: DirectoryReader
     catalogue: CatalogueReader
+    skills: SkillReader
+    quality: QualityReader
     lists: StatusListReader
     pathways: PathwayReader
 
@@ -167,8 +171,10 @@ def projections(mapper: EventMapper) -> tuple[Projection, ...]:
         CredentialStatus(mapper),
         InstitutionDirectory(mapper),
         AchievementCatalogue(mapper),
-        StatusLists(mapper),
         PathwayCatalogue(mapper),
+        SkillIndex(mapper),
+        QualityRecord(mapper),
+        StatusLists(mapper),
     )
 
 
@@ -184,6 +190,8 @@ def open_views(data: Path, source: EventSource, mapper: EventMapper) -> ViewNode
         status=views[CredentialStatus.NAME],
         directory=DirectoryReader(views[InstitutionDirectory.NAME]),
         catalogue=CatalogueReader(views[AchievementCatalogue.NAME]),
+        skills=SkillReader(views[SkillIndex.NAME]),
+        quality=QualityReader(views[QualityRecord.NAME]),
         lists=StatusListReader(views[StatusLists.NAME]),
         pathways=PathwayReader(views[PathwayCatalogue.NAME]),
     )

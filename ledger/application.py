@@ -29,6 +29,7 @@ from ledger.institution import Institution
 from ledger.key_ring import RandomBytes
 from ledger.log_key import LogKeys
 from ledger.pathway import Pathway
+from ledger.quality import Quality
 from ledger.steady_clock import SteadyClock
 from ledger.store import Commit, LedgerFactory, LedgerRecorder, Write
 from ledger.submission import Submission, submission_digest, submission_id
@@ -42,7 +43,9 @@ MAX_ATTEMPTS = 5
 CACHED_AGGREGATES = "2000"
 
 A = TypeVar("A", bound=Aggregate)
-_PROJECTORS = {kind: fold(kind) for kind in (Institution, Achievement, Credential, Submission, LogKeys, Pathway)}
+_PROJECTORS = {
+    kind: fold(kind) for kind in (Institution, Achievement, Quality, Credential, Submission, LogKeys, Pathway)
+}
 
 
 class Request(msgspec.Struct, frozen=True):

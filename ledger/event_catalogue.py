@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ledger import achievement, credential, erasure, institution, log_key, pathway, submission
+from ledger import achievement, credential, erasure, institution, log_key, pathway, quality, submission
 from ledger.event import Event, EventMapper
 
 EVENTS: tuple[type[Event], ...] = (
     *institution.EVENTS,
     *achievement.EVENTS,
     *pathway.EVENTS,
+    *quality.EVENTS,
     *credential.EVENTS,
     *submission.EVENTS,
     *erasure.EVENTS,

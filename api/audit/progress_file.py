@@ -20,6 +20,7 @@ import msgspec
 from api.audit.accreditation import AccreditationTally, DayFacts
 from api.audit.award_table import AwardTable
 from api.audit.finding import Finding, Findings
+from api.audit.folded import Folded
 from api.audit.once import OnceTable
 from api.audit.place_map import PlaceMap
 from api.audit.registry import KnownAccreditations, Registry
@@ -65,6 +66,7 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     objection_count: int
     log_keys: LogKeys | None
     cosigner: str | None
+    folded: list[tuple[str, bytes]] = []
 
 
 class ProgressFile:
@@ -143,6 +145,7 @@ def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
         changed=list(replay.changed.items()),
         once=replay.once.buckets(),
         others=list(replay.others.items()),
+        folded=replay.registry.folded.parts(),
         days=replay.days.days(),
         anchors=replay.anchors,
         latest_at=replay.latest_at,
@@ -165,6 +168,7 @@ def restored(kept: KeptAudit, mapper: EventMapper) -> Replay:
     replay.latest = kept.latest
     replay.registry = Registry.from_parts(kept.institutions, kept.achievements, kept.pathways)
     replay.registry.accreditations = kept.accreditations
+    replay.registry.folded = Folded.from_parts(kept.folded)
     replay.places = PlaceMap.from_parts(kept.blocks, kept.revocation, kept.suspension)
     replay.awards = AwardTable(kept.awards)
     replay.changed = dict(kept.changed)

@@ -10,6 +10,7 @@ import msgspec
 
 from anchoring.tree import MemoryTree, leaf_hash
 from api.audit import rule
+from api.audit.folded import Folded
 from api.audit.rule import Illegal
 from api.audit.scan import Offer
 from ledger.achievement import FIRST, Achievement, EditionEvent
@@ -29,12 +30,13 @@ class KnownAccreditations(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Registry:
-    """Replays institutions, achievements and pathways. Not safe for concurrent use."""
+    """Replays institutions, achievements and what there is little of beside them. Not safe for concurrent use."""
 
     def __init__(self) -> None:
         self.institutions: dict[bytes, Institution] = {}
         self.achievements: dict[bytes, Achievement] = {}
         self.pathways: dict[bytes, Pathway] = {}
+        self.folded = Folded()
         self.records: list[bytes] = []
         self.directory = MemoryTree()
         self.accreditations: dict[bytes, list[KnownAccreditations]] = {}
@@ -151,6 +153,14 @@ class Registry:
         if known is None:
             known = self._digests[pathway.id, version] = read_rules(pathway.versions[version - 1].rules).digest()
         return known
+
+    def other(self, originator: UUID, version: int, body: Event) -> None:
+        """Replay an event of :data:`api.audit.folded.KINDS`.
+
+        Raises:
+            Illegal: See :meth:`api.audit.folded.Folded.replay`.
+        """
+        self.folded.replay(originator, version, body, self.institutions, self.achievements)
 
     def trouble(self, offer: Offer) -> tuple[str, str] | None:
         """Say why no award could be made of *offer* at this point of the log: code and words; None when it could."""

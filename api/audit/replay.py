@@ -27,6 +27,7 @@ from api.audit import rule
 from api.audit.accreditation import AccreditationTally
 from api.audit.award_table import AwardTable, Place
 from api.audit.finding import Findings
+from api.audit.folded import Folded
 from api.audit.instant import instant, milliseconds
 from api.audit.once import OnceTable
 from api.audit.place_map import PlaceMap
@@ -225,6 +226,8 @@ class Replay:
                 raise Illegal(message)
         elif isinstance(body, LogKeys.Introduced | LogKeys.Retired | LogKeys.Compromised):
             self._log_keys(index, entry, body)
+        elif Folded.knows(entry.topic):
+            self.registry.other(entry.originator, entry.version, body)
         else:
             self._other(entry)
 

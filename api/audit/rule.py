@@ -50,7 +50,7 @@ def begin_institution(originator: UUID, body: Institution.Registered) -> Institu
         )
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided, DomainEvent(originator, 1, body))
+    same_event(decided, DomainEvent(originator, 1, body))
     return Institution.begin(originator, body)
 
 
@@ -81,7 +81,7 @@ def change_institution(before: Institution, body: Event) -> None:
                 raise NotReplayed(body.TOPIC)
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided[0], DomainEvent(before.id, before.version + 1, body))
+    same_event(decided[0], DomainEvent(before.id, before.version + 1, body))
 
 
 def begin_achievement(originator: UUID, body: EditionEvent) -> Achievement:
@@ -97,7 +97,7 @@ def begin_achievement(originator: UUID, body: EditionEvent) -> Achievement:
         )
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided, DomainEvent(originator, 1, body))
+    same_event(decided, DomainEvent(originator, 1, body))
     return Achievement.begin(originator, body)
 
 
@@ -109,7 +109,7 @@ def change_achievement(before: Achievement, body: Event) -> None:
         [decided] = before.revise(template=body.template, details=details_of(body), at=body.recorded_at)
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided, DomainEvent(before.id, before.version + 1, body))
+    same_event(decided, DomainEvent(before.id, before.version + 1, body))
 
 
 def begin_pathway(originator: UUID, body: Pathway.Published) -> Pathway:
@@ -126,7 +126,7 @@ def begin_pathway(originator: UUID, body: Pathway.Published) -> Pathway:
         )
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided, DomainEvent(originator, 1, body))
+    same_event(decided, DomainEvent(originator, 1, body))
     return Pathway.begin(originator, body)
 
 
@@ -148,7 +148,7 @@ def change_pathway(before: Pathway, body: Event) -> None:
                 raise NotReplayed(body.TOPIC)
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided[0], DomainEvent(before.id, before.version + 1, body))
+    same_event(decided[0], DomainEvent(before.id, before.version + 1, body))
 
 
 def award_state(  # noqa: PLR0913  what the rules look at, and no struct has it all
@@ -228,7 +228,7 @@ def change_award(before: Credential, body: Event) -> None:  # noqa: C901  one ca
                 raise NotReplayed(body.TOPIC)
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided[0], DomainEvent(before.id, before.version + 1, body))
+    same_event(decided[0], DomainEvent(before.id, before.version + 1, body))
 
 
 def _reviewed(
@@ -272,11 +272,12 @@ def change_log_keys(originator: UUID, version: int, before: LogKeys | None, body
                 raise NotReplayed(body.TOPIC)
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(DomainEvent(LOG_KEYS_ID, before.version + 1, decided), DomainEvent(originator, version, body))
+    same_event(DomainEvent(LOG_KEYS_ID, before.version + 1, decided), DomainEvent(originator, version, body))
     return msgspec.structs.replace(before.evolve(body), version=version)
 
 
-def _same(decided: DomainEvent, logged: DomainEvent) -> None:
+def same_event(decided: DomainEvent, logged: DomainEvent) -> None:
+    """Hold what a command decides against what the log says it did; Illegal when they differ."""
     if decided.originator_id != logged.originator_id:
         message = "its id is not the one that follows from its name"
         raise Illegal(message)

@@ -25,7 +25,8 @@ from api.page.render import PageRenderer
 from api.problem import ProblemWriter
 from api.problem_handler import UnexpectedErrorMiddleware, install_problem_handlers
 from api.problem_route import problem_router
-from api.route import achievement, anchor, audit, credential, institution, ledger, page, status_list, verify
+from api.route import achievement, anchor, audit, credential, institution, ledger, page, skill, status_list, verify
+from api.skill import Skills
 
 WRITE_METHODS = ["POST", "PUT", "PATCH", "DELETE"]
 
@@ -74,7 +75,8 @@ def _look_ups(node: MirrorNode, renderer: PageRenderer) -> list[APIRouter]:
         ledger.make_router(lambda: describe(node)),
         credential.read_router(node.lookup),
         verify.make_router(node.verification),
-        achievement.read_router(node.lookup),
+        achievement.read_router(node.lookup, node.clock),
+        skill.make_router(Skills(node.lookup, node.verification)),
         institution.read_router(node.lookup),
         status_list.make_router(node.lists),
         page.make_router(renderer, node.verification, lambda: (), node.clock),

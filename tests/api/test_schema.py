@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
@@ -20,7 +20,7 @@ import pytest
 from api import example
 from api.answer import ANSWERS, DID_KEY, NULLABLE, OPEN, OPTIONAL
 from api.problem import PROBLEMS
-from tests.api.served import CODE, SLUG, Served
+from tests.api.served import CODE, SLUG, TEMPLATE, Served
 from tests.system.school import open_school
 from tests.system.serving import Serving, environment
 
@@ -67,6 +67,8 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         "get /status-lists/{number}": "/status-lists/0",
         "get /1.0/identifiers/{did}": f"/1.0/identifiers/{DID_KEY}",
         "get /v1/audit/statuses": "/v1/audit/statuses?limit=1",
+        "get /v1/skills": "/v1/skills",
+        "get /v1/skills/{uri}": f"/v1/skills/{quote(TEMPLATE['outcomes'][0]['skill_uri'], safe='')}",
         "get /v1/anchors": "/v1/anchors",
         "get /v1/ledger": "/v1/ledger",
         "get /log/checkpoint": "/log/checkpoint",
@@ -90,6 +92,24 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         ("post /v1/credentials/{id}/revocation", f"{award}/revocation", {"reason": "other"}, school_key),
         ("post /v1/credentials/{id}/replacement", f"{other}/replacement", example.REPLACEMENT, school_key),
         ("post /v1/achievements", "/v1/achievements", example.PUBLICATION, school_key),
+        (
+            "post /v1/achievements/{slug}/{code}/due-reviews",
+            f"/v1/achievements/{SLUG}/{CODE}/due-reviews",
+            example.DUE,
+            school_key,
+        ),
+        (
+            "post /v1/achievements/{slug}/{code}/reviews",
+            f"/v1/achievements/{SLUG}/{CODE}/reviews",
+            example.REVIEW,
+            school_key,
+        ),
+        (
+            "post /v1/achievements/{slug}/{code}/figures",
+            f"/v1/achievements/{SLUG}/{CODE}/figures",
+            example.HEADCOUNT,
+            school_key,
+        ),
         ("post /v1/institutions", "/v1/institutions", {**example.REGISTRATION, "slug": "another"}, operator),
         (
             "post /v1/institutions/{slug}/accreditations/{accreditation}/withdrawal",
@@ -122,6 +142,9 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
     sent |= vc_api_answers(served, did, school_key)
     for name, path, body, key in writes:
         sent[name] = served.write(name.split()[0].upper(), path, body, key)
+    sent["get /v1/achievements/{slug}/{code}"] = served.http.get(f"/v1/achievements/{SLUG}/{CODE}")
+    sent["post /v1/skill-profiles"] = served.http.post("/v1/skill-profiles", json={"credentials": [made.json()["id"]]})
+    sent["post /v1/skill-coverage"] = served.http.post("/v1/skill-coverage", json=example.SKILL_COVERAGE)
     return sent
 
 
