@@ -1,7 +1,7 @@
 """The vault's part of ``fsck``: every sealed row opens, and every row is what the log committed to.
 
 1. Documents open, in every form, and are what their awards' commitments commit to; so do the details of decisions on
-   others' awards.
+   others' awards, and derivations, which are what stacked awards commit to.
 2. Notes, files and the ids of successors open. Sealing binds a row to its award and kind, so none can have been
    exchanged.
 3. Signing keys open, and are the private halves of the keys that the log names.
@@ -26,13 +26,14 @@ import msgspec
 
 from api.ledger_node import LedgerNode
 from ledger.attesting import ATTESTED_KIND, AttestedDocument
-from ledger.commitment import DOCUMENT_KIND, RECOGNITION_KIND, commit
+from ledger.commitment import DERIVATION_KIND, DOCUMENT_KIND, RECOGNITION_KIND, commit
 from ledger.credential import SIGNED_BIRTHS, Credential
 from ledger.error import LedgerError, NotFoundError
 from ledger.institution import Institution, SigningKeyRecord
 from ledger.issuance import SealedDocument
 from ledger.recognising import KeptDetails, details_kind
 from ledger.recognition import Recognition
+from ledger.stacking_up import KeptDerivation
 from verifier.error import VerifierError
 from verifier.public_key import PublicKey
 
@@ -106,6 +107,8 @@ class VaultCheck:
     def _judge(self, kind: str) -> Callable[[UUID, str], _Found | None]:
         if kind in DOCUMENTS:
             return self._document
+        if kind == DERIVATION_KIND:
+            return self._derivation
         return self._details if kind.startswith(f"{RECOGNITION_KIND}-") else self._opened
 
     def _details(self, identity: UUID, kind: str) -> _Found | None:
@@ -157,6 +160,19 @@ class VaultCheck:
                 if isinstance(body, (*SIGNED_BIRTHS, Credential.Reissued)):
                     newest = body.commitments
         return newest
+
+    def _derivation(self, identity: UUID, kind: str) -> _Found | None:
+        try:
+            kept = msgspec.msgpack.decode(self._node.vault.open(identity, kind), type=KeptDerivation)
+        except UNREADABLE as error:
+            return "sealed-unreadable", f"{kind} of award {identity}", str(error)
+        made = commit(identity, kind, kept.derivation, kept.salt)
+        for event in self._node.ledger.store.select_events(identity, gt=1, limit=1):
+            with suppress(LedgerError):  # named by the check of the events
+                body = self._node.ledger.event_mapper.to_domain_event(event).body
+                if isinstance(body, Credential.Stacked) and body.derivation == made:
+                    return None
+        return "derivation-differs", f"award {identity}", "it is not what the award's commitment commits to"
 
     def _opened(self, identity: UUID, kind: str) -> _Found | None:
         try:
