@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from api.example import HEADCOUNT, PUBLICATION, REVIEW, SKILL_URI, VC_API_SIGNED
+from api.example import HEADCOUNT, PATHWAY, PUBLICATION, REVIEW, SKILL_URI, VC_API_SIGNED
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain"
@@ -26,13 +26,28 @@ NULLABLE: Final = frozenset(
         *("limits", "agreement", "effective_at", "appeal_until", "withdrawal", "result", "decided_at", "accepted_at"),
         *("ended_at", "cap_centi", "towards", "explanation"),
         *("review_due", "completed", "responses", "mean_rating_centi", "before", "after"),
+        *("partial", "review_days", "module"),
     }
 )
 """Members that may be null where a value stands in the example."""
-OPEN: Final = frozenset({"facts", "commitments", "document", "@context", "details"})
+OPEN: Final = frozenset(
+    {"facts", "commitments", "document", "@context", "template", "details", "rules", "derivation", "done"}
+)
 """Members whose own members or items differ from answer to answer."""
 OPTIONAL: Final = frozenset(
-    {"limits", "version", "replaced_by", "reissues", "added", "successor", "erased", "facts", "detail", "proof"}
+    {
+        "limits",
+        "version",
+        "stack",
+        "replaced_by",
+        "reissues",
+        "added",
+        "successor",
+        "erased",
+        "facts",
+        "detail",
+        "proof",
+    }
 )
 """Members that may be absent."""
 
@@ -53,7 +68,8 @@ class Answer:
 
     def described(self) -> dict[str, Any]:
         """The `content` of an OpenAPI response."""
-        schema = schema_of(self.example) if self.media_type.endswith("json") else {"type": "string"}
+        is_text = isinstance(self.example, str) and not self.media_type.endswith("json")
+        schema = {"type": "string"} if is_text else schema_of(self.example)
         others = {name: {"schema": {"type": "string"}, "example": "…"} for name in self.others}
         return {self.media_type: {"schema": schema, "example": self.example}, **others}
 
@@ -286,7 +302,58 @@ AGREED: Final[dict[str, Any]] = {
     "accepted_at": AT,
     "ended_at": AT,
 }
+_MODULE: Final = {
+    "code": "M1",
+    "achievement": "DATA-101",
+    "edition": 1,
+    "credits_centi": 300,
+    "semester": 1,
+    "required": True,
+    "url": f"{BASE}/institutions/riverside/achievements/DATA-101/1",
+    "template": PUBLICATION["template"],
+}
+_PROGRAMME_URL: Final = f"{BASE}/v1/programmes/riverside/BSC-DATA/2"
+_PROGRAMME: Final = {
+    "id": _PROGRAMME_URL,
+    "institution": "riverside",
+    "code": "BSC-DATA",
+    "edition": 2,
+    "recorded_at": AT,
+    "title": "Bachelor of Data Work",
+    "language": "en",
+    "achievement": "BSC",
+    "partial": "BSC-PART",
+    "credits_centi": 18000,
+    "withdrawal": "review",
+    "review_days": 30,
+    "modules": [_MODULE],
+    "changes": [{"kind": "changed", "module": "M1", "members": ["semester"]}],
+}
 _EDITION_URL: Final = f"{BASE}/institutions/riverside/achievements/DATA-101/1"
+_PATHWAY_URL: Final = f"{BASE}/v1/pathways/riverside/DATA-SPECIALIST/1"
+DERIVATION: Final[dict[str, Any]] = {
+    "format": "cairn/derivation/v1",
+    "pathway": "0b8e2f649a0c5c7d8e1f2a3b4c5d6e7f",
+    "version": 1,
+    "rules": "7739385a…",
+    "day": "2026-01-31",
+    "components": [{"award": ID}],
+    "uses": [{"award": ID}],
+    "outcomes": [{"rule": "total", "kind": "minimum", "state": "met"}],
+}
+PATHWAY_ANSWER: Final[dict[str, Any]] = {
+    "institution": "riverside",
+    "url": _PATHWAY_URL,
+    "pathway": "0b8e2f64-9a0c-5c7d-8e1f-2a3b4c5d6e7f",
+    "code": "DATA-SPECIALIST",
+    "version": 1,
+    "versions": 1,
+    "retired_at": None,
+    "achievement": "DATA-101",
+    "edition": None,
+    "rules": PATHWAY["rules"],
+    "history": [{"version": 1, "recorded_at": AT, "rules_sha256": "7739385a…", "changes": [], "differences": []}],
+}
 _NAMED: Final = {"institution": "riverside", "code": "DATA-101"}
 _OFFERED: Final = {
     **_NAMED,
@@ -311,6 +378,19 @@ ANSWERS: Final[dict[str, Answer]] = {
     "delete /v1/credentials/{id}/suspension": Answer(STATUS),
     "post /v1/credentials/{id}/revocation": Answer(STATUS),
     "post /v1/credentials/{id}/replacement": Answer({**MADE, "replaces": ID}),
+    "post /v1/credentials/{id}/appeal": Answer(STATUS),
+    "post /v1/credentials/{id}/appeal/decision": Answer(STATUS),
+    "post /v1/credentials/{id}/review/decision": Answer(STATUS),
+    "post /v1/cascade/runs": Answer({"looked_at": 3, "done": {"reviewopened": 1}}),
+    "post /v1/stackings": Answer({**MADE, "derivation": DERIVATION}),
+    "post /v1/institutions/{slug}/pathways": Answer(
+        {"institution": "riverside", "code": "DATA-SPECIALIST", "version": 1, "url": _PATHWAY_URL}
+    ),
+    "post /v1/institutions/{slug}/pathways/{code}/retirement": Answer(
+        {"institution": "riverside", "code": "DATA-SPECIALIST", "retired_at": AT}
+    ),
+    "get /v1/pathways/{slug}/{code}": Answer(PATHWAY_ANSWER),
+    "get /v1/pathways/{slug}/{code}/{version}": Answer(PATHWAY_ANSWER),
     "get /v1/credentials/{id}/documents": Answer(DOCUMENTS),
     "post /v1/credentials/{id}/documents": Answer(DOCUMENTS),
     "get /v1/credentials/{id}/documents/{form}": Answer(
@@ -423,6 +503,28 @@ ANSWERS: Final[dict[str, Answer]] = {
             "credentials": [_JUDGED],
         }
     ),
+    "post /v1/institutions/{slug}/programmes": Answer({"institution": "riverside", "code": "BSC-DATA", "edition": 1}),
+    "get /v1/programmes/{slug}": Answer(
+        {
+            "institution": "riverside",
+            "programmes": [
+                {
+                    "code": "BSC-DATA",
+                    "edition": 2,
+                    "title": "Bachelor of Data Work",
+                    "language": "en",
+                    "credits_centi": 18000,
+                    "modules": 1,
+                    "url": _PROGRAMME_URL,
+                }
+            ],
+        }
+    ),
+    "get /v1/programmes/{slug}/{code}": Answer(_PROGRAMME),
+    "get /v1/programmes/{slug}/{code}/{edition}": Answer(_PROGRAMME),
+    "post /v1/unpackings": Answer(
+        {"unpacking": "5d0f7a7e-3f4b-4a39-9a52-5b6a2c3d4e5f", "parts": [{**MADE, "module": "M1"}]}
+    ),
     "post /v1/institutions": Answer({"institution": "riverside", "did": DID, "key": "key-1"}),
     "get /v1/institutions": Answer({"institutions": [INSTITUTION]}),
     "get /v1/institutions/{slug}": Answer(INSTITUTION),
@@ -442,6 +544,10 @@ ANSWERS: Final[dict[str, Answer]] = {
             "assertionMethod": [f"{DID}#key-1"],
         },
         "application/did+json",
+    ),
+    "get /institutions/{slug}/keys/{key}": Answer(
+        {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+        "application/jwk+json",
     ),
     "get /institutions/{slug}/achievements/{code}/{edition}": Answer(
         {
@@ -480,6 +586,9 @@ ANSWERS: Final[dict[str, Answer]] = {
         {"key": "cairn_k3y1d4bc_…", "institution": "riverside", "expires_at": AT}
     ),
     "get /status-lists/{number}": Answer('{"@context":["https://www.w3.org/ns/credentials/v2"],…', "application/vc"),
+    "get /status-tokens/{block}": Answer(
+        "eyJhbGciOiJFZERTQSIsInR5cCI6InN0YXR1c2xpc3Qrand0In0…", "application/statuslist+jwt"
+    ),
     "post /vc-api/credentials/issue": Answer(
         {"verifiableCredential": {**VC_API_SIGNED, "credentialStatus": STATUS_ENTRY}}
     ),
@@ -511,9 +620,9 @@ ANSWERS: Final[dict[str, Answer]] = {
                 ],
             },
             "didDocumentMetadata": {},
-            "didResolutionMetadata": {"contentType": "application/did+ld+json"},
+            "didResolutionMetadata": {"contentType": "application/did"},
         },
-        "application/ld+json",
+        "application/did-resolution",
     ),
     "get /v1/audit/statuses": Answer(
         {

@@ -177,3 +177,50 @@ NOT_VERIFIED: dict[str, Any] = {
         }
     ],
 }
+PROGRAMME: dict[str, Any] = {
+    "code": "BSC-DATA",
+    "programme": {
+        "title": "Bachelor of Data Work",
+        "language": "en",
+        "achievement": "BSC",
+        "credits_centi": 18000,
+        "withdrawal": "suspend",
+        "modules": [{"code": "M1", "achievement": "DATA-101", "semester": 1}],
+    },
+}
+UNPACKING: dict[str, Any] = {
+    "diploma": "06h0mt7kjdtij0pn3n4970gn8kc6l4mttrj0",
+    "programme": "BSC-DATA",
+    "completed": [{"module": "M1", "completed_on": "2024-01-20", "grade": "A"}],
+}
+PATHWAY: dict[str, Any] = {
+    "code": "DATA-SPECIALIST",
+    "achievement": "DATA-101",
+    "rules": {
+        "format": "cairn/pathway/v1",
+        "unit": {"kind": "ects"},
+        "rule": {
+            "rule": "all_of",
+            "id": "all",
+            "rules": [
+                {
+                    "rule": "required",
+                    "id": "core",
+                    "achievements": [{"institution": "riverside", "code": "DATA-101"}],
+                },
+                {"rule": "minimum", "id": "total", "credits": 300},
+            ],
+        },
+        "counting": [{"rule": "recency", "id": "fresh", "years": 7, "waivable": True}],
+        "cascade": {"on_loss": "review", "deadline_days": 30, "appeal_days": 14},
+    },
+}
+STACKING: dict[str, Any] = {
+    "pathway": "DATA-SPECIALIST",
+    "learner": {"name": "Mari Maasikas", "reference": "S-2026-0042"},
+    "awards": [{"award": "06almlq1o0sb9piish6qfshn1mf2c3h72dig"}],
+    "dry_run": True,
+}
+REVIEW_APPEAL: dict[str, Any] = {"statement": "The module was assessed again and passed."}
+APPEAL_DECISION: dict[str, Any] = {"outcome": "upheld", "note": "Board of 3 March, item 4."}
+REVIEW_DECISION: dict[str, Any] = {"outcome": "stands"}

@@ -13,10 +13,13 @@ import msgspec
 from api.error import FieldError, InvalidRequestError, UnknownResourceError
 from api.evidence import Evidences
 from api.published_log import PublishedLog
+from api.quick_status import entity_tag
 from api.recognition_answer import agreement_answer, recognition_answer
 from api.view_node import ViewNode
 from ledger.agreement import Agreement
+from ledger.application import programme_id
 from ledger.edition_change import Change, changes_between
+from ledger.signing_algorithm import public_jwk
 from projections.achievement_catalogue import Edition
 from projections.directory_record import did_document
 
@@ -48,6 +51,18 @@ class Lookup:
     published: PublishedLog
     now: Callable[[], datetime]
 
+    def entity_tag(self, public_id: str, answer: dict[str, Any]) -> str | None:
+        """The entity tag of an answer on how an award stands now; None on a mirror, whose answers say how old they are.
+
+        Raises:
+            UnknownResourceError: There is no such award.
+        """
+        facts = self.views.facts(public_id)
+        record = self.views.directory.record(self.views.record(facts.institution).number)
+        if record is None or "freshness" in answer:
+            return None
+        return entity_tag(facts.events[-1].position, record, answer["state"], answer["verdict"])
+
     def institutions(self) -> list[dict[str, Any]]:
         """Every institution's record."""
         directory = self.views.directory
@@ -57,6 +72,18 @@ class Lookup:
         """One institution's record. Raises UnknownResourceError."""
         record: dict[str, Any] = msgspec.to_builtins(self.views.record_of(slug))
         return record
+
+    def institution_key(self, slug: str, key_id: str) -> dict[str, Any]:
+        """A key of an institution as a JWK. Raises UnknownResourceError.
+
+        One that was merely retired is still there, for what was signed in its time; one that was revoked, or stolen, is
+        not: whoever asks for it here knows nothing of dates.
+        """
+        key = self.views.record_of(slug).key(key_id)
+        if key is None or key.revoked_at is not None or key.compromised_at is not None:
+            message = "the institution has no key of that id that may speak for it"
+            raise UnknownResourceError(message)
+        return public_jwk(key.multibase)
 
     def did_document(self, slug: str) -> dict[str, Any]:
         """One institution's DID document. Raises UnknownResourceError.
@@ -168,6 +195,55 @@ class Lookup:
                 for before, one in zip([None, *editions], editions, strict=False)
             ],
         }
+
+    def programmes(self, slug: str) -> dict[str, Any]:
+        """The programmes of an institution, each by its newest edition. Raises UnknownResourceError."""
+        record = self.views.record_of(slug)
+        items = [
+            {
+                "code": found.code,
+                "edition": found.edition,
+                "title": found.curriculum.title,
+                "language": found.curriculum.language,
+                "credits_centi": found.curriculum.credits_centi,
+                "modules": len(found.curriculum.modules),
+                "url": self._programme_url(slug, found.code, found.edition),
+            }
+            for found in self.views.programmes.of(record.institution)
+        ]
+        return {"institution": slug, "programmes": items}
+
+    def programme_edition(self, slug: str, code: str, edition: int | None) -> dict[str, Any]:
+        """One edition of a programme, or the newest. Raises UnknownResourceError."""
+        record, programmes = self.views.record_of(slug), self.views.programmes
+        identity = programme_id(record.institution, code)
+        found = programmes.edition(identity, edition or programmes.editions(identity))
+        if found is None:
+            message = "there is no such edition of a programme"
+            raise UnknownResourceError(message)
+        curriculum: dict[str, Any] = msgspec.to_builtins(found.curriculum)
+        for module in curriculum["modules"]:
+            module.update(self._module(record.institution, slug, module["achievement"], module["edition"]))
+        return {
+            "id": self._programme_url(slug, code, found.edition),
+            "institution": slug,
+            "code": code,
+            "edition": found.edition,
+            "recorded_at": found.recorded_at,
+            **curriculum,
+            "changes": msgspec.to_builtins(found.changes),
+        }
+
+    def _module(self, institution: UUID, slug: str, code: str, edition: int) -> dict[str, Any]:
+        """What a module's achievement says of it, as far as the catalogue has come."""
+        catalogue = self.views.catalogue
+        listing = catalogue.by_code(institution, code)
+        found = None if listing is None else catalogue.edition(listing.achievement, edition)
+        described = None if found is None else msgspec.to_builtins(found.template)
+        return {"url": self.edition_url(slug, code, edition), "template": described}
+
+    def _programme_url(self, slug: str, code: str, edition: int) -> str:
+        return f"{self.base_url}/v1/programmes/{slug}/{code}/{edition}"
 
     def edition_url(self, slug: str, code: str, edition: int) -> str:
         """Address of one edition of a template."""

@@ -14,7 +14,9 @@ import msgspec
 
 from ledger.achievement import Template, missing
 from ledger.agreement import WHOLE_PERCENT, AwardsOf
-from ledger.claim import AwardClaim
+from ledger.claim import AwardClaim, LearnerClaim
+from ledger.credential import AppealOutcome as ReviewAppealOutcome
+from ledger.credential import ReviewOutcome
 from ledger.decision import DecisionClaim, SubstantialDifference
 from ledger.detail import Details
 from ledger.error import InvalidInputError
@@ -22,11 +24,15 @@ from ledger.form.learner_record import Association
 from ledger.institution import InstitutionKind
 from ledger.issuance import MAX_BATCH
 from ledger.limit import NO_LIMITS, Limits
+from ledger.prospectus import ProgrammeDraft
 from ledger.quality import Headcount, Review
 from ledger.reason import Reason
 from ledger.recognised_award import AwardShown
 from ledger.recognition import AppealResult
+from ledger.separating import Completed
 from ledger.signing_algorithm import Algorithm
+from ledger.stacking.pathway_rules import PathwayRules
+from ledger.stacking_up import WaiverClaim
 
 T = TypeVar("T")
 SkillUri = Annotated[str, msgspec.Meta(min_length=8, max_length=320)]
@@ -108,6 +114,65 @@ class SkillCoverage(Body, frozen=True, kw_only=True):
     credentials: list[Any] = []
 
 
+class PathwayPublication(Body, frozen=True, kw_only=True):
+    """A pathway's rules under the institution's code for it; ``changes`` only with a further version."""
+
+    code: str
+    achievement: str
+    rules: PathwayRules
+    edition: int | None = None
+    changes: tuple[str, ...] = ()
+
+
+class AwardToStack(Body, frozen=True, kw_only=True):
+    """An award that is to count: by its public id, or with what its holder has of it.
+
+    An own award needs the id alone. One of another institution comes as the holder's ``bundle``, or as ``document`` and
+    ``salt`` (base64); what was awarded elsewhere as ``recognition:`` and the id of its recognition.
+    """
+
+    award: str | None = None
+    bundle: dict[str, Any] | None = None
+    document: dict[str, Any] | None = None
+    salt: str | None = None
+    revalidated_on: date | None = None
+
+
+class StackingRequest(Body, frozen=True, kw_only=True):
+    """Awards to stack by a pathway; on trial, nothing is done and the answer explains what would be."""
+
+    pathway: str
+    learner: LearnerClaim
+    awards: list[AwardToStack]
+    institution: str | None = None
+    version: int | None = None
+    day: date | None = None
+    waivers: tuple[WaiverClaim, ...] = ()
+    grade: str | None = None
+    valid_until: datetime | None = None
+    name_components: bool = False
+    dry_run: bool = False
+
+
+class Appeal(Body, frozen=True, kw_only=True):
+    """A holder's appeal, as the institution has received it; ``statement`` is kept in the vault."""
+
+    statement: str | None = None
+
+
+class AppealDecision(Body, frozen=True, kw_only=True):
+    """What became of an appeal; ``note`` is kept in the vault."""
+
+    outcome: ReviewAppealOutcome
+    note: str | None = None
+
+
+class ReviewDecision(Body, frozen=True, kw_only=True):
+    """How a review ends."""
+
+    outcome: ReviewOutcome
+
+
 class Registration(Body, frozen=True, kw_only=True):
     """An institution to register; ``did_key`` identifies it by its one key, of that kind, for ever."""
 
@@ -173,6 +238,23 @@ class EndorsementRequest(Body, frozen=True, kw_only=True):
 
     subject: str
     comment: str | None = None
+    institution: str | None = None
+
+
+class ProgrammePublication(Body, frozen=True, kw_only=True):
+    """A diploma as modules, under the institution's code for it."""
+
+    code: str
+    programme: ProgrammeDraft
+
+
+class UnpackingRequest(Body, frozen=True, kw_only=True):
+    """A diploma to unpack: the modules that were completed, each with its day and grade."""
+
+    diploma: str
+    programme: str
+    completed: tuple[Completed, ...]
+    edition: int | None = None
     institution: str | None = None
 
 
@@ -258,6 +340,11 @@ REQUEST_SHAPES: tuple[type, ...] = (
     Headcount,
     SkillProfile,
     SkillCoverage,
+    PathwayPublication,
+    StackingRequest,
+    Appeal,
+    AppealDecision,
+    ReviewDecision,
     Registration,
     Rotation,
     AccreditationGrant,
@@ -267,6 +354,8 @@ REQUEST_SHAPES: tuple[type, ...] = (
     Forms,
     RecordRequest,
     EndorsementRequest,
+    ProgrammePublication,
+    UnpackingRequest,
     RecognitionRequest,
     AppealRequest,
     AppealOutcome,

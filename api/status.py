@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
+
+import msgspec
 
 from api.error import FieldError, FutureInstantError
 from api.published_log import PublishedLog, anchored_size
+from ledger.cascade import Components
+from ledger.credential import Review
 from ledger.issuance import Successor
 from ledger.limit import subject_of
 from projections.achievement_catalogue import Edition
@@ -29,6 +34,8 @@ class Statuses:
         successor: What replaced an award, from the vault.
         log: For the anchors that a compromised key's awards are judged by.
         now: Present instant.
+        components: How the components of a stacked award stand, by its public id; None where that is not known.
+        pathway: Slug and code of a pathway, by its id; None where it is not known.
     """
 
     def __init__(
@@ -39,6 +46,8 @@ class Statuses:
         successor: Callable[[str], Successor | None],
         log: PublishedLog,
         now: Callable[[], datetime],
+        components: Callable[[str], Components | None] = lambda _: None,
+        pathway: Callable[[UUID], tuple[str, str] | None] = lambda _: None,
     ) -> None:
         self._facts = facts
         self._record = record
@@ -46,6 +55,8 @@ class Statuses:
         self._successor = successor
         self._log = log
         self._now = now
+        self._components = components
+        self._pathway = pathway
 
     def status(self, public_id: str, *, at: datetime | None, known_at: datetime | None) -> dict[str, Any]:
         """The public answer.
@@ -66,9 +77,13 @@ class Statuses:
         except ProjectionFutureError as error:
             message = f"{error.name} lies in the future; ask about now or the past"
             raise FutureInstantError(message, errors=(FieldError(message, parameter=error.name),)) from error
+        verdict, stack = self._verdict(facts, answer, record, edition), None
+        if facts.stacked is not None:
+            stack = self._stack(public_id, facts, known_at=known_at, is_now=at is None and known_at is None)
+            verdict = _worse(verdict, stack["verdict"])
         body: dict[str, Any] = {
             "credential": public_id,
-            "verdict": self._verdict(facts, answer, record, edition),
+            "verdict": verdict,
             "state": answer.state,
             "reason": answer.reason,
             "since": answer.since,
@@ -82,6 +97,8 @@ class Statuses:
             "achievement": _achievement(edition),
             "events": _events(facts, known_at),
         }
+        if stack is not None:
+            body["stack"] = {name: value for name, value in stack.items() if name != "verdict"}
         if answer.state == "replaced" and (successor := self._successor(public_id)) is not None:
             body["replaced_by"] = successor.credential
         return body
@@ -97,6 +114,30 @@ class Statuses:
         if answer.state != HOLDS or "invalid" in {signed, entitled}:
             return "invalid"
         return signed if entitled == "valid" else "unknown"
+
+    def _stack(
+        self, public_id: str, facts: CredentialFacts, *, known_at: datetime | None, is_now: bool
+    ) -> dict[str, Any]:
+        """By which rules it was stacked, and whether what it was made of holds: all together, and never which.
+
+        The vault knows at once; who has no vault knows by the review that is opened. Of an earlier instant only the
+        events of the log speak.
+        """
+        assert facts.stacked is not None  # noqa: S101  asked of stacked awards alone
+        named = self._pathway(facts.stacked.pathway)
+        found = self._components(public_id) if is_now else None
+        review = facts.review if known_at is None else None
+        standing = "unknown" if found is None else found.standing
+        if review is not None and standing in {"unknown", "hold"}:
+            standing = "lost"
+        return {
+            "pathway": None if named is None else f"{named[0]}/{named[1]}",
+            "version": facts.stacked.version,
+            "rules": facts.stacked.rules,
+            "components": standing,
+            "review": None if review is None else msgspec.to_builtins(_shown(review)),
+            "verdict": _stack_verdict(standing, None if found is None else found.on_loss),
+        }
 
     def _signed(self, facts: CredentialFacts, known_at: datetime | None, record: DirectoryRecord) -> str:
         """Judge the newest signature that stands; if none does, the newest."""
@@ -114,6 +155,27 @@ class Statuses:
         """Whether a time anchor from before *compromised_at* covers the event at *position*."""
         index = self._log.index_of(position)
         return index is not None and index < anchored_size(self._log.anchors(), compromised_at)
+
+
+def _shown(review: Review) -> dict[str, Any]:
+    return {
+        "reason": review.reason,
+        "opened_at": review.opened_at,
+        "due_at": review.due_at,
+        "appeal_until": review.appeal_until,
+        "appealed_at": review.appealed_at,
+    }
+
+
+def _stack_verdict(standing: str, on_loss: str | None) -> str:
+    """What a lost component makes of the verdict, by the pathway's policy."""
+    if standing != "lost" or on_loss == "stand":
+        return "valid"
+    return "invalid" if on_loss == "revoke" else "unknown"
+
+
+def _worse(one: str, other: str) -> str:
+    return max(one, other, key=("valid", "unknown", "invalid").index)
 
 
 def _entitled(facts: CredentialFacts, record: DirectoryRecord, edition: Edition | None) -> str:
@@ -155,6 +217,8 @@ def _achievement(edition: Edition | None) -> dict[str, Any] | None:
 
 
 def _events(facts: CredentialFacts, known_at: datetime | None) -> list[dict[str, Any]]:
+    """What became of it, as it was recorded; of a part of a diploma, also what became of all parts together."""
+    shared = () if facts.part is None else facts.part.shared
     return [
         {
             "kind": event.kind,
@@ -162,6 +226,6 @@ def _events(facts: CredentialFacts, known_at: datetime | None) -> list[dict[str,
             "effective_at": event.effective_at,
             "recorded_at": event.recorded_at,
         }
-        for event in facts.events
+        for event in sorted((*facts.events, *shared), key=lambda event: event.position)
         if known_at is None or event.recorded_at <= known_at
     ]

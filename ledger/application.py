@@ -29,6 +29,8 @@ from ledger.event_catalogue import make_mapper
 from ledger.institution import Institution
 from ledger.key_ring import RandomBytes
 from ledger.log_key import LogKeys
+from ledger.pathway import Pathway
+from ledger.programme import Programme
 from ledger.quality import Quality
 from ledger.recognition import Recognition
 from ledger.steady_clock import SteadyClock
@@ -46,7 +48,18 @@ CACHED_AGGREGATES = "2000"
 A = TypeVar("A", bound=Aggregate)
 _PROJECTORS = {
     kind: fold(kind)
-    for kind in (Institution, Achievement, Quality, Credential, Submission, LogKeys, Recognition, Agreement)
+    for kind in (
+        Institution,
+        Achievement,
+        Quality,
+        Pathway,
+        Programme,
+        Recognition,
+        Agreement,
+        Credential,
+        Submission,
+        LogKeys,
+    )
 }
 
 
@@ -161,6 +174,14 @@ class Ledger(Application[UUID]):
         """The achievement that *institution* calls *code*. Raises NotFoundError."""
         return self.load(Achievement, achievement_id(institution, code), f"achievement «{code}»")
 
+    def programme(self, institution: UUID, code: str) -> Programme:
+        """The programme that *institution* calls *code*. Raises NotFoundError."""
+        return self.load(Programme, programme_id(institution, code), f"programme «{code}»")
+
+    def pathway(self, institution: UUID, code: str) -> Pathway:
+        """The pathway that *institution* calls *code*. Raises NotFoundError."""
+        return self.load(Pathway, pathway_id(institution, code), f"pathway «{code}»")
+
     def credential(self, public_id: str) -> Credential:
         """The credential with *public_id*. Raises NotFoundError, InvalidInputError."""
         return self.load(Credential, credential_aggregate_id(public_id), "such credential")
@@ -242,3 +263,13 @@ def institution_id(slug: str) -> UUID:
 def achievement_id(institution: UUID, code: str) -> UUID:
     """Aggregate id of the achievement that *institution* calls *code*."""
     return uuid5(institution, f"achievement:{code}")
+
+
+def programme_id(institution: UUID, code: str) -> UUID:
+    """Aggregate id of the programme that *institution* calls *code*."""
+    return uuid5(institution, f"programme:{code}")
+
+
+def pathway_id(institution: UUID, code: str) -> UUID:
+    """Aggregate id of the pathway that *institution* calls *code*."""
+    return uuid5(institution, f"pathway:{code}")

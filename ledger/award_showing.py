@@ -19,7 +19,7 @@ from ledger.application import Ledger
 from ledger.canonical import canonical_json
 from ledger.claim import AwardClaim
 from ledger.commitment import DOCUMENT_KIND, SALT_BYTES, commit
-from ledger.credential import BIRTHS, Credential
+from ledger.credential import SIGNED_BIRTHS, Credential
 from ledger.error import InvalidInputError, LedgerError
 from ledger.form.open_badge import elements_of
 from ledger.form_signing import committed_part
@@ -106,7 +106,7 @@ class AwardShowing:
         found: list[tuple[str, str]] = []
         for stored in self._ledger.store.select_events(identity):
             body = self._ledger.event_mapper.to_domain_event(stored).body
-            if isinstance(body, (*BIRTHS, Credential.Reissued, Credential.FormAdded)):
+            if isinstance(body, (*SIGNED_BIRTHS, Credential.Reissued, Credential.FormAdded)):
                 found += body.commitments.items()
         return found
 

@@ -9,9 +9,12 @@ from ledger import (
     erasure,
     institution,
     log_key,
+    pathway,
+    programme,
     quality,
     recognition,
     submission,
+    unpacking,
 )
 from ledger.event import Event, EventMapper
 
@@ -19,7 +22,10 @@ EVENTS: tuple[type[Event], ...] = (
     *institution.EVENTS,
     *achievement.EVENTS,
     *quality.EVENTS,
+    *pathway.EVENTS,
+    *programme.EVENTS,
     *credential.EVENTS,
+    *unpacking.EVENTS,
     *submission.EVENTS,
     *erasure.EVENTS,
     *log_key.EVENTS,

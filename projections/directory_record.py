@@ -19,9 +19,11 @@ from msgspec import UNSET, UnsetType
 from ledger.event import Instant
 from ledger.institution import Institution
 from ledger.limit import Fit, Limits, Subject
+from ledger.signing_algorithm import algorithm_of, public_jwk
 
 Entitlement: TypeAlias = Literal["entitled", "unstated", "outside", "unaccredited"]
 DID_CONTEXTS = ("https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1")
+JWK_CONTEXT = "https://w3id.org/security/jwk/v1"
 
 
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -155,29 +157,31 @@ def did_document(record: DirectoryRecord, *, retired_may_assert: bool = False) -
     """Make the DID document of an institution.
 
     Every key it ever had is a verification method, so that an old signature can still be looked up; keys that may sign
-    today, and no others, stand in ``assertionMethod``.
+    today, and no others, stand in ``assertionMethod``. Keys are Multikeys; RSA keys, which no Data Integrity suite has
+    and few libraries read as a Multikey, are JSON Web Keys.
 
     Args:
         record: The institution's record.
         retired_may_assert: Also let keys assert that were merely retired, for verifiers that reject a signature of
             last year because its key is not listed today. Revoked and compromised keys never do.
 
-    Source: DID Core 1.0 section 5; Controlled Identifiers 1.0 section 2.2.2 (Multikey).
+    Source: DID Core 1.0 section 5; Controlled Identifiers 1.0 sections 2.2.2 (Multikey) and 2.2.3 (JsonWebKey).
     """
     asserting = [
         key for key in record.keys if key.usable or (retired_may_assert and not (key.revoked_at or key.compromised_at))
     ]
+    methods = [_verification_method(record.did, key) for key in record.keys]
+    needs_jwk = any("publicKeyJwk" in method for method in methods)
     return {
-        "@context": list(DID_CONTEXTS),
+        "@context": [*DID_CONTEXTS, *((JWK_CONTEXT,) if needs_jwk else ())],
         "id": record.did,
-        "verificationMethod": [
-            {
-                "id": f"{record.did}#{key.key_id}",
-                "type": "Multikey",
-                "controller": record.did,
-                "publicKeyMultibase": key.multibase,
-            }
-            for key in record.keys
-        ],
+        "verificationMethod": methods,
         "assertionMethod": [f"{record.did}#{key.key_id}" for key in asserting],
     }
+
+
+def _verification_method(did: str, key: KeyRecord) -> dict[str, Any]:
+    named = {"id": f"{did}#{key.key_id}", "type": "Multikey", "controller": did}
+    if algorithm_of(key.multibase) == "RSA":
+        return {**named, "type": "JsonWebKey", "publicKeyJwk": public_jwk(key.multibase)}
+    return {**named, "publicKeyMultibase": key.multibase}

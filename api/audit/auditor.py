@@ -350,7 +350,7 @@ class Auditor:
         stamps = StampCheck(reader, self._order.log.verifier, self._order.authorities, found)
         counts = self._counts
         counts.institutions = served.institutions()
-        counts.status_lists = served.status_lists()
+        counts.status_lists = served.status_lists() + served.status_tokens()
         counts.credentials = served.statuses(lambda done: self._progress("awards", done, len(replay.awards)))
         counts.anchors = stamps.run(self._order.answers, replay.anchors)
         counts.tokens_verified = stamps.verified

@@ -23,12 +23,14 @@ from api.audit.finding import Finding, Findings
 from api.audit.folded import Folded
 from api.audit.once import OnceTable
 from api.audit.place_map import PlaceMap
-from api.audit.registry import Registry
+from api.audit.registry import KnownAccreditations, Registry
 from api.audit.replay import ChangedAward, LoggedAnchor, Replay
 from ledger.achievement import Achievement
 from ledger.event import EventMapper
 from ledger.institution import Institution
 from ledger.log_key import LogKeys
+from ledger.pathway import Pathway
+from ledger.programme import Programme
 
 MAGIC: Final = b"cairn-audit-state/v3\n"
 _DIGEST_BYTES: Final = 32
@@ -48,6 +50,8 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     latest: int
     institutions: list[Institution]
     achievements: list[Achievement]
+    pathways: list[Pathway]
+    accreditations: dict[bytes, list[KnownAccreditations]]
     blocks: list[tuple[int, bytes, bytes]]
     revocation: bytes
     suspension: bytes
@@ -64,6 +68,7 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     log_keys: LogKeys | None
     cosigner: str | None
     folded: list[tuple[str, bytes]] = []
+    programmes: list[Programme] = []
 
 
 class ProgressFile:
@@ -119,7 +124,7 @@ class ProgressFile:
 
 
 def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
-    institutions, achievements = replay.registry.parts()
+    institutions, achievements, pathways = replay.registry.parts()
     blocks, revocation, suspension = replay.places.parts()
     return KeptAudit(
         vkey=vkey,
@@ -133,6 +138,8 @@ def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
         latest=replay.latest,
         institutions=institutions,
         achievements=achievements,
+        pathways=pathways,
+        accreditations=replay.registry.accreditations,
         blocks=blocks,
         revocation=revocation,
         suspension=suspension,
@@ -149,6 +156,7 @@ def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
         objection_count=replay.findings.objections,
         log_keys=replay.log_keys,
         cosigner=replay.cosigner,
+        programmes=list(replay.registry.programmes.values()),
     )
 
 
@@ -161,8 +169,10 @@ def restored(kept: KeptAudit, mapper: EventMapper) -> Replay:
     replay.commitments = kept.commitments
     replay.committed_last = kept.committed_last
     replay.latest = kept.latest
-    replay.registry = Registry.from_parts(kept.institutions, kept.achievements)
+    replay.registry = Registry.from_parts(kept.institutions, kept.achievements, kept.pathways)
     replay.registry.folded = Folded.from_parts(kept.folded)
+    replay.registry.programmes = {one.id.bytes: one for one in kept.programmes}
+    replay.registry.accreditations = kept.accreditations
     replay.places = PlaceMap.from_parts(kept.blocks, kept.revocation, kept.suspension)
     replay.awards = AwardTable(kept.awards)
     replay.changed = dict(kept.changed)

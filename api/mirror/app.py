@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 from structlog.typing import FilteringBoundLogger
 
-from api.app import DESCRIPTION, DISTRIBUTION, wrap
+from api.app import DESCRIPTION, DISTRIBUTION, make_limiter, wrap
 from api.error import ReadOnlyNodeError
 from api.head import HeadMiddleware
 from api.health import Health, ReadyCheck, disk_check, health_router, limit_check
@@ -77,7 +77,8 @@ def make_mirror_app(
     app.add_middleware(UnexpectedErrorMiddleware, writer=writer, log=log, random_bytes=os.urandom)
     install_openapi(app)
     aged = FreshnessMiddleware(HeadMiddleware(app), served=node.served, progress=progress, writer=writer)
-    return wrap(aged, node.settings, writer, metrics, log, is_https=base_url.startswith("https:"))
+    limiter = make_limiter(node.settings)
+    return wrap(aged, node.settings, writer, metrics, log, limiter, is_https=base_url.startswith("https:"))
 
 
 def _look_ups(node: MirrorNode, renderer: PageRenderer) -> list[APIRouter]:

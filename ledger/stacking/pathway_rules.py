@@ -10,7 +10,7 @@ from typing import Final, Literal, NoReturn
 import msgspec
 
 from ledger.error import InvalidInputError
-from ledger.stacking.admission import Admission, AnyAdmission, GradeFloor, Quality, Recency, Scope
+from ledger.stacking.admission import Admission, AnyAdmission, GradeFloor, Quality, Recency, Scope, Status
 from ledger.stacking.component import AchievementRef
 from ledger.stacking.grade import Scale
 from ledger.stacking.overlap import Overlap
@@ -35,6 +35,8 @@ from ledger.stacking.text_form import Text, canonical, parse
 NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 MAX_RULES: Final = 200
 MAX_ITEMS: Final = 200
+DEFAULT_STATUS: Final = Status(id="status")
+"""What holds where a rule text has no rule on status."""
 MAX_DAYS: Final = 3_660
 MAX_YEARS: Final = 100
 Composite = AllOf | AnyOf | AtLeast | CreditsFrom
@@ -106,8 +108,15 @@ class PathwayRules(Text, frozen=True, kw_only=True):
         """The rules of the tree from the root down, then those on counting, then overlap."""
         for _, rule in _walk(self.rule, ""):
             yield rule
-        yield from self.counting
+        yield from self.admissions
         yield self.overlap
+
+    @property
+    def admissions(self) -> tuple[Admission, ...]:
+        """The rules on what may count; with the one on status that holds where the text has none."""
+        if any(isinstance(rule, Status) for rule in self.counting):
+            return self.counting
+        return (*self.counting, DEFAULT_STATUS)
 
     def rule_called(self, name: str) -> Rule | None:
         """The rule whose id is *name*, or None."""
@@ -124,7 +133,7 @@ class PathwayRules(Text, frozen=True, kw_only=True):
     def _check_ids(self) -> None:
         seen: set[str] = set()
         pointers = [pointer for pointer, _ in _walk(self.rule, "/rule")]
-        pointers += [f"/counting/{number}" for number in range(len(self.counting))]
+        pointers += [f"/counting/{number}" for number in range(len(self.admissions))]
         for pointer, rule in zip([*pointers, "/overlap"], self.every_rule(), strict=True):
             _check_name(rule.id, f"{pointer}/id")
             if rule.id in seen:
@@ -180,6 +189,10 @@ def _check_rule(rule: AnyRule, categories: dict[str, Selector], pointer: str) ->
     for name in ("achievements", "rules", "institutions", "requires"):
         if hasattr(rule, name):
             _check_list(getattr(rule, name), f"{pointer}/{name}")
+    _check_quantities(rule, pointer)
+
+
+def _check_quantities(rule: AnyRule, pointer: str) -> None:
     match rule:
         case AtLeast():
             _check_between(rule.count, 1, len(rule.rules), f"{pointer}/count")

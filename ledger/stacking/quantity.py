@@ -118,33 +118,40 @@ class Unit(Text, frozen=True, kw_only=True):
             message = f"minutes_per_ects lies between 1 and {MAX_RATIO}"
             raise InvalidInputError(message, f"{pointer}/minutes_per_ects")
 
-    def amount(self, credits_centi: int | None, workload_minutes: int | None, rounding: Rounding | None = None) -> int:
-        """A size in the smallest unit of this pathway; 0 where nothing says it.
+    def amount(self, credits_centi: int | None, workload_minutes: int | None) -> int:
+        """A size in the smallest unit of this pathway, rounded as the unit says; 0 where nothing says it.
 
         Args:
             credits_centi: Hundredths of an ECTS credit, or None.
             workload_minutes: Minutes of workload, or None.
-            rounding: In place of the unit's own.
         """
-        exact = self._exact(credits_centi, workload_minutes)
-        return 0 if exact is None else rounded(exact, rounding or self.rounding)
+        if self.kind == "ects" and credits_centi is not None:
+            return credits_centi
+        if self.kind == "hours" and workload_minutes is not None:
+            return workload_minutes
+        return rounded(self.exact(credits_centi, workload_minutes), self.rounding)
 
-    def _exact(self, credits_centi: int | None, workload_minutes: int | None) -> Fraction | None:
+    def exact(self, credits_centi: int | None, workload_minutes: int | None) -> Fraction:
+        """A size in the smallest unit of this pathway, not rounded yet; 0 where nothing says it.
+
+        Args:
+            credits_centi: Hundredths of an ECTS credit, or None.
+            workload_minutes: Minutes of workload, or None.
+        """
         if self.kind == "hours":
             return self._minutes(credits_centi, workload_minutes)
         if self.per == "hour":
-            minutes = self._minutes(credits_centi, workload_minutes)
             scale = Fraction(CENTI * self.numerator, MINUTES * self.denominator)
-            return None if minutes is None else minutes * scale
+            return self._minutes(credits_centi, workload_minutes) * scale
         if credits_centi is not None:
             return Fraction(credits_centi * self.numerator, self.denominator)
         if workload_minutes is None or self.minutes_per_ects is None:
-            return None
+            return Fraction(0)
         return Fraction(workload_minutes * CENTI * self.numerator, self.minutes_per_ects * self.denominator)
 
-    def _minutes(self, credits_centi: int | None, workload_minutes: int | None) -> Fraction | None:
+    def _minutes(self, credits_centi: int | None, workload_minutes: int | None) -> Fraction:
         if workload_minutes is not None:
             return Fraction(workload_minutes)
         if credits_centi is None or self.minutes_per_ects is None:
-            return None
+            return Fraction(0)
         return Fraction(credits_centi * self.minutes_per_ects, CENTI)

@@ -64,8 +64,10 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
     reads = {
         "get /v1/achievements": "/v1/achievements?limit=1",
         "get /institutions/{slug}/did.json": f"/institutions/{SLUG}/did.json",
+        "get /institutions/{slug}/keys/{key}": f"/institutions/{SLUG}/keys/key-1",
         "get /institutions/{slug}/achievements/{code}/{edition}": f"/institutions/{SLUG}/achievements/{CODE}/1",
         "get /status-lists/{number}": "/status-lists/0",
+        "get /status-tokens/{block}": "/status-tokens/0",
         "get /1.0/identifiers/{did}": f"/1.0/identifiers/{DID_KEY}",
         "get /v1/audit/statuses": "/v1/audit/statuses?limit=1",
         "get /v1/skills": "/v1/skills",
