@@ -406,6 +406,7 @@ ANSWERS: Final[dict[str, Answer]] = {
             "recognition": RECOGNITION_ID,
             "agreement": None,
             "url": f"{BASE}/v1/recognitions/{RECOGNITION_ID}",
+            "stack_as": f"recognition:{RECOGNITION_ID.replace('-', '')}",
             **_DECISION_IN_FULL,
         }
     ),

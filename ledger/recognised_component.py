@@ -6,6 +6,8 @@ recognition, draws on the same credits. An award from elsewhere is spent under i
 
 from __future__ import annotations
 
+import re
+from typing import Final
 from uuid import UUID
 
 from ledger.aggregate import Aggregate
@@ -21,6 +23,8 @@ from ledger.recognition_book import HOLDS, RecognitionBook
 from ledger.recognition_credit import ruling_on
 from ledger.spending import SpendingBook
 from ledger.vault import Vault
+
+_IDENTITY: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class RecognisedComponents:
@@ -73,7 +77,9 @@ class RecognisedComponents:
     def _known(self, recognition: str, stacker: Stacker) -> Recognition:
         """The recognition, if it is this institution's and this learner's."""
         try:
-            known = self._recognitions.recognition(UUID(recognition))
+            if not _IDENTITY.fullmatch(recognition):  # one spelling, so that nothing is presented twice
+                raise ValueError(recognition)  # noqa: TRY301  one refusal for whatever is no recognition
+            known = self._recognitions.recognition(UUID(hex=recognition))
             owner = self._vault.learner_of(known.id).handle
         except (ValueError, NotFoundError) as error:
             message = "there is no such recognition in this ledger"

@@ -19,6 +19,7 @@ from api.openapi import body_of
 from api.schema import AppealOutcome, AppealRequest, Change, RecognitionRequest
 from api.write import Write, json_answer, submit
 from ledger.application import Outcome
+from ledger.component_reading import RECOGNITION
 from ledger.recognition import Recognition
 from ledger.recognition_book import KeptDetails
 from ledger.recognition_credit import credit_on
@@ -107,7 +108,7 @@ def _decide(node: Node, write: Write) -> Response:
     book = node.parts.recognising.book
     kept = book.kept(book.recognition(identity), 1)
     url = f"{node.parts.identity.base_url}/v1/recognitions/{identity}"
-    answer = {**outcome.answer, "url": url, **_opened(kept)}
+    answer = {**outcome.answer, "url": url, "stack_as": f"{RECOGNITION}{identity.hex}", **_opened(kept)}
     return json_answer(answer, 201, {"Location": url})
 
 

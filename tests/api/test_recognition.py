@@ -83,6 +83,7 @@ def test_recognition_is_made_of_a_holders_bundle_and_opens_the_logs_commitment(
     public = served.http.get(f"/v1/recognitions/{made['recognition']}").json()
     assert (public["institution"], public["decision"], public["reasons"]) == (LAKE, "partial", ["workload"])
     assert (public["state"], public["under_appeal"], public["withdrawal"]) == ("in_force", False, None)
+    assert made["stack_as"] == f"recognition:{UUID(made['recognition']).hex}"
     salt = base64.b64decode(made["salt"])
     known = served.node.parts.recognising.book.recognition(UUID(made["recognition"]))
     kept = served.node.parts.recognising.book.kept(known, 1)

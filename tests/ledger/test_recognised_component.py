@@ -180,6 +180,16 @@ def test_recognition_that_there_is_not_is_refused(stacks: World, nonsense: str) 
         stack(stacks, nonsense)
 
 
+def test_recognition_is_named_in_one_spelling_alone(stacks: World) -> None:
+    recognised = recognise(stacks, PAPER, FULL)
+    dashed = f"recognition:{UUID(recognised.removeprefix('recognition:'))}"
+    for other in (dashed, recognised.upper().replace("RECOGNITION", "recognition")):
+        with pytest.raises(InvalidInputError, match="no such recognition"):
+            stack(stacks, other)
+    with pytest.raises(InvalidInputError, match="presented twice"):
+        stack(stacks, recognised, recognised)
+
+
 def test_exemption_meets_what_a_pathway_requires(stacks: World) -> None:
     required = rules(
         rule={
