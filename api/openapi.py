@@ -19,6 +19,7 @@ PARAMETERS = {
     "at": (_INSTANT, "2026-01-31T12:00:00Z"),
     "known_at": (_INSTANT, "2026-01-31"),
     "slug": ("^[a-z0-9-]{1,63}$", "riverside"),
+    "on": (r"^\d{4}-\d{2}-\d{2}$", "2026-09-01"),
     "recognition": (_UUID, RECOGNITION_ID),
     "agreement": (_UUID, AGREEMENT_ID),
     "code": (f"^{CODE.pattern}$", "DATA-101"),

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from api import example
 from api.caller import authenticate
+from api.instant import parse_day
 from api.lookup import Lookup
 from api.node import Node
 from api.openapi import body_of
@@ -61,11 +62,11 @@ def make_router(node: Node) -> APIRouter:
     def details(
         request: Request,
         recognition: UUID,
-        on: Annotated[date | None, Query(description="What is it worth on this day (UTC)? Today, if not said.")] = None,
+        on: Annotated[str | None, Query(description="Its worth on this day (UTC); today, if not said.")] = None,
     ) -> Response:
         """The decisions in full, with the salts that open the log's commitments. For the institution that decided."""
         known = _own(node, recognition, request)
-        day = node.ledger.now().date() if on is None else on
+        day = node.ledger.now().date() if on is None else parse_day(on, "on")
         return json_answer(_in_full(node, known, day), 200, PRIVATE)
 
     @router.get("/{recognition}/files/{number}")

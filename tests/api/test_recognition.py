@@ -212,6 +212,9 @@ def test_details_and_files_are_for_the_deciding_institution_alone(
         assert private(served, path, served.key()).status_code == httpx.codes.OK
     assert private(served, f"{place}/files/0", lake_key).content == SCAN
     assert private(served, f"{place}/files/1", lake_key).status_code == httpx.codes.GONE
+    for day in ("0", "2026-02-30", "today", ""):
+        asked = private(served, f"{place}/details?on={day}", lake_key)
+        assert (asked.status_code, asked.json()["errors"][0]["parameter"]) == (422, "on")
     for path, body in (("appeals", {}), ("withdrawal", {"reason": "other"})):
         assert served.write("POST", f"{place}/{path}", body, school_key).status_code == httpx.codes.FORBIDDEN
     assert served.http.get(f"/v1/recognitions/{uuid4()}").status_code == httpx.codes.NOT_FOUND

@@ -29,7 +29,7 @@ CASES: Final = "10"
 SEED: Final = "3"
 # Rules beyond the description's forms (a date that does not exist, an award that does not) refuse valid-looking data.
 LEFT_OUT: Final = "positive_data_acceptance"
-LONGEST_SECONDS: Final = 300
+LONGEST_SECONDS: Final = 600
 
 
 @pytest.fixture(scope="module")
