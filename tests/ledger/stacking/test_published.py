@@ -65,7 +65,7 @@ def test_hku_space_asks_for_its_size_when_all_is_in_category_and_at_level(
 @pytest.mark.parametrize("name,size,share", HKU)
 @pytest.mark.parametrize("off,state", [(-1, "unmet"), (0, "met"), (1, "met")])
 @pytest.mark.parametrize("rule,rest", [("category", {"eqf_level": 5}), ("level", {"eqf_level": 4, "fields": ["061"]})])
-def test_hku_space_asks_for_the_share_rounded_up_to_three_credits_when_size_is_there(  # noqa: PLR0917
+def test_hku_space_asks_for_the_share_rounded_up_to_three_credits_when_size_is_there(
     name: str, size: int, share: int, off: int, state: str, rule: str, rest: dict[str, Any]
 ) -> None:
     evaluation = stacked(name, minutes("a", share + off, **BOTH), minutes("b", size, **rest))
@@ -191,7 +191,7 @@ def test_findlay_asks_for_three_to_twelve_hours_when_one_course_is_all(size: int
 
 @pytest.mark.parametrize("grade,state", [("B-", "unmet"), ("B", "met"), ("B+", "met"), ("b", "unmet"), (None, "unmet")])
 def test_findlay_counts_b_or_higher_when_graded(grade: str | None, state: str) -> None:
-    facts = {} if grade is None else {"grade": grade}
+    facts: dict[str, Any] = {} if grade is None else {"grade": grade}
     evaluation = stacked(FINDLAY, hours("a", 300, institution="findlay", **facts))
     assert evaluation.state == state
     assert outcome(evaluation, "grade").excluded == (() if state == "met" else ("a",))
@@ -216,7 +216,7 @@ def test_nzqa_asks_for_one_to_forty_credits_when_one_component_is_all(size: int,
 
 
 @pytest.mark.parametrize("accredited,state", [(True, "met"), (False, "unmet"), (None, "unmet")])
-def test_nzqa_counts_what_was_accredited_on_the_day_when_known(accredited: bool | None, state: str) -> None:
+def test_nzqa_counts_what_was_accredited_on_the_day_when_known(*, accredited: bool | None, state: str) -> None:
     facts = {} if accredited is None else {"accredited": accredited}
     evaluation = stacked(NZQA, minutes("a", 100, **facts))
     assert evaluation.state == state

@@ -42,8 +42,8 @@ def choose(name: str, of: dict[str, Any] | None = None, **more: Any) -> dict[str
     return {"rule": "choose", "id": name, "of": of or {}, **more}
 
 
-def minimum(credits: int, name: str = "total", **more: Any) -> dict[str, Any]:  # noqa: ANN401
-    return {"rule": "minimum", "id": name, "credits": credits, **more}
+def minimum(amount: int, name: str = "total", **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {"rule": "minimum", "id": name, "credits": amount, **more}
 
 
 # ── groups ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -202,7 +202,7 @@ def test_prerequisite_is_held_in_time_when_order_is_asked_for(order: str, day: s
 
 
 def test_prerequisites_of_a_prerequisite_are_pinned_too_when_chained() -> None:
-    chain = [
+    chain: list[dict[str, Any]] = [
         {"rule": "prerequisite", "id": "p1", "achievement": ref("C"), "requires": [ref("B")]},
         {"rule": "prerequisite", "id": "p2", "achievement": ref("B"), "requires": [ref("A")]},
         {"rule": "required", "id": "core", "achievements": [ref("C")]},
@@ -228,7 +228,7 @@ def test_exemption_needs_no_prerequisite_when_it_stands_for_the_achievement() ->
         (True, "2024-12-31", "unmet"),
     ],
 )
-def test_order_compares_days_when_both_kinds_are_used(same_day: bool, day: str, state: str) -> None:
+def test_order_compares_days_when_both_kinds_are_used(*, same_day: bool, day: str, state: str) -> None:
     rule = {"rule": "order", "id": "o", "first": {"max_eqf": 5}, "then": {"min_eqf": 6}, "same_day": same_day}
     pathway = rules(all_of(rule, minimum(1000)))
     assert stack(pathway, award("1", eqf_level=5), award("2", eqf_level=6, awarded_on=day)).state == state
