@@ -26,6 +26,7 @@ DAY: Final = date(2026, 6, 1)
 SEED: Final = 20_260_601
 KINDS: Final = ("plain", "lacking", "wide", "tight", "limits", "knapsack")
 _HOME, _AWAY = "riverbank", "hillside"
+_OF_TEN_AT_HOME = 7
 _FIELDS = ("0311", "0413", "0612", "0613", "0711")
 Json = dict[str, Any]
 
@@ -66,7 +67,7 @@ def _awards(random: Random, count: int, sizes: tuple[int, ...]) -> list[Componen
     return [
         Component(
             award=f"award-{random.getrandbits(64):016x}",
-            institution=_HOME if random.random() < 0.7 else _AWAY,
+            institution=_HOME if random.randrange(10) < _OF_TEN_AT_HOME else _AWAY,
             achievement=f"M{number:03}",
             credits_centi=random.choice(sizes),
             eqf_level=random.choice((5, 6, 6, 7)),
@@ -75,7 +76,7 @@ def _awards(random: Random, count: int, sizes: tuple[int, ...]) -> list[Componen
             standing="valid",
             grade=random.choice("ABBCD"),
             accredited=True,
-            supervised=random.random() < 0.9,
+            supervised=random.randrange(10) > 0,
         )
         for number in range(count)
     ]
@@ -193,9 +194,9 @@ def _limits(random: Random) -> tuple[Json, list[Component], Json]:
     changed = []
     for one in components:
         facts: Json = {}
-        if random.random() < 0.2:
+        if not random.randrange(5):
             facts["spent"] = (Spent(target=random.choice(("Degree", "Certificate")), amount=one.credits_centi or 0),)
-        if random.random() < 0.2:
+        if not random.randrange(5):
             facts["stands_for"] = (AchievementRef(institution=_HOME, code=f"M{random.randrange(len(components)):03}"),)
             facts["recognised_by"] = _HOME
         changed.append(_replaced(one, facts))

@@ -4,7 +4,7 @@ An attempt takes one way through the rules and uses awards greedily: never again
 that do not go together), and as long as an award brings something that is lacking. One attempt at each way keeps to the
 shares of what is counted, another lets them be. Of the attempts over the first ways, the best one has the fewest rules
 unmet; among these, the least sum of missing parts (of each unmet rule the part of its need that is not there); among
-these, its way comes first in the rule text. It is the best of the attempts made, and no proof that nothing comes nearer.
+these, its way comes first in the rule text. It is the best of the attempts made: no proof that nothing comes nearer.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from ledger.stacking.encoding import Encoding
 from ledger.stacking.evaluation import Evaluation, RuleOutcome
 from ledger.stacking.finding import pin
 from ledger.stacking.greedy import greedy
-from ledger.stacking.judging import Judge, fraction_missing
+from ledger.stacking.judging import Judge, fraction_missing, share_selector
+from ledger.stacking.rule import Capstone, Choose, Minimum, Required, Residency, Rule, Share
+from ledger.stacking.selector import Selector
 
 MAX_ATTEMPTS: Final = 6
 MAX_OPTIONS: Final = 2_500
@@ -61,9 +63,9 @@ def explain(candidates: Candidates, waived: frozenset[str], day: date, *, decide
         if options > MAX_OPTIONS:
             break
     attempts.sort(key=lambda one: one.lack)
-    outcomes = tuple(
-        _told(with_excluded(outcome, candidates.excluded), decided=decided) for outcome in attempts[0].outcomes
-    )
+    best = attempts[0].outcomes
+    wanted = _wanted(candidates, {outcome.rule for outcome in best if outcome.state == "unmet"})
+    outcomes = tuple(_told(with_excluded(one, candidates.excluded), wanted, decided=decided) for one in best)
     return Evaluation(
         state="unmet" if decided else "undecided",
         outcomes=outcomes,
@@ -94,11 +96,34 @@ def with_excluded(outcome: RuleOutcome, excluded: Mapping[str, list[str]]) -> Ru
     return msgspec.structs.replace(outcome, excluded=tuple(sorted(excluded[outcome.rule])))
 
 
-def _told(outcome: RuleOutcome, *, decided: bool) -> RuleOutcome:
-    """As it is said where there is no stack: what the best attempt does not meet is undecided if the search was."""
+def _wanted(candidates: Candidates, unmet: set[str]) -> set[str]:
+    """The awards among those that were offered which one of the *unmet* rules could use."""
+    rules = candidates.rules
+    lacking = [rule for rule in rules.every_rule() if rule.id in unmet]
+    return {one.award for one in candidates.offered if any(_could_use(rule, one, rules.categories) for rule in lacking)}
+
+
+def _could_use(rule: Rule, component: Component, categories: Mapping[str, Selector]) -> bool:
+    match rule:
+        case Required() | Capstone():
+            return not component.counts_as.isdisjoint(rule.achievements)
+        case Choose() | Minimum():
+            return rule.of.fits(component, categories)
+        case Share() | Residency():
+            return share_selector(rule).fits(component, categories)
+        case _:
+            return False
+
+
+def _told(outcome: RuleOutcome, wanted: set[str], *, decided: bool) -> RuleOutcome:
+    """As it is said where there is no stack.
+
+    A rule on what may count holds for what is used because it keeps the rest from being used: it is told as unmet if
+    what it keeps out is wanted by a rule that is unmet. What the best attempt does not meet is undecided if the search
+    was.
+    """
     state = outcome.state
-    if state == "met" and outcome.excluded:
-        # It holds for what is used, because it keeps something from being used.
+    if state == "met" and not wanted.isdisjoint(outcome.excluded):
         state = "unmet"
     if state == "unmet" and not decided:
         state = "undecided"

@@ -4,8 +4,8 @@ Plan of an evaluation:
 
 1. Each award is looked at by itself: what cannot count is put aside (:mod:`candidate`).
 2. The tree of rules has one way through it or several (:mod:`alternative`). Each is made a program of options and rows
-   (:mod:`encoding`), attempted quickly (:mod:`greedy`) and searched exactly (:mod:`search`): every way with a small part
-   of the budget first, then those that are still open with what is left.
+   (:mod:`encoding`), attempted quickly (:mod:`greedy`) and searched exactly (:mod:`search`): every way with a small
+   part of the budget first, then those that are still open with what is left.
 3. What is found is thinned out: an award that is not needed is given back, the newest first (:mod:`finding`).
 4. The result is judged by the definition of the rules (:mod:`judging`), which the search does not use.
 5. If there is none, the best attempt is explained (:mod:`attempt`).

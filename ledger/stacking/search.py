@@ -130,9 +130,10 @@ class Program:
         try:
             return _Descent(kept, needs, first, _few_options_first).run()
         except OutOfBudgetError:
-            return _Descent(kept, needs, meter, _large_first).run()
+            pass
         finally:
             meter.note(first.used)
+        return _Descent(kept, needs, meter, _large_first).run()
 
 
 _Kept = list[tuple[int, Vector]]

@@ -191,7 +191,7 @@ def test_findlay_asks_for_three_to_twelve_hours_when_one_course_is_all(size: int
 
 @pytest.mark.parametrize("grade,state", [("B-", "unmet"), ("B", "met"), ("B+", "met"), ("b", "unmet"), (None, "unmet")])
 def test_findlay_counts_b_or_higher_when_graded(grade: str | None, state: str) -> None:
-    facts = {} if grade is None else {"grade": grade}
+    facts: dict[str, Any] = {} if grade is None else {"grade": grade}
     evaluation = stacked(FINDLAY, hours("a", 300, institution="findlay", **facts))
     assert evaluation.state == state
     assert outcome(evaluation, "grade").excluded == (() if state == "met" else ("a",))
@@ -216,7 +216,7 @@ def test_nzqa_asks_for_one_to_forty_credits_when_one_component_is_all(size: int,
 
 
 @pytest.mark.parametrize("accredited,state", [(True, "met"), (False, "unmet"), (None, "unmet")])
-def test_nzqa_counts_what_was_accredited_on_the_day_when_known(accredited: bool | None, state: str) -> None:
+def test_nzqa_counts_what_was_accredited_on_the_day_when_known(*, accredited: bool | None, state: str) -> None:
     facts = {} if accredited is None else {"accredited": accredited}
     evaluation = stacked(NZQA, minutes("a", 100, **facts))
     assert evaluation.state == state
