@@ -34,7 +34,7 @@ from ledger.stacking.search import Meter
 class Budget(msgspec.Struct, frozen=True, kw_only=True):
     """How far a search may go, in steps and not in time, so that the answer is the same everywhere."""
 
-    steps: int = 1_000
+    steps: int = 700
 
 
 def evaluate(
