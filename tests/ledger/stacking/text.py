@@ -36,9 +36,9 @@ def all_of(*inner: dict[str, Any], name: str = "root") -> dict[str, Any]:
 
 
 def award(name: str, credits_centi: int | None = 500, **facts: Any) -> Component:  # noqa: ANN401  any JSON value
-    whole = {"award": name, "institution": "here", "awarded_on": "2025-01-01", "standing": "valid"}
+    whole: dict[str, Any] = {"award": name, "institution": "here", "awarded_on": "2025-01-01", "standing": "valid"}
     if credits_centi is not None:
-        whole["credits_centi"] = credits_centi  # type: ignore[assignment]
+        whole["credits_centi"] = credits_centi
     return convert({**whole, **facts}, Component)
 
 
