@@ -257,6 +257,11 @@ def test_recency_ends_on_the_same_calendar_day_when_years_have_passed(start: str
     assert (found.state, found.excluded) == ("unmet", ("1",))
 
 
+def test_recency_ends_with_the_calendar_when_an_award_is_of_its_last_years() -> None:
+    assert last_day(date(9995, 1, 1), 7) == date(9999, 12, 31)
+    assert last_day(date(9992, 2, 29), 7) == date(9999, 2, 28)
+
+
 def test_recency_counts_from_the_re_validation_when_there_is_one() -> None:
     pathway = rules(minimum(500), counting=[{"rule": "recency", "id": "fresh", "years": 7}])
     met(pathway, award("1", awarded_on="2010-01-01", revalidated_on="2019-06-01"))
