@@ -31,8 +31,8 @@ from ledger.credential import SIGNED_BIRTHS, Credential
 from ledger.error import LedgerError, NotFoundError
 from ledger.institution import Institution, SigningKeyRecord
 from ledger.issuance import SealedDocument
-from ledger.recognising import KeptDetails, details_kind
 from ledger.recognition import Recognition
+from ledger.recognition_book import KeptDetails, details_kind
 from ledger.stacking_up import KeptDerivation
 from verifier.error import VerifierError
 from verifier.public_key import PublicKey
