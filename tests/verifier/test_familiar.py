@@ -20,7 +20,7 @@ from tests.verifier.data_model_case import ACCEPTED, REFUSED, credential
 from tests.verifier.test_integrity import ED25519, KEYS, NOW, P384, SIGNERS, resigned, signed, verified
 from verifier.data_model import credential_problems
 from verifier.error import JsonLdError, KeyUnavailableError
-from verifier.familiar import MAX_KINDS, MAX_VARIANTS, Familiar
+from verifier.familiar import MAX_ALIKE, MAX_KINDS, Familiar
 from verifier.integrity.known_key import KnownKeys
 from verifier.integrity.proof import ProofOutcome
 from verifier.jsonld.canonical import canonical_nquads
@@ -287,10 +287,10 @@ def test_familiar_learns_nothing_when_a_document_is_at_fault() -> None:
 
 def test_familiar_keeps_no_more_than_it_may_when_makes_are_many() -> None:
     both = Both()
-    for number in range(MAX_VARIANTS + 3):
+    for number in range(MAX_ALIKE + 3):
         document = credential(
             **{"@context": ["https://www.w3.org/ns/credentials/v2", {f"t{number:03}": f"urn:t:{number}"}]}
         )
         both.learn(signed("eddsa-jcs-2022", ED25519, document))
-    assert all(len(kind.makes) <= MAX_VARIANTS for kinds in both.familiar._kinds.values() for kind in kinds)
+    assert all(len(kind.makes) <= MAX_ALIKE for kinds in both.familiar._kinds.values() for kind in kinds)
     assert all(len(kinds) <= MAX_KINDS for kinds in both.familiar._kinds.values())
