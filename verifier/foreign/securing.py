@@ -37,6 +37,7 @@ from verifier.foreign.source import SourceMissingError
 from verifier.foreign.vc_jwt import disagreement
 from verifier.integrity.binding import controller_of
 from verifier.integrity.proof import SUITES, ProofOutcome, verify_proofs
+from verifier.jsonld.canonical import SHAPES
 from verifier.jsonld.context import Loader
 from verifier.jsonld.expansion import expand
 from verifier.public_key import PublicKey
@@ -175,8 +176,11 @@ def judge_terms(members: Mapping[str, Any]) -> Check:
     if "@context" not in members:
         return skipped(TERMS, "no_terms", looked_at="document")
     words = {name: value for name, value in members.items() if name not in UNCHECKED}
+    if SHAPES.knows(words):
+        return passed(TERMS, "terms_defined", looked_at=place)
     try:
         expand(words, Loader())
+        SHAPES.learn(words)
     except ContextsContradictError as error:
         return unknown(TERMS, "contexts_contradict", detail=str(error), looked_at=place)
     except ContextRefusedError as error:
