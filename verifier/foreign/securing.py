@@ -176,11 +176,8 @@ def judge_terms(members: Mapping[str, Any]) -> Check:
     if "@context" not in members:
         return skipped(TERMS, "no_terms", looked_at="document")
     words = {name: value for name, value in members.items() if name not in UNCHECKED}
-    if SHAPES.knows(words):
-        return passed(TERMS, "terms_defined", looked_at=place)
     try:
-        expand(words, Loader())
-        SHAPES.learn(words)
+        _require_defined(words)
     except ContextsContradictError as error:
         return unknown(TERMS, "contexts_contradict", detail=str(error), looked_at=place)
     except ContextRefusedError as error:
@@ -190,6 +187,17 @@ def judge_terms(members: Mapping[str, Any]) -> Check:
     except JsonLdError as error:
         return failed(TERMS, "terms_undefined", detail=str(error), looked_at=place)
     return passed(TERMS, "terms_defined", looked_at=place)
+
+
+def _require_defined(words: dict[str, Any]) -> None:
+    """Read a document as JSON-LD, unless it is of a shape that was read before.
+
+    Raises:
+        JsonLdError: As `expand`.
+    """
+    if not SHAPES.knows(words):
+        expand(words, Loader())
+        SHAPES.learn(words)
 
 
 def proofs_of(members: Mapping[str, Any]) -> list[dict[str, Any]]:
