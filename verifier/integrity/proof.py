@@ -31,6 +31,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 import rfc8785
+from openvc.errors import OpenvcError
 
 from verifier.base58 import decode_base58
 from verifier.error import (
@@ -364,10 +365,20 @@ def _read(proof: Any) -> tuple[Suite, bytes]:  # noqa: ANN401  any JSON value
 def _signature(value: str) -> bytes:
     if not value.startswith("z") or len(value) > MAX_PROOF_VALUE:
         raise _Stop(State.FAILED, "proof_malformed", "proofValue is not written in base58btc with a z before it")
+    signature = signature_of(value)
+    if signature is None:
+        raise _Stop(State.FAILED, "proof_malformed", "proofValue is not base58btc")
+    return signature
+
+
+def signature_of(value: str) -> bytes | None:
+    """Read a ``proofValue``; None if it is none."""
+    if not value.startswith("z") or len(value) > MAX_PROOF_VALUE:
+        return None
     try:
         return decode_base58(value[1:])
-    except Exception as error:
-        raise _Stop(State.FAILED, "proof_malformed", "proofValue is not base58btc") from error
+    except OpenvcError:
+        return None
 
 
 def _require_expected(proof: Mapping[str, Any], expected: _Expected) -> None:
