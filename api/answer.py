@@ -23,14 +23,31 @@ NULLABLE: Final = frozenset(
         *("skill_uri", "skill_name", "credits_centi", "workload_minutes", "eqf_level", "qf_ehea", "supervision"),
         *("prerequisites", "stackable", "next", "anchored_size", "log_index", "key_standing", "evidence", "as_of"),
         *("detail", "credential", "bundle", "mirror", "signed_with", "achievement", "edition"),
+        *("limits", "agreement", "effective_at", "appeal_until", "withdrawal", "result", "decided_at", "accepted_at"),
+        *("ended_at", "cap_centi", "towards", "explanation"),
         *("review_due", "completed", "responses", "mean_rating_centi", "before", "after"),
+        *("partial", "review_days", "module"),
     }
 )
 """Members that may be null where a value stands in the example."""
-OPEN: Final = frozenset({"facts", "commitments", "document", "@context", "rules", "derivation", "done"})
+OPEN: Final = frozenset(
+    {"facts", "commitments", "document", "@context", "template", "details", "rules", "derivation", "done"}
+)
 """Members whose own members or items differ from answer to answer."""
 OPTIONAL: Final = frozenset(
-    {"stack", "replaced_by", "reissues", "added", "successor", "erased", "facts", "detail", "proof"}
+    {
+        "limits",
+        "version",
+        "stack",
+        "replaced_by",
+        "reissues",
+        "added",
+        "successor",
+        "erased",
+        "facts",
+        "detail",
+        "proof",
+    }
 )
 """Members that may be absent."""
 
@@ -51,7 +68,8 @@ class Answer:
 
     def described(self) -> dict[str, Any]:
         """The `content` of an OpenAPI response."""
-        schema = schema_of(self.example) if self.media_type.endswith("json") else {"type": "string"}
+        is_text = isinstance(self.example, str) and not self.media_type.endswith("json")
+        schema = {"type": "string"} if is_text else schema_of(self.example)
         others = {name: {"schema": {"type": "string"}, "example": "…"} for name in self.others}
         return {self.media_type: {"schema": schema, "example": self.example}, **others}
 
@@ -231,8 +249,85 @@ INSTITUTION: Final[dict[str, Any]] = {
             "valid_from": AT,
             "valid_until": None,
             "withdrawn_at": None,
+            "limits": {"levels": [5, 6, 7], "fields": ["06"], "kinds": ["micro_credential"], "country": "EE"},
         }
     ],
+    "version": 2,
+}
+RECOGNITION_ID: Final = "019c1f7a-2b40-8c11-9d3e-5a6b7c8d9e0f"
+AGREEMENT_ID: Final = "7d7a9a3e-5a5c-5d0e-8f5b-1d2e3f4a5b6c"
+_COMMITMENT: Final = "590f45dc1f20336bc4865b1e1eed5d5a3d53cc480ab3b60e46c300b426239379"
+_RULING: Final[dict[str, Any]] = {
+    "version": 1,
+    "decision": "partial",
+    "reasons": ["workload"],
+    "effective_at": AT,
+    "appeal_until": AT,
+    "recorded_at": AT,
+    "commitment": _COMMITMENT,
+}
+RECOGNISED: Final[dict[str, Any]] = {
+    "recognition": RECOGNITION_ID,
+    "institution": "riverside",
+    "state": "in_force",
+    **_RULING,
+    "under_appeal": False,
+    "rulings": [_RULING],
+    "appeals": [{"filed_at": AT, "decide_by": AT, "result": "upheld", "decided_at": AT, "late": False}],
+    "withdrawal": {"reason": "issued_in_error", "effective_at": AT, "recorded_at": AT},
+}
+_DECISION_IN_FULL: Final[dict[str, Any]] = {
+    "details": {
+        "format": "cairn/recognition/v1",
+        "institution": "riverside",
+        "award": {"origin": "paper", "title": "Kursus i dataanalyse", "awarded_by": "Fjordby Erhvervsskole"},
+        "decision": {"decision": "partial", "reasons": ["workload"], "credits_centi": 300},
+        "agreement": None,
+        "effective_at": AT,
+    },
+    "salt": HASH,
+}
+AGREED: Final[dict[str, Any]] = {
+    "agreement": AGREEMENT_ID,
+    "proposer": "riverside",
+    "partner": "lakeside",
+    "state": "in_force",
+    "awards_of": "both",
+    "achievements": ["DATA-101"],
+    "limits": {"levels": [5, 6], "fields": ["06"], "kinds": ["micro_credential"], "country": None},
+    "share_percent": 100,
+    "cap_centi": 1000,
+    "valid_from": AT,
+    "valid_until": AT,
+    "accepted_at": AT,
+    "ended_at": AT,
+}
+_MODULE: Final = {
+    "code": "M1",
+    "achievement": "DATA-101",
+    "edition": 1,
+    "credits_centi": 300,
+    "semester": 1,
+    "required": True,
+    "url": f"{BASE}/institutions/riverside/achievements/DATA-101/1",
+    "template": PUBLICATION["template"],
+}
+_PROGRAMME_URL: Final = f"{BASE}/v1/programmes/riverside/BSC-DATA/2"
+_PROGRAMME: Final = {
+    "id": _PROGRAMME_URL,
+    "institution": "riverside",
+    "code": "BSC-DATA",
+    "edition": 2,
+    "recorded_at": AT,
+    "title": "Bachelor of Data Work",
+    "language": "en",
+    "achievement": "BSC",
+    "partial": "BSC-PART",
+    "credits_centi": 18000,
+    "withdrawal": "review",
+    "review_days": 30,
+    "modules": [_MODULE],
+    "changes": [{"kind": "changed", "module": "M1", "members": ["semester"]}],
 }
 _EDITION_URL: Final = f"{BASE}/institutions/riverside/achievements/DATA-101/1"
 _PATHWAY_URL: Final = f"{BASE}/v1/pathways/riverside/DATA-SPECIALIST/1"
@@ -306,6 +401,39 @@ ANSWERS: Final[dict[str, Answer]] = {
     "post /v1/clr": Answer(ATTESTED),
     "post /v1/endorsements": Answer(ATTESTED),
     "post /v1/institutions/{slug}/forms": Answer({"institution": "riverside", "forms": ["open-badge", "vc-jwt"]}),
+    "post /v1/recognitions": Answer(
+        {
+            "recognition": RECOGNITION_ID,
+            "agreement": None,
+            "url": f"{BASE}/v1/recognitions/{RECOGNITION_ID}",
+            **_DECISION_IN_FULL,
+        }
+    ),
+    "get /v1/recognitions/{recognition}": Answer(RECOGNISED),
+    "get /v1/recognitions/{recognition}/details": Answer(
+        {
+            "recognition": RECOGNITION_ID,
+            "on": "2026-01-31",
+            "credit": {
+                "credits_centi": 300,
+                "workload_minutes": 0,
+                "outcomes": ["Cleans a data set."],
+                "eqf_level": 5,
+                "fields": ["0542"],
+                "stands_for": [],
+                "towards": {"kind": "programme", "code": "DATA-MASTER"},
+            },
+            "decisions": [{"version": 1, **_DECISION_IN_FULL}],
+        }
+    ),
+    "get /v1/recognitions/{recognition}/files/{number}": Answer("the bytes of the file", OCTETS),
+    "post /v1/recognitions/{recognition}/appeals": Answer(RECOGNISED),
+    "post /v1/recognitions/{recognition}/appeals/outcome": Answer(RECOGNISED),
+    "post /v1/recognitions/{recognition}/withdrawal": Answer(RECOGNISED),
+    "post /v1/agreements": Answer(AGREED),
+    "get /v1/agreements": Answer({"agreements": [AGREED], "next": "0"}),
+    "post /v1/agreements/{agreement}/acceptance": Answer(AGREED),
+    "post /v1/agreements/{agreement}/end": Answer(AGREED),
     "post /v1/verify": Answer(REPORT),
     "post /v1/achievements": Answer({"institution": "riverside", "code": "DATA-101", "edition": 1}),
     "get /v1/achievements": Answer(
@@ -375,8 +503,31 @@ ANSWERS: Final[dict[str, Answer]] = {
             "credentials": [_JUDGED],
         }
     ),
+    "post /v1/institutions/{slug}/programmes": Answer({"institution": "riverside", "code": "BSC-DATA", "edition": 1}),
+    "get /v1/programmes/{slug}": Answer(
+        {
+            "institution": "riverside",
+            "programmes": [
+                {
+                    "code": "BSC-DATA",
+                    "edition": 2,
+                    "title": "Bachelor of Data Work",
+                    "language": "en",
+                    "credits_centi": 18000,
+                    "modules": 1,
+                    "url": _PROGRAMME_URL,
+                }
+            ],
+        }
+    ),
+    "get /v1/programmes/{slug}/{code}": Answer(_PROGRAMME),
+    "get /v1/programmes/{slug}/{code}/{edition}": Answer(_PROGRAMME),
+    "post /v1/unpackings": Answer(
+        {"unpacking": "5d0f7a7e-3f4b-4a39-9a52-5b6a2c3d4e5f", "parts": [{**MADE, "module": "M1"}]}
+    ),
     "post /v1/institutions": Answer({"institution": "riverside", "did": DID, "key": "key-1"}),
     "get /v1/institutions": Answer({"institutions": [INSTITUTION]}),
+    "get /v1/institutions/{slug}": Answer(INSTITUTION),
     "get /institutions/{slug}": Answer(INSTITUTION),
     "get /institutions/{slug}/did.json": Answer(
         {
@@ -393,6 +544,10 @@ ANSWERS: Final[dict[str, Answer]] = {
             "assertionMethod": [f"{DID}#key-1"],
         },
         "application/did+json",
+    ),
+    "get /institutions/{slug}/keys/{key}": Answer(
+        {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+        "application/jwk+json",
     ),
     "get /institutions/{slug}/achievements/{code}/{edition}": Answer(
         {
@@ -431,6 +586,9 @@ ANSWERS: Final[dict[str, Answer]] = {
         {"key": "cairn_k3y1d4bc_…", "institution": "riverside", "expires_at": AT}
     ),
     "get /status-lists/{number}": Answer('{"@context":["https://www.w3.org/ns/credentials/v2"],…', "application/vc"),
+    "get /status-tokens/{block}": Answer(
+        "eyJhbGciOiJFZERTQSIsInR5cCI6InN0YXR1c2xpc3Qrand0In0…", "application/statuslist+jwt"
+    ),
     "post /vc-api/credentials/issue": Answer(
         {"verifiableCredential": {**VC_API_SIGNED, "credentialStatus": STATUS_ENTRY}}
     ),
@@ -462,9 +620,9 @@ ANSWERS: Final[dict[str, Answer]] = {
                 ],
             },
             "didDocumentMetadata": {},
-            "didResolutionMetadata": {"contentType": "application/did+ld+json"},
+            "didResolutionMetadata": {"contentType": "application/did"},
         },
-        "application/ld+json",
+        "application/did-resolution",
     ),
     "get /v1/audit/statuses": Answer(
         {

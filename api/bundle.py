@@ -11,12 +11,11 @@ import msgspec
 from api.evidence import Evidences
 from ledger.error import ErasedError
 from ledger.issuance import Issuance
+from ledger.part_keeping import PartKeeping
 from ledger.stacking_up import StackingUp
 
 BUNDLE_FORMAT: Final = "cairn/bundle/v1"
 STACK_FORMAT: Final = "cairn/bundle/v2"
-RECOGNITION: Final = "recognition:"
-"""How the id of a component begins that counts by a recognition, and is no award of this ledger."""
 
 
 class Bundles:
@@ -25,6 +24,7 @@ class Bundles:
     Args:
         evidences: Makes the evidence.
         issuance: Opens documents from the vault.
+        parts: Opens parts of unpacked diplomas from the vault.
         stacking: Opens derivations from the vault.
         pathway_position: Position of the event that published a version of a pathway, by the pathway's id as 32 digits.
     """
@@ -33,11 +33,13 @@ class Bundles:
         self,
         evidences: Evidences,
         issuance: Issuance,
+        parts: PartKeeping,
         stacking: StackingUp,
         pathway_position: Callable[[str, int], int | None],
     ) -> None:
         self._evidences = evidences
         self._issuance = issuance
+        self._parts = parts
         self._stacking = stacking
         self._pathway_position = pathway_position
 
@@ -61,7 +63,7 @@ class Bundles:
         derivation = msgspec.json.decode(bytes(bundle["stack"]["derivation"]), type=ShownDerivation)
         evidence, proofs = self._evidences.with_stack(
             public_id,
-            [one.award for one in derivation.components if not one.award.startswith(RECOGNITION)],
+            [one.award for one in derivation.components if self._evidences.knows(one.award)],
             self._pathway_position(derivation.pathway, derivation.version),
         )
         return {"evidence": evidence, "stack": {**bundle["stack"], **proofs}}
@@ -72,7 +74,7 @@ class Bundles:
         Raises:
             ErasedError: The document was erased.
         """
-        kept = self._issuance.sealed_document(public_id)
+        kept = self._parts.find(public_id) or self._issuance.sealed_document(public_id)
         bundle: dict[str, Any] = {
             "format": BUNDLE_FORMAT,
             "document": msgspec.Raw(kept.document),

@@ -72,6 +72,7 @@ REGISTRATION: dict[str, Any] = {
 ACCREDITATION: dict[str, Any] = {
     "by": "Example Quality Agency",
     "scope": "Micro-credentials at EQF levels 5 to 7",
+    "limits": {"levels": [5, 6, 7], "kinds": ["micro_credential"], "country": "EE"},
     "valid_from": "2024-01-01T00:00:00Z",
     "valid_until": "2031-01-01T00:00:00Z",
 }
@@ -83,6 +84,43 @@ RECORD: dict[str, Any] = {"reference": "S-2026-0042"}
 ENDORSEMENT: dict[str, Any] = {
     "subject": "https://ledger.example/institutions/lakeside/achievements/STAT-2/1",
     "comment": "We count it towards our diploma in data science.",
+}
+RECOGNITION: dict[str, Any] = {
+    "learner": "S-2026-0042",
+    "award": {
+        "origin": "paper",
+        "title": "Kursus i dataanalyse",
+        "awarded_by": "Fjordby Erhvervsskole",
+        "country": "DK",
+        "awarded_on": "2025-06-20",
+        "credits_centi": 500,
+        "eqf_level": 5,
+        "fields": ["0542"],
+        "outcomes": ["Cleans a data set.", "Explains a regression in plain words."],
+        "files": [{"name": "certificate.pdf", "media_type": "application/pdf", "content": "JVBERi0xLjcK"}],
+    },
+    "decision": {
+        "decision": "partial",
+        "reasons": ["workload"],
+        "credits_centi": 300,
+        "outcomes": ["Cleans a data set."],
+        "towards": {"kind": "programme", "code": "DATA-MASTER"},
+        "explanation": "Regression is a module of its own here, with an examination.",
+    },
+}
+APPEAL: dict[str, Any] = {"statement": "The examination of June covered regression."}
+APPEAL_OUTCOME: dict[str, Any] = {
+    "result": "changed",
+    "decision": {"decision": "full", "towards": {"kind": "programme", "code": "DATA-MASTER"}},
+}
+RECOGNITION_WITHDRAWAL: dict[str, Any] = {"reason": "issued_in_error"}
+AGREEMENT: dict[str, Any] = {
+    "partner": "lakeside",
+    "awards_of": "both",
+    "limits": {"levels": [5, 6], "kinds": ["micro_credential"]},
+    "share_percent": 100,
+    "cap_centi": 1000,
+    "valid_until": "2031-12-31T23:59:59Z",
 }
 KEY_GRANT: dict[str, Any] = {"label": "student information system", "days": 365}
 VC_API_ISSUER = "did:key:z6MkqNWYSEtg8qYeRbR1HNmYkT2ofirM1YxSjPCqsSd3Rt8i"
@@ -139,6 +177,22 @@ NOT_VERIFIED: dict[str, Any] = {
         }
     ],
 }
+PROGRAMME: dict[str, Any] = {
+    "code": "BSC-DATA",
+    "programme": {
+        "title": "Bachelor of Data Work",
+        "language": "en",
+        "achievement": "BSC",
+        "credits_centi": 18000,
+        "withdrawal": "suspend",
+        "modules": [{"code": "M1", "achievement": "DATA-101", "semester": 1}],
+    },
+}
+UNPACKING: dict[str, Any] = {
+    "diploma": "06h0mt7kjdtij0pn3n4970gn8kc6l4mttrj0",
+    "programme": "BSC-DATA",
+    "completed": [{"module": "M1", "completed_on": "2024-01-20", "grade": "A"}],
+}
 PATHWAY: dict[str, Any] = {
     "code": "DATA-SPECIALIST",
     "achievement": "DATA-101",
@@ -167,6 +221,6 @@ STACKING: dict[str, Any] = {
     "awards": [{"award": "06almlq1o0sb9piish6qfshn1mf2c3h72dig"}],
     "dry_run": True,
 }
-APPEAL: dict[str, Any] = {"statement": "The module was assessed again and passed."}
+REVIEW_APPEAL: dict[str, Any] = {"statement": "The module was assessed again and passed."}
 APPEAL_DECISION: dict[str, Any] = {"outcome": "upheld", "note": "Board of 3 March, item 4."}
 REVIEW_DECISION: dict[str, Any] = {"outcome": "stands"}

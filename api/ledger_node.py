@@ -13,6 +13,7 @@ from api.identity import MIRROR_FILE, Identity, IdentityError, settle_identity
 from api.log_secret import secret_keys, vkeys
 from api.setting import Settings
 from ledger.access import ACCESS_SCHEMA, Access
+from ledger.agreeing import Agreeing
 from ledger.application import Clock, Ledger
 from ledger.attesting import ATTESTED_SCHEMA, Attesting
 from ledger.cascade import Cascade
@@ -26,12 +27,16 @@ from ledger.issuance import Issuance
 from ledger.key_ring import KeyRing, open_key_ring
 from ledger.lifecycle import Lifecycle
 from ledger.log_keeping import LogKeeping
+from ledger.part_keeping import PartKeeping
 from ledger.pathway_publishing import PathwayPublishing
+from ledger.prospectus import Prospectus
 from ledger.quality_keeping import QualityKeeping
+from ledger.recognising import Recognising
 from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
 from ledger.reissuance import Reissuance
 from ledger.reviewing import Reviewing
+from ledger.separating import Separating
 from ledger.signing import SIGNING_SCHEMA, KeyStore, SealedKeyStore
 from ledger.spending import SpendingBook
 from ledger.stacking_up import StackingUp
@@ -70,11 +75,16 @@ class LedgerNode:
     form_adding: FormAdding
     records: RecordKeeping
     log_keeping: LogKeeping
+    prospectus: Prospectus
+    separating: Separating
+    parts: PartKeeping
     pathways: PathwayPublishing
     spending: SpendingBook
     stacking: StackingUp
     cascade: Cascade
     reviewing: Reviewing
+    recognising: Recognising
+    agreeing: Agreeing
 
     def institutions(self) -> list[Institution]:
         """Every institution, in order of registration."""
@@ -150,6 +160,11 @@ def open_ledger(
         cascade=Cascade(ledger, vault, book),
         reviewing=Reviewing(ledger, vault),
         log_keeping=LogKeeping(ledger, vault, lambda number: vkeys(secret_keys(vault, identity.origin, number))),
+        prospectus=Prospectus(ledger, vault),
+        separating=Separating(ledger, vault, keys, places, identity.base_url),
+        parts=PartKeeping(ledger, vault),
+        recognising=Recognising(ledger, vault),
+        agreeing=Agreeing(ledger, vault),
     )
 
 

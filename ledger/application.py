@@ -20,6 +20,7 @@ from eventsourcing.utils import Environment
 
 from ledger.achievement import Achievement
 from ledger.aggregate import Aggregate, fold
+from ledger.agreement import Agreement
 from ledger.credential import Credential
 from ledger.credential_id import credential_aggregate_id
 from ledger.error import ConflictError, NotFoundError
@@ -29,7 +30,9 @@ from ledger.institution import Institution
 from ledger.key_ring import RandomBytes
 from ledger.log_key import LogKeys
 from ledger.pathway import Pathway
+from ledger.programme import Programme
 from ledger.quality import Quality
+from ledger.recognition import Recognition
 from ledger.steady_clock import SteadyClock
 from ledger.store import Commit, LedgerFactory, LedgerRecorder, Write
 from ledger.submission import Submission, submission_digest, submission_id
@@ -44,7 +47,19 @@ CACHED_AGGREGATES = "2000"
 
 A = TypeVar("A", bound=Aggregate)
 _PROJECTORS = {
-    kind: fold(kind) for kind in (Institution, Achievement, Quality, Credential, Submission, LogKeys, Pathway)
+    kind: fold(kind)
+    for kind in (
+        Institution,
+        Achievement,
+        Quality,
+        Pathway,
+        Programme,
+        Recognition,
+        Agreement,
+        Credential,
+        Submission,
+        LogKeys,
+    )
 }
 
 
@@ -159,6 +174,10 @@ class Ledger(Application[UUID]):
         """The achievement that *institution* calls *code*. Raises NotFoundError."""
         return self.load(Achievement, achievement_id(institution, code), f"achievement «{code}»")
 
+    def programme(self, institution: UUID, code: str) -> Programme:
+        """The programme that *institution* calls *code*. Raises NotFoundError."""
+        return self.load(Programme, programme_id(institution, code), f"programme «{code}»")
+
     def pathway(self, institution: UUID, code: str) -> Pathway:
         """The pathway that *institution* calls *code*. Raises NotFoundError."""
         return self.load(Pathway, pathway_id(institution, code), f"pathway «{code}»")
@@ -244,6 +263,11 @@ def institution_id(slug: str) -> UUID:
 def achievement_id(institution: UUID, code: str) -> UUID:
     """Aggregate id of the achievement that *institution* calls *code*."""
     return uuid5(institution, f"achievement:{code}")
+
+
+def programme_id(institution: UUID, code: str) -> UUID:
+    """Aggregate id of the programme that *institution* calls *code*."""
+    return uuid5(institution, f"programme:{code}")
 
 
 def pathway_id(institution: UUID, code: str) -> UUID:

@@ -36,6 +36,7 @@ from ledger.application import Decision, Ledger
 from ledger.credential import Credential
 from ledger.error import NotFoundError, RuleError
 from ledger.event import DomainEvent, Event
+from ledger.part_keeping import PartKeeping
 from ledger.pathway import Pathway, read_rules
 from ledger.reason import Reason
 from ledger.spending import SpendingBook, release
@@ -92,6 +93,7 @@ class Cascade:
         self._ledger = ledger
         self._vault = vault
         self._book = book
+        self._parts = PartKeeping(ledger, vault)
         self._position = 0
         self._open: set[UUID] = set()
         self._running = threading.Lock()
@@ -148,7 +150,8 @@ class Cascade:
                 elif event.topic == Credential.AppealDecided.TOPIC:
                     found.add(owner)
                 else:
-                    found |= {row.stack for row in self._book.live(owner) if row.kind == "stack"}
+                    awards = (owner, *self._parts.parts_of(owner))  # what becomes of all parts becomes of each
+                    found |= {row.stack for one in awards for row in self._book.live(one) if row.kind == "stack"}
                     found |= {owner} & self._open
             self._position = page[-1].id
         return found
@@ -233,9 +236,16 @@ class Cascade:
         return max((loss for loss in losses if loss is not None), default=None)
 
     def _lost(self, award: UUID) -> datetime | None:
+        """When an award was lost; a part of an unpacked diploma also is when all parts are."""
+        part = self._parts.open(award)
+        histories = [award] if part is None else [award, part.opening.unpacking]
+        losses = [self._loss_in(history) for history in histories]
+        return max((loss for loss in losses if loss is not None), default=None)
+
+    def _loss_in(self, award: UUID) -> datetime | None:
         try:
             credential = self._ledger.load(Credential, award, "such credential")
-        except NotFoundError:  # it counts by a recognition
+        except NotFoundError:  # it counts by a recognition, or is a part without a history of its own
             return None
         if credential.state == "active":
             return None

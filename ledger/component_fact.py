@@ -36,6 +36,8 @@ from ledger.stacking.component import Component, Spent, Standing
 
 DEFAULT_TYPE: Final = "MicroCredential"
 """Achievement type of an edition without details."""
+_WORST_FIRST: Final[tuple[Standing, ...]] = ("revoked", "replaced", "expired", "suspended", "valid")
+"""Of two histories of one award, the one that stands worse decides."""
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _RESULT: Final = "#result-"
 
@@ -50,6 +52,7 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True):
         achievement: The template's editions.
         issued: The award's first event.
         changes: Its further events, in order, as far as they were known.
+        shared: Of a part of an unpacked diploma, what became of all parts together, likewise.
     """
 
     award: str
@@ -58,6 +61,7 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True):
     achievement: Achievement
     issued: Credential.Issued
     changes: Sequence[Event]
+    shared: Sequence[Event] = ()
 
 
 def read_component(
@@ -98,7 +102,10 @@ def read_component(
         fields=fields,
         awarded_on=begin.date(),
         valid_until=None if until is None else (until - _MILLISECOND).date(),
-        standing=standing_at(logged.issued, logged.changes, instant),
+        standing=min(
+            (standing_at(logged.issued, changes, instant) for changes in (logged.changes, logged.shared)),
+            key=_WORST_FIRST.index,
+        ),
         grade=grade if isinstance(grade, str) else None,
         results=results_stated(document),
         accredited=any(_covers(one, begin) for one in logged.accreditations),

@@ -27,6 +27,8 @@ from ledger.error import ErasedError, InvalidInputError, NotFoundError
 from ledger.event import Event
 from ledger.institution import Institution
 from ledger.issuance import SealedDocument
+from ledger.part import KeptPart
+from ledger.part_keeping import PartKeeping
 from ledger.spending import Amount, Spending, SpendingBook, SpendingUnit
 from ledger.stacking.component import Component, Spent
 from ledger.vault import Vault
@@ -113,21 +115,6 @@ class NoRecognitions:
         raise InvalidInputError(message, "/award")
 
 
-class Wholes(Protocol):
-    """Where it is known of which unpacked whole an award is a part."""
-
-    def origin(self, award: UUID) -> str | None:
-        """Key of the whole of which *award* is a part, or None."""
-
-
-class NoWholes:
-    """Knows no unpacked wholes."""
-
-    def origin(self, award: UUID) -> str | None:  # noqa: ARG002  the port
-        """None."""
-        return None
-
-
 class ComponentReading:
     """Gathers components.
 
@@ -136,7 +123,6 @@ class ComponentReading:
         vault: Where own documents are.
         book: What was spent on what.
         recognised: Where recognitions are read from.
-        wholes: Where origins of parts are read from.
     """
 
     def __init__(
@@ -145,13 +131,12 @@ class ComponentReading:
         vault: Vault,
         book: SpendingBook,
         recognised: Recognised | None = None,
-        wholes: Wholes | None = None,
     ) -> None:
         self._ledger = ledger
         self._vault = vault
         self._book = book
         self._recognised = recognised or NoRecognitions()
-        self._wholes = wholes or NoWholes()
+        self._parts = PartKeeping(ledger, vault)
 
     def gather(self, presented: Sequence[PresentedAward], stacker: Stacker) -> list[Gathered]:
         """Gather every award that is presented.
@@ -174,7 +159,8 @@ class ComponentReading:
         if one.award.startswith(RECOGNITION):
             return self._recognised.gather(one.award.removeprefix(RECOGNITION), stacker, self._book)
         try:
-            credential = self._ledger.credential(one.award)
+            kept = self._parts.find(one.award)
+            credential, *rests_on = self._presented(one, kept, stacker)
         except InvalidInputError as error:
             raise InvalidInputError(error.detail, "/award") from error
         except NotFoundError as error:
@@ -184,6 +170,8 @@ class ComponentReading:
             message = "this is a document of an institution's own making, and no award that could count"
             raise InvalidInputError(message, "/award")
         events = self.events(credential.id)
+        if kept is not None:  # what the log has of a part begins with no issuance, and a part may have nothing there
+            events = [self._parts.issued(kept), *events[1:]]
         document = self._document(one, credential, events, stacker)
         institution = self._ledger.load(Institution, credential.institution, "such institution")
         achievement = self._ledger.load(Achievement, credential.achievement, "such achievement")
@@ -196,21 +184,31 @@ class ComponentReading:
             achievement=achievement,
             issued=issued,
             changes=changes,
+            shared=[] if kept is None else self.events(kept.opening.unpacking)[1:],
         )
         seen = self._book.rows(credential.id)
+        if any(row.kind == "unpacking" and not row.released for row in seen):
+            message = "this award was unpacked, and its credits are spent on its parts; present those in its place"
+            raise InvalidInputError(message, "/award")
         component = read_component(
             logged,
             document,
             stacker.instant,
             revalidated_on=one.revalidated_on,
             spent=self._spent(seen),
-            origin=self._wholes.origin(credential.id),
+            origin=None if kept is None else kept.opening.unpacking.hex,
             unpacked=next((row.stack.hex for row in seen if row.kind == "unpacking" and not row.released), None),
         )
-        if component.standing == "valid" and credential.state != "active":
-            message = f"this award has been {credential.state} since {credential.since.date()}; it can no longer count"
-            raise InvalidInputError(message, "/award")
-        return Gathered(component=component, award=credential.id, seen=seen, rests_on=(credential, institution))
+        for history in (credential, *rests_on):
+            if component.standing == "valid" and history.state != "active":
+                message = f"this award has been {history.state} since {history.since.date()}; it can no longer count"
+                raise InvalidInputError(message, "/award")
+        standing = (credential, *rests_on, institution)
+        return Gathered(component=component, award=credential.id, seen=seen, rests_on=standing)
+
+    def _presented(self, one: PresentedAward, kept: KeptPart | None, stacker: Stacker) -> tuple[Credential, ...]:
+        """The award that is presented; of a part of an unpacked diploma, also what it shares with the other parts."""
+        return (self._ledger.credential(one.award),) if kept is None else self._parts.rests_on(kept, stacker.now)
 
     def events(self, award: UUID) -> list[Event]:
         """The events of an award, in order."""
@@ -227,7 +225,8 @@ class ComponentReading:
             raise InvalidInputError(message, "/document")
         try:
             owner = self._vault.learner_of(credential.id).handle
-            kept = msgspec.msgpack.decode(self._vault.open(credential.id, DOCUMENT_KIND), type=SealedDocument)
+            part = self._parts.open(credential.id)
+            kept = part or msgspec.msgpack.decode(self._vault.open(credential.id, DOCUMENT_KIND), type=SealedDocument)
         except ErasedError as error:
             message = "the institution's copy was erased; hand over the holder's bundle, or its document and salt"
             raise InvalidInputError(message, "/document") from error

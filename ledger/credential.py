@@ -22,7 +22,13 @@ from ledger.commitment import DOCUMENT_KIND
 from ledger.error import RuleError
 from ledger.event import Digest, DomainEvent, Event, Instant, check_instant
 from ledger.reason import Reason
+from ledger.unpacking import Unpacking
 
+CredentialNature = Literal["award", "attestation", "part", "unpacking"]
+"""What has a status: an award, a document of an institution's own making, a part of an unpacked diploma, or what all
+parts of one have in common."""
+NO_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""From when a part or an unpacking holds, as far as the log tells: parts say it themselves, and nobody else does."""
 CredentialState = Literal["active", "suspended", "revoked", "replaced"]
 ReviewOutcome = Literal["stands", "suspended", "revoked"]
 """How a review ends: the award holds as before, does not hold for now, or was taken back for good."""
@@ -53,7 +59,9 @@ class Review(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Credential(Aggregate, frozen=True, kw_only=True):
-    """State of an award. A document of the institution's own making has neither achievement nor edition.
+    """State of an award, or of something else that has a status (``nature``).
+
+    A document of the institution's own making has neither achievement nor edition.
 
     ``forms`` maps each kind of form to the key that signed it last. ``pathway`` and ``pathway_version`` are the rules
     that an award was stacked by; ``paused_for`` is the reason of the suspension that holds.
@@ -70,6 +78,7 @@ class Credential(Aggregate, frozen=True, kw_only=True):
     state: CredentialState
     since: Instant
     forms: dict[str, str]
+    nature: CredentialNature = "award"
     pathway: UUID | None = None
     pathway_version: int | None = None
     review: Review | None = None
@@ -104,6 +113,15 @@ class Credential(Aggregate, frozen=True, kw_only=True):
         status_index: int
         valid_from: Instant
         valid_until: Instant | None
+        recorded_at: Instant
+
+    class Parted(Event, frozen=True, kw_only=True):
+        """A part of an unpacked diploma has a history of its own from here on: its status is about to change."""
+
+        TOPIC: ClassVar[str] = "credential.parted.v1"
+        institution: UUID
+        status_block: int
+        status_index: int
         recorded_at: Instant
 
     class Suspended(Event, frozen=True, kw_only=True):
@@ -348,8 +366,11 @@ class Credential(Aggregate, frozen=True, kw_only=True):
         """Check that nothing has ended the award yet.
 
         Raises:
-            RuleError: It was revoked or replaced before.
+            RuleError: It was revoked or replaced before, or is a part of an unpacked diploma.
         """
+        if self.nature == "part":
+            message = "this is a part of an unpacked diploma, and nothing takes its place; revoke it"
+            raise RuleError(message)
         self._require("active", "replaced", or_suspended=True)
 
     def reissue(self, *, key_id: str, commitments: dict[str, str], at: datetime) -> list[DomainEvent]:
@@ -363,6 +384,9 @@ class Credential(Aggregate, frozen=True, kw_only=True):
         Raises:
             RuleError: The award was revoked or replaced, the key has signed it already, or it is no award.
         """
+        if self.nature == "part":
+            message = "a part of an unpacked diploma is not signed anew; unpack the diploma's replacement"
+            raise RuleError(message)
         if self.achievement is None:
             message = "this document was made by the institution itself; have it signed anew where it was made"
             raise RuleError(message)
@@ -400,6 +424,9 @@ class Credential(Aggregate, frozen=True, kw_only=True):
         Raises:
             RuleError: The institution made the document itself.
         """
+        if self.nature == "part":
+            message = "a part of an unpacked diploma has the form that every award has, and no other"
+            raise RuleError(message)
         if self.achievement is None:
             message = "this document was made by the institution itself; further forms of it are made where it was made"
             raise RuleError(message)
@@ -423,6 +450,8 @@ class Credential(Aggregate, frozen=True, kw_only=True):
     @classmethod
     def begin(cls, originator_id: UUID, body: Event) -> Credential:
         """State after issuance."""
+        if isinstance(body, cls.Parted | Unpacking.Made):
+            return cls._unnamed(originator_id, body)
         assert isinstance(body, cls.Issued | cls.Attested)  # noqa: S101  the mapper has checked the topic
         return cls(
             id=originator_id,
@@ -438,6 +467,27 @@ class Credential(Aggregate, frozen=True, kw_only=True):
             state="active",
             since=body.valid_from,
             forms=dict.fromkeys(body.commitments, body.key_id),
+            nature="award" if isinstance(body, cls.Issued) else "attestation",
+        )
+
+    @classmethod
+    def _unnamed(cls, originator_id: UUID, body: Credential.Parted | Unpacking.Made) -> Credential:
+        """State after a birth that says neither what was awarded nor from when it holds."""
+        return cls(
+            id=originator_id,
+            version=1,
+            institution=body.institution,
+            achievement=None,
+            edition=None,
+            valid_from=NO_BEGINNING,
+            valid_until=None,
+            status_block=body.status_block,
+            status_index=body.status_index,
+            key_id=body.key_id if isinstance(body, Unpacking.Made) else "",
+            state="active",
+            since=NO_BEGINNING,
+            forms={},
+            nature="unpacking" if isinstance(body, Unpacking.Made) else "part",
         )
 
     def evolve(self, body: Event) -> Credential:
@@ -467,6 +517,12 @@ _STATES: Final[dict[type[Event], CredentialState]] = {
 }
 """What an award is after an event that has an effective date."""
 
+SIGNED_BIRTHS = (Credential.Issued, Credential.Attested)
+"""The events that a credential begins with and that commit to its document."""
+UNNAMED_BIRTHS = (Credential.Parted, Unpacking.Made)
+"""The events that begin the history of a part, or of what all parts of a diploma share: they give a status a place."""
+BIRTHS = (*SIGNED_BIRTHS, *UNNAMED_BIRTHS)
+"""The events that something with a status begins with."""
 _Reviewing: TypeAlias = (
     Credential.ReviewOpened | Credential.Appealed | Credential.AppealDecided | Credential.ReviewClosed
 )
@@ -491,11 +547,9 @@ def _milliseconds(instant: datetime) -> int:
     return (instant - _EPOCH) // timedelta(milliseconds=1)
 
 
-BIRTHS = (Credential.Issued, Credential.Attested)
-"""The events that a credential begins with."""
-
 EVENTS: tuple[type[Event], ...] = (
-    *BIRTHS,
+    *SIGNED_BIRTHS,
+    Credential.Parted,
     Credential.Suspended,
     Credential.Reinstated,
     Credential.Revoked,

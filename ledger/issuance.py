@@ -28,6 +28,8 @@ from ledger.form_signing import FormSigner, committed_part, every_form
 from ledger.institution import Institution
 from ledger.integrity_proof import Canonicalise
 from ledger.learner_identity import identities_of
+from ledger.part_keeping import PartKeeping
+from ledger.part_withdrawal import PartWithdrawal
 from ledger.performance import check_results
 from ledger.reason import Reason
 from ledger.signing import KeyStore
@@ -118,6 +120,8 @@ class Issuance:
         self._vault = vault
         self._places = places
         self._signing = _Signing(keys, base_url, canonicalise)
+        self._parts = PartKeeping(ledger, vault)
+        self._withdrawal = PartWithdrawal(ledger, self._parts)
 
     def issue(
         self, *, slug: str, claims: Sequence[AwardClaim], actor: Actor, request: Request | None = None
@@ -182,7 +186,7 @@ class Issuance:
         """
 
         def decide(now: datetime) -> Decision:
-            old = self._ledger.credential(public_id)
+            old, _ = self._parts.credential(public_id, now)
             institution = self._ledger.load(Institution, old.institution, "such institution")
             actor.require_institution(institution.id)
             old.require_replaceable()
@@ -199,14 +203,16 @@ class Issuance:
             replaced = old.replace(reason=reason, successor=commitment, at=now)
             kept = msgspec.msgpack.encode(Successor(successor, salt))
             row = self._vault.seal(learner, old.id, SUCCESSOR_KIND, kept)
+            following, freed = self._withdrawal.follow(old.id, replaced[-1].body, now)
             writes = [
                 *batch.writes(),
                 Write(SEAL_SQL, [row]),
+                *freed,
                 # What was spent stays spent: the successor is the same achievement of the same learner.
                 carry_over(old.id, credential_aggregate_id(successor)),
                 audit(actor, "credential.replace", institution.id, 1, now),
             ]
-            return Decision([*batch.events, *replaced], writes, [successor], [institution])
+            return Decision([*batch.events, *replaced, *following], writes, [successor], [institution])
 
         return self._ledger.carry_out(self._vault, request, decide)
 

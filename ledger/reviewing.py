@@ -12,6 +12,7 @@ from ledger.commitment import NOTE_KIND, SALT_BYTES, STATEMENT_KIND, commit
 from ledger.credential import AppealOutcome, Credential, ReviewOutcome
 from ledger.error import InvalidInputError
 from ledger.event import DomainEvent
+from ledger.part_keeping import PartKeeping
 from ledger.spending import release
 from ledger.store import Write
 from ledger.text import check_text, is_blank
@@ -28,6 +29,7 @@ class Reviewing:
     def __init__(self, ledger: Ledger, vault: Vault) -> None:
         self._ledger = ledger
         self._vault = vault
+        self._parts = PartKeeping(ledger, vault)
 
     def appeal(self, *, public_id: str, statement: str | None, actor: Actor, request: Request | None = None) -> Outcome:
         """Record the holder's appeal; until it is decided no deadline has any effect. *statement* goes to the vault.
@@ -97,7 +99,7 @@ class Reviewing:
         check_text(said or "", pointer)
 
         def decide(now: datetime) -> Decision:
-            credential = self._ledger.credential(public_id)
+            credential = self._parts.under_review(public_id, now)
             actor.require_institution(credential.institution)
             commitment, writes = self._keep(credential, kind, said)
             events = change(credential, commitment, now)

@@ -12,10 +12,12 @@ from uuid import UUID
 
 import msgspec
 
-from ledger.credential import BIRTHS, Credential, Review, review_after
+from ledger.credential import BIRTHS, NO_BEGINNING, Credential, CredentialNature, Review, review_after
 from ledger.credential import EVENTS as CREDENTIAL_EVENTS
 from ledger.event import Event, EventMapper, Instant
 from ledger.reason import Reason
+from ledger.unpacking import EVENTS as UNPACKING_EVENTS
+from ledger.unpacking import Unpacking
 from projections.fold import read_body, refuse
 from projections.source import Notification
 from projections.table import Table
@@ -71,6 +73,22 @@ class Signing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False)
     position: int
 
 
+class PartFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """What the facts of an opened part have beside those of an award.
+
+    Attributes:
+        unpacking: Aggregate id of the unpacking.
+        status_index: Where the status is that it shares with the other parts, in the same block as its own.
+        parted: Position of the event that began its own history in the log; None when it has none.
+        shared: What became of all parts together, oldest first.
+    """
+
+    unpacking: UUID
+    status_index: int
+    parted: int | None
+    shared: tuple[StatusEvent, ...]
+
+
 class StackedBy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """By which rules an award was stacked.
 
@@ -93,6 +111,10 @@ class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     ``key_id``, ``commitments`` and ``recorded_at`` are those of the issuance; ``reissues`` are the later signatures,
     ``added`` those of further forms alone; ``stacked`` says by which rules it was stacked, if it was, and ``review`` is
     the one that is open. A document of the institution's own making has neither achievement nor edition.
+
+    ``nature`` is said where it is ``part`` or ``unpacking``: of a part of an unpacked diploma the log has its place and
+    what became of it, and nothing else. ``programme`` is what an unpacking went by. ``part`` is never stored: it is
+    there where a part was opened.
     """
 
     institution: UUID
@@ -108,6 +130,10 @@ class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     events: tuple[StatusEvent, ...]
     reissues: tuple[Signing, ...] = ()
     added: tuple[Signing, ...] = ()
+    nature: CredentialNature = "award"
+    programme: UUID | None = None
+    programme_edition: int | None = None
+    part: PartFacts | None = None
     stacked: StackedBy | None = None
     review: Review | None = None
 
@@ -142,7 +168,7 @@ class CredentialStatus:
 
     NAME: ClassVar[str] = "credential_status"
     VERSION: ClassVar[int] = 5
-    TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in CREDENTIAL_EVENTS)
+    TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in (*CREDENTIAL_EVENTS, *UNPACKING_EVENTS))
 
     def __init__(self, mapper: EventMapper) -> None:
         self._mapper = mapper
@@ -164,7 +190,11 @@ class CredentialStatus:
         if isinstance(body, BIRTHS):
             if stored is not None:
                 raise refuse(event, "this credential was issued before")
-            facts = _issued(body, event.position)
+            facts = (
+                _placed(body, event.position)
+                if isinstance(body, Credential.Parted | Unpacking.Made)
+                else _issued(body, event.position)
+            )
         else:
             if stored is None:
                 raise refuse(event, "this credential was never issued")
@@ -185,6 +215,25 @@ def _issued(body: Credential.Issued | Credential.Attested, position: int) -> Cre
         body.valid_until,
         body.recorded_at,
         (StatusEvent("issued", None, body.valid_from, body.recorded_at, position),),
+    )
+
+
+def _placed(body: Credential.Parted | Unpacking.Made, position: int) -> CredentialFacts:
+    return CredentialFacts(
+        body.institution,
+        None,
+        None,
+        body.key_id if isinstance(body, Unpacking.Made) else "",
+        {},
+        body.status_block,
+        body.status_index,
+        NO_BEGINNING,
+        None,
+        body.recorded_at,
+        (StatusEvent("issued", None, NO_BEGINNING, body.recorded_at, position),),
+        nature="unpacking" if isinstance(body, Unpacking.Made) else "part",
+        programme=body.programme if isinstance(body, Unpacking.Made) else None,
+        programme_edition=body.edition if isinstance(body, Unpacking.Made) else None,
     )
 
 

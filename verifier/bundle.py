@@ -25,6 +25,7 @@ from verifier.evidence import (
     MAX_EVIDENCE_BYTES,
     Evidence,
     ProvedEntry,
+    ProvedPart,
     ProvedRecord,
     Status,
     read_evidence,
@@ -51,12 +52,16 @@ class Successor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class ComponentProof(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a log says of one component: members of its evidence file, under the bundle's own checkpoint and state."""
+    """What a log says of one component: members of its evidence file, under the bundle's own checkpoint and state.
+
+    `part` is there exactly if the component is a part of an unpacked diploma.
+    """
 
     credential: str
     entries: Annotated[list[ProvedEntry], msgspec.Meta(min_length=1, max_length=MAX_ENTRIES)]
     status: Status
     directory: ProvedRecord
+    part: ProvedPart | msgspec.UnsetType = msgspec.UNSET
 
 
 class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

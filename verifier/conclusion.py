@@ -17,7 +17,7 @@ from verifier.checks.time import FRESH, Asked, Cosigned
 from verifier.directory import Record
 from verifier.event import Issued, StatusEvent
 from verifier.evidence import Evidence
-from verifier.plan import DECIDING_ORDER, STACK_DECIDING_ORDER, STACK_PLAN, plan_of
+from verifier.plan import DECIDING_ORDER, FULL_DECIDING_ORDER, FULL_PLAN, plan_of
 from verifier.report import Check, Mode, Report, State, Verdict, decide
 from verifier.strict_json import Json
 from verifier.timeline import Timeline
@@ -80,7 +80,7 @@ def conclude(checks: Sequence[Check], asked: Asked, given: Given, proved: Proved
 
 def in_order(checks: Sequence[Check]) -> tuple[Check, ...]:
     """Return checks in the order of the plan."""
-    return tuple(sorted(checks, key=lambda check: STACK_PLAN.index(check.code)))
+    return tuple(sorted(checks, key=lambda check: FULL_PLAN.index(check.code)))
 
 
 def deciding(verdict: Verdict, checks: Sequence[Check], order: Sequence[str] = DECIDING_ORDER) -> Check | None:
@@ -101,7 +101,7 @@ def _sentence(
         reason = "valid" if given.document is not None else "valid_record"
         reason = reason if mode is Mode.LIVE else f"{reason}_as_of"
         return reason, say(reason, {"as_of": as_of})
-    check = deciding(verdict, checks, STACK_DECIDING_ORDER)
+    check = deciding(verdict, checks, FULL_DECIDING_ORDER)
     return (NOT_JUDGED, say(NOT_JUDGED, {})) if check is None else (check.reason, check.summary)
 
 
@@ -151,13 +151,22 @@ def _credential_facts(timeline: Timeline) -> dict[str, Json]:
         "valid_until": _instant(issued.valid_until),
         "key_id": issued.key_id,
     }
+    changes = sorted((*timeline.changes, *timeline.shared), key=lambda event: event.recorded_at)
+    facts["changes"] = [_change(event) for event in changes]
+    if timeline.origin is not None:
+        programme = timeline.origin.programme
+        facts["origin"] = {
+            "unpacking": str(timeline.origin.unpacking),
+            "programme": programme.code,
+            "edition": programme.edition,
+            "title": programme.curriculum.title,
+        }
     if timeline.stacked is not None:
         facts["stacked"] = {
             "pathway": str(timeline.stacked.pathway),
             "version": timeline.stacked.pathway_version,
             "rules": timeline.stacked.rules,
         }
-    facts["changes"] = [_change(event) for event in timeline.changes]
     return facts
 
 

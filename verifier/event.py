@@ -57,6 +57,32 @@ class Attested(_Body, frozen=True, kw_only=True):
     recorded_at: Instant
 
 
+class Parted(_Body, frozen=True, kw_only=True):
+    """A part of an unpacked diploma has a history of its own from here on."""
+
+    TOPIC = "credential.parted.v1"
+    institution: UUID
+    status_block: int
+    status_index: int
+    recorded_at: Instant
+
+
+class Unpacked(_Body, frozen=True, kw_only=True):
+    """A diploma was unpacked into parts, salted leaves under `root`; `whole` commits to the diploma."""
+
+    TOPIC = "unpacking.made.v1"
+    institution: UUID
+    programme: UUID
+    edition: int
+    key_id: str
+    whole: HexHash
+    leaves: int
+    root: HexHash
+    status_block: int
+    status_index: int
+    recorded_at: Instant
+
+
 class Suspended(_Body, frozen=True, kw_only=True):
     """The credential does not hold for now."""
 
@@ -221,6 +247,54 @@ class RevisedInDetail(_Edition, frozen=True, kw_only=True):
     details: dict[str, Any]
 
 
+class Module(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A module of a programme: an edition of an achievement."""
+
+    code: str
+    achievement: str
+    edition: int
+    credits_centi: int
+    semester: int
+    required: bool
+
+
+class Curriculum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What an edition of a programme says."""
+
+    title: str
+    language: str
+    achievement: str
+    partial: str | None
+    credits_centi: int
+    withdrawal: str
+    review_days: int | None
+    modules: list[Module]
+
+
+class _Programme(_Body, frozen=True, kw_only=True):
+    institution: UUID
+    code: str
+    edition: int
+    curriculum: Curriculum
+    recorded_at: Instant
+
+
+class ProgrammePublished(_Programme, frozen=True, kw_only=True):
+    """The first edition of a programme."""
+
+    TOPIC = "programme.published.v1"
+
+
+class ProgrammeRevised(_Programme, frozen=True, kw_only=True):
+    """A later edition of a programme."""
+
+    TOPIC = "programme.revised.v1"
+    changes: list[dict[str, Any]]
+
+
+ProgrammeEdition: TypeAlias = ProgrammePublished | ProgrammeRevised
+
+
 class PathwayPublished(_Body, frozen=True, kw_only=True):
     """The first version of a pathway."""
 
@@ -296,6 +370,41 @@ def parse_credential_event(entry: Entry) -> Birth | StatusEvent | None:
     """
     form = next((form for form in _CREDENTIAL_BODIES if entry.topic == form.TOPIC), None)
     return None if form is None else _read(entry, form)
+
+
+def parse_unpacked(entry: Entry) -> Unpacked:
+    """Read the event that unpacked a diploma.
+
+    Raises:
+        InputError: Another topic, or a body that it does not allow.
+    """
+    if entry.topic != Unpacked.TOPIC:
+        raise FormatError(f"{entry.topic} unpacks nothing")
+    return _read(entry, Unpacked)
+
+
+def parse_parted(entry: Entry) -> Parted:
+    """Read the event that began the history of a part.
+
+    Raises:
+        InputError: Another topic, or a body that it does not allow.
+    """
+    if entry.topic != Parted.TOPIC:
+        raise FormatError(f"{entry.topic} begins no history of a part")
+    return _read(entry, Parted)
+
+
+def parse_programme(entry: Entry) -> ProgrammeEdition:
+    """Read the event that published an edition of a programme.
+
+    Raises:
+        InputError: Another topic, or a body that it does not allow.
+    """
+    if entry.topic == ProgrammePublished.TOPIC:
+        return _read(entry, ProgrammePublished)
+    if entry.topic == ProgrammeRevised.TOPIC:
+        return _read(entry, ProgrammeRevised)
+    raise FormatError(f"{entry.topic} publishes no programme")
 
 
 def parse_edition(entry: Entry) -> Edition:

@@ -84,6 +84,20 @@ STACK_DECIDING_ORDER: Final = (*DECIDING_ORDER[:_TURN], *STACK_CHECKS, *DECIDING
 """Whose sentence such a report takes."""
 
 
+_BESIDE: Final = PLAN.index(genuine.ACHIEVEMENT) + 1
+PART_PLAN: Final = (*PLAN[:_BESIDE], genuine.ORIGIN, *PLAN[_BESIDE:])
+"""Every check of a report on a part of an unpacked diploma."""
+FULL_PLAN: Final = (*STACK_PLAN[:_BESIDE], genuine.ORIGIN, *STACK_PLAN[_BESIDE:])
+"""Every check that any of these reports has, in the order that they show them."""
+_NEXT: Final = STACK_DECIDING_ORDER.index(genuine.ACHIEVEMENT) + 1
+FULL_DECIDING_ORDER: Final = (*STACK_DECIDING_ORDER[:_NEXT], genuine.ORIGIN, *STACK_DECIDING_ORDER[_NEXT:])
+"""Whose sentence any of them takes."""
+
+
 def plan_of(timeline: Timeline | None) -> tuple[str, ...]:
     """Every check of the report on an award with that history; None: it could not be read."""
-    return PLAN if timeline is None or timeline.stacked is None else STACK_PLAN
+    if timeline is None:
+        return PLAN
+    if timeline.origin is not None:
+        return PART_PLAN
+    return PLAN if timeline.stacked is None else STACK_PLAN

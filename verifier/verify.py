@@ -16,7 +16,8 @@ Nothing here reaches for a network, a database or a clock. The plan, in the orde
                 signature that is judged was in use; if stolen, an outside word is older than
                 the theft; the issuer was accredited.
     genuine 11. The document is what was signed and recorded, and says what was recorded.
-                Without a document only the achievement's edition is judged.
+                Without a document only the achievement's edition is judged. A part of an
+                unpacked diploma is a module of its programme.
     status  12. Not revoked nor replaced at the instant. 13. Not suspended. 14. The successor.
     dates   15. Come into force. 16. Not expired.
     stack   17. Of an award that was stacked from others: its derivation is the one committed to,
@@ -40,13 +41,14 @@ from verifier.checks.signing import JudgedSigning
 from verifier.checks.time import Asked
 from verifier.conclusion import Given, Proved, conclude
 from verifier.credential_id import aggregate_id
+from verifier.document import Document
 from verifier.error import FutureInstantError
 from verifier.evidence import Evidence
 from verifier.plan import DOCUMENT_CHECKS
 from verifier.policy import Policy
 from verifier.report import Check, Report, State, skipped
 from verifier.strict_json import Json
-from verifier.timeline import Signing
+from verifier.timeline import Signing, Timeline
 from verifier.unlogged import LogSearch, judge_unlogged
 
 LIVE_MAX_AGE: Final = timedelta(minutes=10)
@@ -293,10 +295,10 @@ def _judge_document(given: Given, proved: Proved, signed: JudgedSigning, now: da
     if given.document is None:
         places = "document"
         absent = [skipped(code, "no_document", looked_at=places) for code in DOCUMENT_CHECKS]
-        return [*absent, genuine.judge_achievement(None, timeline)]
+        return [*absent, genuine.judge_achievement(None, timeline), *_judge_origin(None, timeline)]
     owner = aggregate_id(given.evidence.credential)
     if given.form is not None:
-        return form.judge_form(
+        judged = form.judge_form(
             given.form,
             timeline=timeline,
             record=proved.record,
@@ -307,6 +309,7 @@ def _judge_document(given: Given, proved: Proved, signed: JudgedSigning, now: da
             owner=owner,
             now=now,
         )
+        return [*judged, *_judge_origin(None, timeline)]
     formed, document = genuine.judge_form(given.document)
     signature, good = genuine.judge_signature(document, signed.key)
     return [
@@ -318,7 +321,12 @@ def _judge_document(given: Given, proved: Proved, signed: JudgedSigning, now: da
         genuine.judge_document_dates(document, timeline),
         genuine.judge_status_entries(document, timeline),
         genuine.judge_achievement(document, timeline),
+        *_judge_origin(document, timeline),
     ]
+
+
+def _judge_origin(document: Document | None, timeline: Timeline | None) -> list[Check]:
+    return [] if timeline is None or timeline.origin is None else [genuine.judge_origin(document, timeline)]
 
 
 def _judge_instant(given: Given, proved: Proved) -> list[Check]:

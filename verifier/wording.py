@@ -131,6 +131,9 @@ REASONS: Final = {
     "accreditation_withdrawn": Text("the accreditation was withdrawn", "аккредитация отозвана"),
     "under_review": Text("it is under review", "идёт проверка"),
     "superseded": Text("a newer one took its place", "выдано новое взамен"),
+    "origin_withdrawn": Text(
+        "the diploma that it is a part of no longer holds", "диплом, частью которого оно является, утратил силу"
+    ),
     "component_lost": Text(
         "an award that it was made of no longer holds", "одно из достижений, из которых оно составлено, утратило силу"
     ),
@@ -348,6 +351,10 @@ SENTENCES: Final = {
         "The history in the file has a gap or is out of order: the file was altered.",
         "История в файле неполна или перепутана: файл изменён.",
     ),
+    "part_not_opened": Text(
+        "The file does not show this part under the diploma that was unpacked: it was altered or made up.",
+        "Файл не показывает эту часть в составе разделённого диплома: он изменён или подделан.",
+    ),
     "history_unreadable": Text(
         "The history holds an event that this program does not know; use a newer one.",
         "В истории есть событие, неизвестное этой программе; обновите её.",
@@ -463,6 +470,18 @@ SENTENCES: Final = {
         "The issuer was accredited by {by} at the time.",
         "Организация тогда была аккредитована: {by}.",
     ),
+    "entitled": Text(
+        "The issuer was accredited by {by} at the time for awards of this level, field and kind.",
+        "Организация тогда имела аккредитацию на присуждение квалификаций этого уровня, направления и вида: {by}.",
+    ),
+    "not_entitled": Text(
+        "The issuer was accredited that day, but not for an award of this level, field, kind or country.",
+        "В день присуждения организация была аккредитована, но не на этот уровень, направление, вид или страну.",
+    ),
+    "entitlement_unstated": Text(
+        "The issuer was accredited within limits, and the award does not state what they ask for.",
+        "Аккредитация организации имеет пределы, а в описании присуждённого не указано то, что они ограничивают.",
+    ),
     "no_accreditation": Text(
         "No accreditation of the issuer is on record, and nothing is said about one.",
         "Об аккредитации организации в реестре нет записей, и о ней ничего не сказано.",
@@ -521,6 +540,10 @@ SENTENCES: Final = {
         "Signed with the issuer's key, but not in the ledger yet; try again in a few minutes.",
         "Подписано ключом организации, но в реестре пока нет; повторите через несколько минут.",
     ),
+    "part_unopened": Text(
+        "A part of an unpacked diploma, which the log does not list; ask the holder for the bundle.",
+        "Часть разделённого диплома: в журнале они не перечислены; попросите у владельца пакет.",
+    ),
     "salt_missing": Text(
         "The secret that ties the document to the ledger is missing; if the person's data"
         " were erased, only the holder still has it.",
@@ -551,6 +574,14 @@ SENTENCES: Final = {
     "achievement_differs": Text(
         "What was achieved is described otherwise than the issuer published it.",
         "Достижение описано не так, как опубликовала организация.",
+    ),
+    "origin_agrees": Text(
+        "It is a part of a diploma that was unpacked, a module of the programme {title}.",
+        "Это часть разделённого диплома, модуль программы «{title}».",
+    ),
+    "origin_differs": Text(
+        "It is not the module of the programme that it says it is.",
+        "Это не тот модуль программы, которым оно себя называет.",
     ),
     "no_achievement": Text(
         "A document of the institution's own making, not an award of a micro-credential that it published.",
@@ -590,6 +621,10 @@ SENTENCES: Final = {
         "The token and the credential in it contradict each other.",
         "Токен и документ в нём противоречат друг другу.",
     ),
+    "disclosures_unread": Text(
+        "What the token discloses is not read here under a signature of this kind.",
+        "При подписи такого вида раскрытые сведения токена здесь не читаются.",
+    ),
     "no_claims": Text("It is no token, so there are no claims to compare.", "Это не токен: сравнивать нечего."),
     "terms_defined": Text(
         "Every word of the document has a meaning that its signature covers.",
@@ -602,6 +637,10 @@ SENTENCES: Final = {
     "context_unknown": Text(
         "The document takes its words from a vocabulary that is not known here, and none is fetched.",
         "Документ ссылается на словарь, которого здесь нет; из сети словари не берутся.",
+    ),
+    "contexts_contradict": Text(
+        "Two vocabularies that the document names contradict each other: there is no reading of both.",
+        "Два словаря, на которые ссылается документ, противоречат друг другу: вместе их не прочесть.",
     ),
     "terms_too_costly": Text(
         "Reading the document would take more work than any honest one needs.",
@@ -667,6 +706,10 @@ SENTENCES: Final = {
     "issuer_key_off": Text(
         "The issuer's keys are on the network, and this verifier does not use it.",
         "Ключи организации находятся в сети, а проверка работает без неё.",
+    ),
+    "issuer_key_chain": Text(
+        "The issuer's key comes in a certificate chain, and it leads to nobody whom this verifier was told to trust.",
+        "Ключ организации заверен цепочкой сертификатов, но она не ведёт к тому, кому здесь велено доверять.",
     ),
     "issuer_key_unreachable": Text(
         "The issuer's keys could not be had; try again later.",

@@ -14,8 +14,9 @@ from uuid import UUID
 import msgspec
 
 from api.audit.quality import replay_quality
+from api.audit.recognition import replay_agreement, replay_recognition
 from api.audit.rule import Illegal, same_event
-from ledger import quality
+from ledger import agreement, quality, recognition
 from ledger.achievement import Achievement
 from ledger.aggregate import Aggregate
 from ledger.error import LedgerError
@@ -35,14 +36,19 @@ class Around(msgspec.Struct, frozen=True):
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """A kind of aggregate, its events, and how one of them is decided again."""
+    """A kind of aggregate, its events, how one of them is decided again, and which it begins with (empty: any)."""
 
     aggregate: type[Aggregate]
     events: tuple[type[Event], ...]
     decide: Decide
+    first: tuple[type[Event], ...] = ()
 
 
-KINDS: Final = (Kind(quality.Quality, quality.EVENTS, replay_quality),)
+KINDS: Final = (
+    Kind(quality.Quality, quality.EVENTS, replay_quality),
+    Kind(recognition.Recognition, recognition.EVENTS, replay_recognition, (recognition.Recognition.Decided,)),
+    Kind(agreement.Agreement, agreement.EVENTS, replay_agreement, (agreement.Agreement.Proposed,)),
+)
 """Every kind that is replayed here."""
 _BY_TOPIC: Final = {event.TOPIC: kind for kind in KINDS for event in kind.events}
 _BY_NAME: Final = {kind.aggregate.__name__: kind.aggregate for kind in KINDS}
@@ -75,6 +81,9 @@ class Folded:
         kind, before = _BY_TOPIC[body.TOPIC], self.states.get(originator.bytes)
         if before is not None and not isinstance(before, kind.aggregate):
             message = "its id is that of something else"
+            raise Illegal(message)
+        if before is None and kind.first and not isinstance(body, kind.first):
+            message = "what it would change never began"
             raise Illegal(message)
         after = kind.aggregate.begin(originator, body) if before is None else before.evolve(body)
         self.states[originator.bytes] = msgspec.structs.replace(after, version=version)

@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from api.audit.accreditation import AccreditationTally, DayFacts
+from api.audit.accreditation import AccreditationTally, DayFacts, Edition
 from api.audit.award_table import AwardTable
 from api.audit.finding import Finding, Findings
 from api.audit.folded import Folded
@@ -30,6 +30,7 @@ from ledger.event import EventMapper
 from ledger.institution import Institution
 from ledger.log_key import LogKeys
 from ledger.pathway import Pathway
+from ledger.programme import Programme
 
 MAGIC: Final = b"cairn-audit-state/v3\n"
 _DIGEST_BYTES: Final = 32
@@ -58,7 +59,7 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     changed: list[tuple[bytes, ChangedAward]]
     once: list[bytes]
     others: list[tuple[bytes, int]]
-    days: list[tuple[bytes, int, bool, DayFacts]]
+    days: list[tuple[bytes, Edition, int, bool, DayFacts]]
     anchors: list[LoggedAnchor]
     latest_at: list[tuple[int, int]]
     findings: list[Finding]
@@ -67,6 +68,7 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     log_keys: LogKeys | None
     cosigner: str | None
     folded: list[tuple[str, bytes]] = []
+    programmes: list[Programme] = []
 
 
 class ProgressFile:
@@ -154,6 +156,7 @@ def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
         objection_count=replay.findings.objections,
         log_keys=replay.log_keys,
         cosigner=replay.cosigner,
+        programmes=list(replay.registry.programmes.values()),
     )
 
 
@@ -167,8 +170,9 @@ def restored(kept: KeptAudit, mapper: EventMapper) -> Replay:
     replay.committed_last = kept.committed_last
     replay.latest = kept.latest
     replay.registry = Registry.from_parts(kept.institutions, kept.achievements, kept.pathways)
-    replay.registry.accreditations = kept.accreditations
     replay.registry.folded = Folded.from_parts(kept.folded)
+    replay.registry.programmes = {one.id.bytes: one for one in kept.programmes}
+    replay.registry.accreditations = kept.accreditations
     replay.places = PlaceMap.from_parts(kept.blocks, kept.revocation, kept.suspension)
     replay.awards = AwardTable(kept.awards)
     replay.changed = dict(kept.changed)

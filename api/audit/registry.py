@@ -1,4 +1,4 @@
-"""The institutions, achievements and pathways of a log as they stand at one entry, and the tree over the directory."""
+"""What institutions have published in a log, as it stands at one entry, and the tree over the directory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from ledger.application import achievement_id
 from ledger.credential import Credential
 from ledger.event import Event, Instant
 from ledger.institution import Accreditation, Institution
+from ledger.limit import Subject, subject_of
+from ledger.part_tree import BUCKETS
 from ledger.pathway import Pathway, read_rules
+from ledger.programme import Programme
+from ledger.unpacking import Unpacking
 from projections.directory_record import encode_record, make_record
 
 
@@ -30,13 +34,16 @@ class KnownAccreditations(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Registry:
+    """Replays institutions, offers and whatever else there is little of. Not safe for concurrent use."""
+
     """Replays institutions, achievements and what there is little of beside them. Not safe for concurrent use."""
 
     def __init__(self) -> None:
         self.institutions: dict[bytes, Institution] = {}
         self.achievements: dict[bytes, Achievement] = {}
-        self.pathways: dict[bytes, Pathway] = {}
         self.folded = Folded()
+        self.pathways: dict[bytes, Pathway] = {}
+        self.programmes: dict[bytes, Programme] = {}
         self.records: list[bytes] = []
         self.directory = MemoryTree()
         self.accreditations: dict[bytes, list[KnownAccreditations]] = {}
@@ -93,6 +100,14 @@ class Registry:
         self.achievements[originator.bytes] = msgspec.structs.replace(before.evolve(body), version=version)
         _in_turn(before.version, version)
         rule.change_achievement(before, body)
+
+    def other(self, originator: UUID, version: int, body: Event) -> None:
+        """Replay an event of :data:`api.audit.folded.KINDS`.
+
+        Raises:
+            Illegal: See :meth:`api.audit.folded.Folded.replay`.
+        """
+        self.folded.replay(originator, version, body, self.institutions, self.achievements)
 
     def pathway(self, originator: UUID, version: int, body: Event) -> None:
         """Replay a pathway's event; what can be taken in is taken in, even when it was not legal.
@@ -154,13 +169,69 @@ class Registry:
             known = self._digests[pathway.id, version] = read_rules(pathway.versions[version - 1].rules).digest()
         return known
 
-    def other(self, originator: UUID, version: int, body: Event) -> None:
-        """Replay an event of :data:`api.audit.folded.KINDS`.
+    def programme(self, originator: UUID, version: int, body: Programme.Published | Programme.Revised) -> None:
+        """Replay a programme's event; what can be taken in is taken in, even when it was not legal.
 
         Raises:
-            Illegal: See :meth:`api.audit.folded.Folded.replay`.
+            Illegal, NotReplayed: See :mod:`api.audit.rule`.
         """
-        self.folded.replay(originator, version, body, self.institutions, self.achievements)
+        before = self.programmes.get(originator.bytes)
+        if isinstance(body, Programme.Published):
+            if before is not None:
+                message = "this programme was published before"
+                raise Illegal(message)
+            self.programmes[originator.bytes] = Programme.begin(originator, body)
+            _in_turn(0, version)
+            rule.begin_programme(originator, body)
+        else:
+            if before is None:
+                message = "this programme was never published"
+                raise Illegal(message)
+            self.programmes[originator.bytes] = msgspec.structs.replace(before.evolve(body), version=version)
+            _in_turn(before.version, version)
+            rule.change_programme(before, body)
+        self._require_taught(body)
+
+    def _require_taught(self, body: Programme.Published | Programme.Revised) -> None:
+        """Check that what a programme names was published, and says the credits that the programme repeats."""
+        if body.institution.bytes not in self.institutions:
+            message = "it is published by an institution that was never registered"
+            raise Illegal(message)
+        curriculum = body.curriculum
+        diploma = self._achievement(body.institution, curriculum.achievement)
+        if diploma is None or diploma.editions[-1].credits_centi != curriculum.credits_centi:
+            message = "the diploma was not published, or is worth something else"
+            raise Illegal(message)
+        if curriculum.partial is not None and self._achievement(body.institution, curriculum.partial) is None:
+            message = f"«{curriculum.partial}» was not published"
+            raise Illegal(message)
+        for module in curriculum.modules:
+            taught = self._achievement(body.institution, module.achievement)
+            edition = taught.editions[module.edition - 1 : module.edition] if taught is not None else ()
+            if not edition or edition[0].credits_centi != module.credits_centi:
+                message = f"module «{module.code}» is no published edition, or is worth something else"
+                raise Illegal(message)
+
+    def _achievement(self, institution: UUID, code: str) -> Achievement | None:
+        return self.achievements.get(achievement_id(institution, code).bytes)
+
+    def unpacking_trouble(self, body: Unpacking.Made) -> tuple[str, str] | None:
+        """Say why the institution could not have unpacked a diploma like that; None when it could."""
+        institution = self.institutions.get(body.institution.bytes)
+        if institution is None:
+            return "unpacking-impossible", "it names an institution that was never registered"
+        programme = self.programmes.get(body.programme.bytes)
+        if programme is None or programme.institution != institution.id:
+            return "unpacking-impossible", "it names a programme that the institution never published"
+        if not 1 <= body.edition <= len(programme.editions):
+            return "unpacking-impossible", f"there is no edition {body.edition} of «{programme.code}»"
+        if body.leaves not in BUCKETS:
+            return "unpacking-impossible", f"a tree over parts has {BUCKETS} leaves, not {body.leaves}"
+        key = institution.active_key
+        if key is None or key.key_id != body.key_id:
+            now = "no key" if key is None else key.key_id
+            return "key-not-in-force", f"it is signed with {body.key_id}, and {now} of {institution.slug} was in force"
+        return None
 
     def trouble(self, offer: Offer) -> tuple[str, str] | None:
         """Say why no award could be made of *offer* at this point of the log: code and words; None when it could."""
@@ -192,6 +263,15 @@ class Registry:
         if valid_until is not None and valid_until <= valid_from:
             return "award-impossible", "it ends before it begins"
         return None
+
+    def subject(self, edition: tuple[bytes, int]) -> Subject | None:
+        """What awards under an edition (aggregate id and number) are; None when it was never published."""
+        achievement = self.achievements.get(edition[0])
+        if achievement is None or not 1 <= edition[1] <= len(achievement.editions):
+            return None
+        institution = self.institutions[achievement.institution.bytes]
+        place = edition[1] - 1
+        return subject_of(achievement.editions[place], achievement.details[place], institution.country)
 
     def accredited(self, institution: bytes, known_at: datetime) -> Sequence[Accreditation]:
         """Return the accreditations of an institution as the log knew them at an instant."""

@@ -15,13 +15,14 @@ import msgspec
 
 from api.audit.instant import instant
 from ledger.achievement import Achievement, EditionEvent, details_of
-from ledger.application import achievement_id, institution_id, pathway_id
+from ledger.application import achievement_id, institution_id, pathway_id, programme_id
 from ledger.credential import Credential, CredentialState, Review
 from ledger.error import LedgerError
 from ledger.event import DomainEvent, Event
 from ledger.institution import Institution
 from ledger.log_key import LOG_KEYS_ID, LogKeys
 from ledger.pathway import Pathway
+from ledger.programme import Programme
 from ledger.reason import Reason
 
 NOBODY: Final = UUID(int=0)
@@ -59,9 +60,15 @@ def change_institution(before: Institution, body: Event) -> None:
     at = body.recorded_at
     try:
         match body:
-            case Institution.AccreditationGranted():
+            case Institution.AccreditationGranted() | Institution.AccreditationGrantedWithin():
+                limits = body.limits if isinstance(body, Institution.AccreditationGrantedWithin) else None
                 decided = before.grant_accreditation(
-                    by=body.by, scope=body.scope, valid_from=body.valid_from, valid_until=body.valid_until, at=at
+                    by=body.by,
+                    scope=body.scope,
+                    valid_from=body.valid_from,
+                    valid_until=body.valid_until,
+                    at=at,
+                    limits=limits,
                 )
             case Institution.AccreditationWithdrawn():
                 decided = before.withdraw_accreditation(
@@ -149,6 +156,30 @@ def change_pathway(before: Pathway, body: Event) -> None:
     except LedgerError as error:
         raise Illegal(str(error)) from error
     same_event(decided[0], DomainEvent(before.id, before.version + 1, body))
+
+
+def begin_programme(originator: UUID, body: Programme.Published) -> None:
+    """Replay a publication; Illegal when it would not have been decided."""
+    try:
+        decided = Programme.publish(
+            id=programme_id(body.institution, body.code),
+            institution=body.institution,
+            code=body.code,
+            curriculum=body.curriculum,
+            at=body.recorded_at,
+        )
+    except LedgerError as error:
+        raise Illegal(str(error)) from error
+    same_event(decided, DomainEvent(originator, 1, body))
+
+
+def change_programme(before: Programme, body: Programme.Revised) -> None:
+    """Replay a further edition; Illegal when it would not have been decided."""
+    try:
+        [decided] = before.revise(curriculum=body.curriculum, at=body.recorded_at)
+    except LedgerError as error:
+        raise Illegal(str(error)) from error
+    same_event(decided, DomainEvent(before.id, before.version + 1, body))
 
 
 def award_state(  # noqa: PLR0913  what the rules look at, and no struct has it all

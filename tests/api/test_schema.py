@@ -29,7 +29,7 @@ CASES: Final = "10"
 SEED: Final = "3"
 # Rules beyond the description's forms (a date that does not exist, an award that does not) refuse valid-looking data.
 LEFT_OUT: Final = "positive_data_acceptance"
-LONGEST_SECONDS: Final = 300
+LONGEST_SECONDS: Final = 600
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +47,7 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         "post /v1/credentials/{id}/suspension": suspended,
         "post /v1/institutions/{slug}/accreditations": accredited,
         "get /institutions/{slug}": served.http.get(f"/institutions/{SLUG}"),
+        "get /v1/institutions/{slug}": served.http.get(f"/v1/institutions/{SLUG}"),
         "get /v1/institutions": served.http.get("/v1/institutions"),
         "get /v1/credentials/{id}/evidence": served.http.get(f"{award}/evidence"),
         "get /v1/credentials/{id}/tlog-proof": served.http.get(f"{award}/tlog-proof"),
@@ -63,8 +64,10 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
     reads = {
         "get /v1/achievements": "/v1/achievements?limit=1",
         "get /institutions/{slug}/did.json": f"/institutions/{SLUG}/did.json",
+        "get /institutions/{slug}/keys/{key}": f"/institutions/{SLUG}/keys/key-1",
         "get /institutions/{slug}/achievements/{code}/{edition}": f"/institutions/{SLUG}/achievements/{CODE}/1",
         "get /status-lists/{number}": "/status-lists/0",
+        "get /status-tokens/{block}": "/status-tokens/0",
         "get /1.0/identifiers/{did}": f"/1.0/identifiers/{DID_KEY}",
         "get /v1/audit/statuses": "/v1/audit/statuses?limit=1",
         "get /v1/skills": "/v1/skills",
@@ -139,6 +142,7 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         ),
         ("post /v1/institutions/{slug}/access-keys", f"{place}/access-keys", example.KEY_GRANT, operator),
     ]
+    sent |= recognition_answers(served, school_key, operator)
     did = served.http.get(f"/institutions/{SLUG}").json()["did"]
     sent |= vc_api_answers(served, did, school_key)
     for name, path, body, key in writes:
@@ -147,6 +151,34 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
     sent["post /v1/skill-profiles"] = served.http.post("/v1/skill-profiles", json={"credentials": [made.json()["id"]]})
     sent["post /v1/skill-coverage"] = served.http.post("/v1/skill-coverage", json=example.SKILL_COVERAGE)
     return sent
+
+
+def recognition_answers(served: Served, school_key: str, operator: str) -> dict[str, httpx.Response]:
+    """Everything about recognitions and agreements, with a second institution as the partner."""
+    partner = {**example.REGISTRATION, "slug": example.AGREEMENT["partner"]}
+    assert served.write("POST", "/v1/institutions", partner, operator).is_success
+    partner_key = served.key(partner["slug"])
+    made = served.write("POST", "/v1/recognitions", example.RECOGNITION, school_key)
+    place, name = f"/v1/recognitions/{made.json()['recognition']}", "/v1/recognitions/{recognition}"
+    proposed = served.write("POST", "/v1/agreements", example.AGREEMENT, school_key)
+    agreed, private = f"/v1/agreements/{proposed.json()['agreement']}", {"Authorization": f"Bearer {school_key}"}
+    return {
+        "post /v1/recognitions": made,
+        f"get {name}": served.http.get(place),
+        f"get {name}/files/{{number}}": served.http.get(f"{place}/files/0", headers=private),
+        f"post {name}/appeals": served.write("POST", f"{place}/appeals", example.APPEAL, school_key),
+        f"get {name}/details": served.http.get(f"{place}/details", headers=private),
+        f"post {name}/appeals/outcome": served.write(
+            "POST", f"{place}/appeals/outcome", example.APPEAL_OUTCOME, school_key
+        ),
+        f"post {name}/withdrawal": served.write(
+            "POST", f"{place}/withdrawal", example.RECOGNITION_WITHDRAWAL, school_key
+        ),
+        "post /v1/agreements": proposed,
+        "post /v1/agreements/{agreement}/acceptance": served.write("POST", f"{agreed}/acceptance", {}, partner_key),
+        "get /v1/agreements": served.http.get("/v1/agreements?limit=1"),
+        "post /v1/agreements/{agreement}/end": served.write("POST", f"{agreed}/end", {}, partner_key),
+    }
 
 
 def stack_answers(served: Served, key: str, operator: str) -> dict[str, httpx.Response]:
@@ -162,7 +194,7 @@ def stack_answers(served: Served, key: str, operator: str) -> dict[str, httpx.Re
     award = f"/v1/credentials/{made.json()['id']}"
     served.write("POST", f"/v1/credentials/{component}/revocation", example.REVOCATION, key)
     run = served.write("POST", "/v1/cascade/runs", {}, operator)
-    appealed = served.write("POST", f"{award}/appeal", example.APPEAL, key)
+    appealed = served.write("POST", f"{award}/appeal", example.REVIEW_APPEAL, key)
     dismissed = {"outcome": "dismissed"}
     return {
         "post /v1/institutions/{slug}/pathways": published,

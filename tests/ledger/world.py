@@ -14,6 +14,7 @@ from typing import Any
 
 from ledger.access import ACCESS_SCHEMA, Access, Actor
 from ledger.achievement import Outcome, Template
+from ledger.agreeing import Agreeing
 from ledger.application import Ledger
 from ledger.attesting import ATTESTED_SCHEMA, Attesting
 from ledger.cascade import Cascade
@@ -25,11 +26,15 @@ from ledger.form_adding import FormAdding
 from ledger.issuance import Issuance
 from ledger.key_ring import KeyRing, RandomBytes, open_key_ring
 from ledger.lifecycle import Lifecycle
+from ledger.part_keeping import PartKeeping
 from ledger.pathway_publishing import PathwayPublishing
+from ledger.prospectus import Prospectus
+from ledger.recognising import Recognising
 from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
 from ledger.reissuance import Reissuance
 from ledger.reviewing import Reviewing
+from ledger.separating import Separating
 from ledger.signing import SIGNING_SCHEMA, SealedKeyStore
 from ledger.spending import SpendingBook
 from ledger.stacking_up import StackingUp
@@ -118,11 +123,16 @@ class World:
     form_adding: FormAdding
     records: RecordKeeping
     attesting: Attesting
+    prospectus: Prospectus
+    separating: Separating
+    parts: PartKeeping
     pathways: PathwayPublishing
     book: SpendingBook
     stacking: StackingUp
     cascade: Cascade
     reviewing: Reviewing
+    recognising: Recognising
+    agreeing: Agreeing
 
     def issue(self, *claims: AwardClaim) -> list[str]:
         answer: list[str] = self.issuance.issue(slug=SLUG, claims=claims, actor=OPERATOR).answer
@@ -186,6 +196,11 @@ def open_world(directory: Path, *, seed: int = 1, random_bytes: RandomBytes | No
         cascade=Cascade(ledger, vault, book),
         reviewing=Reviewing(ledger, vault),
         records=RecordKeeping(ledger, vault, attesting, BASE_URL),
+        prospectus=Prospectus(ledger, vault),
+        separating=Separating(ledger, vault, keys, places, BASE_URL),
+        parts=PartKeeping(ledger, vault),
+        recognising=Recognising(ledger, vault),
+        agreeing=Agreeing(ledger, vault),
     )
 
 

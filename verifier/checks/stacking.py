@@ -170,7 +170,7 @@ def _prove_one(
 ) -> tuple[list[Check], ProvedComponent | None]:
     """A component is proved as an award is: entries, history, bits, the record of who awarded it."""
     about = Evidence(
-        format="cairn/evidence/v1",
+        format="cairn/evidence/v2" if component.part else "cairn/evidence/v1",
         credential=component.credential,
         log=evidence.log,
         checkpoint=evidence.checkpoint,
@@ -180,6 +180,7 @@ def _prove_one(
         directory=component.directory,
         anchors=[],
         anchored_size=None,
+        part=component.part,
     )
     inside, entries = judge_entries(about, trusted)
     history, timeline = status.judge_history(about, entries)
@@ -288,6 +289,7 @@ def _differences(component: Component, proved: ProvedComponent, instant: datetim
         ("awarded_on", component.awarded_on, issued.valid_from.date()),
         ("valid_until", component.valid_until, None if until is None else (until - _MILLISECOND).date()),
         ("supervised", component.supervised, _supervised(template.supervision)),
+        ("origin", component.origin, None if proved.timeline.origin is None else proved.timeline.origin.unpacking.hex),
         ("standing", component.standing, _standing(proved, instant, stacked_at)),
     ):
         if found != logged:
