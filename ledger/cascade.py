@@ -1,6 +1,7 @@
 """What becomes of a stacked award that loses a component: the pathway's declared policy, step by step.
 
-An award is lost when it is suspended, revoked or replaced. Which one it was is nowhere in the log: the events speak of
+An award is lost when it is suspended, revoked or replaced, or when the recognition by which an award of elsewhere
+counts is withdrawn. Which one it was is nowhere in the log: the events speak of
 the stacked award alone, and the vault's rows say what it was made of.
 
 =========  ===========  ================================================================================
@@ -39,13 +40,19 @@ from ledger.event import DomainEvent, Event
 from ledger.part_keeping import PartKeeping
 from ledger.pathway import Pathway, read_rules
 from ledger.reason import Reason
+from ledger.recognition import Recognition
 from ledger.spending import SpendingBook, release
 from ledger.stacking.pathway_rules import Cascade as Policy
 from ledger.store import Write
 from ledger.vault import Vault
 
 PAGE: Final = 5_000
-LOSSES: Final = (Credential.Suspended.TOPIC, Credential.Revoked.TOPIC, Credential.Replaced.TOPIC)
+LOSSES: Final = (
+    Credential.Suspended.TOPIC,
+    Credential.Revoked.TOPIC,
+    Credential.Replaced.TOPIC,
+    Recognition.Withdrawn.TOPIC,
+)
 WATCHED: Final = (
     *LOSSES,
     Credential.Reinstated.TOPIC,
@@ -246,10 +253,15 @@ class Cascade:
         try:
             credential = self._ledger.load(Credential, award, "such credential")
         except NotFoundError:  # it counts by a recognition, or is a part without a history of its own
-            return None
+            return self._withdrawn(award)
         if credential.state == "active":
             return None
         return max(event.recorded_at for event in self._events(award) if isinstance(event, _LOSS))
+
+    def _withdrawn(self, recognition: UUID) -> datetime | None:
+        """When the recognition by which an award of elsewhere counts was withdrawn; None: it was not."""
+        events = self._events(recognition)
+        return max((one.recorded_at for one in events if isinstance(one, Recognition.Withdrawn)), default=None)
 
     def _acknowledged(self, stack: UUID, lost: datetime) -> bool:
         """Whether a review was opened since the loss."""

@@ -9,9 +9,9 @@ Facts are read from the log's own events, never from what is presented; the docu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -80,12 +80,14 @@ class Stacker(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         institution: Who stacks.
         learner: The learner's handle in the vault; None for one who is not known here.
+        pathway: The institution's code of the pathway.
         day: Of stacking.
         now: Present instant.
     """
 
     institution: Institution
     learner: bytes | None
+    pathway: str
     day: date
     now: datetime
 
@@ -95,10 +97,14 @@ class Stacker(msgspec.Struct, frozen=True, kw_only=True):
         return stacking_instant(self.day, self.now)
 
 
+SpentBefore: TypeAlias = Callable[[Sequence[Spending]], tuple[Spent, ...]]
+"""What other stacks used, of the acts that spent an award."""
+
+
 class Recognised(Protocol):
     """Where recognitions of awards are read from."""
 
-    def gather(self, recognition: str, stacker: Stacker, book: SpendingBook) -> Gathered:
+    def gather(self, recognition: str, stacker: Stacker, book: SpendingBook, spent: SpentBefore) -> Gathered:
         """The component that a recognition comes to, as far as the decision goes.
 
         Raises:
@@ -109,7 +115,7 @@ class Recognised(Protocol):
 class NoRecognitions:
     """Recognises nothing; stands where recognitions are not kept."""
 
-    def gather(self, recognition: str, stacker: Stacker, book: SpendingBook) -> Gathered:  # noqa: ARG002  the port
+    def gather(self, recognition: str, stacker: Stacker, book: SpendingBook, spent: SpentBefore) -> Gathered:  # noqa: ARG002  the port
         """Refuse. Raises InvalidInputError."""
         message = "there is no such recognition in this ledger"
         raise InvalidInputError(message, "/award")
@@ -157,7 +163,7 @@ class ComponentReading:
 
     def _one(self, one: PresentedAward, stacker: Stacker) -> Gathered:
         if one.award.startswith(RECOGNITION):
-            return self._recognised.gather(one.award.removeprefix(RECOGNITION), stacker, self._book)
+            return self._recognised.gather(one.award.removeprefix(RECOGNITION), stacker, self._book, self._spent)
         try:
             kept = self._parts.find(one.award)
             credential, *rests_on = self._presented(one, kept, stacker)

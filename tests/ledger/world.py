@@ -29,6 +29,7 @@ from ledger.lifecycle import Lifecycle
 from ledger.part_keeping import PartKeeping
 from ledger.pathway_publishing import PathwayPublishing
 from ledger.prospectus import Prospectus
+from ledger.recognised_component import RecognisedComponents
 from ledger.recognising import Recognising
 from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
@@ -171,6 +172,7 @@ def open_world(directory: Path, *, seed: int = 1, random_bytes: RandomBytes | No
     places = StatusAllocator(ledger.store, vault.secret("status-places"))
     issuance = Issuance(ledger, vault, keys, places, BASE_URL, canonicalise=canonicalise)
     book = SpendingBook(ledger.store)
+    recognising = Recognising(ledger, vault)
     attesting = Attesting(ledger, vault, keys, places, BASE_URL)
     return World(
         directory=data,
@@ -192,14 +194,19 @@ def open_world(directory: Path, *, seed: int = 1, random_bytes: RandomBytes | No
         attesting=attesting,
         pathways=PathwayPublishing(ledger, vault),
         book=book,
-        stacking=StackingUp(ledger, vault, issuance, ComponentReading(ledger, vault, book)),
+        stacking=StackingUp(
+            ledger,
+            vault,
+            issuance,
+            ComponentReading(ledger, vault, book, RecognisedComponents(ledger, vault, recognising)),
+        ),
         cascade=Cascade(ledger, vault, book),
         reviewing=Reviewing(ledger, vault),
         records=RecordKeeping(ledger, vault, attesting, BASE_URL),
         prospectus=Prospectus(ledger, vault),
         separating=Separating(ledger, vault, keys, places, BASE_URL),
         parts=PartKeeping(ledger, vault),
-        recognising=Recognising(ledger, vault),
+        recognising=recognising,
         agreeing=Agreeing(ledger, vault),
     )
 
