@@ -1,6 +1,7 @@
 """The vault's part of ``fsck``: every sealed row opens, and every row is what the log committed to.
 
-1. Documents open, in every form, and are what their awards' commitments commit to.
+1. Documents open, in every form, and are what their awards' commitments commit to; parts of unpacked diplomas are
+   under the roots of their unpackings, and the diplomas are those that these commit to.
 2. Notes and the ids of successors open. Sealing binds a row to its award and kind, so none can have been exchanged.
 3. Signing keys open, and are the private halves of the keys that the log names.
 4. Kept answers to requests open.
@@ -22,6 +23,8 @@ from uuid import UUID
 
 import msgspec
 
+from anchoring.error import ProofError
+from anchoring.tree import verify_inclusion
 from api.ledger_node import LedgerNode
 from ledger.attesting import ATTESTED_KIND, AttestedDocument
 from ledger.commitment import DOCUMENT_KIND, commit
@@ -29,6 +32,8 @@ from ledger.credential import SIGNED_BIRTHS, Credential
 from ledger.error import LedgerError, NotFoundError
 from ledger.institution import Institution, SigningKeyRecord
 from ledger.issuance import SealedDocument
+from ledger.part import PART_KIND, WHOLE_KIND, KeptPart, KeptWhole, read_leaf
+from ledger.part_tree import hash_leaf
 from verifier.error import VerifierError
 from verifier.public_key import PublicKey
 
@@ -80,7 +85,7 @@ class VaultCheck:
         documents = 0
         for done, (raw, kind) in enumerate(rows, 1):
             identity = UUID(bytes=raw)
-            documents += kind in DOCUMENTS
+            documents += kind in DOCUMENTS or kind == PART_KIND
             self._item(identity, kind)
             if done % PROGRESS_EVERY == 0:
                 self._progress("vault", done, len(rows))
@@ -88,7 +93,8 @@ class VaultCheck:
 
     def _item(self, identity: UUID, kind: str) -> None:
         """Judge a row, again for as long as it changes under our eyes."""
-        judge = self._document if kind in DOCUMENTS else self._opened
+        judges = {**dict.fromkeys(DOCUMENTS, self._document), PART_KIND: self._part, WHOLE_KIND: self._whole}
+        judge = judges.get(kind, self._opened)
         found = judge(identity, kind)
         while found is not None:
             before = self._row(identity, kind)
@@ -136,6 +142,41 @@ class VaultCheck:
                 if isinstance(body, (*SIGNED_BIRTHS, Credential.Reissued)):
                     newest = body.commitments
         return newest
+
+    def _part(self, identity: UUID, kind: str) -> _Found | None:
+        """Judge a part of an unpacked diploma: the document under its leaf, and the leaf under the unpacking's root."""
+        where = f"part {identity}"
+        try:
+            kept = msgspec.msgpack.decode(self._node.vault.open(identity, kind), type=KeptPart)
+            leaf, made = read_leaf(kept.opening.leaf), self._node.parts.made(kept.opening.unpacking)
+        except UNREADABLE as error:
+            return "document-unreadable", where, str(error)
+        form = {DOCUMENT_KIND: commit(identity, DOCUMENT_KIND, kept.document, kept.salt)}
+        if leaf.credential != identity or leaf.commitments != form:
+            return "document-differs", where, "it is not what its leaf commits to"
+        try:
+            verify_inclusion(
+                leaf=hash_leaf(kept.opening.leaf),
+                index=kept.opening.index,
+                size=made.leaves,
+                proof=kept.opening.path,
+                root=bytes.fromhex(made.root),
+            )
+        except (ProofError, ValueError) as error:
+            return "document-differs", where, f"its leaf is not under the root of its unpacking: {error}"
+        return None
+
+    def _whole(self, identity: UUID, kind: str) -> _Found | None:
+        """Judge what an unpacking is of."""
+        where = f"unpacking {identity}"
+        try:
+            kept = msgspec.msgpack.decode(self._node.vault.open(identity, kind), type=KeptWhole)
+            made = self._node.parts.made(identity)
+        except UNREADABLE as error:
+            return "sealed-unreadable", where, str(error)
+        if commit(identity, WHOLE_KIND, kept.whole.bytes, kept.salt) != made.whole:
+            return "document-differs", where, "the diploma is not the one that the log commits to"
+        return None
 
     def _opened(self, identity: UUID, kind: str) -> _Found | None:
         try:

@@ -25,7 +25,18 @@ from api.page.render import PageRenderer
 from api.problem import ProblemWriter
 from api.problem_handler import UnexpectedErrorMiddleware, install_problem_handlers
 from api.problem_route import problem_router
-from api.route import achievement, anchor, audit, credential, institution, ledger, page, status_list, verify
+from api.route import (
+    achievement,
+    anchor,
+    audit,
+    credential,
+    institution,
+    ledger,
+    page,
+    programme,
+    status_list,
+    verify,
+)
 
 WRITE_METHODS = ["POST", "PUT", "PATCH", "DELETE"]
 
@@ -76,6 +87,7 @@ def _look_ups(node: MirrorNode, renderer: PageRenderer) -> list[APIRouter]:
         verify.make_router(node.verification),
         achievement.read_router(node.lookup),
         institution.read_router(node.lookup),
+        programme.read_router(node.lookup),
         status_list.make_router(node.lists),
         page.make_router(renderer, node.verification, lambda: (), node.clock),
     ]
