@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from api.example import PUBLICATION, VC_API_SIGNED
+from api.example import PATHWAY, PUBLICATION, VC_API_SIGNED
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain"
@@ -27,9 +27,11 @@ NULLABLE: Final = frozenset(
     }
 )
 """Members that may be null where a value stands in the example."""
-OPEN: Final = frozenset({"facts", "commitments", "document", "@context", "template"})
+OPEN: Final = frozenset({"facts", "commitments", "document", "@context", "template", "rules", "derivation", "done"})
 """Members whose own members or items differ from answer to answer."""
-OPTIONAL: Final = frozenset({"replaced_by", "reissues", "added", "successor", "erased", "facts", "detail", "proof"})
+OPTIONAL: Final = frozenset(
+    {"stack", "replaced_by", "reissues", "added", "successor", "erased", "facts", "detail", "proof"}
+)
 """Members that may be absent."""
 
 
@@ -260,6 +262,30 @@ _PROGRAMME: Final = {
     "changes": [{"kind": "changed", "module": "M1", "members": ["semester"]}],
 }
 _EDITION_URL: Final = f"{BASE}/institutions/riverside/achievements/DATA-101/1"
+_PATHWAY_URL: Final = f"{BASE}/v1/pathways/riverside/DATA-SPECIALIST/1"
+DERIVATION: Final[dict[str, Any]] = {
+    "format": "cairn/derivation/v1",
+    "pathway": "0b8e2f649a0c5c7d8e1f2a3b4c5d6e7f",
+    "version": 1,
+    "rules": "7739385a…",
+    "day": "2026-01-31",
+    "components": [{"award": ID}],
+    "uses": [{"award": ID}],
+    "outcomes": [{"rule": "total", "kind": "minimum", "state": "met"}],
+}
+PATHWAY_ANSWER: Final[dict[str, Any]] = {
+    "institution": "riverside",
+    "url": _PATHWAY_URL,
+    "pathway": "0b8e2f64-9a0c-5c7d-8e1f-2a3b4c5d6e7f",
+    "code": "DATA-SPECIALIST",
+    "version": 1,
+    "versions": 1,
+    "retired_at": None,
+    "achievement": "DATA-101",
+    "edition": None,
+    "rules": PATHWAY["rules"],
+    "history": [{"version": 1, "recorded_at": AT, "rules_sha256": "7739385a…", "changes": [], "differences": []}],
+}
 ANSWERS: Final[dict[str, Answer]] = {
     "get /v1/credentials/{id}/status": Answer(STATUS),
     "get /v1/credentials/{id}/evidence": Answer(EVIDENCE),
@@ -269,6 +295,19 @@ ANSWERS: Final[dict[str, Answer]] = {
     "delete /v1/credentials/{id}/suspension": Answer(STATUS),
     "post /v1/credentials/{id}/revocation": Answer(STATUS),
     "post /v1/credentials/{id}/replacement": Answer({**MADE, "replaces": ID}),
+    "post /v1/credentials/{id}/appeal": Answer(STATUS),
+    "post /v1/credentials/{id}/appeal/decision": Answer(STATUS),
+    "post /v1/credentials/{id}/review/decision": Answer(STATUS),
+    "post /v1/cascade/runs": Answer({"looked_at": 3, "done": {"reviewopened": 1}}),
+    "post /v1/stackings": Answer({**MADE, "derivation": DERIVATION}),
+    "post /v1/institutions/{slug}/pathways": Answer(
+        {"institution": "riverside", "code": "DATA-SPECIALIST", "version": 1, "url": _PATHWAY_URL}
+    ),
+    "post /v1/institutions/{slug}/pathways/{code}/retirement": Answer(
+        {"institution": "riverside", "code": "DATA-SPECIALIST", "retired_at": AT}
+    ),
+    "get /v1/pathways/{slug}/{code}": Answer(PATHWAY_ANSWER),
+    "get /v1/pathways/{slug}/{code}/{version}": Answer(PATHWAY_ANSWER),
     "get /v1/credentials/{id}/documents": Answer(DOCUMENTS),
     "post /v1/credentials/{id}/documents": Answer(DOCUMENTS),
     "get /v1/credentials/{id}/documents/{form}": Answer(

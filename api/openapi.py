@@ -62,8 +62,8 @@ PROBLEM_EXAMPLE: dict[str, Any] = {
 VERIFY_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "A credential with its proof, a presentation, a bundle (cairn/bundle/v1) or an evidence file "
-        "(cairn/evidence/v1); a VC-JWT or SD-JWT (also as application/vc+jwt, "
+        "description": "A credential with its proof, a presentation, a bundle (cairn/bundle/v1 or v2) or an evidence "
+        "file (cairn/evidence/v1); a VC-JWT or SD-JWT (also as application/vc+jwt, "
         "application/dc+sd-jwt and their kin); or an image with a badge in it.",
         "content": {
             "application/json": {

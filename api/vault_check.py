@@ -2,7 +2,8 @@
 
 1. Documents open, in every form, and are what their awards' commitments commit to; parts of unpacked diplomas are
    under the roots of their unpackings, and the diplomas are those that these commit to.
-2. Notes and the ids of successors open. Sealing binds a row to its award and kind, so none can have been exchanged.
+2. Derivations open and are what stacked awards commit to. Notes and the ids of successors open. Sealing binds a row to
+   its award and kind, so none can have been exchanged.
 3. Signing keys open, and are the private halves of the keys that the log names.
 4. Kept answers to requests open.
 5. What was spent was spent on something that the log knows, in amounts that can be.
@@ -27,13 +28,14 @@ from anchoring.error import ProofError
 from anchoring.tree import verify_inclusion
 from api.ledger_node import LedgerNode
 from ledger.attesting import ATTESTED_KIND, AttestedDocument
-from ledger.commitment import DOCUMENT_KIND, commit
+from ledger.commitment import DERIVATION_KIND, DOCUMENT_KIND, commit
 from ledger.credential import SIGNED_BIRTHS, Credential
 from ledger.error import LedgerError, NotFoundError
 from ledger.institution import Institution, SigningKeyRecord
 from ledger.issuance import SealedDocument
 from ledger.part import PART_KIND, WHOLE_KIND, KeptPart, KeptWhole, read_leaf
 from ledger.part_tree import hash_leaf
+from ledger.stacking_up import KeptDerivation
 from verifier.error import VerifierError
 from verifier.public_key import PublicKey
 
@@ -93,7 +95,12 @@ class VaultCheck:
 
     def _item(self, identity: UUID, kind: str) -> None:
         """Judge a row, again for as long as it changes under our eyes."""
-        judges = {**dict.fromkeys(DOCUMENTS, self._document), PART_KIND: self._part, WHOLE_KIND: self._whole}
+        judges = {
+            **dict.fromkeys(DOCUMENTS, self._document),
+            DERIVATION_KIND: self._derivation,
+            PART_KIND: self._part,
+            WHOLE_KIND: self._whole,
+        }
         judge = judges.get(kind, self._opened)
         found = judge(identity, kind)
         while found is not None:
@@ -177,6 +184,19 @@ class VaultCheck:
         if commit(identity, WHOLE_KIND, kept.whole.bytes, kept.salt) != made.whole:
             return "document-differs", where, "the diploma is not the one that the log commits to"
         return None
+
+    def _derivation(self, identity: UUID, kind: str) -> _Found | None:
+        try:
+            kept = msgspec.msgpack.decode(self._node.vault.open(identity, kind), type=KeptDerivation)
+        except UNREADABLE as error:
+            return "sealed-unreadable", f"{kind} of award {identity}", str(error)
+        made = commit(identity, kind, kept.derivation, kept.salt)
+        for event in self._node.ledger.store.select_events(identity, gt=1, limit=1):
+            with suppress(LedgerError):  # named by the check of the events
+                body = self._node.ledger.event_mapper.to_domain_event(event).body
+                if isinstance(body, Credential.Stacked) and body.derivation == made:
+                    return None
+        return "derivation-differs", f"award {identity}", "it is not what the award's commitment commits to"
 
     def _opened(self, identity: UUID, kind: str) -> _Found | None:
         try:

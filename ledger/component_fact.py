@@ -107,7 +107,7 @@ def read_component(
             key=_WORST_FIRST.index,
         ),
         grade=grade if isinstance(grade, str) else None,
-        results=_results(document),
+        results=results_stated(document),
         accredited=any(_covers(one, begin) for one in logged.accreditations),
         supervised=_supervised(template),
         revalidated_on=revalidated_on,
@@ -164,7 +164,7 @@ def _supervised(template: Template) -> bool | None:
     return True if said.startswith("supervised") else False if said.startswith("unsupervised") else None
 
 
-def _results(document: Mapping[str, Any] | None) -> dict[str, str]:
+def results_stated(document: Mapping[str, Any] | None) -> dict[str, str]:
     """Values of the results that a document states, by the codes of their descriptions."""
     subject = {} if document is None else document.get("credentialSubject")
     stated = subject.get("result") if isinstance(subject, dict) else None

@@ -22,7 +22,7 @@ from api.audit.award_table import AwardTable
 from api.audit.finding import Finding, Findings
 from api.audit.once import OnceTable
 from api.audit.place_map import PlaceMap
-from api.audit.registry import Registry
+from api.audit.registry import KnownAccreditations, Registry
 from api.audit.replay import ChangedAward, LoggedAnchor, Replay
 from ledger.achievement import Achievement
 from ledger.event import EventMapper
@@ -50,6 +50,7 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     institutions: list[Institution]
     achievements: list[Achievement]
     pathways: list[Pathway]
+    accreditations: dict[bytes, list[KnownAccreditations]]
     blocks: list[tuple[int, bytes, bytes]]
     revocation: bytes
     suspension: bytes
@@ -136,6 +137,7 @@ def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
         institutions=institutions,
         achievements=achievements,
         pathways=pathways,
+        accreditations=replay.registry.accreditations,
         blocks=blocks,
         revocation=revocation,
         suspension=suspension,
@@ -166,6 +168,7 @@ def restored(kept: KeptAudit, mapper: EventMapper) -> Replay:
     replay.latest = kept.latest
     replay.registry = Registry.from_parts(kept.institutions, kept.achievements, kept.pathways)
     replay.registry.programmes = {one.id.bytes: one for one in kept.programmes}
+    replay.registry.accreditations = kept.accreditations
     replay.places = PlaceMap.from_parts(kept.blocks, kept.revocation, kept.suspension)
     replay.awards = AwardTable(kept.awards)
     replay.changed = dict(kept.changed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -14,13 +15,20 @@ from api.audit.scan import Offer
 from ledger.achievement import FIRST, Achievement, EditionEvent
 from ledger.application import achievement_id
 from ledger.credential import Credential
-from ledger.event import Event
-from ledger.institution import Institution
+from ledger.event import Event, Instant
+from ledger.institution import Accreditation, Institution
 from ledger.part_tree import BUCKETS
 from ledger.pathway import Pathway, read_rules
 from ledger.programme import Programme
 from ledger.unpacking import Unpacking
 from projections.directory_record import encode_record, make_record
+
+
+class KnownAccreditations(msgspec.Struct, frozen=True, array_like=True):
+    """An institution's accreditations from one instant of recording on."""
+
+    recorded_at: Instant
+    accreditations: tuple[Accreditation, ...]
 
 
 class Registry:
@@ -33,6 +41,7 @@ class Registry:
         self.programmes: dict[bytes, Programme] = {}
         self.records: list[bytes] = []
         self.directory = MemoryTree()
+        self.accreditations: dict[bytes, list[KnownAccreditations]] = {}
         self._numbers: dict[bytes, int] = {}
         self._names: set[str] = set()
         self._digests: dict[tuple[UUID, int], str] = {}
@@ -48,7 +57,7 @@ class Registry:
             if before is not None or {body.slug, body.did} & self._names:
                 message = "this id, slug or DID is registered already"
                 raise Illegal(message)
-            self._keep(msgspec.structs.replace(Institution.begin(originator, body), version=version))
+            self._keep(msgspec.structs.replace(Institution.begin(originator, body), version=version), body.recorded_at)
             self._names |= {body.slug, body.did}
             _in_turn(0, version)
             rule.begin_institution(originator, body)
@@ -57,7 +66,8 @@ class Registry:
             message = "this institution was never registered"
             raise Illegal(message)
         assert isinstance(body, msgspec.Struct)  # noqa: S101  the mapper decoded it
-        self._keep(msgspec.structs.replace(before.evolve(body), version=version))  # type: ignore[arg-type]  # an event
+        at: datetime = body.recorded_at  # type: ignore[attr-defined]  # an event
+        self._keep(msgspec.structs.replace(before.evolve(body), version=version), at)  # type: ignore[arg-type]  # an event
         _in_turn(before.version, version)
         rule.change_institution(before, body)  # type: ignore[arg-type]  # an event
 
@@ -241,8 +251,17 @@ class Registry:
             return "award-impossible", "it ends before it begins"
         return None
 
-    def _keep(self, institution: Institution) -> None:
+    def accredited(self, institution: bytes, known_at: datetime) -> Sequence[Accreditation]:
+        """Return the accreditations of an institution as the log knew them at an instant."""
+        known = [one for one in self.accreditations.get(institution, ()) if one.recorded_at <= known_at]
+        return known[-1].accreditations if known else ()
+
+    def _keep(self, institution: Institution, at: datetime | None = None) -> None:
         identity = institution.id.bytes
+        before = self.institutions.get(identity)
+        if at is not None and institution.accreditations != (() if before is None else before.accreditations):
+            known_then = KnownAccreditations(at, institution.accreditations)
+            self.accreditations.setdefault(identity, []).append(known_then)
         known = self._numbers.get(identity)
         number = self._numbers[identity] = len(self.records) if known is None else known
         record = encode_record(make_record(institution, number))

@@ -54,10 +54,23 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class ProvedComponent:
-    """One component as the log has it: its history, and whose it is."""
+    """One component as the log has it: its history, where in the log that stands, and whose it is."""
 
     timeline: Timeline
+    indexes: tuple[int, ...]
     record: Record
+
+    @property
+    def shared_indexes(self) -> tuple[int, ...]:
+        """Where the changes of all parts of an unpacked diploma stand, if it is one of them."""
+        return self.indexes[1 : 1 + len(self.timeline.shared)]
+
+    @property
+    def own_indexes(self) -> tuple[int, ...]:
+        """Where its own changes stand; a part's come after those of all parts and the beginning of its own history."""
+        if self.timeline.origin is None:
+            return self.indexes[1:]
+        return self.indexes[2 + len(self.timeline.shared) : -1]
 
 
 def judge_stack(
@@ -74,21 +87,23 @@ def judge_stack(
     if shown is None:
         absent = [skipped(code, "stack_not_shown", looked_at=_PLACE) for code in (DERIVATION, PATHWAY, RULES, FACTS)]
         return [*absent, _judge_components(None, None, timeline, as_of)]
-    opened, derivation = _judge_derivation(shown, evidence, timeline.stacked)
+    opened, derivation = _judge_derivation(shown, evidence, timeline)
     published, rules = _judge_pathway(shown, trusted, timeline)
     proved, trouble = _prove_components(shown, evidence, trusted, state)
     return [
         opened,
         published,
         _judge_rules(derivation, rules),
-        _judge_facts(derivation, proved, trouble, timeline.stacked),
+        _judge_facts(derivation, proved, trouble, timeline.stacked, evidence),
         _judge_components(proved if derivation is not None else None, rules, timeline, as_of),
     ]
 
 
-def _judge_derivation(shown: Stack, evidence: Evidence, stacked: Stacked) -> tuple[Check, Derivation | None]:
-    """Is what is shown what was committed to, and about the rules that the event names?"""
-    place = f"{_PLACE}/derivation"
+def _judge_derivation(shown: Stack, evidence: Evidence, timeline: Timeline) -> tuple[Check, Derivation | None]:
+    """Is what is shown what was committed to, of the day of the award, and about the rules that the event names?"""
+    place, stacked = f"{_PLACE}/derivation", timeline.stacked
+    if stacked is None:
+        return not_judged(DERIVATION, status.HISTORY), None
     form = json.dumps(shown.derivation, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
     made = commitment(aggregate_id(evidence.credential), DERIVATION_KIND, form, shown.salt)
     if made != stacked.derivation:
@@ -97,8 +112,9 @@ def _judge_derivation(shown: Stack, evidence: Evidence, stacked: Stacked) -> tup
         derivation = parse_derivation(form)
     except LedgerError as error:
         return failed(DERIVATION, "derivation_other", detail=str(error), looked_at=place), None
-    named = (derivation.pathway, derivation.version, derivation.rules)
-    if named != (stacked.pathway.hex, stacked.pathway_version, stacked.rules):
+    named = (derivation.pathway, derivation.version, derivation.rules, derivation.day)
+    day = timeline.issued.valid_from.date()
+    if named != (stacked.pathway.hex, stacked.pathway_version, stacked.rules, day):
         return failed(DERIVATION, "derivation_other", detail=f"it is by {named}", looked_at=place), None
     detail = f"{len(derivation.components)} components, day {derivation.day}"
     return passed(DERIVATION, "derivation_opened", detail=detail, looked_at=place), derivation
@@ -186,11 +202,16 @@ def _prove_one(
     checks = [inside, history, bits, agreement, known]
     if timeline is None or record is None or agreement.state is not State.PASSED:
         return checks, None
-    return checks, ProvedComponent(timeline, record)
+    indexes = tuple(proved.index for proved in component.entries[:-1])
+    return checks, ProvedComponent(timeline, indexes, record)
 
 
 def _judge_facts(
-    derivation: Derivation | None, proved: Mapping[str, ProvedComponent], trouble: str | None, stacked: Stacked
+    derivation: Derivation | None,
+    proved: Mapping[str, ProvedComponent],
+    trouble: str | None,
+    stacked: Stacked,
+    evidence: Evidence,
 ) -> Check:
     """Are the components as the log has them?"""
     place = f"{_PLACE}/components"
@@ -199,11 +220,12 @@ def _judge_facts(
     if trouble is not None:
         return failed(FACTS, "component_not_proved", detail=trouble, looked_at=place)
     wanted = {one.award: one for one in derivation.components if not one.award.startswith(RECOGNITION)}
+    instant, stacked_at = _instant(derivation.day, stacked.recorded_at), evidence.entries[1].index
     differing = [
         f"{award}: {name}"
         for award, component in wanted.items()
         if award in proved
-        for name in _differences(component, proved[award], _instant(derivation.day, stacked.recorded_at), stacked)
+        for name in _differences(component, proved[award], instant, stacked_at)
     ]
     if differing or not proved.keys() <= wanted.keys():
         detail = "; ".join(differing) or "a component that is not in the derivation"
@@ -260,7 +282,7 @@ def _let_stand(timeline: Timeline, lost: datetime, as_of: datetime) -> bool:
     )
 
 
-def _differences(component: Component, proved: ProvedComponent, instant: datetime, stacked: Stacked) -> Iterator[str]:
+def _differences(component: Component, proved: ProvedComponent, instant: datetime, stacked_at: int) -> Iterator[str]:
     """The facts of a component that are not what the log says."""
     issued, edition = proved.timeline.issued, proved.timeline.edition
     if not isinstance(issued, Issued) or edition is None:
@@ -280,7 +302,7 @@ def _differences(component: Component, proved: ProvedComponent, instant: datetim
         ("valid_until", component.valid_until, None if until is None else (until - _MILLISECOND).date()),
         ("supervised", component.supervised, _supervised(template.supervision)),
         ("origin", component.origin, None if proved.timeline.origin is None else proved.timeline.origin.unpacking.hex),
-        ("standing", component.standing, _standing(proved.timeline, instant, stacked.recorded_at)),
+        ("standing", component.standing, _standing(proved, instant, stacked_at)),
     ):
         if found != logged:
             yield name
@@ -297,9 +319,12 @@ def _supervised(supervision: str | None) -> bool | None:
     return True if said.startswith("supervised") else False if said.startswith("unsupervised") else None
 
 
-def _standing(timeline: Timeline, instant: datetime, known_at: datetime) -> str:
-    """How an award stood at an instant, by what the log knew when the stack was made."""
-    known = timeline.known_at(known_at)
+def _standing(proved: ProvedComponent, instant: datetime, stacked_at: int) -> str:
+    """How an award stood at an instant, by what was in the log before the stack."""
+    timeline = proved.timeline
+    known = timeline.only(
+        (index < stacked_at for index in proved.own_indexes), (index < stacked_at for index in proved.shared_indexes)
+    )
     ended = known.ended
     if ended is not None and ended.effective_at <= instant:
         return "replaced" if isinstance(ended, Replaced) else "revoked"
