@@ -22,7 +22,6 @@ from uuid import UUID
 
 import msgspec
 
-from anchoring.entry import parse_entry
 from anchoring.error import ProofError
 from anchoring.tree import verify_inclusion
 from api.audit.finding import Findings
@@ -30,7 +29,7 @@ from api.audit.history import AwardHistory
 from api.audit.replay import Replay
 from ledger.application import achievement_id
 from ledger.commitment import commit
-from ledger.event import EventMapper
+from ledger.credential import Credential
 from ledger.part import LEAF_TAG, WHOLE_KIND, Leaf, read_leaf
 from ledger.part_tree import hash_leaf
 from ledger.programme import Curriculum, Module
@@ -61,10 +60,15 @@ class DisclosedPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenedPart(msgspec.Struct, frozen=True, kw_only=True):
-    """A part that opens under its unpacking: where in the log that is, and what an issuance would say of it."""
+    """A part that opens under its unpacking: where in the log that is, and what an issuance would say of it.
+
+    ``facts`` and ``issued`` are the same, as a view and as an event.
+    """
 
     entry: int
     facts: CredentialFacts
+    issued: Credential.Issued
+    unpacking: UUID
 
 
 @dataclass
@@ -85,18 +89,16 @@ class PartCheck:
     Args:
         replay: The log, replayed to its end.
         history: Reads its entries.
-        mapper: The ledger's strict mapper.
         findings: Where differences go.
     """
 
-    def __init__(self, replay: Replay, history: AwardHistory, mapper: EventMapper, findings: Findings) -> None:
+    def __init__(self, replay: Replay, history: AwardHistory, findings: Findings) -> None:
         self._replay = replay
         self._history = history
-        self._mapper = mapper
         self._findings = findings
         self._sums: dict[bytes, _Sum] = {}
         self._places: dict[tuple[int, int], UUID] = {}
-        self.count = 0
+        self.opened: dict[bytes, OpenedPart] = {}
 
     def open(self, shown: DisclosedPart, commitment: str, kind: str) -> OpenedPart | None:
         """Open a part (1 to 4); None when it does not open.
@@ -115,32 +117,49 @@ class PartCheck:
         if leaf is None or leaf.commitments.get(kind) != commitment:
             self._find(entry, f"part {shown.part} and its document do not open under the root of the unpacking")
             return None
-        self.count += 1
         for what in (*self._whole(shown, entry, made), *self._module(leaf, made), *self._place(leaf, made)):
             self._find(entry, f"part {shown.part}: {what}")
         self._add(shown, entry, made, leaf)
-        return OpenedPart(entry=entry, facts=_facts(shown, made, leaf))
+        issued = Credential.Issued(
+            institution=made.institution,
+            achievement=leaf.achievement,
+            edition=leaf.edition,
+            key_id=made.key_id,
+            commitments=leaf.commitments,
+            status_block=made.status_block,
+            status_index=leaf.status_index,
+            valid_from=leaf.valid_from,
+            valid_until=leaf.valid_until,
+            recorded_at=made.recorded_at,
+        )
+        facts = _facts(shown, made, issued)
+        self.opened[shown.part.bytes] = OpenedPart(entry=entry, facts=facts, issued=issued, unpacking=shown.unpacking)
+        return self.opened[shown.part.bytes]
 
     def finish(self) -> None:
         """Add up what was disclosed (5)."""
-        living: dict[UUID, list[UUID]] = {}
-        for unpacking, total in self._sums.items():
+        for total in self._sums.values():
             if total.credits > total.worth:
                 what = f"its parts are worth {total.credits} hundredths of a credit, and the diploma {total.worth}"
                 self._find(total.entry, what)
+        for whole, entries in self.wholes().items():
+            for entry in sorted(entries)[1:]:
+                self._find(entry, f"diploma {whole} was unpacked before, and its parts hold")
+
+    def wholes(self) -> dict[UUID, list[int]]:
+        """The diplomas whose parts hold, each with the entries that unpacked it."""
+        living: dict[UUID, list[int]] = {}
+        for unpacking, total in self._sums.items():
             changed = self._replay.changed.get(unpacking)
             if changed is None or changed.state not in {"revoked", "replaced"}:
-                living.setdefault(total.whole, []).append(UUID(bytes=unpacking))
-        for whole, unpackings in living.items():
-            for again in unpackings[1:]:
-                self._find(self._sums[again.bytes].entry, f"diploma {whole} was unpacked before, and its parts hold")
+                living.setdefault(total.whole, []).append(total.entry)
+        return living
 
     def _made(self, shown: DisclosedPart) -> tuple[int, Unpacking.Made] | None:
         place = self._replay.awards.find(shown.unpacking.bytes)
         if place is None:
             return None
-        entry = parse_entry(self._history.entry(place.entry))
-        body = self._mapper.decode(entry.topic, entry.body, f"at {place.entry}")
+        body = self._history.events(place, None)[0]
         return (place.entry, body) if isinstance(body, Unpacking.Made) else None
 
     def _curriculum(self, made: Unpacking.Made) -> Curriculum | None:
@@ -225,19 +244,19 @@ def _leaf(shown: DisclosedPart, made: Unpacking.Made) -> Leaf | None:
     return leaf if shown.leaf.startswith(LEAF_TAG) and leaf.credential == shown.part else None
 
 
-def _facts(shown: DisclosedPart, made: Unpacking.Made, leaf: Leaf) -> CredentialFacts:
+def _facts(shown: DisclosedPart, made: Unpacking.Made, issued: Credential.Issued) -> CredentialFacts:
     return CredentialFacts(
-        made.institution,
-        leaf.achievement,
-        leaf.edition,
-        made.key_id,
-        leaf.commitments,
-        made.status_block,
-        leaf.status_index,
-        leaf.valid_from,
-        leaf.valid_until,
-        made.recorded_at,
-        (StatusEvent("issued", None, leaf.valid_from, made.recorded_at, 0),),
+        issued.institution,
+        issued.achievement,
+        issued.edition,
+        issued.key_id,
+        issued.commitments,
+        issued.status_block,
+        issued.status_index,
+        issued.valid_from,
+        issued.valid_until,
+        issued.recorded_at,
+        (StatusEvent("issued", None, issued.valid_from, issued.recorded_at, 0),),
         nature="part",
         part=PartFacts(shown.unpacking, made.status_index, None, ()),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -85,6 +86,74 @@ def test_audit_finds_nothing_when_diplomas_were_unpacked_and_withdrawn(unpacked:
     for topic, count in (("unpacking.made.v1", 2), ("credential.parted.v1", 2), ("programme.revised.v1", 1)):
         assert report["events"][topic] == count
     assert not report.get("not_replayed")
+
+
+@pytest.fixture(scope="module")
+def disclosed(unpacked: Unpacked, tmp_path_factory: pytest.TempPathFactory) -> list[Json]:
+    """The lines of the disclosures of everything."""
+    file = tmp_path_factory.mktemp("disclosed") / "awards.ndjson"
+    done = cairn(unpacked.serving.home, "disclose", "--data", unpacked.serving.data, "--to", file)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+
+
+def audited(unpacked: Unpacked, lines: list[Json], tmp_path: Path) -> Json:
+    file = tmp_path / "awards.ndjson"
+    file.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), "utf-8")
+    done = quick_cairn(unpacked.serving.home, "audit", unpacked.serving.url, "--disclosures", file, "--json")
+    report: Json = json.loads(done.stdout)
+    assert done.returncode == (1 if report["differences"] else 0)
+    return report
+
+
+def test_disclosures_open_every_part_and_credits_are_conserved(
+    unpacked: Unpacked, disclosed: list[Json], tmp_path: Path
+) -> None:
+    report = audited(unpacked, disclosed, tmp_path)
+    assert (report["findings"], report["disclosed"]["parts"], report["disclosed"]["not_disclosed"]) == ([], 6, 0)
+
+
+def _part_lines(lines: list[Json]) -> list[Json]:
+    found = [line for line in lines if "part" in line]
+    # The part that has no history in the log, so that only its disclosure speaks of it.
+    return sorted(found, key=lambda line: line["part"]["unpacking"])
+
+
+def _of_another_diploma(lines: list[Json]) -> None:
+    parts = _part_lines(lines)
+    parts[0]["part"]["whole"] = parts[-1]["part"]["whole"]
+
+
+def _under_another_unpacking(lines: list[Json]) -> None:
+    parts = _part_lines(lines)
+    parts[0]["part"]["unpacking"] = parts[-1]["part"]["unpacking"]
+
+
+def _with_a_sibling_s_leaf(lines: list[Json]) -> None:
+    parts = _part_lines(lines)
+    parts[0]["part"]["leaf"] = parts[1]["part"]["leaf"]
+
+
+def _renamed(lines: list[Json]) -> None:
+    _part_lines(lines)[0]["document"]["name"] = "Something Else"
+
+
+def _under_nothing(lines: list[Json]) -> None:
+    _part_lines(lines)[0]["part"]["unpacking"] = "0" * 32
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_of_another_diploma, _under_another_unpacking, _with_a_sibling_s_leaf, _renamed, _under_nothing],
+    ids=lambda change: change.__name__.strip("_"),
+)
+def test_audit_finds_a_part_that_was_changed_in_the_disclosures(
+    unpacked: Unpacked, disclosed: list[Json], tmp_path: Path, change: Callable[[list[Json]], None]
+) -> None:
+    lines: list[Json] = json.loads(json.dumps(disclosed))
+    change(lines)
+    codes = {finding["code"] for finding in audited(unpacked, lines, tmp_path)["findings"]}
+    assert codes & {"disclosure-differs", "disclosure-unlogged"}
 
 
 def test_fsck_finds_nothing_when_parts_are_kept(unpacked: Unpacked) -> None:
