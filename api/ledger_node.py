@@ -13,6 +13,7 @@ from api.identity import MIRROR_FILE, Identity, IdentityError, settle_identity
 from api.log_secret import secret_keys, vkeys
 from api.setting import Settings
 from ledger.access import ACCESS_SCHEMA, Access
+from ledger.agreeing import Agreeing
 from ledger.application import Clock, Ledger
 from ledger.attesting import ATTESTED_SCHEMA, Attesting
 from ledger.cascade import Cascade
@@ -29,6 +30,8 @@ from ledger.log_keeping import LogKeeping
 from ledger.part_keeping import PartKeeping
 from ledger.pathway_publishing import PathwayPublishing
 from ledger.prospectus import Prospectus
+from ledger.quality_keeping import QualityKeeping
+from ledger.recognising import Recognising
 from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
 from ledger.reissuance import Reissuance
@@ -63,6 +66,7 @@ class LedgerNode:
     access: Access
     registry: Registry
     catalogue: Catalogue
+    quality: QualityKeeping
     issuance: Issuance
     lifecycle: Lifecycle
     erasing: Erasing
@@ -79,6 +83,8 @@ class LedgerNode:
     stacking: StackingUp
     cascade: Cascade
     reviewing: Reviewing
+    recognising: Recognising
+    agreeing: Agreeing
 
     def institutions(self) -> list[Institution]:
         """Every institution, in order of registration."""
@@ -140,6 +146,7 @@ def open_ledger(
         access=Access(ledger.store, random),
         registry=Registry(ledger, vault, keys, identity.did_host),
         catalogue=Catalogue(ledger, vault),
+        quality=QualityKeeping(ledger, vault),
         issuance=issuance,
         lifecycle=Lifecycle(ledger, vault),
         erasing=Erasing(ledger, vault),
@@ -156,6 +163,8 @@ def open_ledger(
         prospectus=Prospectus(ledger, vault),
         separating=Separating(ledger, vault, keys, places, identity.base_url),
         parts=PartKeeping(ledger, vault),
+        recognising=Recognising(ledger, vault),
+        agreeing=Agreeing(ledger, vault),
     )
 
 

@@ -19,6 +19,7 @@ from api.published_log import RETRY_AFTER, PublishedLog
 from api.setting import Settings
 from api.status import Statuses
 from api.status_list import StatusList, StatusLists
+from api.status_token import StatusTokens
 from api.view_node import ViewNode, open_views
 from ledger.access import Access, Actor
 from ledger.application import Clock, Ledger
@@ -49,6 +50,7 @@ class Node:
     lookup: Lookup
     bundles: Bundles
     status_lists: StatusLists
+    status_tokens: StatusTokens
     cpu: CpuBound
 
     @property
@@ -193,7 +195,7 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
     statuses = Statuses(
         facts=facts,
         record=lambda facts, known_at: views.record(facts.institution, known_at),
-        template=views.template,
+        edition=views.edition,
         successor=parts.issuance.successor,
         log=log.published,
         now=parts.ledger.now,
@@ -217,13 +219,15 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
         return None if owner is None or found is None else StatusList(owner, found)
 
     lists = StatusLists(parts.ledger, parts.keys, parts.identity.base_url, bits)
-    lookup = Lookup(parts.identity.base_url, views, statuses, evidences, log.published)
+    lookup = Lookup(parts.identity.base_url, views, statuses, evidences, log.published, parts.ledger.now)
+    tokens = StatusTokens(parts.ledger, parts.keys, parts.identity.base_url, bits)
     return Node(
         parts,
         log,
         lookup,
         Bundles(evidences, parts.issuance, parts.parts, parts.stacking, views.pathway_position),
         lists,
+        tokens,
         CpuBound(),
     )
 

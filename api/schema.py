@@ -8,29 +8,39 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from ledger.achievement import Template, missing
+from ledger.agreement import WHOLE_PERCENT, AwardsOf
 from ledger.claim import AwardClaim, LearnerClaim
-from ledger.credential import AppealOutcome, ReviewOutcome
+from ledger.credential import AppealOutcome as ReviewAppealOutcome
+from ledger.credential import ReviewOutcome
+from ledger.decision import DecisionClaim, SubstantialDifference
 from ledger.detail import Details
 from ledger.error import InvalidInputError
 from ledger.form.learner_record import Association
 from ledger.institution import InstitutionKind
 from ledger.issuance import MAX_BATCH
+from ledger.limit import NO_LIMITS, Limits
 from ledger.prospectus import ProgrammeDraft
+from ledger.quality import Headcount, Review
 from ledger.reason import Reason
+from ledger.recognised_award import AwardShown
+from ledger.recognition import AppealResult
 from ledger.separating import Completed
 from ledger.signing_algorithm import Algorithm
 from ledger.stacking.pathway_rules import PathwayRules
 from ledger.stacking_up import WaiverClaim
 
 T = TypeVar("T")
+SkillUri = Annotated[str, msgspec.Meta(min_length=8, max_length=320)]
+"""As long as the URI of a skill in a template may be."""
 
 _MISSING_FIELD = re.compile(r"missing required field `(?P<name>[^`]+)`")
 _PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+_A_REASON = re.compile(r"\.reasons\[[^\]]*\]\Z")
 ELEMENTS = {
     "title": "title of the micro-credential",
     "outcomes": "learning outcomes",
@@ -85,6 +95,25 @@ class Publication(Body, frozen=True, kw_only=True):
     institution: str | None = None
 
 
+class DueReview(Body, frozen=True, kw_only=True):
+    """The day when a micro-credential is to be reviewed."""
+
+    due_on: date
+
+
+class SkillProfile(Body, frozen=True, kw_only=True):
+    """Credentials whose skills are asked for: documents, bundles, tokens, or ids of awards."""
+
+    credentials: list[Any]
+
+
+class SkillCoverage(Body, frozen=True, kw_only=True):
+    """A vacancy's skills by their URIs, and the credentials that somebody has."""
+
+    skills: list[SkillUri]
+    credentials: list[Any] = []
+
+
 class PathwayPublication(Body, frozen=True, kw_only=True):
     """A pathway's rules under the institution's code for it; ``changes`` only with a further version."""
 
@@ -134,7 +163,7 @@ class Appeal(Body, frozen=True, kw_only=True):
 class AppealDecision(Body, frozen=True, kw_only=True):
     """What became of an appeal; ``note`` is kept in the vault."""
 
-    outcome: AppealOutcome
+    outcome: ReviewAppealOutcome
     note: str | None = None
 
 
@@ -161,10 +190,11 @@ class Rotation(Body, frozen=True, kw_only=True):
 
 
 class AccreditationGrant(Body, frozen=True, kw_only=True):
-    """An accreditation to enter."""
+    """An accreditation to enter: its scope in words, and for machines as limits."""
 
     by: str
     scope: str
+    limits: Limits | None = None
     valid_from: datetime
     valid_until: datetime | None = None
 
@@ -228,6 +258,65 @@ class UnpackingRequest(Body, frozen=True, kw_only=True):
     institution: str | None = None
 
 
+class RecognitionRequest(Body, frozen=True, kw_only=True):
+    """A decision about another's award; without ``decision`` an agreement decides.
+
+    ``learner`` is what the deciding institution calls the learner; it may be left out for an award of its own.
+    """
+
+    award: AwardShown
+    decision: DecisionClaim | None = None
+    learner: str | None = None
+    effective_at: datetime | None = None
+    appeal_until: datetime | None = None
+    institution: str | None = None
+
+
+class AppealRequest(Body, frozen=True, kw_only=True):
+    """A learner's appeal; ``statement`` is kept in the vault and never published."""
+
+    filed_at: datetime | None = None
+    decide_by: datetime | None = None
+    statement: str | None = None
+
+
+class AppealOutcome(Body, frozen=True, kw_only=True):
+    """What came of the open appeal; ``decision`` is the new one when it was changed."""
+
+    result: AppealResult
+    decision: DecisionClaim | None = None
+    effective_at: datetime | None = None
+    appeal_until: datetime | None = None
+    statement: str | None = None
+
+
+class AgreementProposal(Body, frozen=True, kw_only=True):
+    """An agreement to propose. Empty ``achievements`` and ``limits``: everything."""
+
+    partner: str
+    awards_of: AwardsOf = "both"
+    achievements: tuple[str, ...] = ()
+    limits: Limits = NO_LIMITS
+    share_percent: int = WHOLE_PERCENT
+    cap_centi: int | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    institution: str | None = None
+
+
+class AgreementAcceptance(Body, frozen=True, kw_only=True):
+    """The acceptance of a proposal; an operator names the institution."""
+
+    institution: str | None = None
+
+
+class AgreementEnd(Body, frozen=True, kw_only=True):
+    """The end of an agreement; an operator names the institution."""
+
+    effective_at: datetime | None = None
+    institution: str | None = None
+
+
 class Empty(Body, frozen=True, kw_only=True):
     """A command that needs no further facts."""
 
@@ -246,6 +335,11 @@ REQUEST_SHAPES: tuple[type, ...] = (
     Reinstatement,
     Replacement,
     Publication,
+    DueReview,
+    Review,
+    Headcount,
+    SkillProfile,
+    SkillCoverage,
     PathwayPublication,
     StackingRequest,
     Appeal,
@@ -262,6 +356,12 @@ REQUEST_SHAPES: tuple[type, ...] = (
     EndorsementRequest,
     ProgrammePublication,
     UnpackingRequest,
+    RecognitionRequest,
+    AppealRequest,
+    AppealOutcome,
+    AgreementProposal,
+    AgreementAcceptance,
+    AgreementEnd,
     Empty,
     KeyGrant,
 )
@@ -315,6 +415,8 @@ def _refusal(message: str) -> InvalidInputError:
     absent = _MISSING_FIELD.search(sentence)
     if absent is None and place is not None and place["path"].endswith(".reason"):
         return InvalidInputError(f"the reason is one of {', '.join(Reason)}", pointer)
+    if absent is None and place is not None and _A_REASON.search(place["path"]):
+        return InvalidInputError(f"a substantial difference is one of {', '.join(SubstantialDifference)}", pointer)
     if absent is None:
         return InvalidInputError(f"{sentence[0].lower()}{sentence[1:]}", pointer)
     pointer = f"{pointer}/{absent['name']}"

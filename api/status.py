@@ -11,12 +11,13 @@ import msgspec
 
 from api.error import FieldError, FutureInstantError
 from api.published_log import PublishedLog, anchored_size
-from ledger.achievement import Template
 from ledger.cascade import Components
 from ledger.credential import Review
 from ledger.issuance import Successor
+from ledger.limit import subject_of
+from projections.achievement_catalogue import Edition
 from projections.credential_status import CredentialFacts, Signing
-from projections.directory_record import DirectoryRecord, KeyRecord
+from projections.directory_record import DirectoryRecord, KeyRecord, entitlement
 from projections.error import FutureInstantError as ProjectionFutureError
 from projections.status_answer import StatusAnswer, judge, known_signings
 
@@ -29,8 +30,7 @@ class Statuses:
     Args:
         facts: Looks up an award by public id; raises when there is none.
         record: Looks up the issuer's record, as the ledger knew it at an instant (None: today's).
-        template: Looks up the template that an award was made under, with the institution's code for it; None for a
-            document of the institution's own making.
+        edition: Looks up the edition that an award was made under; None for a document of the institution's own making.
         successor: What replaced an award, from the vault.
         log: For the anchors that a compromised key's awards are judged by.
         now: Present instant.
@@ -42,7 +42,7 @@ class Statuses:
         self,
         facts: Callable[[str], CredentialFacts],
         record: Callable[[CredentialFacts, datetime | None], DirectoryRecord],
-        template: Callable[[CredentialFacts], tuple[str, Template] | None],
+        edition: Callable[[CredentialFacts], Edition | None],
         successor: Callable[[str], Successor | None],
         log: PublishedLog,
         now: Callable[[], datetime],
@@ -51,7 +51,7 @@ class Statuses:
     ) -> None:
         self._facts = facts
         self._record = record
-        self._template = template
+        self._edition = edition
         self._successor = successor
         self._log = log
         self._now = now
@@ -71,13 +71,13 @@ class Statuses:
             FutureInstantError: An instant has not come yet.
         """
         facts, now = self._facts(public_id), self._now()
-        record = self._record(facts, known_at)
+        record, edition = self._record(facts, known_at), self._edition(facts)
         try:
             answer = judge(facts, now=now, at=at, known_at=known_at, institution=record)
         except ProjectionFutureError as error:
             message = f"{error.name} lies in the future; ask about now or the past"
             raise FutureInstantError(message, errors=(FieldError(message, parameter=error.name),)) from error
-        verdict, stack = self._verdict(facts, answer, record), None
+        verdict, stack = self._verdict(facts, answer, record, edition), None
         if facts.stacked is not None:
             stack = self._stack(public_id, facts, known_at=known_at, is_now=at is None and known_at is None)
             verdict = _worse(verdict, stack["verdict"])
@@ -94,7 +94,7 @@ class Statuses:
             "valid_until": facts.valid_until,
             "recorded_at": facts.recorded_at,
             "issuer": _issuer(record, facts, answer),
-            "achievement": _achievement(facts, self._template(facts)),
+            "achievement": _achievement(edition),
             "events": _events(facts, known_at),
         }
         if stack is not None:
@@ -103,17 +103,17 @@ class Statuses:
             body["replaced_by"] = successor.credential
         return body
 
-    def _verdict(self, facts: CredentialFacts, answer: StatusAnswer, record: DirectoryRecord) -> str:
+    def _verdict(
+        self, facts: CredentialFacts, answer: StatusAnswer, record: DirectoryRecord, edition: Edition | None
+    ) -> str:
         """One word, by the rules of the verifier's report: what fails is invalid, what cannot be told never valid."""
-        accredited = [
-            not record.accreditations or record.accredited_at(at) for at in (facts.valid_from, facts.recorded_at)
-        ]
         if answer.state == "unknown":
             return "unknown"
         signed = self._signed(facts, answer.known_at, record)
-        if answer.state != HOLDS or signed == "invalid" or not accredited[0]:
+        entitled = _entitled(facts, record, edition)
+        if answer.state != HOLDS or "invalid" in {signed, entitled}:
             return "invalid"
-        return signed if accredited[1] else "unknown"
+        return signed if entitled == "valid" else "unknown"
 
     def _stack(
         self, public_id: str, facts: CredentialFacts, *, known_at: datetime | None, is_now: bool
@@ -178,6 +178,19 @@ def _worse(one: str, other: str) -> str:
     return max(one, other, key=("valid", "unknown", "invalid").index)
 
 
+def _entitled(facts: CredentialFacts, record: DirectoryRecord, edition: Edition | None) -> str:
+    """Judge whether the issuer was entitled to the award on its day and when it was recorded."""
+    if not record.accreditations:
+        return "valid"
+    subject = None if edition is None else subject_of(edition.template, edition.details, record.country)
+    awarded, recorded = (
+        entitlement(record.accreditations, subject, at) for at in (facts.valid_from, facts.recorded_at)
+    )
+    if awarded in {"unaccredited", "outside"}:
+        return "invalid"
+    return "valid" if awarded == recorded == "entitled" else "unknown"
+
+
 def _in_use(key: KeyRecord, at: datetime) -> bool:
     """Whether the key was the institution's to sign with at *at*; whether it was stolen by then is another question."""
     retired = key.retired_at is not None and at > key.retired_at
@@ -197,8 +210,10 @@ def _issuer(record: DirectoryRecord, facts: CredentialFacts, answer: StatusAnswe
     }
 
 
-def _achievement(facts: CredentialFacts, found: tuple[str, Template] | None) -> dict[str, Any] | None:
-    return None if found is None else {"code": found[0], "edition": facts.edition, "title": found[1].title}
+def _achievement(edition: Edition | None) -> dict[str, Any] | None:
+    if edition is None:
+        return None
+    return {"code": edition.code, "edition": edition.edition, "title": edition.template.title}
 
 
 def _events(facts: CredentialFacts, known_at: datetime | None) -> list[dict[str, Any]]:

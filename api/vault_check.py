@@ -1,9 +1,10 @@
 """The vault's part of ``fsck``: every sealed row opens, and every row is what the log committed to.
 
-1. Documents open, in every form, and are what their awards' commitments commit to; parts of unpacked diplomas are
-   under the roots of their unpackings, and the diplomas are those that these commit to.
-2. Derivations open and are what stacked awards commit to. Notes and the ids of successors open. Sealing binds a row to
-   its award and kind, so none can have been exchanged.
+1. Documents open, in every form, and are what their awards' commitments commit to; so do the details of decisions on
+   others' awards, and derivations, which are what stacked awards commit to. Parts of unpacked diplomas are under the
+   roots of their unpackings, and the diplomas are those that these commit to.
+2. Notes, files and the ids of successors open. Sealing binds a row to its award and kind, so none can have been
+   exchanged.
 3. Signing keys open, and are the private halves of the keys that the log names.
 4. Kept answers to requests open.
 5. What was spent was spent on something that the log knows, in amounts that can be.
@@ -28,13 +29,15 @@ from anchoring.error import ProofError
 from anchoring.tree import verify_inclusion
 from api.ledger_node import LedgerNode
 from ledger.attesting import ATTESTED_KIND, AttestedDocument
-from ledger.commitment import DERIVATION_KIND, DOCUMENT_KIND, commit
+from ledger.commitment import DERIVATION_KIND, DOCUMENT_KIND, RECOGNITION_KIND, commit
 from ledger.credential import SIGNED_BIRTHS, Credential
 from ledger.error import LedgerError, NotFoundError
 from ledger.institution import Institution, SigningKeyRecord
 from ledger.issuance import SealedDocument
 from ledger.part import PART_KIND, WHOLE_KIND, KeptPart, KeptWhole, read_leaf
 from ledger.part_tree import hash_leaf
+from ledger.recognising import KeptDetails, details_kind
+from ledger.recognition import Recognition
 from ledger.stacking_up import KeptDerivation
 from verifier.error import VerifierError
 from verifier.public_key import PublicKey
@@ -95,13 +98,7 @@ class VaultCheck:
 
     def _item(self, identity: UUID, kind: str) -> None:
         """Judge a row, again for as long as it changes under our eyes."""
-        judges = {
-            **dict.fromkeys(DOCUMENTS, self._document),
-            DERIVATION_KIND: self._derivation,
-            PART_KIND: self._part,
-            WHOLE_KIND: self._whole,
-        }
-        judge = judges.get(kind, self._opened)
+        judge = self._judge(kind)
         found = judge(identity, kind)
         while found is not None:
             before = self._row(identity, kind)
@@ -111,6 +108,26 @@ class VaultCheck:
             if found is not None and self._row(identity, kind) == before:
                 self._find(*found)
                 return
+
+    def _judge(self, kind: str) -> Callable[[UUID, str], _Found | None]:
+        if kind in DOCUMENTS:
+            return self._document
+        judges = {DERIVATION_KIND: self._derivation, PART_KIND: self._part, WHOLE_KIND: self._whole}
+        if kind in judges:
+            return judges[kind]
+        return self._details if kind.startswith(f"{RECOGNITION_KIND}-") else self._opened
+
+    def _details(self, identity: UUID, kind: str) -> _Found | None:
+        """Judge the details of a decision by the event that commits to them."""
+        try:
+            kept = msgspec.msgpack.decode(self._node.vault.open(identity, kind), type=KeptDetails)
+            known = self._node.ledger.load(Recognition, identity, "such recognition")
+        except UNREADABLE as error:
+            return "sealed-unreadable", f"{kind} of recognition {identity}", str(error)
+        made = commit(identity, RECOGNITION_KIND, kept.form, kept.salt)
+        if any(details_kind(ruling.version) == kind and ruling.details == made for ruling in known.rulings):
+            return None
+        return "details-differ", f"{kind} of recognition {identity}", "they are not what their commitment commits to"
 
     def _row(self, identity: UUID, kind: str) -> tuple[bytes, ...] | None:
         """A sealed row and the learner's key that opens it, as they are stored."""

@@ -12,12 +12,12 @@ from uuid import UUID
 import msgspec
 
 from api.error import FieldError, InvalidRequestError, UnknownResourceError
-from ledger.achievement import Template
 from ledger.credential_id import credential_aggregate_id
 from ledger.error import InvalidInputError
 from ledger.event import EventMapper
 from ledger.part import Opening, read_leaf
 from projections.achievement_catalogue import AchievementCatalogue, CatalogueReader, Edition, Listing
+from projections.agreement_register import AgreementReader, AgreementRegister
 from projections.credential_status import CredentialFacts, CredentialStatus, PartFacts, parse_facts
 from projections.directory_record import DirectoryRecord
 from projections.fold import Projection
@@ -25,6 +25,9 @@ from projections.institution_directory import DirectoryReader, InstitutionDirect
 from projections.pathway_catalogue import PathwayCatalogue, PathwayReader
 from projections.programme_catalogue import ProgrammeCatalogue, ProgrammeReader
 from projections.projector import Projector, Track
+from projections.quality_record import QualityReader, QualityRecord
+from projections.recognition_register import RecognitionReader, RecognitionRegister
+from projections.skill_index import SkillIndex, SkillReader
 from projections.source import EventSource
 from projections.status_lists import StatusListReader, StatusLists
 from projections.view import View
@@ -40,11 +43,16 @@ class ViewNode:
     projector: Projector
     tracks: tuple[Track, ...]
     status: View
+    institutions: View
     directory: DirectoryReader
     catalogue: CatalogueReader
+    skills: SkillReader
+    quality: QualityReader
     lists: StatusListReader
     programmes: ProgrammeReader
     pathways: PathwayReader
+    recognitions: RecognitionReader
+    agreements: AgreementReader
 
     def facts(self, public_id: str) -> CredentialFacts:
         """The facts of an award.
@@ -152,11 +160,6 @@ class ViewNode:
             raise UnknownResourceError(message)
         return found
 
-    def template(self, facts: CredentialFacts) -> tuple[str, Template] | None:
-        """Code and template that an award was made under, if it is one. Raises UnknownResourceError."""
-        edition = self.edition(facts)
-        return None if edition is None else (edition.code, edition.template)
-
     def pathway_name(self, pathway: UUID) -> tuple[str, str] | None:
         """Slug of the institution and its code of a pathway; None when it is not in the catalogue."""
         listing = self.pathways.listing(pathway)
@@ -216,9 +219,13 @@ def projections(mapper: EventMapper) -> tuple[Projection, ...]:
         CredentialStatus(mapper),
         InstitutionDirectory(mapper),
         AchievementCatalogue(mapper),
+        SkillIndex(mapper),
+        QualityRecord(mapper),
         StatusLists(mapper),
         ProgrammeCatalogue(mapper),
         PathwayCatalogue(mapper),
+        RecognitionRegister(mapper),
+        AgreementRegister(mapper),
     )
 
 
@@ -232,9 +239,14 @@ def open_views(data: Path, source: EventSource, mapper: EventMapper) -> ViewNode
         projector=Projector(source, tracks),
         tracks=tracks,
         status=views[CredentialStatus.NAME],
+        institutions=views[InstitutionDirectory.NAME],
         directory=DirectoryReader(views[InstitutionDirectory.NAME]),
         catalogue=CatalogueReader(views[AchievementCatalogue.NAME]),
+        skills=SkillReader(views[SkillIndex.NAME]),
+        quality=QualityReader(views[QualityRecord.NAME]),
         lists=StatusListReader(views[StatusLists.NAME]),
         programmes=ProgrammeReader(views[ProgrammeCatalogue.NAME]),
         pathways=PathwayReader(views[PathwayCatalogue.NAME]),
+        recognitions=RecognitionReader(views[RecognitionRegister.NAME]),
+        agreements=AgreementReader(views[AgreementRegister.NAME]),
     )

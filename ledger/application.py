@@ -20,6 +20,7 @@ from eventsourcing.utils import Environment
 
 from ledger.achievement import Achievement
 from ledger.aggregate import Aggregate, fold
+from ledger.agreement import Agreement
 from ledger.credential import Credential
 from ledger.credential_id import credential_aggregate_id
 from ledger.error import ConflictError, NotFoundError
@@ -30,6 +31,8 @@ from ledger.key_ring import RandomBytes
 from ledger.log_key import LogKeys
 from ledger.pathway import Pathway
 from ledger.programme import Programme
+from ledger.quality import Quality
+from ledger.recognition import Recognition
 from ledger.steady_clock import SteadyClock
 from ledger.store import Commit, LedgerFactory, LedgerRecorder, Write
 from ledger.submission import Submission, submission_digest, submission_id
@@ -44,7 +47,19 @@ CACHED_AGGREGATES = "2000"
 
 A = TypeVar("A", bound=Aggregate)
 _PROJECTORS = {
-    kind: fold(kind) for kind in (Institution, Achievement, Credential, Submission, LogKeys, Pathway, Programme)
+    kind: fold(kind)
+    for kind in (
+        Institution,
+        Achievement,
+        Quality,
+        Pathway,
+        Programme,
+        Recognition,
+        Agreement,
+        Credential,
+        Submission,
+        LogKeys,
+    )
 }
 
 

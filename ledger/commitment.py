@@ -23,6 +23,8 @@ DERIVATION_KIND = "derivation"
 """Form: the canonical bytes of a derivation: which award met which rule of a stack."""
 STATEMENT_KIND = "statement"
 """Form: the UTF-8 bytes of the grounds of an appeal."""
+RECOGNITION_KIND = "recognition"
+"""Form: the RFC 8785 bytes of the details of a decision on an award (:class:`ledger.decision.Details`)."""
 _TAG = b"cairn/commitment/v1\n"
 
 

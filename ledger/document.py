@@ -15,7 +15,7 @@ from uuid import UUID
 
 import msgspec
 from openvc.proof.vc_jwt import SigningKey
-from openvc.status.issue import build_status_list_entry
+from openvc.status.issue import build_status_list_entry, build_token_status_reference
 
 from ledger.achievement import Template
 from ledger.canonical import canonical_json
@@ -29,6 +29,8 @@ from ledger.status_allocation import StatusPlace
 
 PURPOSES = ("revocation", "suspension")
 """Status purposes in the order of their lists: list ``2 * block + n`` serves ``PURPOSES[n]``."""
+STATUS_TOKENS_PATH: Final = "/status-tokens/"
+"""Where the status list token of a block is, by the block's number."""
 CENTI = 100
 JSON_SUITES: Final[Mapping[str, str]] = {
     "EdDSA": "eddsa-jcs-2022",
@@ -159,6 +161,13 @@ def status_entries(place: StatusPlace, base_url: str) -> list[dict[str, Any]]:
             )
         )
     return entries
+
+
+def token_status(place: StatusPlace, base_url: str) -> dict[str, Any]:
+    """The claim ``status`` of a place, for tokens: one reference for both of :data:`PURPOSES`."""
+    uri = f"{base_url}{STATUS_TOKENS_PATH}{place.block}"
+    claim: dict[str, Any] = build_token_status_reference(uri=uri, index=place.index)["status"]
+    return claim
 
 
 def present(members: dict[str, Any]) -> dict[str, Any]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from ledger import (
     achievement,
+    agreement,
     credential,
     erasure,
     institution,
     log_key,
     pathway,
     programme,
+    quality,
+    recognition,
     submission,
     unpacking,
 )
@@ -18,6 +21,7 @@ from ledger.event import Event, EventMapper
 EVENTS: tuple[type[Event], ...] = (
     *institution.EVENTS,
     *achievement.EVENTS,
+    *quality.EVENTS,
     *pathway.EVENTS,
     *programme.EVENTS,
     *credential.EVENTS,
@@ -25,6 +29,8 @@ EVENTS: tuple[type[Event], ...] = (
     *submission.EVENTS,
     *erasure.EVENTS,
     *log_key.EVENTS,
+    *recognition.EVENTS,
+    *agreement.EVENTS,
 )
 
 

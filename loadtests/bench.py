@@ -132,6 +132,28 @@ def verified(directory: Path) -> list[Row]:
     ]
 
 
+def stacked(cases: int) -> list[Row]:
+    """Pathways evaluated, and derivations checked, a second of a core, beside writing the same input."""
+    said = json.loads(cairn("bench", "--stackings", str(cases), "--json").stdout)
+    beside = "the same rules and awards written as canonical JSON, one core"
+    whole = said["kinds"][-1]
+    what = f"pathways evaluated, one core, of {cases} cases of up to {said['awards']} awards and {said['rules']} rules;"
+    what += f" {whole['undecided']} undecided"
+    written = said["written_per_second"]
+    rows = [Row(what, said["evaluated_per_second"], beside, written, whole["p99_ms"])]
+    rows += [
+        Row(
+            f"the same, `{one['kind']}`; {one['undecided']} of {one['cases']} undecided",
+            1e3 / one["median_ms"],
+            beside,
+            written,
+            one["p99_ms"],
+        )
+        for one in said["kinds"][:-1]
+    ]
+    return [*rows, Row("pinned derivations checked, one core", said["checked_per_second"], beside, written)]
+
+
 def _expect(status: int, wanted: int) -> None:
     if status != wanted:
         message = f"the server answered {status} where {wanted} was due"
@@ -244,10 +266,12 @@ def main() -> None:
     parser.add_argument("--awards", type=int, default=10_000, help="awards in the batch figure, a multiple of 1,000")
     parser.add_argument("--entries", type=int, default=100_000, help="entries of the log that is measured by itself")
     parser.add_argument("--singles", type=int, default=1_600, help="awards in each one-by-one figure")
+    parser.add_argument("--stackings", type=int, default=1_200, help="evaluations of pathways")
     parser.add_argument("--audited", type=int, default=1_000_000, help="entries of the made-up log that is audited")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cairn-bench-") as directory:
         rows = verified(Path(directory))
+        rows += stacked(arguments.stackings)
         rows += measure(Path(directory), arguments.awards, arguments.singles)
         rows += measure_audit(Path(directory), arguments.audited)
         rows += logged(Path(directory), arguments.entries)

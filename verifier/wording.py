@@ -470,6 +470,18 @@ SENTENCES: Final = {
         "The issuer was accredited by {by} at the time.",
         "Организация тогда была аккредитована: {by}.",
     ),
+    "entitled": Text(
+        "The issuer was accredited by {by} at the time for awards of this level, field and kind.",
+        "Организация тогда имела аккредитацию на присуждение квалификаций этого уровня, направления и вида: {by}.",
+    ),
+    "not_entitled": Text(
+        "The issuer was accredited that day, but not for an award of this level, field, kind or country.",
+        "В день присуждения организация была аккредитована, но не на этот уровень, направление, вид или страну.",
+    ),
+    "entitlement_unstated": Text(
+        "The issuer was accredited within limits, and the award does not state what they ask for.",
+        "Аккредитация организации имеет пределы, а в описании присуждённого не указано то, что они ограничивают.",
+    ),
     "no_accreditation": Text(
         "No accreditation of the issuer is on record, and nothing is said about one.",
         "Об аккредитации организации в реестре нет записей, и о ней ничего не сказано.",
@@ -609,6 +621,10 @@ SENTENCES: Final = {
         "The token and the credential in it contradict each other.",
         "Токен и документ в нём противоречат друг другу.",
     ),
+    "disclosures_unread": Text(
+        "What the token discloses is not read here under a signature of this kind.",
+        "При подписи такого вида раскрытые сведения токена здесь не читаются.",
+    ),
     "no_claims": Text("It is no token, so there are no claims to compare.", "Это не токен: сравнивать нечего."),
     "terms_defined": Text(
         "Every word of the document has a meaning that its signature covers.",
@@ -621,6 +637,10 @@ SENTENCES: Final = {
     "context_unknown": Text(
         "The document takes its words from a vocabulary that is not known here, and none is fetched.",
         "Документ ссылается на словарь, которого здесь нет; из сети словари не берутся.",
+    ),
+    "contexts_contradict": Text(
+        "Two vocabularies that the document names contradict each other: there is no reading of both.",
+        "Два словаря, на которые ссылается документ, противоречат друг другу: вместе их не прочесть.",
     ),
     "terms_too_costly": Text(
         "Reading the document would take more work than any honest one needs.",
@@ -686,6 +706,10 @@ SENTENCES: Final = {
     "issuer_key_off": Text(
         "The issuer's keys are on the network, and this verifier does not use it.",
         "Ключи организации находятся в сети, а проверка работает без неё.",
+    ),
+    "issuer_key_chain": Text(
+        "The issuer's key comes in a certificate chain, and it leads to nobody whom this verifier was told to trust.",
+        "Ключ организации заверен цепочкой сертификатов, но она не ведёт к тому, кому здесь велено доверять.",
     ),
     "issuer_key_unreachable": Text(
         "The issuer's keys could not be had; try again later.",

@@ -17,9 +17,10 @@ from typing import Final
 
 import msgspec
 
-from api.audit.accreditation import AccreditationTally, DayFacts
+from api.audit.accreditation import AccreditationTally, DayFacts, Edition
 from api.audit.award_table import AwardTable
 from api.audit.finding import Finding, Findings
+from api.audit.folded import Folded
 from api.audit.once import OnceTable
 from api.audit.place_map import PlaceMap
 from api.audit.registry import KnownAccreditations, Registry
@@ -58,7 +59,7 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     changed: list[tuple[bytes, ChangedAward]]
     once: list[bytes]
     others: list[tuple[bytes, int]]
-    days: list[tuple[bytes, int, bool, DayFacts]]
+    days: list[tuple[bytes, Edition, int, bool, DayFacts]]
     anchors: list[LoggedAnchor]
     latest_at: list[tuple[int, int]]
     findings: list[Finding]
@@ -66,6 +67,7 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     objection_count: int
     log_keys: LogKeys | None
     cosigner: str | None
+    folded: list[tuple[str, bytes]] = []
     programmes: list[Programme] = []
 
 
@@ -145,6 +147,7 @@ def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
         changed=list(replay.changed.items()),
         once=replay.once.buckets(),
         others=list(replay.others.items()),
+        folded=replay.registry.folded.parts(),
         days=replay.days.days(),
         anchors=replay.anchors,
         latest_at=replay.latest_at,
@@ -167,6 +170,7 @@ def restored(kept: KeptAudit, mapper: EventMapper) -> Replay:
     replay.committed_last = kept.committed_last
     replay.latest = kept.latest
     replay.registry = Registry.from_parts(kept.institutions, kept.achievements, kept.pathways)
+    replay.registry.folded = Folded.from_parts(kept.folded)
     replay.registry.programmes = {one.id.bytes: one for one in kept.programmes}
     replay.registry.accreditations = kept.accreditations
     replay.places = PlaceMap.from_parts(kept.blocks, kept.revocation, kept.suspension)

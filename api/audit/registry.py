@@ -10,6 +10,7 @@ import msgspec
 
 from anchoring.tree import MemoryTree, leaf_hash
 from api.audit import rule
+from api.audit.folded import Folded
 from api.audit.rule import Illegal
 from api.audit.scan import Offer
 from ledger.achievement import FIRST, Achievement, EditionEvent
@@ -17,6 +18,7 @@ from ledger.application import achievement_id
 from ledger.credential import Credential
 from ledger.event import Event, Instant
 from ledger.institution import Accreditation, Institution
+from ledger.limit import Subject, subject_of
 from ledger.part_tree import BUCKETS
 from ledger.pathway import Pathway, read_rules
 from ledger.programme import Programme
@@ -32,11 +34,14 @@ class KnownAccreditations(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Registry:
-    """Replays institutions, achievements, pathways and programmes. Not safe for concurrent use."""
+    """Replays institutions, offers and whatever else there is little of. Not safe for concurrent use."""
+
+    """Replays institutions, achievements and what there is little of beside them. Not safe for concurrent use."""
 
     def __init__(self) -> None:
         self.institutions: dict[bytes, Institution] = {}
         self.achievements: dict[bytes, Achievement] = {}
+        self.folded = Folded()
         self.pathways: dict[bytes, Pathway] = {}
         self.programmes: dict[bytes, Programme] = {}
         self.records: list[bytes] = []
@@ -95,6 +100,14 @@ class Registry:
         self.achievements[originator.bytes] = msgspec.structs.replace(before.evolve(body), version=version)
         _in_turn(before.version, version)
         rule.change_achievement(before, body)
+
+    def other(self, originator: UUID, version: int, body: Event) -> None:
+        """Replay an event of :data:`api.audit.folded.KINDS`.
+
+        Raises:
+            Illegal: See :meth:`api.audit.folded.Folded.replay`.
+        """
+        self.folded.replay(originator, version, body, self.institutions, self.achievements)
 
     def pathway(self, originator: UUID, version: int, body: Event) -> None:
         """Replay a pathway's event; what can be taken in is taken in, even when it was not legal.
@@ -250,6 +263,15 @@ class Registry:
         if valid_until is not None and valid_until <= valid_from:
             return "award-impossible", "it ends before it begins"
         return None
+
+    def subject(self, edition: tuple[bytes, int]) -> Subject | None:
+        """What awards under an edition (aggregate id and number) are; None when it was never published."""
+        achievement = self.achievements.get(edition[0])
+        if achievement is None or not 1 <= edition[1] <= len(achievement.editions):
+            return None
+        institution = self.institutions[achievement.institution.bytes]
+        place = edition[1] - 1
+        return subject_of(achievement.editions[place], achievement.details[place], institution.country)
 
     def accredited(self, institution: bytes, known_at: datetime) -> Sequence[Accreditation]:
         """Return the accreditations of an institution as the log knew them at an instant."""

@@ -5,8 +5,8 @@ worker summed up and asks whether *all* of it was legal; then they are taken in 
 nothing has been taken in, and the stretch is read again, entry by entry, which finds what is wrong and says so.
 
 What is kept is bounded: 40 bytes for each award, 22 for each submission and erasure, some 250 for each award whose
-status ever changed, 32 KiB for each block of the status lists, 16 for each checkpoint, and the institutions and
-achievements.
+status ever changed, some 600 for each recognition, 32 KiB for each block of the status lists, 16 for each checkpoint,
+and the institutions, achievements and agreements.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ from api.audit import rule
 from api.audit.accreditation import AccreditationTally
 from api.audit.award_table import AwardTable, Place
 from api.audit.finding import Findings
+from api.audit.folded import Folded
 from api.audit.instant import instant, milliseconds
 from api.audit.once import OnceTable
 from api.audit.place_map import PlaceMap
+from api.audit.recognition import object_to_late
 from api.audit.registry import Registry
 from api.audit.rule import Illegal, NotReplayed
 from api.audit.scan import DISORDER_MS, PLACE_BITS, ROW, BlockFacts, Offer, Stretch
@@ -177,7 +179,8 @@ class Replay:
         for facts in stretch.offers:
             begin = facts.offer.valid_from
             spans = ((begin, begin), (facts.earliest, facts.latest))
-            self.days.count(facts.offer.institution, spans, facts.count, part)
+            edition = (facts.offer.achievement, facts.offer.edition)
+            self.days.count(facts.offer.institution, edition, spans, facts.count, part)
         for block in stretch.blocks:
             self.places.take(block)
         self.once.add(stretch.once)
@@ -236,6 +239,9 @@ class Replay:
                 raise Illegal(message)
         elif isinstance(body, LogKeys.Introduced | LogKeys.Retired | LogKeys.Compromised):
             self._log_keys(index, entry, body)
+        elif Folded.knows(entry.topic):
+            self.registry.other(entry.originator, entry.version, body)
+            object_to_late(index, self.registry.folded.states.get(entry.originator.bytes), body, self.findings)
         else:
             self._other(entry)
 
@@ -278,7 +284,8 @@ class Replay:
         if isinstance(body, Credential.Issued):
             offer = Offer(owner, body.achievement.bytes, body.edition, body.key_id, begin, until)
             trouble = self.registry.trouble(offer)
-            self.days.count(owner, ((begin, begin), (moment, moment)), 1, range(index, index + 1))
+            edition = (offer.achievement, offer.edition)
+            self.days.count(owner, edition, ((begin, begin), (moment, moment)), 1, range(index, index + 1))
         else:
             trouble = self.registry.attestation_trouble(owner, body.key_id, begin, until)
         if trouble is not None:

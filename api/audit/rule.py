@@ -51,7 +51,7 @@ def begin_institution(originator: UUID, body: Institution.Registered) -> Institu
         )
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided, DomainEvent(originator, 1, body))
+    same_event(decided, DomainEvent(originator, 1, body))
     return Institution.begin(originator, body)
 
 
@@ -60,9 +60,15 @@ def change_institution(before: Institution, body: Event) -> None:
     at = body.recorded_at
     try:
         match body:
-            case Institution.AccreditationGranted():
+            case Institution.AccreditationGranted() | Institution.AccreditationGrantedWithin():
+                limits = body.limits if isinstance(body, Institution.AccreditationGrantedWithin) else None
                 decided = before.grant_accreditation(
-                    by=body.by, scope=body.scope, valid_from=body.valid_from, valid_until=body.valid_until, at=at
+                    by=body.by,
+                    scope=body.scope,
+                    valid_from=body.valid_from,
+                    valid_until=body.valid_until,
+                    at=at,
+                    limits=limits,
                 )
             case Institution.AccreditationWithdrawn():
                 decided = before.withdraw_accreditation(
@@ -82,7 +88,7 @@ def change_institution(before: Institution, body: Event) -> None:
                 raise NotReplayed(body.TOPIC)
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided[0], DomainEvent(before.id, before.version + 1, body))
+    same_event(decided[0], DomainEvent(before.id, before.version + 1, body))
 
 
 def begin_achievement(originator: UUID, body: EditionEvent) -> Achievement:
@@ -98,7 +104,7 @@ def begin_achievement(originator: UUID, body: EditionEvent) -> Achievement:
         )
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided, DomainEvent(originator, 1, body))
+    same_event(decided, DomainEvent(originator, 1, body))
     return Achievement.begin(originator, body)
 
 
@@ -110,7 +116,7 @@ def change_achievement(before: Achievement, body: Event) -> None:
         [decided] = before.revise(template=body.template, details=details_of(body), at=body.recorded_at)
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided, DomainEvent(before.id, before.version + 1, body))
+    same_event(decided, DomainEvent(before.id, before.version + 1, body))
 
 
 def begin_pathway(originator: UUID, body: Pathway.Published) -> Pathway:
@@ -127,7 +133,7 @@ def begin_pathway(originator: UUID, body: Pathway.Published) -> Pathway:
         )
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided, DomainEvent(originator, 1, body))
+    same_event(decided, DomainEvent(originator, 1, body))
     return Pathway.begin(originator, body)
 
 
@@ -149,7 +155,7 @@ def change_pathway(before: Pathway, body: Event) -> None:
                 raise NotReplayed(body.TOPIC)
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided[0], DomainEvent(before.id, before.version + 1, body))
+    same_event(decided[0], DomainEvent(before.id, before.version + 1, body))
 
 
 def begin_programme(originator: UUID, body: Programme.Published) -> None:
@@ -164,7 +170,7 @@ def begin_programme(originator: UUID, body: Programme.Published) -> None:
         )
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided, DomainEvent(originator, 1, body))
+    same_event(decided, DomainEvent(originator, 1, body))
 
 
 def change_programme(before: Programme, body: Programme.Revised) -> None:
@@ -173,7 +179,7 @@ def change_programme(before: Programme, body: Programme.Revised) -> None:
         [decided] = before.revise(curriculum=body.curriculum, at=body.recorded_at)
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided, DomainEvent(before.id, before.version + 1, body))
+    same_event(decided, DomainEvent(before.id, before.version + 1, body))
 
 
 def award_state(  # noqa: PLR0913  what the rules look at, and no struct has it all
@@ -253,7 +259,7 @@ def change_award(before: Credential, body: Event) -> None:  # noqa: C901  one ca
                 raise NotReplayed(body.TOPIC)
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided[0], DomainEvent(before.id, before.version + 1, body))
+    same_event(decided[0], DomainEvent(before.id, before.version + 1, body))
 
 
 def _reviewed(
@@ -297,11 +303,12 @@ def change_log_keys(originator: UUID, version: int, before: LogKeys | None, body
                 raise NotReplayed(body.TOPIC)
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(DomainEvent(LOG_KEYS_ID, before.version + 1, decided), DomainEvent(originator, version, body))
+    same_event(DomainEvent(LOG_KEYS_ID, before.version + 1, decided), DomainEvent(originator, version, body))
     return msgspec.structs.replace(before.evolve(body), version=version)
 
 
-def _same(decided: DomainEvent, logged: DomainEvent) -> None:
+def same_event(decided: DomainEvent, logged: DomainEvent) -> None:
+    """Hold what a command decides against what the log says it did; Illegal when they differ."""
     if decided.originator_id != logged.originator_id:
         message = "its id is not the one that follows from its name"
         raise Illegal(message)

@@ -17,6 +17,7 @@ from api.cpu_bound import CpuBound
 from api.evidence import Evidences
 from api.fetching import Fetching
 from api.foreign import ForeignVerification
+from api.issuer_anchor import read_anchors
 from api.log_node import LOG_DIRECTORY
 from api.lookup import Lookup
 from api.mirror.attachment import MirrorAttachments, MirroredAnchors, MirroredStatusLists
@@ -225,7 +226,12 @@ def _open(
         views.directory,
         identity.ledger_url,
         clock,
-        ForeignVerification(Fetching(settings), NodeSources(identity.ledger_url, views.directory, lists), cpu),
+        ForeignVerification(
+            Fetching(settings),
+            NodeSources(identity.ledger_url, views.directory, lists),
+            cpu,
+            read_anchors(settings.issuer_anchors),
+        ),
         complete_until=served.instant,
         max_age=max_age,
         pathway_position=views.pathway_position,
@@ -252,7 +258,7 @@ def _lookup(served: ServedHead, views: ViewNode, identity: MirrorIdentity, polic
     statuses = Statuses(
         facts=views.facts,
         record=lambda facts, known_at: views.record(facts.institution, known_at),
-        template=views.template,
+        edition=views.edition,
         successor=lambda _: None,  # which award replaced another is not public
         log=published,
         now=clock,
@@ -268,4 +274,4 @@ def _lookup(served: ServedHead, views: ViewNode, identity: MirrorIdentity, polic
         parts=Parts(views),  # what opens them is in the ledger's vault, and in the holders' bundles
     )
     answers = MirroredStatuses(statuses, served, identity.ledger_url)
-    return Lookup(identity.ledger_url, views, answers, evidences, published)
+    return Lookup(identity.ledger_url, views, answers, evidences, published, clock)

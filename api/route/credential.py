@@ -12,6 +12,7 @@ from api import example
 from api.caller import authenticate
 from api.instant import parse_instant
 from api.lookup import Lookup
+from api.media_type import has_bytes
 from api.node import Node
 from api.openapi import body_of
 from api.route.award import known_form, made_award
@@ -55,12 +56,20 @@ def read_router(lookup: Lookup) -> APIRouter:
     router = APIRouter(prefix="/v1/credentials", tags=["credentials"])
 
     @router.get("/{id}/status", openapi_extra={"x-public": True})
-    def status(public_id: Annotated[str, Path(alias="id")], at: At = None, known_at: KnownAt = None) -> Response:
+    def status(
+        request: Request, public_id: Annotated[str, Path(alias="id")], at: At = None, known_at: KnownAt = None
+    ) -> Response:
         """What is true of an award now, or was at an instant. Needs no account and shows nothing personal."""
         answer = lookup.statuses.status(
             public_id, at=parse_instant(at, "at"), known_at=parse_instant(known_at, "known_at")
         )
-        return json_answer(answer, 200, {"Cache-Control": PUBLIC_CACHE})
+        headers = {"Cache-Control": PUBLIC_CACHE}
+        tag = lookup.entity_tag(public_id, answer) if at is None and known_at is None else None
+        if tag is not None:
+            headers["ETag"] = tag
+            if has_bytes(request.scope, tag):
+                return Response(None, 304, headers)
+        return json_answer(answer, 200, headers)
 
     @router.get("/{id}/evidence")
     def evidence(public_id: Annotated[str, Path(alias="id")]) -> Response:

@@ -23,7 +23,7 @@ def make_router(node: Node) -> APIRouter:
     """Make the router over the parts of *node*."""
     router = APIRouter(prefix="/v1/credentials/{id}", tags=["credentials"])
 
-    @router.post("/appeal", openapi_extra=body_of("Appeal", None, example.APPEAL))
+    @router.post("/appeal", openapi_extra=body_of("Appeal", None, example.REVIEW_APPEAL))
     async def appeal(request: Request, public_id: PublicId) -> Response:
         """Record the holder's appeal against the review of an award. Until it is decided no deadline has any effect."""
         return await submit(node, request, lambda write: _appeal(node, known_form(public_id), write))

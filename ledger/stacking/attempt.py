@@ -1,10 +1,10 @@
 """The best attempt at a stack that there is none of, and what it lacks.
 
-An attempt takes one way through the rules and uses awards greedily: never against a row that sets a limit (a maximum, a
-share of what is counted, a cap, awards that do not go together), and as long as an award brings something that is
-lacking. Of the attempts over the first ways, the best one has the fewest rules unmet; among these, the least sum of
-missing parts (of each unmet rule the part of its need that is not there); among these, the way comes first in the rule
-text. It is the best of the attempts made, and no proof that nothing comes nearer.
+An attempt takes one way through the rules and uses awards greedily: never against a limit (a maximum, a cap, awards
+that do not go together), and as long as an award brings something that is lacking. One attempt at each way keeps to the
+shares of what is counted, another lets them be. Of the attempts over the first ways, the best one has the fewest rules
+unmet; among these, the least sum of missing parts (of each unmet rule the part of its need that is not there); among
+these, its way comes first in the rule text. It is the best of the attempts made: no proof that nothing comes nearer.
 """
 
 from __future__ import annotations
@@ -25,10 +25,14 @@ from ledger.stacking.derivation import Use
 from ledger.stacking.encoding import Encoding
 from ledger.stacking.evaluation import Evaluation, RuleOutcome
 from ledger.stacking.finding import pin
-from ledger.stacking.judging import Judge, fraction_missing
+from ledger.stacking.greedy import greedy
+from ledger.stacking.judging import Judge, fraction_missing, share_selector
+from ledger.stacking.rule import Capstone, Choose, Minimum, Required, Residency, Rule, Share
+from ledger.stacking.selector import Selector
 
 MAX_ATTEMPTS: Final = 6
-_SCALE: Final = 1 << 24
+MAX_OPTIONS: Final = 2_500
+"""No further attempt is made once the ones before had so many options together: an answer is wanted soon."""
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -49,11 +53,19 @@ class Attempt(msgspec.Struct, frozen=True):
 def explain(candidates: Candidates, waived: frozenset[str], day: date, *, decided: bool, steps: int) -> Evaluation:
     """What is said of a stack that was not found: the best attempt and the nearest ways to complete it."""
     ways = Alternatives(waived, lambda _: True).ways(candidates.rules.rule)
-    attempts = [attempt(candidates, way, waived, day) for way in islice(ways, MAX_ATTEMPTS)]
+    attempts, options = [], 0
+    for way in islice(ways, MAX_ATTEMPTS):
+        encoding = Encoding(candidates, way, waived)
+        attempts.append(attempt(candidates, encoding, waived, day))
+        if encoding.share_rows:
+            attempts.append(attempt(candidates, encoding, waived, day, free=encoding.share_rows))
+        options += sum(map(len, encoding.options))
+        if options > MAX_OPTIONS:
+            break
     attempts.sort(key=lambda one: one.lack)
-    outcomes = tuple(
-        _told(with_excluded(outcome, candidates.excluded), decided=decided) for outcome in attempts[0].outcomes
-    )
+    best = attempts[0].outcomes
+    wanted = _wanted(candidates, {outcome.rule for outcome in best if outcome.state == "unmet"})
+    outcomes = tuple(_told(with_excluded(one, candidates.excluded), wanted, decided=decided) for one in best)
     return Evaluation(
         state="unmet" if decided else "undecided",
         outcomes=outcomes,
@@ -62,50 +74,19 @@ def explain(candidates: Candidates, waived: frozenset[str], day: date, *, decide
     )
 
 
-def attempt(candidates: Candidates, way: Way, waived: frozenset[str], day: date) -> Attempt:
-    """Take one way as far as it goes."""
-    encoding = Encoding(candidates, way, waived)
-    chosen = _greedy(encoding)
+def attempt(
+    candidates: Candidates,
+    encoding: Encoding,
+    waived: frozenset[str],
+    day: date,
+    free: frozenset[int] = frozenset(),
+) -> Attempt:
+    """Take one way as far as it goes; rows that are *free* may be left lacking."""
+    chosen = greedy(encoding.vectors, encoding.needs, free)
     used = zip(encoding.numbers, encoding.options, chosen, strict=True)
     taken = {number: options[option] for number, options, option in used if options[option].mode is not None}
     pinned, uses = pin(encoding, taken, candidates)
-    return Attempt(way, pinned, uses, Judge(candidates.rules, pinned, uses, waived, day).outcomes())
-
-
-def _greedy(encoding: Encoding) -> list[int]:
-    slack = [-need for need in encoding.needs]
-    limits = [need <= 0 for need in encoding.needs]
-    most = [1] * len(slack)
-    for vectors in encoding.vectors:
-        for row, amount in {row: amount for vector in vectors for row, amount in vector}.items():
-            most[row] += max(0, amount)
-    chosen = [0] * len(encoding.vectors)
-    order = sorted(range(len(chosen)), key=lambda place: (-_largest(encoding.vectors[place]), place))
-    before = -1
-    while before != sum(map(bool, chosen)):
-        before = sum(map(bool, chosen))
-        for place in order:
-            if not chosen[place]:
-                chosen[place] = _best(encoding.vectors[place], slack, limits, most)
-                for row, amount in encoding.vectors[place][chosen[place]]:
-                    slack[row] += amount
-    return chosen
-
-
-def _best(vectors: list[tuple[tuple[int, int], ...]], slack: list[int], limits: list[bool], most: list[int]) -> int:
-    """The option that brings most of what is lacking, and breaks no limit; 0, not to be used, if none brings any."""
-    best, worth = 0, 0
-    for option, vector in enumerate(vectors):
-        if any(limits[row] and slack[row] + amount < 0 for row, amount in vector if amount < 0):
-            continue
-        value = sum(min(amount, -slack[row]) * _SCALE // most[row] for row, amount in vector if slack[row] < 0)
-        if value > worth:
-            best, worth = option, value
-    return best
-
-
-def _largest(vectors: list[tuple[tuple[int, int], ...]]) -> int:
-    return max((amount for vector in vectors for _, amount in vector), default=0)
+    return Attempt(encoding.way, pinned, uses, Judge(candidates.rules, pinned, uses, waived, day).outcomes())
 
 
 def with_excluded(outcome: RuleOutcome, excluded: Mapping[str, list[str]]) -> RuleOutcome:
@@ -115,11 +96,34 @@ def with_excluded(outcome: RuleOutcome, excluded: Mapping[str, list[str]]) -> Ru
     return msgspec.structs.replace(outcome, excluded=tuple(sorted(excluded[outcome.rule])))
 
 
-def _told(outcome: RuleOutcome, *, decided: bool) -> RuleOutcome:
-    """As it is said where there is no stack: what the best attempt does not meet is undecided if the search was."""
+def _wanted(candidates: Candidates, unmet: set[str]) -> set[str]:
+    """The awards among those that were offered which one of the *unmet* rules could use."""
+    rules = candidates.rules
+    lacking = [rule for rule in rules.every_rule() if rule.id in unmet]
+    return {one.award for one in candidates.offered if any(_could_use(rule, one, rules.categories) for rule in lacking)}
+
+
+def _could_use(rule: Rule, component: Component, categories: Mapping[str, Selector]) -> bool:
+    match rule:
+        case Required() | Capstone():
+            return not component.counts_as.isdisjoint(rule.achievements)
+        case Choose() | Minimum():
+            return rule.of.fits(component, categories)
+        case Share() | Residency():
+            return share_selector(rule).fits(component, categories)
+        case _:
+            return False
+
+
+def _told(outcome: RuleOutcome, wanted: set[str], *, decided: bool) -> RuleOutcome:
+    """As it is said where there is no stack.
+
+    A rule on what may count holds for what is used because it keeps the rest from being used: it is told as unmet if
+    what it keeps out is wanted by a rule that is unmet. What the best attempt does not meet is undecided if the search
+    was.
+    """
     state = outcome.state
-    if state == "met" and outcome.excluded:
-        # It holds for what is used, because it keeps something from being used.
+    if state == "met" and not wanted.isdisjoint(outcome.excluded):
         state = "unmet"
     if state == "unmet" and not decided:
         state = "undecided"

@@ -29,7 +29,8 @@ class Candidates:
     """
 
     def __init__(self, rules: PathwayRules, components: Sequence[Component], waived: frozenset[str], day: date) -> None:
-        self.rules, self.excluded = rules, dict[str, list[str]]()
+        self.rules, self.offered = rules, components
+        self.excluded: dict[str, list[str]] = {}
         self.items: list[Component] = []
         self.modes: list[tuple[Mode, ...]] = []
         for component in sorted(components, key=lambda component: component.award):

@@ -52,7 +52,9 @@ def last_day(start: date, years: int) -> date:
         return start.replace(year=start.year + years, day=28)
 
 
-def admits(rule: Admission, component: Component, rules: PathwayRules, day: date) -> bool:
+def admits(  # noqa: PLR0911  one answer for each kind of rule
+    rule: Admission, component: Component, rules: PathwayRules, day: date
+) -> bool:
     """Tell whether *rule* lets the award count on *day*."""
     if not rule.only.fits(component, rules.categories):
         return True
@@ -88,13 +90,16 @@ def _reaches(rule: GradeFloor, component: Component, rules: PathwayRules) -> boo
 
 def modes(component: Component, rules: PathwayRules, waived: Collection[str] = ()) -> Iterator[Mode]:
     """Every way in which it counts: with what no other stack used of it, and, where a cap allows it, in full."""
-    exact = rules.unit.exact(component.credits_centi, component.workload_minutes)
+    unit = rules.unit
+    if not component.spent:
+        yield Mode(unit.amount(component.credits_centi, component.workload_minutes), component.size, 0)
+        return
+    exact = unit.exact(component.credits_centi, component.workload_minutes)
     size, unspent = component.size, component.unspent
-    if unspent or not component.spent:
-        fresh = exact * Fraction(unspent, size) if size else exact
-        yield Mode(rounded(fresh, rules.unit.rounding), unspent, 0)
-    if component.spent and (rules.overlap.id in waived or all(_capped(s.target, rules) for s in component.spent)):
-        yield Mode(rounded(exact, rules.unit.rounding), unspent, size - unspent)
+    if unspent:
+        yield Mode(rounded(exact * Fraction(unspent, size), unit.rounding), unspent, 0)
+    if rules.overlap.id in waived or all(_capped(spent.target, rules) for spent in component.spent):
+        yield Mode(rounded(exact, unit.rounding), unspent, size - unspent)
 
 
 def _capped(target: str, rules: PathwayRules) -> bool:
@@ -115,12 +120,16 @@ def cap_limit(cap: OverlapCap) -> int | None:
 
 
 def charge(component: Component, cap: OverlapCap, rules: PathwayRules) -> int:
-    """Credits that using the award in full takes from *cap*: what was used before, rounded up to the smallest unit."""
+    """Credits that using the award in full takes from *cap*.
+
+    What was used before is rounded up to the smallest unit; but it is never more than the award counts for.
+    """
     spent = sum(s.amount for s in component.spent if speaks_of(cap, s.target))
     if not component.size:
         return 0
     exact = rules.unit.exact(component.credits_centi, component.workload_minutes)
-    return rounded(exact * Fraction(min(spent, component.size), component.size), "up")
+    part = Fraction(min(spent, component.size), component.size)
+    return min(rounded(exact * part, "up"), rounded(exact, rules.unit.rounding))
 
 
 def is_charged(component: Component, cap: OverlapCap) -> bool:

@@ -1,8 +1,8 @@
 """One way through the rules as a program of options and rows, for the search.
 
-An item is a candidate, and an option of it: not to be used, to be used in no group, or to be used in one of the groups of
-the way. A row is a sum that has to reach its need: the credits of a group, one of the achievements that are required, a
-share, what a maximum leaves. What :mod:`judging` says in words is said here in sums; what is found is judged there.
+An item is a candidate, and an option of it: not to be used, to be used in no group, or in one of the groups of the way.
+A row is a sum that has to reach its need: the credits of a group, one of the achievements that are required, a share,
+what a maximum leaves. What :mod:`judging` says in words is said here in sums; what is found is judged there.
 """
 
 from __future__ import annotations
@@ -80,12 +80,13 @@ class Encoding:
     """
 
     def __init__(self, candidates: Candidates, way: Way, waived: frozenset[str]) -> None:
-        self._candidates = candidates
+        self._candidates, self.way = candidates, way
         asked = [rule for rule in way if rule.id not in waived]
         self.prerequisites = [rule for rule in asked if isinstance(rule, Prerequisite)]
         self.admitted = candidates.with_prerequisites(self.prerequisites)
         self.numbers = list(bits(self.admitted))
         self.needs: list[int] = []
+        self.share_rows: frozenset[int] = frozenset()
         self._totals: list[_Total] = []
         self._if_used: dict[int, list[tuple[int, int]]] = {number: [] for number in self.numbers}
         self._if_reused: dict[int, list[tuple[int, int]]] = {number: [] for number in self.numbers}
@@ -111,6 +112,10 @@ class Encoding:
         for at, (one, eligible) in enumerate(self._credit_rows):
             rivals += [[one, other] for other, also in self._credit_rows[:at] if eligible & also]
         return Program(self.vectors, self.needs, rivals)
+
+    def award(self, place: int) -> str:
+        """Id of the award at *place*."""
+        return self._candidates.items[self.numbers[place]].award
 
     def age(self, place: int) -> tuple[date, str]:
         """Day and id of the award at *place*: the newer, the greater."""
@@ -209,6 +214,7 @@ class Encoding:
         share = parse_share(rule.share)
         per, of = share.numerator, share.denominator
         self._totals.append(_Total(self._row(0), inside, of - per, credit_outside=-per))
+        self.share_rows |= {self._totals[-1].row}
 
     def _keep_order(self, rule: Order) -> None:
         items, admitted = self._candidates.items, self.admitted

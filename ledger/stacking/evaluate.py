@@ -4,9 +4,9 @@ Plan of an evaluation:
 
 1. Each award is looked at by itself: what cannot count is put aside (:mod:`candidate`).
 2. The tree of rules has one way through it or several (:mod:`alternative`). Each is made a program of options and rows
-   (:mod:`encoding`) and searched exactly (:mod:`search`): every way with a small part of the budget first, then those that
-   are still open with what is left.
-3. What is found is thinned out: an award that is not needed is given back, the newest first.
+   (:mod:`encoding`), attempted quickly (:mod:`greedy`) and searched exactly (:mod:`search`): every way with a small
+   part of the budget first, then those that are still open with what is left.
+3. What is found is thinned out: an award that is not needed is given back, the newest first (:mod:`finding`).
 4. The result is judged by the definition of the rules (:mod:`judging`), which the search does not use.
 5. If there is none, the best attempt is explained (:mod:`attempt`).
 """
@@ -34,7 +34,7 @@ from ledger.stacking.search import Meter
 class Budget(msgspec.Struct, frozen=True, kw_only=True):
     """How far a search may go, in steps and not in time, so that the answer is the same everywhere."""
 
-    steps: int = 2_000
+    steps: int = 1_000
 
 
 def evaluate(
@@ -75,7 +75,11 @@ def evaluate(
     if found is None:
         return explain(candidates, waived, day, decided=search.decided, steps=meter.used)
     pinned, uses = found
-    outcomes = Judge(rules, pinned, uses, waived, day).outcomes()
+    judge = Judge(rules, pinned, uses, waived, day)
+    if not judge.met():  # pragma: no cover  the encoding contradicts the definition
+        message = "the search found what the rules do not accept"
+        raise AssertionError(message)
+    outcomes = judge.outcomes()
     derivation = Derivation(
         format="cairn/derivation/v1",
         pathway=pathway,

@@ -11,14 +11,15 @@ from ledger.stacking.candidate import Candidates
 from ledger.stacking.component import Component
 from ledger.stacking.derivation import Use
 from ledger.stacking.encoding import Encoding, Option
+from ledger.stacking.greedy import greedy, holds
 from ledger.stacking.judging import share_need, share_selector
 from ledger.stacking.rule import AnyRule, Capstone, Choose, Minimum, Required, Residency, Share
 from ledger.stacking.search import Meter, OutOfBudgetError
 
 MAX_WAYS: Final = 96
 """Ways that are looked at; a pathway with more of them is undecided if none of these leads to the end."""
-_SHORT: Final = 150
-"""Steps that each way gets at first."""
+_SHORT: Final = 3
+"""Steps for each item that a way gets at first."""
 _OPTIONS_PER_STEP: Final = 30
 """Making the program of a way takes about as long as one step for so many options."""
 
@@ -32,10 +33,17 @@ class Finder:
         candidates: The awards that may count.
         waived: Ids of the rules that are waived.
         meter: The budget.
+        unwelcome: Awards that are given back before others if they are not needed.
     """
 
-    def __init__(self, candidates: Candidates, waived: frozenset[str], meter: Meter) -> None:
-        self._candidates, self._waived, self._meter = candidates, waived, meter
+    def __init__(
+        self,
+        candidates: Candidates,
+        waived: frozenset[str],
+        meter: Meter,
+        unwelcome: frozenset[str] = frozenset(),
+    ) -> None:
+        self._candidates, self._waived, self._meter, self._unwelcome = candidates, waived, meter, unwelcome
         self.decided = True
 
     def run(self) -> tuple[Pinned, tuple[Use, ...]] | None:
@@ -43,44 +51,46 @@ class Finder:
 
         ``decided`` then says whether that there is none is certain.
         """
-        still_open = []
         ways = Alternatives(self._waived, self._possible).ways(self._candidates.rules.rule)
         try:
+            still_open = []
             for way in islice(ways, MAX_WAYS):
                 encoding = Encoding(self._candidates, way, self._waived)
                 self._meter.spend(1 + sum(map(len, encoding.options)) // _OPTIONS_PER_STEP)
-                short = Meter(min(_SHORT, self._meter.left))
-                try:
-                    if found := self._solve(encoding, short):
-                        return found
-                except OutOfBudgetError:
-                    still_open.append(encoding)
-                finally:
-                    self._meter.note(short.used)
+                quick = greedy(encoding.vectors, encoding.needs)
+                if holds(encoding.vectors, encoding.needs, quick):
+                    return self._pinned(encoding, quick)
+                still_open.append(encoding)
             self.decided = next(ways, None) is None
-            return self._persist(still_open)
+            return self._search(still_open)
         except OutOfBudgetError:
             self.decided = False
             return None
 
-    def _persist(self, still_open: Sequence[Encoding]) -> tuple[Pinned, tuple[Use, ...]] | None:
-        for number, encoding in enumerate(still_open):
-            share = Meter(self._meter.left // (len(still_open) - number))
-            try:
-                if found := self._solve(encoding, share):
-                    return found
-            except OutOfBudgetError:
-                self.decided = False
-            finally:
-                self._meter.note(share.used)
+    def _search(self, still_open: list[Encoding]) -> tuple[Pinned, tuple[Use, ...]] | None:
+        """Search every way with a few steps, then those that are open still with equal parts of what is left."""
+        for short in (True, False):
+            unknown = []
+            for number, encoding in enumerate(still_open):
+                share = self._meter.left // (len(still_open) - number)
+                meter = Meter(min(share, _SHORT * len(encoding.numbers)) if short else share)
+                try:
+                    if found := self._solve(encoding, meter):
+                        return found
+                except OutOfBudgetError:
+                    unknown.append(encoding)
+                finally:
+                    self._meter.note(meter.used)
+            still_open = unknown
+        self.decided = self.decided and not still_open
         return None
 
     def _solve(self, encoding: Encoding, meter: Meter) -> tuple[Pinned, tuple[Use, ...]] | None:
         chosen = encoding.program().solve(meter)
-        if chosen is None:
-            return None
-        taken = thinned(encoding, chosen)
-        return pin(encoding, taken, self._candidates)
+        return None if chosen is None else self._pinned(encoding, chosen)
+
+    def _pinned(self, encoding: Encoding, chosen: Sequence[int]) -> tuple[Pinned, tuple[Use, ...]]:
+        return pin(encoding, thinned(encoding, chosen, self._unwelcome), self._candidates)
 
     def _possible(self, rule: AnyRule) -> bool:
         """Tell whether a rule could be met if it had every candidate to itself."""
@@ -101,7 +111,7 @@ class Finder:
                 return True
 
 
-def thinned(encoding: Encoding, chosen: Sequence[int]) -> dict[int, Option]:
+def thinned(encoding: Encoding, chosen: Sequence[int], unwelcome: frozenset[str] = frozenset()) -> dict[int, Option]:
     """Give back what is not needed, the newest awards first; what others used before is given back before the award is.
 
     Returns:
@@ -111,7 +121,9 @@ def thinned(encoding: Encoding, chosen: Sequence[int]) -> dict[int, Option]:
     for vectors, option in zip(encoding.vectors, chosen, strict=True):
         for row, amount in vectors[option]:
             slack[row] += amount
-    places = sorted(range(len(chosen)), key=encoding.age, reverse=True)
+    places = sorted(
+        range(len(chosen)), key=lambda at: (encoding.award(at) in unwelcome, encoding.age(at)), reverse=True
+    )
     taken = list(chosen)
     for place in places:
         for option in encoding.lighter(place, taken[place]):

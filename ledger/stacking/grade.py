@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 from ledger.error import InvalidInputError
@@ -53,22 +54,27 @@ class Scale(Text, frozen=True, kw_only=True):
 
     def rank(self, grade: str) -> Fraction | None:
         """Where *grade* stands: the more, the better; None if it is not on this scale."""
-        if self.order:
-            return Fraction(self.order.index(grade)) if grade in self.order else None
-        if self.lowest is None or self.highest is None:
-            return None
-        try:
-            value = parse_decimal(grade)
-        except InvalidInputError:
-            return None
-        if not parse_decimal(self.lowest) <= value <= parse_decimal(self.highest):
-            return None
-        return -value if self.better == "lower" else value
+        return _rank(self, grade)
 
     def rank_of(self, component: Component) -> Fraction | None:
         """Where the award stands on this scale; None if it states nothing that is on it."""
         stated = component.grade if self.reads == GRADE else component.results.get(self.reads)
         return None if stated is None else self.rank(stated)
+
+
+@lru_cache(maxsize=4_096)
+def _rank(scale: Scale, grade: str) -> Fraction | None:
+    if scale.order:
+        return Fraction(scale.order.index(grade)) if grade in scale.order else None
+    if scale.lowest is None or scale.highest is None:
+        return None
+    try:
+        value = parse_decimal(grade)
+    except InvalidInputError:
+        return None
+    if not parse_decimal(scale.lowest) <= value <= parse_decimal(scale.highest):
+        return None
+    return -value if scale.better == "lower" else value
 
 
 class Floor(Text, frozen=True, kw_only=True):

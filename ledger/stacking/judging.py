@@ -1,7 +1,7 @@
 """What each rule says of a stack that is pinned: which award is used, and in which group. No search.
 
-This is the definition of the rules. The search has an encoding of its own, made to be quick; what it finds is judged here
-before it is called met, and an auditor judges a derivation by this alone.
+This is the definition of the rules. The search has an encoding of its own, made to be quick; what it finds is judged
+here before it is called met, and an auditor judges a derivation by this alone.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ class Judge:
         uses: How each counts.
         waived: Ids of the rules that are waived.
         day: Of stacking.
+        fits: Answers of selectors for awards, if another judge of the same awards is to know them too.
     """
 
     def __init__(
@@ -84,7 +85,9 @@ class Judge:
         uses: Sequence[Use],
         waived: frozenset[str],
         day: date,
+        fits: dict[tuple[Selector, str], bool] | None = None,
     ) -> None:
+        self._fits = {} if fits is None else fits
         prerequisites = {rule.id for rule in rules.every_rule() if isinstance(rule, Prerequisite)}
         self._rules, self._components, self._waived, self._day = rules, components, waived, day
         self._uses = [use for use in uses if use.group not in prerequisites]
@@ -99,6 +102,10 @@ class Judge:
     def met(self) -> bool:
         """Tell whether the root of the tree, every rule on counting and the one on overlap are met or waived."""
         return all(map(self._holds, (self._rules.rule, *self._rules.admissions, self._rules.overlap)))
+
+    def tree_met(self) -> bool:
+        """Tell whether the root of the tree is met or waived."""
+        return self._holds(self._rules.rule)
 
     def _holds(self, rule: Rule) -> bool:
         return rule.id in self._waived or self.finding(rule).met
@@ -133,7 +140,7 @@ class Judge:
             self._found[rule.id] = self._find(rule)
         return self._found[rule.id]
 
-    def _find(self, rule: Rule) -> Finding:
+    def _find(self, rule: Rule) -> Finding:  # noqa: PLR0911  one answer for each kind of rule
         match rule:
             case AllOf() | AnyOf() | AtLeast():
                 return self._combined(rule)
@@ -198,8 +205,14 @@ class Judge:
     # ── all that is used ──────────────────────────────────────────────────────────────────────────────────
 
     def _that_fit(self, selector: Selector) -> list[Use]:
-        categories = self._rules.categories
-        return [use for use in self._uses if selector.fits(self._components[use.award], categories)]
+        return [use for use in self._uses if self._does_fit(selector, use.award)]
+
+    def _does_fit(self, selector: Selector, award: str) -> bool:
+        known = self._fits.get((selector, award))
+        if known is None:
+            known = selector.fits(self._components[award], self._rules.categories)
+            self._fits[selector, award] = known
+        return known
 
     def _amount(self, rule: Minimum | Maximum | Share | Residency) -> Finding:
         selector = rule.of if isinstance(rule, Minimum | Maximum) else share_selector(rule)

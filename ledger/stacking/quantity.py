@@ -118,6 +118,19 @@ class Unit(Text, frozen=True, kw_only=True):
             message = f"minutes_per_ects lies between 1 and {MAX_RATIO}"
             raise InvalidInputError(message, f"{pointer}/minutes_per_ects")
 
+    def amount(self, credits_centi: int | None, workload_minutes: int | None) -> int:
+        """A size in the smallest unit of this pathway, rounded as the unit says; 0 where nothing says it.
+
+        Args:
+            credits_centi: Hundredths of an ECTS credit, or None.
+            workload_minutes: Minutes of workload, or None.
+        """
+        if self.kind == "ects" and credits_centi is not None:
+            return credits_centi
+        if self.kind == "hours" and workload_minutes is not None:
+            return workload_minutes
+        return rounded(self.exact(credits_centi, workload_minutes), self.rounding)
+
     def exact(self, credits_centi: int | None, workload_minutes: int | None) -> Fraction:
         """A size in the smallest unit of this pathway, not rounded yet; 0 where nothing says it.
 

@@ -23,6 +23,8 @@ Vector = tuple[tuple[int, int], ...]
 
 _SCALE: Final = 1 << 24
 _MAX_SUMS: Final = 40
+_OPTIONS_PER_STEP: Final = 10
+"""Making a program ready takes about as long as one step for so many options."""
 
 
 class OutOfBudgetError(Exception):
@@ -45,11 +47,12 @@ class Meter:
         Raises:
             OutOfBudgetError: There are none left.
         """
-        if steps > self.left:
+        self.used += steps
+        self.left -= steps
+        if self.left < 0:
             self.used += self.left
             self.left = 0
             raise OutOfBudgetError
-        self.note(steps)
 
     def note(self, steps: int) -> None:
         """Count steps that were taken elsewhere."""
@@ -85,30 +88,52 @@ class Program:
         ]
 
     def _add_sums(self, rivals: Sequence[Sequence[int]]) -> None:
-        for rows in rivals[:_MAX_SUMS]:
-            number, together = len(self.needs), frozenset(rows)
-            self.needs.append(sum(self.needs[row] for row in rows))
-            for options in self.items:
-                for at, option in enumerate(options):
-                    if amount := sum(amount for row, amount in option if row in together):
-                        options[at] = (*option, (number, amount))
+        added = 0
+        for rows in rivals:
+            if added < _MAX_SUMS and self._is_scarce(rows):
+                added += 1
+                self._add_sum(frozenset(rows))
+
+    def _is_scarce(self, rows: Sequence[int]) -> bool:
+        """Tell whether all the items together come to less than twice what the rows need."""
+        wanted, need, together = frozenset(rows), sum(self.needs[row] for row in rows), 0
+        for options in self.items:
+            together += max((amount for option in options for row, amount in option if row in wanted), default=0)
+            if together >= 2 * need:
+                return False
+        return True
+
+    def _add_sum(self, together: frozenset[int]) -> None:
+        number = len(self.needs)
+        self.needs.append(sum(self.needs[row] for row in together))
+        for options in self.items:
+            for at, option in enumerate(options):
+                amount = 0
+                for row, one in option:
+                    if row in together:
+                        amount += one
+                if amount:
+                    options[at] = (*option, (number, amount))
 
     def solve(self, meter: Meter) -> list[int] | None:
         """Which option of each item does it; None if none does.
 
-        The items are gone through in one order with a quarter of the budget and then in another, since either may meet
-        its dead ends late.
+        The items are gone through in one order with a quarter of the budget, but at least enough to get through twice,
+        and then in another, since either may meet its dead ends late.
 
         Raises:
             OutOfBudgetError: It was not decided within the budget.
         """
-        first = Meter(meter.left // 4)
+        kept, needs = _without_idle_rows(self)
+        meter.spend(sum(map(len, self.items)) // _OPTIONS_PER_STEP)
+        first = Meter(min(meter.left, max(meter.left // 4, 2 * len(self.items))))
         try:
-            return _Descent(self, first, _few_options_first).run()
+            return _Descent(kept, needs, first, _few_options_first).run()
         except OutOfBudgetError:
-            return _Descent(self, meter, _large_first).run()
+            pass
         finally:
             meter.note(first.used)
+        return _Descent(kept, needs, meter, _large_first).run()
 
 
 _Kept = list[tuple[int, Vector]]
@@ -136,9 +161,8 @@ def _vectors(options: _Kept) -> tuple[Vector, ...]:
 class _Descent:
     """One search over a program, its items in one order."""
 
-    def __init__(self, program: Program, meter: Meter, rank: Callable[[_Kept], _Rank]) -> None:
-        self._meter = meter
-        kept, self._needs = _without_idle_rows(program)
+    def __init__(self, kept: list[_Kept], needs: list[int], meter: Meter, rank: Callable[[_Kept], _Rank]) -> None:
+        self._meter, self._needs = meter, needs
         self._order = sorted(range(len(kept)), key=lambda number: (rank(kept[number]), number))
         self._options = [kept[number] for number in self._order]
         self._touched = [sorted({row for _, option in options for row, _ in option}) for options in self._options]
@@ -176,7 +200,10 @@ class _Descent:
             left = slack.copy()
             for row, amount in options[number][1]:
                 left[row] += amount
-            if all([left[row] + after[row] >= 0 for row in touched]):
+            for row in touched:
+                if left[row] + after[row] < 0:
+                    break
+            else:
                 self._chosen[at] = number
                 if self._visit(at + 1, number if self._twin_follows[at] else 0, left):
                     return True
@@ -184,17 +211,21 @@ class _Descent:
         return False
 
 
-def _most_urgent_first(options: _Kept, first: int, lack: tuple[int | None, ...], most: list[int]) -> list[int]:
+def _most_urgent_first(options: _Kept, first: int, lack: tuple[int | None, ...], most: list[int]) -> Sequence[int]:
     """Options from *first* on: those first that give most to the rows which can spare least."""
     if len(options) - first == 1:
-        return [first]
+        return (first,)
     scored = []
     for number in range(first, len(options)):
         score = 0
         for row, amount in options[number][1]:
             have = lack[row]
-            if have is not None:
-                score += min(amount, max(0, -have)) * _SCALE // (have + most[row] + 1)
+            if have is None:
+                continue
+            # What is more than is lacking brings nothing; what is taken away counts in full. (This is a hot loop.)
+            if amount > -have:
+                amount = -have if have < 0 else 0  # noqa: PLW2901
+            score += amount * _SCALE // (have + most[row] + 1)
         scored.append((-score, number))
     scored.sort()
     return [number for _, number in scored]
@@ -215,31 +246,43 @@ def _bounds(items: list[_Kept], rows: int) -> tuple[list[list[int]], list[list[i
 
 def _extremes(options: _Kept) -> dict[int, tuple[int, int]]:
     """The most and the least that an item adds to each row that it touches."""
-    amounts: dict[int, list[int]] = {}
+    most: dict[int, int] = {}
+    least: dict[int, int] = {}
+    times: dict[int, int] = {}
     for _, option in options:
         for row, amount in option:
-            amounts.setdefault(row, []).append(amount)
+            if row not in times:
+                times[row], most[row], least[row] = 1, amount, amount
+                continue
+            times[row] += 1
+            most[row], least[row] = max(most[row], amount), min(least[row], amount)
     return {
-        row: (max(some), min(some)) if len(some) == len(options) else (max(0, *some), min(0, *some))
-        for row, some in amounts.items()
+        # An option that does not touch the row adds nothing to it.
+        row: (most[row], least[row]) if times[row] == len(options) else (max(0, most[row]), min(0, least[row]))
+        for row in times
     }
 
 
 def _undominated(options: Sequence[Vector]) -> _Kept:
     """The options that no other one equals or betters in every row; of equal ones, the first."""
-    whole = [dict(option) for option in options]
+    gives = [sum(1 << row for row, amount in option if amount > 0) for option in options]
+    takes = [sum(1 << row for row, amount in option if amount < 0) for option in options]
     kept: _Kept = []
-    for number, mine in enumerate(whole):
-        if not any(_betters(other, mine, strictly=at > number) for at, other in enumerate(whole) if at != number):
-            kept.append((number, options[number]))
+    for number, option in enumerate(options):
+        for at, other in enumerate(options):
+            # What an option gives the other gives too, and what that takes this takes too: else there is no comparing.
+            if gives[number] & ~gives[at] or takes[at] & ~takes[number] or at == number:
+                continue
+            if _betters(other, option) and (at < number or other != option):
+                break
+        else:
+            kept.append((number, option))
     return kept
 
 
-def _betters(other: dict[int, int], mine: dict[int, int], *, strictly: bool) -> bool:
-    if strictly and other == mine:
-        return False
-    rows = other.keys() | mine.keys()
-    return all(other.get(row, 0) >= mine.get(row, 0) for row in rows)
+def _betters(other: Vector, mine: Vector) -> bool:
+    amounts, rest = dict(mine), dict(other)
+    return all(rest.get(row, 0) >= amounts.get(row, 0) for row in rest.keys() | amounts.keys())
 
 
 def _without_idle_rows(program: Program) -> tuple[list[_Kept], list[int]]:

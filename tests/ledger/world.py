@@ -14,6 +14,7 @@ from typing import Any
 
 from ledger.access import ACCESS_SCHEMA, Access, Actor
 from ledger.achievement import Outcome, Template
+from ledger.agreeing import Agreeing
 from ledger.application import Ledger
 from ledger.attesting import ATTESTED_SCHEMA, Attesting
 from ledger.cascade import Cascade
@@ -28,6 +29,7 @@ from ledger.lifecycle import Lifecycle
 from ledger.part_keeping import PartKeeping
 from ledger.pathway_publishing import PathwayPublishing
 from ledger.prospectus import Prospectus
+from ledger.recognising import Recognising
 from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
 from ledger.reissuance import Reissuance
@@ -129,6 +131,8 @@ class World:
     stacking: StackingUp
     cascade: Cascade
     reviewing: Reviewing
+    recognising: Recognising
+    agreeing: Agreeing
 
     def issue(self, *claims: AwardClaim) -> list[str]:
         answer: list[str] = self.issuance.issue(slug=SLUG, claims=claims, actor=OPERATOR).answer
@@ -195,6 +199,8 @@ def open_world(directory: Path, *, seed: int = 1, random_bytes: RandomBytes | No
         prospectus=Prospectus(ledger, vault),
         separating=Separating(ledger, vault, keys, places, BASE_URL),
         parts=PartKeeping(ledger, vault),
+        recognising=Recognising(ledger, vault),
+        agreeing=Agreeing(ledger, vault),
     )
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.ledger.stacking.text import CASCADE, ref
 
-CODES = ["A", "B", "C"]
+CODES = ["A", "B", "C", "D"]
 PLACES = ["here", "there"]
 DAYS = ["2016-02-29", "2019-06-01", "2024-01-01", "2025-01-01"]
 Json = dict[str, Any]
@@ -97,7 +97,34 @@ def nests(inner: st.SearchStrategy[Json]) -> st.SearchStrategy[Json]:
     )
 
 
-trees = st.one_of(nests(leaves), nests(st.one_of(leaves, nests(leaves))))
+broad = st.sampled_from(
+    [
+        {},
+        {"institutions": ["here"]},
+        {"category": "core"},
+        {"min_eqf": 5},
+        {"fields": ["06"]},
+        {"achievements": [ref("A"), ref("B"), ref("C")]},
+    ]
+)
+wanted = st.one_of(
+    tagged("choose", {"of": broad, "credits": st.sampled_from([300, 500, 800, 1000])}),
+    tagged("choose", {"of": broad, "count": st.integers(1, 2)}),
+    tagged("required", {"achievements": few_refs}),
+    tagged("capstone", {"achievements": few_refs}, {"last": st.booleans()}),
+    tagged("minimum", {"credits": st.sampled_from([500, 1000, 1500])}, {"of": broad}),
+)
+some = st.one_of(wanted, wanted, leaves)
+trees = st.one_of(
+    nests(leaves),
+    nests(st.one_of(leaves, nests(leaves))),
+    # Something is asked for in any case.
+    st.builds(
+        lambda one, rest: {"rule": "all_of", "rules": [one, *rest]},
+        wanted,
+        st.lists(st.one_of(some, some, nests(some)), min_size=1, max_size=3),
+    ),
+)
 
 counting_rules = st.one_of(
     tagged("scope", {"of": selectors}),
@@ -174,7 +201,7 @@ def pathways(draw: st.DrawFn) -> Json:
         "rule": name(tree),
         "categories": {"core": {"achievements": [ref("A"), ref("B", "there")]}},
         "scales": SCALES,
-        "counting": [name(rule) for rule in draw(st.lists(counting_rules, max_size=1))],
+        "counting": [name(rule) for rule in draw(st.one_of(st.just([]), st.lists(counting_rules, max_size=1)))],
         "overlap": draw(overlaps),
     }
     if draw(st.booleans()):
@@ -219,20 +246,21 @@ facts = record(
 def held(most: int) -> st.SearchStrategy[list[Json]]:
     plain = record(
         {
-            "institution": st.sampled_from(PLACES),
+            "institution": st.sampled_from(["here", "here", "there"]),
             "awarded_on": st.sampled_from(DAYS[2:]),
             "standing": st.just("valid"),
             "credits_centi": sizes,
-        },
-        {
+            "workload_minutes": st.just(9_000),
             "achievement": st.sampled_from(CODES),
-            "eqf_level": st.integers(4, 7),
+            "eqf_level": st.integers(5, 6),
             "fields": st.just(["0613", "data"]),
             "grade": st.just("A"),
             "supervised": st.just(True),
             "accredited": st.just(True),
         },
+        {},
     )
-    return st.lists(st.one_of(plain, plain, facts), max_size=most).map(
+    nameless = plain.map(lambda fact: {name: value for name, value in fact.items() if name != "achievement"})
+    return st.lists(st.one_of(plain, plain, nameless, facts), min_size=1, max_size=most).map(
         lambda found: [{**fact, "award": f"a{number}"} for number, fact in enumerate(found)]
     )

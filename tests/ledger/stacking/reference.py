@@ -33,7 +33,7 @@ def walk(rule: Json) -> Iterator[Json]:
         yield from walk(inner)
 
 
-def credits_of(text: Json, award: Json, part: Fraction, up: bool = False) -> int:
+def credits_of(text: Json, award: Json, part: Fraction, *, up: bool = False) -> int:
     unit = text["unit"]
     centi, minutes, bridge = award.get("credits_centi"), award.get("workload_minutes"), unit.get("minutes_per_ects")
     hours = Fraction(minutes, 60) if minutes is not None else None
@@ -72,7 +72,7 @@ def ways(text: Json, award: Json, waived: frozenset[str]) -> list[tuple[int, tup
     """(credits, targets that are used again) of each way to count."""
     spent, size = award.get("spent", []), own_size(award)
     left = max(0, size - sum(item["amount"] for item in spent))
-    found = []
+    found: list[tuple[int, tuple[str, ...]]] = []
     if not spent or left:
         found.append((credits_of(text, award, Fraction(left, size) if size else Fraction(1)), ()))
     overlap = text.get("overlap", {"id": "overlap"})
@@ -97,7 +97,7 @@ def counts(text: Json, award: Json, day: str, waived: frozenset[str]) -> bool:
     )
 
 
-def passes(text: Json, award: Json, rule: Json, day: str) -> bool:
+def passes(text: Json, award: Json, rule: Json, day: str) -> bool:  # noqa: C901, PLR0911  one rule after the other
     if rule["rule"] == "scope":
         return fits(text, award, rule["of"])
     if rule["rule"] == "status":
@@ -117,7 +117,7 @@ def passes(text: Json, award: Json, rule: Json, day: str) -> bool:
         stated = award.get("grade") if reads == "grade" else award.get("results", {}).get(reads)
         if "order" in scale:
             if stated in scale["order"]:
-                return scale["order"].index(stated) >= scale["order"].index(bottom["grade"])
+                return bool(scale["order"].index(stated) >= scale["order"].index(bottom["grade"]))
         elif stated is not None and stated.replace(".", "", 1).lstrip("-").isdigit():
             value, least = Fraction(stated), Fraction(bottom["grade"])
             if Fraction(scale["lowest"]) <= value <= Fraction(scale["highest"]):
@@ -171,7 +171,7 @@ class Trial:
         return any(self.good(inner) for inner in rule["rules"])
 
     def at_least(self, rule: Json) -> bool:
-        return sum(self.good(inner) for inner in rule["rules"]) >= rule["count"]
+        return bool(sum(self.good(inner) for inner in rule["rules"]) >= rule["count"])
 
     def below(self, rule: Json) -> int:
         if not self.good(rule):
@@ -181,7 +181,7 @@ class Trial:
         return sum(size for _, size, group in self.used if group == rule["id"])
 
     def credits_from(self, rule: Json) -> bool:
-        return sum(self.below(inner) for inner in rule["rules"]) >= rule["credits"]
+        return bool(sum(self.below(inner) for inner in rule["rules"]) >= rule["credits"])
 
     def members(self, rule: Json) -> list[tuple[Json, int]]:
         return [(award, size) for award, size, group in self.used if group == rule["id"]]
@@ -191,18 +191,18 @@ class Trial:
 
     def choose(self, rule: Json) -> bool:
         members = self.members(rule)
-        return len(members) >= rule.get("count", 0) and sum(size for _, size in members) >= rule.get("credits", 0)
+        return bool(len(members) >= rule.get("count", 0) and sum(size for _, size in members) >= rule.get("credits", 0))
 
     def capstone(self, rule: Json) -> bool:
         newest = max((award["awarded_on"] for award, _, _ in self.used), default="")
         return any(not rule.get("last") or award["awarded_on"] == newest for award, _ in self.members(rule))
 
     def minimum(self, rule: Json) -> bool:
-        return self.sum(rule.get("of", {})) >= rule["credits"]
+        return bool(self.sum(rule.get("of", {})) >= rule["credits"])
 
     def maximum(self, rule: Json) -> bool:
         chosen = [size for award, size, _ in self.used if fits(self.text, award, rule["of"])]
-        return sum(chosen) <= rule.get("credits", 10**9) and len(chosen) <= rule.get("count", 10**9)
+        return bool(sum(chosen) <= rule.get("credits", 10**9) and len(chosen) <= rule.get("count", 10**9))
 
     def share(self, rule: Json) -> bool:
         said = rule["share"]
@@ -263,25 +263,7 @@ def holds_together(text: Json, able: list[Json], picks: tuple[Any, ...], waived:
                 for a, (_, targets), _ in chosen
                 if any(not cap.get("targets") or t in cap["targets"] for t in targets)
             ]
-            charged = sum(
-                credits_of(
-                    text,
-                    a,
-                    Fraction(
-                        min(
-                            own_size(a),
-                            sum(
-                                s["amount"]
-                                for s in a["spent"]
-                                if not cap.get("targets") or s["target"] in cap["targets"]
-                            ),
-                        ),
-                        own_size(a) or 1,
-                    ),
-                    up=True,
-                )
-                for a in again
-            )
+            charged = sum(charge(text, a, cap) for a in again)
             limits = [cap["credits"]] if "credits" in cap else []
             if "share" in cap:
                 limits.append(round_as(Fraction(cap["share"][:-1]) / 100 * cap["size"], cap["rounding"]))
@@ -289,6 +271,12 @@ def holds_together(text: Json, able: list[Json], picks: tuple[Any, ...], waived:
                 return False
     trial = Trial(text, [(award, size, group) for award, (size, _), group in chosen], waived)
     return trial.good(text["rule"])
+
+
+def charge(text: Json, award: Json, cap: Json) -> int:
+    before = sum(s["amount"] for s in award["spent"] if not cap.get("targets") or s["target"] in cap["targets"])
+    part = Fraction(min(own_size(award), before), own_size(award) or 1)
+    return min(credits_of(text, award, part, up=True), credits_of(text, award, Fraction(1)))
 
 
 def clash(text: Json, one: Json, other: Json) -> bool:
