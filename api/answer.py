@@ -323,7 +323,7 @@ _PROGRAMME: Final = {
     "language": "en",
     "achievement": "BSC",
     "partial": "BSC-PART",
-    "credits_centi": 18000,
+    "credits_centi": 600,
     "withdrawal": "review",
     "review_days": 30,
     "modules": [_MODULE],
@@ -514,7 +514,7 @@ ANSWERS: Final[dict[str, Answer]] = {
                     "edition": 2,
                     "title": "Bachelor of Data Work",
                     "language": "en",
-                    "credits_centi": 18000,
+                    "credits_centi": 600,
                     "modules": 1,
                     "url": _PROGRAMME_URL,
                 }

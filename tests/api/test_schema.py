@@ -20,6 +20,7 @@ import pytest
 from api import example
 from api.answer import ANSWERS, DID_KEY, NULLABLE, OPEN, OPTIONAL
 from api.problem import PROBLEMS
+from tests.api.diploma import PROGRAMME, award, draft, publish_programme, unpack
 from tests.api.served import CODE, SLUG, TEMPLATE, Served
 from tests.system.school import open_school
 from tests.system.serving import Serving, environment
@@ -143,6 +144,7 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         ("post /v1/institutions/{slug}/access-keys", f"{place}/access-keys", example.KEY_GRANT, operator),
     ]
     sent |= recognition_answers(served, school_key, operator)
+    sent |= programme_answers(served, school_key)
     did = served.http.get(f"/institutions/{SLUG}").json()["did"]
     sent |= vc_api_answers(served, did, school_key)
     for name, path, body, key in writes:
@@ -210,6 +212,22 @@ def stack_answers(served: Served, key: str, operator: str) -> dict[str, httpx.Re
         "post /v1/institutions/{slug}/pathways/{code}/retirement": served.write(
             "POST", f"{place}/{code}/retirement", {}, key
         ),
+    }
+
+
+def programme_answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
+    """A programme that was revised, and a diploma of it unpacked."""
+    publish_programme(served, school_key, SLUG, modules=2, withdrawal="review", review_days=30)
+    revised = draft(2, withdrawal="review", review_days=30, title="BSc Data Work")
+    body, place = {"code": PROGRAMME, "programme": revised}, f"/v1/programmes/{SLUG}"
+    return {
+        "post /v1/institutions/{slug}/programmes": served.write(
+            "POST", f"/v1/institutions/{SLUG}/programmes", body, school_key
+        ),
+        "get /v1/programmes/{slug}": served.http.get(place),
+        "get /v1/programmes/{slug}/{code}": served.http.get(f"{place}/{PROGRAMME}"),
+        "get /v1/programmes/{slug}/{code}/{edition}": served.http.get(f"{place}/{PROGRAMME}/2"),
+        "post /v1/unpackings": unpack(served, school_key, award(served, school_key), 1, 2),
     }
 
 
