@@ -22,7 +22,7 @@ from ledger.achievement import Achievement
 from ledger.aggregate import Aggregate, fold
 from ledger.credential import Credential
 from ledger.credential_id import credential_aggregate_id
-from ledger.error import ConflictError, NotFoundError
+from ledger.error import ConflictError, NotFoundError, StorageError
 from ledger.event import DomainEvent, EventMapper
 from ledger.event_catalogue import make_mapper
 from ledger.institution import Institution
@@ -55,21 +55,43 @@ class Request(msgspec.Struct, frozen=True):
 class Decision(msgspec.Struct, frozen=True):
     """What a command decided: events and rows to commit, and an answer (any JSON value without personal data).
 
-    ``unchanged`` are aggregates on whose present state the decision rests, though it adds no event to them.
+    ``unchanged`` are aggregates on whose present state the decision rests, though it adds no event to them. ``made`` is
+    what the command has at hand anyway and its caller may want, personal data included; it is kept nowhere.
     """
 
     events: Sequence[DomainEvent]
     writes: Sequence[Write]
     answer: Any
     unchanged: Sequence[Aggregate] = ()
+    made: Any = None
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of a request: its answer, the newest position it wrote (0 when repeated), whether it was repeated."""
+    """What came of a request.
+
+    Attributes:
+        answer: What the command answers, now and to every repetition.
+        position: The newest position that it wrote, 0 when repeated.
+        repeated: Whether it was carried out before.
+        made: See :class:`Decision`; None when repeated.
+    """
 
     answer: Any
     position: int
     repeated: bool
+    made: Any = None
+
+
+class Task(msgspec.Struct, frozen=True):
+    """A request that has not been carried out.
+
+    Attributes:
+        request: What makes a repetition recognisable; None when the command has no idempotency key.
+        decide: Decides on the present state, given the instant; called again when another command was faster.
+    """
+
+    request: Request | None
+    decide: Callable[[datetime], Decision]
 
 
 class _Recorded(msgspec.Struct):
@@ -173,19 +195,59 @@ class Ledger(Application[UUID]):
             ClockError: The clock is behind what was recorded.
             LedgerError: Whatever *decide* raises.
         """
+        [outcome] = self.carry_out_together(vault, [Task(request, decide)])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def carry_out_together(self, vault: Vault, tasks: Sequence[Task]) -> list[Outcome | Exception]:
+        """Carry out several requests, each by itself, with one wait for the disk.
+
+        What one of them is refused with, or fails with, concerns no other. They are decided on in order, on the state
+        before any of them: of two that change the same aggregate the later conflicts, and is decided on again.
+
+        Returns:
+            For each its outcome, or what :meth:`carry_out` would have raised.
+        """
+        done: dict[int, Outcome | Exception] = {}
         for attempt in range(1, MAX_ATTEMPTS + 1):
-            if request is not None and (repeated := self._repeated(vault, request)) is not None:
+            waiting: dict[int, tuple[Decision, Commit, datetime]] = {}
+            for number, task in enumerate(tasks):
+                if number not in done:
+                    decided = self._decide(vault, task)
+                    if isinstance(decided, tuple):
+                        waiting[number] = decided
+                    else:
+                        done[number] = decided
+            if not waiting:
+                break
+            written = self._write([commit for _, commit, _ in waiting.values()])
+            for (number, (decision, _, now)), positions in zip(waiting.items(), written, strict=True):
+                if not isinstance(positions, Exception):
+                    self._recording_clock.recorded(now)
+                    newest = positions[-1] if positions else 0
+                    done[number] = Outcome(decision.answer, newest, repeated=False, made=decision.made)
+                elif attempt == MAX_ATTEMPTS or not isinstance(positions, ConflictError):
+                    done[number] = positions
+        return [done[number] for number in range(len(tasks))]
+
+    def _decide(self, vault: Vault, task: Task) -> Outcome | Exception | tuple[Decision, Commit, datetime]:
+        try:
+            if task.request is not None and (repeated := self._repeated(vault, task.request)) is not None:
                 return repeated
             now = self._recording_clock()
-            decision = decide(now)
-            try:
-                return self._commit(vault, request, decision, now)
-            except ConflictError:
-                if attempt == MAX_ATTEMPTS:
-                    raise
-        raise AssertionError
+            decision = task.decide(now)
+            return decision, self._commit(vault, task.request, decision, now), now
+        except Exception as error:  # noqa: BLE001  raised again by whoever asked for this task
+            return error
 
-    def _commit(self, vault: Vault, request: Request | None, decision: Decision, now: datetime) -> Outcome:
+    def _write(self, commits: Sequence[Commit]) -> Sequence[list[int] | Exception]:
+        try:
+            return self._writer.write_all(commits)
+        except StorageError as error:
+            return [error] * len(commits)
+
+    def _commit(self, vault: Vault, request: Request | None, decision: Decision, now: datetime) -> Commit:
         events, writes = list(decision.events), list(decision.writes)
         if request is not None:
             secret = vault.secret("submissions")
@@ -194,9 +256,7 @@ class Ledger(Application[UUID]):
             writes.append(vault.keep_answer(identity, msgspec.json.encode(decision.answer)))
         stored = [self.mapper.to_stored_event(event) for event in events]
         unchanged = [(aggregate.id, aggregate.version) for aggregate in decision.unchanged]
-        positions = self._writer.write(Commit(stored, writes, unchanged))
-        self._recording_clock.recorded(now)
-        return Outcome(decision.answer, positions[-1] if positions else 0, repeated=False)
+        return Commit(stored, writes, unchanged)
 
     def _repeated(self, vault: Vault, request: Request) -> Outcome | None:
         secret = vault.secret("submissions")

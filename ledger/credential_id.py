@@ -8,8 +8,6 @@ links.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import re
 from datetime import UTC, datetime, timedelta
@@ -22,7 +20,14 @@ PUBLIC_ID_BYTES = 6 + RANDOM_BYTES
 PUBLIC_ID_CHARS = 36
 _TAG = b"cairn/credential-id/v1\n"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _ALPHABET = re.compile(r"[0-9a-v]{36}")
+_SPARE_BITS = 5 * PUBLIC_ID_CHARS - 8 * PUBLIC_ID_BYTES
+"""The last character carries one bit of the id; the other four are zero."""
+_DIGITS = "0123456789abcdefghijklmnopqrstuv"
+_PAIRS = tuple(first + second for first in _DIGITS for second in _DIGITS)
+_SHIFTS = tuple(range(5 * PUBLIC_ID_CHARS - 10, -1, -10))
+"""Where each two characters stand in the id as a number. (The library's base32 takes three times as long.)"""
 
 
 def make_public_id(issued_at: datetime, randomness: bytes) -> str:
@@ -41,9 +46,10 @@ def make_public_id(issued_at: datetime, randomness: bytes) -> str:
     if len(randomness) != RANDOM_BYTES:
         message = f"a public id takes {RANDOM_BYTES} random bytes, not {len(randomness)}"
         raise ValueError(message)
-    milliseconds = (issued_at - _EPOCH) // timedelta(milliseconds=1)
+    milliseconds = (issued_at - _EPOCH) // _MILLISECOND
     raw = milliseconds.to_bytes(6, "big") + randomness
-    return base64.b32hexencode(raw).decode("ascii").rstrip("=").lower()
+    number = int.from_bytes(raw) << _SPARE_BITS
+    return "".join([_PAIRS[number >> shift & 0x3FF] for shift in _SHIFTS])
 
 
 def parse_public_id(text: str) -> bytes:
@@ -52,16 +58,12 @@ def parse_public_id(text: str) -> bytes:
     Raises:
         InvalidInputError: Not 36 characters of lower-case base32hex, or unused bits are set.
     """
-    try:
-        if not _ALPHABET.fullmatch(text):
-            raise ValueError(text)  # noqa: TRY301  one refusal for every malformed id
-        raw = base64.b32hexdecode(text.upper() + "====")
-        if base64.b32hexencode(raw).decode("ascii").rstrip("=").lower() != text:
-            raise ValueError(text)  # noqa: TRY301  one refusal for every malformed id
-    except (ValueError, binascii.Error) as error:
+    # base32hex in lower case is what Python, too, writes numbers with to the base 32.
+    number = int(text, 32) if _ALPHABET.fullmatch(text) else -1
+    if number < 0 or number & (1 << _SPARE_BITS) - 1:
         message = f"a credential id is {PUBLIC_ID_CHARS} characters of 0-9 and a-v; check that the whole id was copied"
-        raise InvalidInputError(message, "/id") from error
-    return raw
+        raise InvalidInputError(message, "/id")
+    return (number >> _SPARE_BITS).to_bytes(PUBLIC_ID_BYTES)
 
 
 def credential_aggregate_id(public_id: str) -> UUID:
