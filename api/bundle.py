@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from api.evidence import Evidences
-from ledger.issuance import Issuance
+from ledger.issuance import Issuance, SealedDocument
 
 BUNDLE_FORMAT: Final = "cairn/bundle/v1"
 
@@ -44,13 +44,7 @@ class Bundles:
         Raises:
             ErasedError: The document was erased.
         """
-        kept = self._issuance.sealed_document(public_id)
-        bundle: dict[str, Any] = {
-            "format": BUNDLE_FORMAT,
-            "document": msgspec.Raw(kept.document),
-            "salt": _text(kept.salt),
-            "evidence": None,
-        }
+        bundle = fresh_bundle(self._issuance.sealed_document(public_id))
         successor = self._issuance.successor(public_id)
         if successor is not None:
             bundle["successor"] = {
@@ -58,6 +52,16 @@ class Bundles:
                 "salt": _text(successor.salt),
             }
         return bundle
+
+
+def fresh_bundle(kept: SealedDocument) -> dict[str, Any]:
+    """The holder's bundle of an award that nothing has happened to yet."""
+    return {
+        "format": BUNDLE_FORMAT,
+        "document": msgspec.Raw(kept.document),
+        "salt": _text(kept.salt),
+        "evidence": None,
+    }
 
 
 def _text(raw: bytes) -> str:

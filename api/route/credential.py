@@ -14,7 +14,7 @@ from api.instant import parse_instant
 from api.lookup import Lookup
 from api.node import Node
 from api.openapi import body_of
-from api.route.award import known_form, made_award
+from api.route.award import known_form, made_awards
 from api.schema import awards
 from api.write import Write, json_answer, submit, without
 from projections.credential_status import CredentialStatus
@@ -95,7 +95,7 @@ def _issue(node: Node, write: Write) -> Response:
             request=write.submission,
         )
     node.wait_until_visible(outcome.position, CredentialStatus.NAME, StatusLists.NAME)
-    items = [made_award(node, public_id) for public_id in outcome.answer]
+    items = made_awards(node, outcome)
     if is_single:
         return json_answer(items[0], 201, {"Location": items[0]["url"]})
     return json_answer({"credentials": items}, 201)

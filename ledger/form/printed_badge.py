@@ -173,8 +173,9 @@ def _are_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
 def _texts(award: Award) -> list[bytes]:
     """Each award's own texts, as they stand within canonical JSON; in the same order for all of a kind."""
     claim = award.claim
-    texts = [award.public_id.encode(), b"%d" % award.place.index, claim.awarded_on.isoformat().encode()]
-    told = (claim.grade, claim.learner.id, *[part for one in award.learner for part in (one.value, one.salt)])
+    texts = [b"%d" % award.place.index, claim.awarded_on.isoformat().encode()]
+    identities = [part for one in award.learner for part in (one.value, one.salt)]
+    told = (award.public_id, claim.grade, claim.learner.id, *identities)
     texts += [orjson.dumps(text)[1:-1] for text in told if text is not None]
     return texts
 
