@@ -8,9 +8,10 @@ again when another command was faster.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID, uuid5
 
 import msgspec
@@ -41,6 +42,8 @@ MAX_ATTEMPTS = 5
 CACHED_AGGREGATES = "2000"
 
 A = TypeVar("A", bound=Aggregate)
+_SHARED = frozenset({Institution, Achievement})
+"""What many commands read, and what is read once for all that are decided on together."""
 _PROJECTORS = {kind: fold(kind) for kind in (Institution, Achievement, Credential, Submission, LogKeys)}
 
 
@@ -94,6 +97,9 @@ class Task(msgspec.Struct, frozen=True):
     decide: Callable[[datetime], Decision]
 
 
+_Decided: TypeAlias = Outcome | Exception | tuple[Decision, Commit, datetime]
+
+
 class _Recorded(msgspec.Struct):
     """The one member of an event that its age is read from."""
 
@@ -120,6 +126,7 @@ class Ledger(Application[UUID]):
         self.random = random
         super().__init__({"AGGREGATE_CACHE_MAXSIZE": CACHED_AGGREGATES, "DEEPCOPY_FROM_AGGREGATE_CACHE": "n"})
         self._writer = GroupWriter(self.store, on_commit)
+        self._state = threading.local()
         self._recording_clock = SteadyClock(self.now, self._newest_recorded_at)
 
     def construct_env(self, name: str, env: Mapping[str, str] | None = None) -> Environment:
@@ -159,6 +166,15 @@ class Ledger(Application[UUID]):
         Raises:
             NotFoundError: There is none; *what* names it in the message.
         """
+        read = getattr(self._state, "read", None)
+        if read is not None and kind in _SHARED:
+            if aggregate_id not in read:
+                read[aggregate_id] = self._load(kind, aggregate_id, what)
+            found: A = read[aggregate_id]
+            return found
+        return self._load(kind, aggregate_id, what)
+
+    def _load(self, kind: type[A], aggregate_id: UUID, what: str) -> A:
         try:
             aggregate = self.repository.get(aggregate_id, projector_func=_PROJECTORS[kind])  # type: ignore[index]  # one projector per kind, and a kind is not a type of keys
         except AggregateNotFoundError as error:
@@ -211,14 +227,10 @@ class Ledger(Application[UUID]):
         """
         done: dict[int, Outcome | Exception] = {}
         for attempt in range(1, MAX_ATTEMPTS + 1):
-            waiting: dict[int, tuple[Decision, Commit, datetime]] = {}
-            for number, task in enumerate(tasks):
-                if number not in done:
-                    decided = self._decide(vault, task)
-                    if isinstance(decided, tuple):
-                        waiting[number] = decided
-                    else:
-                        done[number] = decided
+            open_tasks = {number: task for number, task in enumerate(tasks) if number not in done}
+            decided = self._decide_all(vault, open_tasks)
+            waiting = {number: one for number, one in decided.items() if isinstance(one, tuple)}
+            done |= {number: one for number, one in decided.items() if not isinstance(one, tuple)}
             if not waiting:
                 break
             written = self._write([commit for _, commit, _ in waiting.values()])
@@ -231,13 +243,30 @@ class Ledger(Application[UUID]):
                     done[number] = positions
         return [done[number] for number in range(len(tasks))]
 
-    def _decide(self, vault: Vault, task: Task) -> Outcome | Exception | tuple[Decision, Commit, datetime]:
+    def _decide_all(self, vault: Vault, tasks: Mapping[int, Task]) -> dict[int, _Decided]:
+        """Decide on each of *tasks*; what several of them read is read once."""
+        identities = {
+            number: _identity(vault, task.request) for number, task in tasks.items() if task.request is not None
+        }
+        known = self.store.known(identities.values())
+        self._state.read = {}
         try:
-            if task.request is not None and (repeated := self._repeated(vault, task.request)) is not None:
-                return repeated
+            return {
+                number: self._decide(
+                    vault, task, identities.get(number), may_be_repeated=identities.get(number) in known
+                )
+                for number, task in tasks.items()
+            }
+        finally:
+            self._state.read = None
+
+    def _decide(self, vault: Vault, task: Task, identity: UUID | None, *, may_be_repeated: bool) -> _Decided:
+        try:
+            if may_be_repeated and task.request is not None and identity is not None:
+                return self._repeated(vault, task.request, identity)
             now = self._recording_clock()
             decision = task.decide(now)
-            return decision, self._commit(vault, task.request, decision, now), now
+            return decision, self._commit(vault, task.request, identity, decision, now), now
         except Exception as error:  # noqa: BLE001  raised again by whoever asked for this task
             return error
 
@@ -247,25 +276,21 @@ class Ledger(Application[UUID]):
         except StorageError as error:
             return [error] * len(commits)
 
-    def _commit(self, vault: Vault, request: Request | None, decision: Decision, now: datetime) -> Commit:
+    def _commit(
+        self, vault: Vault, request: Request | None, identity: UUID | None, decision: Decision, now: datetime
+    ) -> Commit:
         events, writes = list(decision.events), list(decision.writes)
-        if request is not None:
+        if request is not None and identity is not None:
             secret = vault.secret("submissions")
-            identity = submission_id(secret, request.scope, request.key)
             events.append(Submission.accept(id=identity, digest=submission_digest(secret, request.body), at=now))
             writes.append(vault.keep_answer(identity, msgspec.json.encode(decision.answer)))
         stored = [self.mapper.to_stored_event(event) for event in events]
         unchanged = [(aggregate.id, aggregate.version) for aggregate in decision.unchanged]
         return Commit(stored, writes, unchanged)
 
-    def _repeated(self, vault: Vault, request: Request) -> Outcome | None:
-        secret = vault.secret("submissions")
-        identity = submission_id(secret, request.scope, request.key)
-        try:
-            submission = self.load(Submission, identity, "submission")
-        except NotFoundError:
-            return None
-        submission.require_same(submission_digest(secret, request.body))
+    def _repeated(self, vault: Vault, request: Request, identity: UUID) -> Outcome:
+        submission = self.load(Submission, identity, "submission")
+        submission.require_same(submission_digest(vault.secret("submissions"), request.body))
         return Outcome(msgspec.json.decode(vault.answer(identity)), 0, repeated=True)
 
     def _newest_recorded_at(self) -> datetime | None:
@@ -286,6 +311,10 @@ class Ledger(Application[UUID]):
         self._writer.close()
         self.store.close()
         super().close()
+
+
+def _identity(vault: Vault, request: Request) -> UUID:
+    return submission_id(vault.secret("submissions"), request.scope, request.key)
 
 
 def institution_id(slug: str) -> UUID:
