@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID, uuid5
 
@@ -23,7 +25,7 @@ from ledger.achievement import Achievement
 from ledger.aggregate import Aggregate, fold
 from ledger.credential import Credential
 from ledger.credential_id import credential_aggregate_id
-from ledger.error import ConflictError, NotFoundError, StorageError
+from ledger.error import ConflictError, LedgerError, NotFoundError, StorageError
 from ledger.event import DomainEvent, EventMapper
 from ledger.event_catalogue import make_mapper
 from ledger.institution import Institution
@@ -91,10 +93,16 @@ class Task(msgspec.Struct, frozen=True):
     Attributes:
         request: What makes a repetition recognisable; None when the command has no idempotency key.
         decide: Decides on the present state, given the instant; called again when another command was faster.
+        subject: What it is about, for whoever carries out several together.
     """
 
     request: Request | None
     decide: Callable[[datetime], Decision]
+    subject: Any = None
+
+
+Foresee: TypeAlias = Callable[[Sequence[Task]], None]
+"""Looks up at once what several tasks are going to ask for, and notes it in :attr:`Ledger.noted`."""
 
 
 _Decided: TypeAlias = Outcome | Exception | tuple[Decision, Commit, datetime]
@@ -166,11 +174,9 @@ class Ledger(Application[UUID]):
         Raises:
             NotFoundError: There is none; *what* names it in the message.
         """
-        read = getattr(self._state, "read", None)
-        if read is not None and kind in _SHARED:
-            if aggregate_id not in read:
-                read[aggregate_id] = self._load(kind, aggregate_id, what)
-            found: A = read[aggregate_id]
+        if kind in _SHARED:
+            noted = self.noted
+            found: A = noted.get(aggregate_id) or noted.setdefault(aggregate_id, self._load(kind, aggregate_id, what))
             return found
         return self._load(kind, aggregate_id, what)
 
@@ -216,11 +222,19 @@ class Ledger(Application[UUID]):
             raise outcome
         return outcome
 
-    def carry_out_together(self, vault: Vault, tasks: Sequence[Task]) -> list[Outcome | Exception]:
+    def carry_out_together(
+        self, vault: Vault, tasks: Sequence[Task], foresee: Foresee | None = None
+    ) -> list[Outcome | Exception]:
         """Carry out several requests, each by itself, with one wait for the disk.
 
         What one of them is refused with, or fails with, concerns no other. They are decided on in order, on the state
         before any of them: of two that change the same aggregate the later conflicts, and is decided on again.
+
+        Args:
+            vault: Keeps the answers.
+            tasks: The requests.
+            foresee: Called before they are decided on, each time; what it raises is passed over, for whoever needs
+                what it looks up will hear of it.
 
         Returns:
             For each its outcome, or what :meth:`carry_out` would have raised.
@@ -228,7 +242,7 @@ class Ledger(Application[UUID]):
         done: dict[int, Outcome | Exception] = {}
         for attempt in range(1, MAX_ATTEMPTS + 1):
             open_tasks = {number: task for number, task in enumerate(tasks) if number not in done}
-            decided = self._decide_all(vault, open_tasks)
+            decided = self._decide_all(vault, open_tasks, foresee)
             waiting = {number: one for number, one in decided.items() if isinstance(one, tuple)}
             done |= {number: one for number, one in decided.items() if not isinstance(one, tuple)}
             if not waiting:
@@ -243,14 +257,23 @@ class Ledger(Application[UUID]):
                     done[number] = positions
         return [done[number] for number in range(len(tasks))]
 
-    def _decide_all(self, vault: Vault, tasks: Mapping[int, Task]) -> dict[int, _Decided]:
+    @property
+    def noted(self) -> dict[Any, Any]:
+        """What was looked up for the tasks that are being decided on; forgotten with them. Not to be relied on."""
+        noted: dict[Any, Any] | None = getattr(self._state, "noted", None)
+        return {} if noted is None else noted
+
+    def _decide_all(self, vault: Vault, tasks: Mapping[int, Task], foresee: Foresee | None) -> dict[int, _Decided]:
         """Decide on each of *tasks*; what several of them read is read once."""
         identities = {
             number: _identity(vault, task.request) for number, task in tasks.items() if task.request is not None
         }
         known = self.store.known(identities.values())
-        self._state.read = {}
+        self._state.noted = {}
         try:
+            if foresee is not None:
+                with suppress(LedgerError):
+                    foresee(list(tasks.values()))
             return {
                 number: self._decide(
                     vault, task, identities.get(number), may_be_repeated=identities.get(number) in known
@@ -258,7 +281,7 @@ class Ledger(Application[UUID]):
                 for number, task in tasks.items()
             }
         finally:
-            self._state.read = None
+            self._state.noted = None
 
     def _decide(self, vault: Vault, task: Task, identity: UUID | None, *, may_be_repeated: bool) -> _Decided:
         try:
@@ -317,11 +340,13 @@ def _identity(vault: Vault, request: Request) -> UUID:
     return submission_id(vault.secret("submissions"), request.scope, request.key)
 
 
+@lru_cache(maxsize=4_096)
 def institution_id(slug: str) -> UUID:
     """Aggregate id of the institution with *slug*."""
     return uuid5(NAMESPACE, f"institution:{slug}")
 
 
+@lru_cache(maxsize=4_096)
 def achievement_id(institution: UUID, code: str) -> UUID:
     """Aggregate id of the achievement that *institution* calls *code*."""
     return uuid5(institution, f"achievement:{code}")

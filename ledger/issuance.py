@@ -15,7 +15,7 @@ import msgspec
 
 from ledger.access import Actor, audit
 from ledger.achievement import Achievement
-from ledger.application import Decision, Ledger, Outcome, Request, Task
+from ledger.application import Decision, Ledger, Outcome, Request, Task, institution_id
 from ledger.claim import AwardClaim
 from ledger.commitment import DOCUMENT_KIND, SALT_BYTES, SUCCESSOR_KIND, commit
 from ledger.credential import Credential
@@ -37,6 +37,7 @@ from ledger.store import Write
 from ledger.text import certainly_clean
 from ledger.vault import LEARNER_SQL, SEAL_SQL, Learner, Vault
 
+_LEARNERS = "learners"
 MAX_BATCH = 10_000
 """Awards in one request. Source: the project's own limit, one request commits atomically."""
 
@@ -100,7 +101,7 @@ class Issuance:
         self._ledger = ledger
         self._vault = vault
         self._places = places
-        self._signing = _Signing(keys, base_url, canonicalise, PrintedBadges(base_url))
+        self._signing = _Signing(keys, base_url, canonicalise)
 
     def issue(
         self, *, slug: str, claims: Sequence[AwardClaim], actor: Actor, request: Request | None = None
@@ -120,7 +121,16 @@ class Issuance:
 
     def issue_together(self, tasks: Sequence[Task]) -> list[Outcome | Exception]:
         """Carry out several of :meth:`issuing`, each by itself; see :meth:`Ledger.carry_out_together`."""
-        return self._ledger.carry_out_together(self._vault, tasks)
+        return self._ledger.carry_out_together(self._vault, tasks, self._foresee if len(tasks) > 1 else None)
+
+    def _foresee(self, tasks: Sequence[Task]) -> None:
+        """Look up the learners of several tasks at once."""
+        wanted: dict[UUID, set[str]] = {}
+        for task in tasks:
+            institution, claims = task.subject
+            wanted.setdefault(institution, set()).update(_references(claims))
+        for institution, references in wanted.items():
+            self._ledger.noted[_LEARNERS, institution] = self._vault.learners_called(institution, sorted(references))
 
     def issuing(self, *, slug: str, claims: Sequence[AwardClaim], actor: Actor, request: Request | None = None) -> Task:
         """What :meth:`issue` carries out.
@@ -143,7 +153,7 @@ class Issuance:
             writes = [*batch.writes(), audit(actor, "credential.issue", institution.id, len(claims), now)]
             return Decision(batch.events, writes, public_ids, [institution], batch.made)
 
-        return Task(request, decide)
+        return Task(request, decide, (institution_id(slug), claims))
 
     def replace(
         self, *, public_id: str, claim: AwardClaim, reason: Reason, actor: Actor, request: Request | None = None
@@ -217,10 +227,7 @@ class _Batch:
         self.events: list[DomainEvent] = []
         self._ledger, self._vault, self._institution = ledger, vault, institution
         self._now, self._key_id = now, key.key_id
-        forms = every_form([form_named(name) for name in institution.forms])
-        self._signer = FormSigner(
-            institution, forms, signing.keys, signing.base_url, signing.canonicalise, signing.badges
-        )
+        self._signer = signing.form_signer(institution)
         self._achievements: dict[str, Achievement] = {}
         self._learners: dict[str, Learner] = {}
         self._new_learners: list[tuple[Any, ...]] = []
@@ -257,8 +264,12 @@ class _Batch:
 
     def know_learners(self, claims: Sequence[AwardClaim]) -> None:
         """Look up the learners of all *claims* at once."""
-        references = [reference for claim in claims if (reference := _reference(claim)) is not None]
-        self._learners = self._vault.learners_called(self._institution.id, references)
+        references = _references(claims)
+        foreseen = self._ledger.noted.get((_LEARNERS, self._institution.id), {})
+        if all(reference in foreseen for reference in references):
+            self._learners = {reference: foreseen[reference] for reference in references}
+        else:
+            self._learners = self._vault.learners_called(self._institution.id, references)
         self._new_learners = [
             row for learner in self._learners.values() for write in learner.writes for row in write.rows
         ]
@@ -319,13 +330,27 @@ class _Batch:
         return learner
 
 
-class _Signing(msgspec.Struct, frozen=True):
-    """What it takes to sign the forms of awards, whoever's they are."""
+class _Signing:
+    """Signs the forms of awards, whoever's they are."""
 
-    keys: KeyStore
-    base_url: str
-    canonicalise: Canonicalise | None
-    badges: PrintedBadges
+    def __init__(self, keys: KeyStore, base_url: str, canonicalise: Canonicalise | None) -> None:
+        self._keys, self._base_url, self._canonicalise = keys, base_url, canonicalise
+        self._badges = PrintedBadges(base_url)
+        self._signers: dict[UUID, tuple[Institution, FormSigner]] = {}
+
+    def form_signer(self, institution: Institution) -> FormSigner:
+        """What signs for *institution* as it is now; the same while nothing about it changes.
+
+        Raises:
+            RuleError, NotFoundError: A key is not in force, or not here.
+        """
+        known = self._signers.get(institution.id)
+        if known is not None and known[0] is institution:
+            return known[1]
+        forms = every_form([form_named(name) for name in institution.forms])
+        signer = FormSigner(institution, forms, self._keys, self._base_url, self._canonicalise, self._badges)
+        self._signers[institution.id] = institution, signer
+        return signer
 
 
 Signed: TypeAlias = Mapping[str, Mapping[str, bytes]]
@@ -348,6 +373,10 @@ def added_forms(
         DomainEvent(award, number, Credential.FormAdded(key_id=key_id, commitments=kinds, recorded_at=now))
         for number, (key_id, kinds) in enumerate(commitments.items(), version)
     ]
+
+
+def _references(claims: Sequence[AwardClaim]) -> list[str]:
+    return [reference for claim in claims if (reference := _reference(claim)) is not None]
 
 
 def _reference(claim: AwardClaim) -> str | None:

@@ -69,6 +69,7 @@ class Projector:
         self._lock = threading.Lock()
         self._waiting: list[_Waiter] = []
         self._closing = threading.Event()
+        self._told = 0
         self._bells = {track.view.name: _Bell() for track in tracks}
         self._threads = [
             threading.Thread(target=self._run, args=(track,), name=f"project-{track.view.name}", daemon=True)
@@ -89,8 +90,9 @@ class Projector:
             if thread.ident is not None:
                 thread.join()
 
-    def wake(self, _position: int) -> None:
-        """Say that the store has new events: the ledger's commit hook. Returns at once."""
+    def wake(self, position: int) -> None:
+        """Say that the store has new events up to *position*: the ledger's commit hook. Returns at once."""
+        self._told = max(self._told, position)
         for bell in self._bells.values():
             bell.rung.set()
 
@@ -156,7 +158,8 @@ class Projector:
                 if not prepared:
                     track.prepare(self._source, self._closing)
                     prepared = True
-                more = track.advance(self._source)
+                # At the newest event that this process wrote there is no need to look whether there are more.
+                more = track.advance(self._source) and track.position != self._told
                 track.error = None
             except (SourceError, RebuildRunningError) as error:
                 track.error = str(error)
