@@ -7,6 +7,7 @@ damage or a second sequencer stops the thread for good, and readiness says so.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -135,6 +136,7 @@ class Runtime:
 
     def start(self) -> None:
         """Start every loop."""
+        sys.setswitchinterval(float(os.environ.get("BS_SWITCH","0.001")))
         for loop in self.loops:
             loop.start()
 

@@ -29,7 +29,7 @@ __all__ = ["LINGER_SECONDS", "POLL_SECONDS", "Projector", "Standing", "Track"]
 
 POLL_SECONDS: Final = 0.1
 """How soon an event of another process is noticed."""
-LINGER_SECONDS: Final = 0.02
+LINGER_SECONDS: Final = 0.05
 """How long a view that nobody waits for gathers commits before it applies them."""
 
 

@@ -9,7 +9,6 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse
-from starlette.routing import Route
 
 from api import example
 from api.caller import authenticate
@@ -18,9 +17,7 @@ from api.instant import parse_instant
 from api.lookup import Lookup
 from api.node import Node
 from api.openapi import body_of
-from api.query import refuse_repeated
 from api.route.award import known_form, made_awards
-from api.route_template import set_route_template
 from api.schema import Awards, awards
 from api.write import Write, json_answer, read_write, without
 from ledger.access import Actor
@@ -77,20 +74,6 @@ def make_issue(node: Node) -> Issue:
             return await single.ask(task(write, batch))
 
     return issue
-
-
-def direct_route(issue: Issue) -> Route:
-    """Make a route past the framework's own, which looks through every router twice and costs more than an award.
-
-    The route in :func:`make_router` stays, for the description; this one has to stand before it.
-    """
-
-    async def directly(request: Request) -> Response:
-        set_route_template(request.scope, PATH)
-        await refuse_repeated(request)
-        return await issue(request)
-
-    return Route(PATH, directly, methods=["POST"], include_in_schema=False)
 
 
 def make_router(node: Node, issue: Issue) -> APIRouter:
