@@ -29,8 +29,8 @@ from ledger.application import Clock
 from ledger.document import instant_text
 
 SWITCH_SECONDS: Final = 0.001
-"""How long a thread may keep the interpreter while others want it. With Python's own 5 ms, a request that answers in 2 ms
-of work waited for the sequencer and each projection in turn."""
+"""How long a thread may keep the interpreter while others want it. With Python's own 5 ms, a request that takes 2 ms of
+work waited for the sequencer and each projection in turn."""
 FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 30.0
 ANCHOR_LOOK_SECONDS: Final = 2.0

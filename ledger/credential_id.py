@@ -52,6 +52,17 @@ def make_public_id(issued_at: datetime, randomness: bytes) -> str:
     return "".join([_PAIRS[number >> shift & 0x3FF] for shift in _SHIFTS])
 
 
+def make_credential_id(issued_at: datetime, randomness: bytes) -> tuple[str, UUID]:
+    """Make a public id, and the aggregate id that :func:`credential_aggregate_id` derives from it.
+
+    Args:
+        issued_at: Aware instant; milliseconds are kept.
+        randomness: 16 fresh random bytes.
+    """
+    public_id = make_public_id(issued_at, randomness)
+    return public_id, _aggregate_id((int(public_id, 32) >> _SPARE_BITS).to_bytes(PUBLIC_ID_BYTES))
+
+
 def parse_public_id(text: str) -> bytes:
     """Parse a public id into its 22 bytes, accepting only the one canonical spelling.
 
@@ -72,7 +83,10 @@ def credential_aggregate_id(public_id: str) -> UUID:
     Raises:
         InvalidInputError: *public_id* is malformed.
     """
-    raw = parse_public_id(public_id)
+    return _aggregate_id(parse_public_id(public_id))
+
+
+def _aggregate_id(raw: bytes) -> UUID:
     digest = hashlib.sha256(_TAG + raw).digest()
     value = bytearray(raw[:6] + digest[:10])
     value[6] = (value[6] & 0x0F) | 0x80

@@ -19,7 +19,7 @@ from ledger.application import Decision, Ledger, Outcome, Request, Task, institu
 from ledger.claim import AwardClaim
 from ledger.commitment import DOCUMENT_KIND, SALT_BYTES, SUCCESSOR_KIND, commit
 from ledger.credential import Credential
-from ledger.credential_id import RANDOM_BYTES, credential_aggregate_id, make_public_id
+from ledger.credential_id import RANDOM_BYTES, credential_aggregate_id, make_credential_id
 from ledger.document import Award
 from ledger.error import ErasedError, InvalidInputError, RuleError
 from ledger.event import DomainEvent
@@ -297,10 +297,10 @@ class _Batch:
     def _award(self, claim: AwardClaim, place: StatusPlace) -> Award:
         achievement = self._achievement(claim.achievement)
         edition = claim.edition or len(achievement.editions)
-        public_id = make_public_id(self._now, self._ledger.random(RANDOM_BYTES))
+        public_id, aggregate_id = make_credential_id(self._now, self._ledger.random(RANDOM_BYTES))
         return Award(
             public_id=public_id,
-            aggregate_id=credential_aggregate_id(public_id),
+            aggregate_id=aggregate_id,
             institution=self._institution,
             achievement_code=achievement.code,
             edition=edition,

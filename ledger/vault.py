@@ -135,7 +135,8 @@ class Vault:
         return found
 
     def _make_learner(self, lookup: bytes, wrap: Callable[[bytes, bytes], bytes]) -> Learner:
-        handle, key = self._random(HANDLE_BYTES), self._random(LEARNER_KEY_BYTES)
+        drawn = self._random(HANDLE_BYTES + LEARNER_KEY_BYTES)
+        handle, key = drawn[:HANDLE_BYTES], drawn[HANDLE_BYTES:]
         row = (handle, lookup, wrap(key, vault_context("learner", handle)))
         return Learner(handle, key, (Write(LEARNER_SQL, [row]),))
 
