@@ -236,13 +236,14 @@ def bulk(directory: Path, awards: int) -> list[Row]:
             f" visible; {took:.1f} s, of which {issued:.1f} s until the last was durable; {used / awards * 1e6:,.0f}"
         )
         what += f" µs of processor time each; {server.peak_megabytes():,.0f} MB at most"
-        raw = sqlite_rows_per_second(directory, 50_000, BATCH)
+        raw = sqlite_rows_per_second(data, 50_000, BATCH)
         return [Row(what, awards / took, "raw SQLite rows, 1,000 a commit", raw)]
 
 
 def last_id(body: bytes) -> str:
     """The id of the last award of a batch's answer."""
-    return _AWARD.findall(body)[-1].decode("ascii")
+    public_id: bytes = _AWARD.findall(body)[-1]
+    return public_id.decode("ascii")
 
 
 def _until_found(client: Client, path: str) -> None:
