@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from api.example import PUBLICATION, VC_API_SIGNED
+from api.example import HEADCOUNT, PATHWAY, PUBLICATION, REVIEW, SKILL_URI, VC_API_SIGNED
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain"
@@ -23,12 +23,32 @@ NULLABLE: Final = frozenset(
         *("skill_uri", "skill_name", "credits_centi", "workload_minutes", "eqf_level", "qf_ehea", "supervision"),
         *("prerequisites", "stackable", "next", "anchored_size", "log_index", "key_standing", "evidence", "as_of"),
         *("detail", "credential", "bundle", "mirror", "signed_with", "achievement", "edition"),
+        *("limits", "agreement", "effective_at", "appeal_until", "withdrawal", "result", "decided_at", "accepted_at"),
+        *("ended_at", "cap_centi", "towards", "explanation"),
+        *("review_due", "completed", "responses", "mean_rating_centi", "before", "after"),
+        *("partial", "review_days", "module"),
     }
 )
 """Members that may be null where a value stands in the example."""
-OPEN: Final = frozenset({"facts", "commitments", "document", "@context"})
+OPEN: Final = frozenset(
+    {"facts", "commitments", "document", "@context", "template", "details", "rules", "derivation", "done"}
+)
 """Members whose own members or items differ from answer to answer."""
-OPTIONAL: Final = frozenset({"replaced_by", "reissues", "added", "successor", "erased", "facts", "detail", "proof"})
+OPTIONAL: Final = frozenset(
+    {
+        "limits",
+        "version",
+        "stack",
+        "replaced_by",
+        "reissues",
+        "added",
+        "successor",
+        "erased",
+        "facts",
+        "detail",
+        "proof",
+    }
+)
 """Members that may be absent."""
 
 
@@ -48,7 +68,8 @@ class Answer:
 
     def described(self) -> dict[str, Any]:
         """The `content` of an OpenAPI response."""
-        schema = schema_of(self.example) if self.media_type.endswith("json") else {"type": "string"}
+        is_text = isinstance(self.example, str) and not self.media_type.endswith("json")
+        schema = {"type": "string"} if is_text else schema_of(self.example)
         others = {name: {"schema": {"type": "string"}, "example": "…"} for name in self.others}
         return {self.media_type: {"schema": schema, "example": self.example}, **others}
 
@@ -228,10 +249,126 @@ INSTITUTION: Final[dict[str, Any]] = {
             "valid_from": AT,
             "valid_until": None,
             "withdrawn_at": None,
+            "limits": {"levels": [5, 6, 7], "fields": ["06"], "kinds": ["micro_credential"], "country": "EE"},
         }
     ],
+    "version": 2,
+}
+RECOGNITION_ID: Final = "019c1f7a-2b40-8c11-9d3e-5a6b7c8d9e0f"
+AGREEMENT_ID: Final = "7d7a9a3e-5a5c-5d0e-8f5b-1d2e3f4a5b6c"
+_COMMITMENT: Final = "590f45dc1f20336bc4865b1e1eed5d5a3d53cc480ab3b60e46c300b426239379"
+_RULING: Final[dict[str, Any]] = {
+    "version": 1,
+    "decision": "partial",
+    "reasons": ["workload"],
+    "effective_at": AT,
+    "appeal_until": AT,
+    "recorded_at": AT,
+    "commitment": _COMMITMENT,
+}
+RECOGNISED: Final[dict[str, Any]] = {
+    "recognition": RECOGNITION_ID,
+    "institution": "riverside",
+    "state": "in_force",
+    **_RULING,
+    "under_appeal": False,
+    "rulings": [_RULING],
+    "appeals": [{"filed_at": AT, "decide_by": AT, "result": "upheld", "decided_at": AT, "late": False}],
+    "withdrawal": {"reason": "issued_in_error", "effective_at": AT, "recorded_at": AT},
+}
+_DECISION_IN_FULL: Final[dict[str, Any]] = {
+    "details": {
+        "format": "cairn/recognition/v1",
+        "institution": "riverside",
+        "award": {"origin": "paper", "title": "Kursus i dataanalyse", "awarded_by": "Fjordby Erhvervsskole"},
+        "decision": {"decision": "partial", "reasons": ["workload"], "credits_centi": 300},
+        "agreement": None,
+        "effective_at": AT,
+    },
+    "salt": HASH,
+}
+AGREED: Final[dict[str, Any]] = {
+    "agreement": AGREEMENT_ID,
+    "proposer": "riverside",
+    "partner": "lakeside",
+    "state": "in_force",
+    "awards_of": "both",
+    "achievements": ["DATA-101"],
+    "limits": {"levels": [5, 6], "fields": ["06"], "kinds": ["micro_credential"], "country": None},
+    "share_percent": 100,
+    "cap_centi": 1000,
+    "valid_from": AT,
+    "valid_until": AT,
+    "accepted_at": AT,
+    "ended_at": AT,
+}
+_MODULE: Final = {
+    "code": "M1",
+    "achievement": "DATA-101",
+    "edition": 1,
+    "credits_centi": 300,
+    "semester": 1,
+    "required": True,
+    "url": f"{BASE}/institutions/riverside/achievements/DATA-101/1",
+    "template": PUBLICATION["template"],
+}
+_PROGRAMME_URL: Final = f"{BASE}/v1/programmes/riverside/BSC-DATA/2"
+_PROGRAMME: Final = {
+    "id": _PROGRAMME_URL,
+    "institution": "riverside",
+    "code": "BSC-DATA",
+    "edition": 2,
+    "recorded_at": AT,
+    "title": "Bachelor of Data Work",
+    "language": "en",
+    "achievement": "BSC",
+    "partial": "BSC-PART",
+    "credits_centi": 18000,
+    "withdrawal": "review",
+    "review_days": 30,
+    "modules": [_MODULE],
+    "changes": [{"kind": "changed", "module": "M1", "members": ["semester"]}],
 }
 _EDITION_URL: Final = f"{BASE}/institutions/riverside/achievements/DATA-101/1"
+_PATHWAY_URL: Final = f"{BASE}/v1/pathways/riverside/DATA-SPECIALIST/1"
+DERIVATION: Final[dict[str, Any]] = {
+    "format": "cairn/derivation/v1",
+    "pathway": "0b8e2f649a0c5c7d8e1f2a3b4c5d6e7f",
+    "version": 1,
+    "rules": "7739385a…",
+    "day": "2026-01-31",
+    "components": [{"award": ID}],
+    "uses": [{"award": ID}],
+    "outcomes": [{"rule": "total", "kind": "minimum", "state": "met"}],
+}
+PATHWAY_ANSWER: Final[dict[str, Any]] = {
+    "institution": "riverside",
+    "url": _PATHWAY_URL,
+    "pathway": "0b8e2f64-9a0c-5c7d-8e1f-2a3b4c5d6e7f",
+    "code": "DATA-SPECIALIST",
+    "version": 1,
+    "versions": 1,
+    "retired_at": None,
+    "achievement": "DATA-101",
+    "edition": None,
+    "rules": PATHWAY["rules"],
+    "history": [{"version": 1, "recorded_at": AT, "rules_sha256": "7739385a…", "changes": [], "differences": []}],
+}
+_NAMED: Final = {"institution": "riverside", "code": "DATA-101"}
+_OFFERED: Final = {
+    **_NAMED,
+    "edition": 1,
+    "title": "Working with Data: First Steps",
+    "credits_centi": 300,
+    "workload_minutes": 4680,
+    "url": _EDITION_URL,
+}
+_JUDGED: Final = {
+    "verdict": "valid",
+    "reason": "valid",
+    "sentence": {"en": "Genuine and valid.", "ru": "Подлинный и действительный."},
+    "credential": ID,
+}
 ANSWERS: Final[dict[str, Answer]] = {
     "get /v1/credentials/{id}/status": Answer(STATUS),
     "get /v1/credentials/{id}/evidence": Answer(EVIDENCE),
@@ -241,6 +378,19 @@ ANSWERS: Final[dict[str, Answer]] = {
     "delete /v1/credentials/{id}/suspension": Answer(STATUS),
     "post /v1/credentials/{id}/revocation": Answer(STATUS),
     "post /v1/credentials/{id}/replacement": Answer({**MADE, "replaces": ID}),
+    "post /v1/credentials/{id}/appeal": Answer(STATUS),
+    "post /v1/credentials/{id}/appeal/decision": Answer(STATUS),
+    "post /v1/credentials/{id}/review/decision": Answer(STATUS),
+    "post /v1/cascade/runs": Answer({"looked_at": 3, "done": {"reviewopened": 1}}),
+    "post /v1/stackings": Answer({**MADE, "derivation": DERIVATION}),
+    "post /v1/institutions/{slug}/pathways": Answer(
+        {"institution": "riverside", "code": "DATA-SPECIALIST", "version": 1, "url": _PATHWAY_URL}
+    ),
+    "post /v1/institutions/{slug}/pathways/{code}/retirement": Answer(
+        {"institution": "riverside", "code": "DATA-SPECIALIST", "retired_at": AT}
+    ),
+    "get /v1/pathways/{slug}/{code}": Answer(PATHWAY_ANSWER),
+    "get /v1/pathways/{slug}/{code}/{version}": Answer(PATHWAY_ANSWER),
     "get /v1/credentials/{id}/documents": Answer(DOCUMENTS),
     "post /v1/credentials/{id}/documents": Answer(DOCUMENTS),
     "get /v1/credentials/{id}/documents/{form}": Answer(
@@ -251,6 +401,39 @@ ANSWERS: Final[dict[str, Answer]] = {
     "post /v1/clr": Answer(ATTESTED),
     "post /v1/endorsements": Answer(ATTESTED),
     "post /v1/institutions/{slug}/forms": Answer({"institution": "riverside", "forms": ["open-badge", "vc-jwt"]}),
+    "post /v1/recognitions": Answer(
+        {
+            "recognition": RECOGNITION_ID,
+            "agreement": None,
+            "url": f"{BASE}/v1/recognitions/{RECOGNITION_ID}",
+            **_DECISION_IN_FULL,
+        }
+    ),
+    "get /v1/recognitions/{recognition}": Answer(RECOGNISED),
+    "get /v1/recognitions/{recognition}/details": Answer(
+        {
+            "recognition": RECOGNITION_ID,
+            "on": "2026-01-31",
+            "credit": {
+                "credits_centi": 300,
+                "workload_minutes": 0,
+                "outcomes": ["Cleans a data set."],
+                "eqf_level": 5,
+                "fields": ["0542"],
+                "stands_for": [],
+                "towards": {"kind": "programme", "code": "DATA-MASTER"},
+            },
+            "decisions": [{"version": 1, **_DECISION_IN_FULL}],
+        }
+    ),
+    "get /v1/recognitions/{recognition}/files/{number}": Answer("the bytes of the file", OCTETS),
+    "post /v1/recognitions/{recognition}/appeals": Answer(RECOGNISED),
+    "post /v1/recognitions/{recognition}/appeals/outcome": Answer(RECOGNISED),
+    "post /v1/recognitions/{recognition}/withdrawal": Answer(RECOGNISED),
+    "post /v1/agreements": Answer(AGREED),
+    "get /v1/agreements": Answer({"agreements": [AGREED], "next": "0"}),
+    "post /v1/agreements/{agreement}/acceptance": Answer(AGREED),
+    "post /v1/agreements/{agreement}/end": Answer(AGREED),
     "post /v1/verify": Answer(REPORT),
     "post /v1/achievements": Answer({"institution": "riverside", "code": "DATA-101", "edition": 1}),
     "get /v1/achievements": Answer(
@@ -268,8 +451,83 @@ ANSWERS: Final[dict[str, Answer]] = {
             "next": "0.0",
         }
     ),
+    "get /v1/achievements/{slug}/{code}": Answer(
+        {
+            "institution": "riverside",
+            "code": "DATA-101",
+            "title": "Working with Data: First Steps",
+            "quality_assurance": "Institutional quality assurance, reviewed every year",
+            "review_due": "2029-06-30",
+            "review_overdue": False,
+            "reviews": [{**{k: v for k, v in REVIEW.items() if k != "next_due"}, "edition": 1, "recorded_at": AT}],
+            "figures": [
+                {
+                    **{k: v for k, v in HEADCOUNT.items() if k != "ratings"},
+                    "responses": 88,
+                    "ratings": [10, 12, 11, 31, 24],
+                    "mean_rating_centi": 420,
+                    "threshold": 10,
+                    "recorded_at": AT,
+                }
+            ],
+            "editions": [{"edition": 1, "url": _EDITION_URL, "recorded_at": AT, "changes": []}],
+        }
+    ),
+    "post /v1/achievements/{slug}/{code}/due-reviews": Answer({**_NAMED, "review_due": "2028-06-30"}),
+    "post /v1/achievements/{slug}/{code}/reviews": Answer({**_NAMED, "review_due": "2029-06-30"}),
+    "post /v1/achievements/{slug}/{code}/figures": Answer(_NAMED),
+    "get /v1/skills": Answer(
+        {"skills": [{"uri": SKILL_URI, "label": "cleanse data", "achievements": 1}], "next": None}
+    ),
+    "get /v1/skills/{uri}": Answer(
+        {
+            "uri": SKILL_URI,
+            "label": "cleanse data",
+            "achievements": [{**_OFFERED, "editions": [1], "current": True}],
+            "next": None,
+        }
+    ),
+    "post /v1/skill-profiles": Answer(
+        {
+            "skills": [{"uri": SKILL_URI, "label": "cleanse data", "credentials": [0]}],
+            "credentials": [_JUDGED],
+        }
+    ),
+    "post /v1/skill-coverage": Answer(
+        {
+            "covered": [{"uri": SKILL_URI, "label": "cleanse data", "credentials": [0]}],
+            "missing": [SKILL_URI],
+            "way": [{**_OFFERED, "closes": [SKILL_URI]}],
+            "is_shortest": True,
+            "not_offered": [SKILL_URI],
+            "credentials": [_JUDGED],
+        }
+    ),
+    "post /v1/institutions/{slug}/programmes": Answer({"institution": "riverside", "code": "BSC-DATA", "edition": 1}),
+    "get /v1/programmes/{slug}": Answer(
+        {
+            "institution": "riverside",
+            "programmes": [
+                {
+                    "code": "BSC-DATA",
+                    "edition": 2,
+                    "title": "Bachelor of Data Work",
+                    "language": "en",
+                    "credits_centi": 18000,
+                    "modules": 1,
+                    "url": _PROGRAMME_URL,
+                }
+            ],
+        }
+    ),
+    "get /v1/programmes/{slug}/{code}": Answer(_PROGRAMME),
+    "get /v1/programmes/{slug}/{code}/{edition}": Answer(_PROGRAMME),
+    "post /v1/unpackings": Answer(
+        {"unpacking": "5d0f7a7e-3f4b-4a39-9a52-5b6a2c3d4e5f", "parts": [{**MADE, "module": "M1"}]}
+    ),
     "post /v1/institutions": Answer({"institution": "riverside", "did": DID, "key": "key-1"}),
     "get /v1/institutions": Answer({"institutions": [INSTITUTION]}),
+    "get /v1/institutions/{slug}": Answer(INSTITUTION),
     "get /institutions/{slug}": Answer(INSTITUTION),
     "get /institutions/{slug}/did.json": Answer(
         {
@@ -286,6 +544,10 @@ ANSWERS: Final[dict[str, Answer]] = {
             "assertionMethod": [f"{DID}#key-1"],
         },
         "application/did+json",
+    ),
+    "get /institutions/{slug}/keys/{key}": Answer(
+        {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+        "application/jwk+json",
     ),
     "get /institutions/{slug}/achievements/{code}/{edition}": Answer(
         {
@@ -324,6 +586,9 @@ ANSWERS: Final[dict[str, Answer]] = {
         {"key": "cairn_k3y1d4bc_…", "institution": "riverside", "expires_at": AT}
     ),
     "get /status-lists/{number}": Answer('{"@context":["https://www.w3.org/ns/credentials/v2"],…', "application/vc"),
+    "get /status-tokens/{block}": Answer(
+        "eyJhbGciOiJFZERTQSIsInR5cCI6InN0YXR1c2xpc3Qrand0In0…", "application/statuslist+jwt"
+    ),
     "post /vc-api/credentials/issue": Answer(
         {"verifiableCredential": {**VC_API_SIGNED, "credentialStatus": STATUS_ENTRY}}
     ),
@@ -355,9 +620,9 @@ ANSWERS: Final[dict[str, Answer]] = {
                 ],
             },
             "didDocumentMetadata": {},
-            "didResolutionMetadata": {"contentType": "application/did+ld+json"},
+            "didResolutionMetadata": {"contentType": "application/did"},
         },
-        "application/ld+json",
+        "application/did-resolution",
     ),
     "get /v1/audit/statuses": Answer(
         {

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
+from uuid import UUID
 
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
@@ -24,6 +25,7 @@ from api.fetching import Fetching
 from api.foreign import ForeignVerification
 from api.head import HeadMiddleware
 from api.health import ReadyCheck, clock_check, database_check, disk_check, health_router, limit_check
+from api.issuer_anchor import read_anchors
 from api.log_route import log_router
 from api.metric import MetricMiddleware, Metrics, log_readers, metric_router
 from api.node import Node
@@ -35,9 +37,11 @@ from api.problem import ProblemWriter
 from api.problem_handler import UnexpectedErrorMiddleware, install_problem_handlers
 from api.problem_route import problem_router
 from api.query import refuse_repeated
+from api.quick_status import QuickStatus
 from api.rate_limit import RateLimiter, RateLimitMiddleware
 from api.route import (
     achievement,
+    agreement,
     anchor,
     audit,
     credential,
@@ -48,14 +52,23 @@ from api.route import (
     institution_key,
     ledger,
     page,
+    pathway,
+    programme,
+    recognition,
     record,
+    review,
+    skill,
+    stacking,
     status_list,
+    unpacking,
     vc_api,
     verify,
 )
 from api.runtime import Runtime
-from api.security_header import SecurityHeaderMiddleware
+from api.security_header import SecurityHeaderMiddleware, data_headers
 from api.setting import Settings
+from api.shortcut import Shortcut
+from api.skill import Skills
 from api.standing import Standing
 from api.vc_api.elsewhere import read_foreign_lists
 from api.vc_api.issuing import Issuing
@@ -65,6 +78,7 @@ from api.vc_api.listed_status import ListedStatus, not_asked
 from api.vc_api.status_change import StatusChange
 from api.verification import Verification, attested_id, vault_salt
 from api.witness_standing import witness_check, witness_readers
+from api.write import JSON
 from ledger.access import Actor
 from ledger.application import Clock
 
@@ -76,7 +90,13 @@ DISTRIBUTION = "cairn-ledger"
 
 
 def make_app(
-    node: Node, runtime: Runtime, clock: Clock, log: FilteringBoundLogger, *, stand_in: Actor | None = None
+    node: Node,
+    runtime: Runtime,
+    clock: Clock,
+    log: FilteringBoundLogger,
+    *,
+    stand_in: Actor | None = None,
+    offer: Callable[[Shortcut], object] | None = None,
 ) -> ASGIApp:
     """Make the application. Nothing is started here.
 
@@ -86,6 +106,7 @@ def make_app(
         clock: Present instant.
         log: Where requests are recorded.
         stand_in: Who signs and changes statuses over the VC-API without a bearer key; None: nobody.
+        offer: Told the short-cut that connections may try first, unless the settings turn it off.
     """
     settings, identity = node.settings, node.parts.identity
     app = FastAPI(
@@ -116,8 +137,49 @@ def make_app(
     answered = UnexpectedErrorMiddleware(issuing, writer=writer, log=log, random_bytes=os.urandom)
     # Not for one's own machine: browsers would remember it for whatever else is developed there.
     is_https = identity.base_url.startswith("https:") and not settings.is_loopback
-    return wrap(
-        DirectMiddleware(HeadMiddleware(app), issuing, answered), settings, writer, metrics, log, is_https=is_https
+    limiter = make_limiter(settings)
+    if offer is not None and settings.shortcut:
+        offer(_shortcut(node, limiter, metrics, log, is_https=is_https))
+    direct = DirectMiddleware(HeadMiddleware(app), issuing, answered)
+    return wrap(direct, settings, writer, metrics, log, limiter, is_https=is_https)
+
+
+def _shortcut(
+    node: Node, limiter: RateLimiter, metrics: Metrics, log: FilteringBoundLogger, *, is_https: bool
+) -> Shortcut:
+    views = node.views
+
+    def number(institution: UUID) -> int | None:
+        record = views.directory.by_id(institution)
+        return None if record is None else record.number
+
+    def ordinary(public_id: str) -> dict[str, Any]:
+        return node.lookup.statuses.status(public_id, at=None, known_at=None)
+
+    [track] = (track for track in views.tracks if track.view is views.institutions)
+    quick = QuickStatus(
+        views.status,
+        views.institutions,
+        number,
+        lambda: track.position,
+        ordinary,
+        clock=time.time,
+        timer=time.monotonic,
+    )
+    headers = {
+        "Cache-Control": credential.PUBLIC_CACHE,
+        "Content-Type": JSON,
+        **data_headers(is_https=is_https),
+    }
+    return Shortcut(
+        quick,
+        headers,
+        limiter=limiter,
+        trusted_proxy_count=node.settings.trusted_proxy_count,
+        metrics=metrics,
+        log=log,
+        timer=time.perf_counter,
+        random_bytes=os.urandom,
     )
 
 
@@ -143,17 +205,21 @@ def _include(
     policy = own_policy(node.parts, node.log.keys)
     fetching = Fetching(node.settings)
     foreign = ForeignVerification(
-        fetching, NodeSources(node.parts.identity.base_url, node.views.directory, node.status_lists), node.cpu
+        fetching,
+        NodeSources(node.parts.identity.base_url, node.views.directory, node.status_lists),
+        node.cpu,
+        read_anchors(node.settings.issuer_anchors),
     )
     verification = Verification(
         policy,
         node.lookup.evidences,
-        vault_salt(node.issuance, node.parts.attesting),
+        vault_salt(node.issuance, node.parts.attesting, node.parts.parts),
         node.views.directory,
         node.parts.identity.base_url,
         node.ledger.now,
         foreign,
         attested=attested_id(node.parts.attesting),
+        pathway_position=node.views.pathway_position,
     )
     app.include_router(audit.make_router(node.lookup, policy))
     app.include_router(anchor.read_router(node.lookup, runtime.anchor_standing))
@@ -163,14 +229,28 @@ def _include(
     app.include_router(credential_change.make_router(node))
     app.include_router(document.make_router(node))
     app.include_router(record.make_router(node))
+    app.include_router(recognition.make_router(node))
+    app.include_router(recognition.read_router(node.lookup))
+    app.include_router(agreement.make_router(node))
+    app.include_router(agreement.read_router(node.lookup))
     app.include_router(verify.make_router(verification))
     app.include_router(achievement.make_router(node))
-    app.include_router(achievement.read_router(node.lookup))
+    app.include_router(achievement.read_router(node.lookup, node.ledger.now))
+    app.include_router(skill.make_router(Skills(node.lookup, verification)))
+    app.include_router(programme.make_router(node))
+    app.include_router(programme.read_router(node.lookup))
+    app.include_router(unpacking.make_router(node))
+    app.include_router(pathway.make_router(node))
+    app.include_router(pathway.read_router(node.lookup))
+    app.include_router(stacking.make_router(node))
+    app.include_router(review.make_router(node))
+    app.include_router(review.run_router(node))
     app.include_router(institution.make_router(node))
     app.include_router(institution.read_router(node.lookup))
     app.include_router(institution_key.make_router(node))
     app.include_router(ledger.make_router(lambda: _describe(node)))
     app.include_router(status_list.make_router(node.status_lists))
+    app.include_router(status_list.token_router(node.status_tokens))
     _include_vc_api(app, node, stand_in, Others(fetching, foreign, verification))
     app.include_router(health_router(checks))
     app.include_router(metric_router(metrics))
@@ -190,8 +270,13 @@ def _include_vc_api(app: FastAPI, node: Node, stand_in: Actor | None, others: Ot
     issuing = Issuing(node.parts.attesting, work, node.institution_of_did, base_url, now)
     change = StatusChange(node.ledger, node.parts.attesting, node.lifecycle, node.slugs_of, base_url)
     app.include_router(did_resolver.make_router(resolution))
-    app.include_router(vc_api.verify_router(judging, node.settings.max_body_bytes))
+    app.include_router(vc_api.verify_router(judging, node.settings.max_body_bytes, others.fetching.one_request))
     app.include_router(vc_api.write_router(node, issuing, change, stand_in))
+
+
+def make_limiter(settings: Settings) -> RateLimiter:
+    """Make the limiter of one process."""
+    return RateLimiter(per_minute=settings.rate_limit_per_minute, burst=settings.rate_limit_burst, clock=time.monotonic)
 
 
 def wrap(
@@ -200,13 +285,11 @@ def wrap(
     writer: ProblemWriter,
     metrics: Metrics,
     log: FilteringBoundLogger,
+    limiter: RateLimiter,
     *,
     is_https: bool,
 ) -> ASGIApp:
     """Put the layers around the app, innermost first."""
-    limiter = RateLimiter(
-        per_minute=settings.rate_limit_per_minute, burst=settings.rate_limit_burst, clock=time.monotonic
-    )
     limited = RateLimitMiddleware(app, limiter=limiter, writer=writer, trusted_proxy_count=settings.trusted_proxy_count)
     secured = SecurityHeaderMiddleware(limited, is_https=is_https)
     measured = MetricMiddleware(secured, metrics=metrics, timer=time.perf_counter)

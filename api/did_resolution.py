@@ -67,6 +67,12 @@ INVALID: Final = "invalidDid"
 NOT_FOUND: Final = "notFound"
 METHOD_NOT_SUPPORTED: Final = "methodNotSupported"
 REPRESENTATION_NOT_SUPPORTED: Final = "representationNotSupported"
+INVALID_OPTIONS: Final = "invalidOptions"
+FEATURE_NOT_SUPPORTED: Final = "featureNotSupported"
+INVALID_KEY_LENGTH: Final = "invalidPublicKeyLength"
+UNSUPPORTED_KEY_TYPE: Final = "unsupportedPublicKeyType"
+UNCHANGING: Final = ("did:key:", "did:jwk:")
+"""DIDs whose document was always the same: they are their keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +180,7 @@ def _read_key(multibase: str) -> tuple[int, bytes]:
     if code not in _KEY_BYTES or multibase != encode_multibase(decoded):
         raise DidError(INVALID, "the key is of a kind that is not resolved here: Ed25519, P-256 and P-384 are")
     if len(raw) != _KEY_BYTES[code]:
-        raise DidError(INVALID, "the public key has another length than keys of its kind")
+        raise DidError(INVALID_KEY_LENGTH, "the public key has another length than keys of its kind")
     try:
         if code == _ED25519:
             Ed25519PublicKey.from_public_bytes(raw)

@@ -11,9 +11,10 @@ import msgspec
 from api.audit.disclosure import write_header, write_line, write_trailer
 from api.ledger_node import LedgerNode
 from ledger.access import Actor, audit
-from ledger.commitment import DOCUMENT_KIND
+from ledger.commitment import DERIVATION_KIND, DOCUMENT_KIND
 from ledger.error import ErasedError
 from ledger.issuance import SealedDocument
+from ledger.stacking_up import KeptDerivation
 from ledger.store import Commit
 
 OWNER_ONLY = 0o600
@@ -81,4 +82,13 @@ def _line(node: LedgerNode, aggregate: UUID, did: str | None) -> bytes | None:
         return None
     if did is not None and msgspec.json.decode(kept.document, type=_Issued).issuer.id != did:
         return None
-    return write_line(aggregate, DOCUMENT_KIND, kept.salt, kept.document)
+    return write_line(aggregate, DOCUMENT_KIND, kept.salt, kept.document, _stack(node, aggregate))
+
+
+def _stack(node: LedgerNode, aggregate: UUID) -> tuple[bytes, bytes] | None:
+    """The derivation of a stacked award and its salt; officers and their reasons stay in the vault."""
+    try:
+        kept = msgspec.msgpack.decode(node.vault.open(aggregate, DERIVATION_KIND), type=KeptDerivation)
+    except ErasedError:  # it was not stacked, or was erased a moment ago
+        return None
+    return kept.derivation, kept.salt

@@ -24,7 +24,8 @@ from verifier.jsonld.canonical import SHAPES, Effort, canonical_form
 from verifier.jsonld.context import CONTEXTS
 from verifier.jsonld.expansion import to_quads
 from verifier.jsonld.rdfc import HashName
-from verifier.jsonld.shape import Template
+from verifier.jsonld.shape import Read
+from verifier.jsonld.template import Template
 
 
 class Expected(msgspec.Struct, frozen=True):
@@ -53,13 +54,22 @@ class DocumentWork:
     def __init__(self, cpu: CpuBound) -> None:
         self._cpu = cpu
 
-    def verify_proofs(self, document: dict[str, Any], keys: KnownKeys, expected: Expected) -> tuple[ProofOutcome, ...]:
+    def read(self, unsecured: Mapping[str, Any]) -> Read | None:
+        """Read a document of a known shape, without its proof; None if its shape is not known.
+
+        Every term of a document of a known shape is defined.
+        """
+        return SHAPES.read(unsecured)
+
+    def verify_proofs(
+        self, document: dict[str, Any], keys: KnownKeys, expected: Expected, read: Read | None = None
+    ) -> tuple[ProofOutcome, ...]:
         """Verify every proof of a document; see `verifier.integrity.proof`.
 
         What takes too long is `unknown`, as `work_exceeded`.
         """
         try:
-            return _verify(document, keys, expected, Effort.KNOWN)
+            return _verify(document, keys, expected, Effort.KNOWN, read)
         except NotCompiledError:
             pass
         try:
@@ -96,7 +106,9 @@ class DocumentWork:
         return nquads
 
 
-def _verify(document: dict[str, Any], keys: KnownKeys, expected: Expected, effort: Effort) -> tuple[ProofOutcome, ...]:
+def _verify(
+    document: dict[str, Any], keys: KnownKeys, expected: Expected, effort: Effort, read: Read | None = None
+) -> tuple[ProofOutcome, ...]:
     return verify_proofs(
         document,
         keys,
@@ -106,6 +118,7 @@ def _verify(document: dict[str, Any], keys: KnownKeys, expected: Expected, effor
         domain=expected.domain,
         canonical_json=canonical_json,
         effort=effort,
+        read=read,
     )
 
 

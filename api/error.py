@@ -12,6 +12,8 @@
     ├── UnknownResourceError         nothing public at this address
     ├── MissingIdempotencyKeyError   a write without `Idempotency-Key`
     ├── RequestInProgressError       the same key is being worked on at this moment
+    ├── NotStackedError              awards do not stack; the evaluation says what is missing
+    ├── UndecidedStackError          whether awards stack could not be told within the budget
     ├── RateLimitedError             too many requests from one client
     ├── ReadOnlyNodeError            a write, or what only the vault has, asked of a node that follows a ledger
     └── NotReadyError                a part of the ledger cannot serve now
@@ -104,6 +106,14 @@ class MissingIdempotencyKeyError(ApiError):
 
 class RequestInProgressError(ApiError):
     """A request with the same idempotency key is being worked on."""
+
+
+class NotStackedError(ApiError):
+    """Awards do not stack by the pathway's rules; `evaluation` says which rule is not met, and what is missing."""
+
+
+class UndecidedStackError(ApiError):
+    """Whether awards stack could not be told within the budget; that is no refusal."""
 
 
 class RateLimitedError(ApiError):

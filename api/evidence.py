@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from anchoring.storage import StoredAnchor
 from anchoring.tlog_proof import TlogProof
-from api.error import NotReadyError
+from api.error import NotReadyError, UnknownResourceError
 from api.published_log import OFFLINE_KINDS, RETRY_AFTER, LogSnapshot, PublishedLog, signing_key
-from projections.credential_status import CredentialFacts
+from ledger.part import Opening
+from projections.credential_status import CredentialFacts, PartFacts
 from projections.error import NotCommittedError
 from projections.state_fold import CommittedState, Purpose
 
 EVIDENCE_FORMAT: Final = "cairn/evidence/v1"
+PART_FORMAT: Final = "cairn/evidence/v2"
+"""Format of the files of parts of unpacked diplomas."""
 WAIT_SECONDS: Final = 3.0
 _PAUSE_SECONDS: Final = 0.02
 _PURPOSES: Final[tuple[Purpose, ...]] = ("revocation", "suspension")
@@ -36,6 +39,19 @@ class CommittedStates(Protocol):
         """The state that a commitment covers. Raises NotCommittedError when it is not at hand."""
 
 
+class PartSource(Protocol):
+    """How parts of unpacked diplomas are looked up; :class:`api.part.Parts` is one."""
+
+    def opening(self, public_id: str) -> Opening | None:
+        """What opens a part; None when there is no such part here."""
+
+    def facts(self, opening: Opening) -> CredentialFacts:
+        """The facts of a part that was opened. Raises UnknownResourceError."""
+
+    def programme_position(self, facts: CredentialFacts) -> int | None:
+        """Position of the event that published the part's programme. Raises UnknownResourceError."""
+
+
 class Evidences:
     """Makes evidence files.
 
@@ -44,6 +60,7 @@ class Evidences:
         state: The state that checkpoints commit to.
         facts: Looks up an award by public id; raises when there is none.
         edition_position: Position of the event that published an achievement's edition; None for what is no award.
+        parts: How parts of unpacked diplomas are looked up; None where there are none to be found.
         record: The present record of the institution with that number, as the directory has it.
         vkeys: The log's Ed25519 verifier keys, of which a file names one that signed its checkpoint: who follows a
             log that changes its keys knows several.
@@ -60,6 +77,7 @@ class Evidences:
         record: Callable[[int], bytes | None],
         vkeys: Sequence[str],
         catch_up: Callable[[], object] = lambda: None,
+        parts: PartSource | None = None,
     ) -> None:
         self._log = log
         self._state = state
@@ -68,12 +86,29 @@ class Evidences:
         self._record = record
         self._vkeys = vkeys
         self._catch_up = catch_up
+        self._parts = parts
 
-    def evidence(self, public_id: str) -> dict[str, Any]:
+    def facts(self, public_id: str) -> CredentialFacts:
+        """What is stored of an award. Raises UnknownResourceError."""
+        return self._facts(public_id)
+
+    def knows(self, public_id: str, opening: Opening | None = None) -> bool:
+        """Whether there is such an award, or such a part of an unpacked diploma, shown here or kept."""
+        try:
+            self._look_up(public_id, opening)
+        except UnknownResourceError:
+            return False
+        return True
+
+    def evidence(self, public_id: str, opening: Opening | None = None) -> dict[str, Any]:
         """The evidence file of an award, as of the newest checkpoint. Nothing in it is personal.
 
         Waits until a checkpoint covers everything that was recorded of the award, and of the institution that made it,
         when it was asked for: evidence must not call good what a stolen key signed a moment after that was declared.
+
+        Args:
+            public_id: The award.
+            opening: What opens a part, where somebody has shown it; else it is looked for.
 
         Raises:
             UnknownResourceError: There is no such award.
@@ -82,13 +117,72 @@ class Evidences:
         deadline = time.monotonic() + WAIT_SECONDS
         self._catch_up()
         while True:
-            made = self._attempt(public_id)
+            made = self._attempt(public_id, opening)
             if made is not None:
                 return made
             if time.monotonic() > deadline:
                 message = "the award is recorded, and the log has not published it yet; try again in a second"
                 raise NotReadyError(message, headers=RETRY_AFTER)
             time.sleep(_PAUSE_SECONDS)
+
+    def with_stack(
+        self,
+        public_id: str,
+        components: Sequence[str],
+        pathway_position: int | None,
+        openings: Mapping[str, Opening] | None = None,
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The evidence file of a stacked award, and under the same checkpoint what proves its stack.
+
+        Args:
+            public_id: The award.
+            components: Public ids of what it was made of; those that are no awards of this ledger are left out.
+            pathway_position: Position of the event that published its rules.
+            openings: What opens components that are parts, where somebody has shown it; else it is looked for.
+
+        Returns:
+            The file, and the members `pathway` and `components` of a bundle's `stack`.
+
+        Raises:
+            UnknownResourceError: There is no such award.
+            NotReadyError: No checkpoint covered all of it within :data:`WAIT_SECONDS`.
+        """
+        deadline = time.monotonic() + WAIT_SECONDS
+        self._catch_up()
+        while True:
+            made = self._attempt_stack(public_id, components, pathway_position, openings or {})
+            if made is not None:
+                return made
+            if time.monotonic() > deadline:
+                message = "the award is recorded, and the log has not published it yet; try again in a second"
+                raise NotReadyError(message, headers=RETRY_AFTER)
+            time.sleep(_PAUSE_SECONDS)
+
+    def _attempt_stack(
+        self,
+        public_id: str,
+        components: Sequence[str],
+        pathway_position: int | None,
+        openings: Mapping[str, Opening],
+    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        evidence = self._attempt(public_id, None)
+        if evidence is None:
+            return None
+        parts = []
+        for component in components:
+            part = self._attempt(component, openings.get(component))
+            if part is None or part["checkpoint"] != evidence["checkpoint"]:
+                return None
+            members = ("credential", "entries", "status", "directory", "part")
+            parts.append({name: part[name] for name in members if name in part})
+        pathway = None
+        if pathway_position is not None:
+            snapshot = self._log.snapshot()
+            index = self._log.index_of(pathway_position)
+            if snapshot.note.decode() != evidence["checkpoint"] or index is None or index >= snapshot.checkpoint.size:
+                return None
+            pathway = _proved_entry(snapshot, index)
+        return evidence, {"pathway": pathway, "components": parts}
 
     def receipt(self, public_id: str) -> bytes:
         """The proof that the award's issue event is in the log, as a C2SP tlog-proof file with the event in it.
@@ -103,24 +197,23 @@ class Evidences:
         entry = base64.b64decode(issued["entry"])
         return TlogProof(issued["index"], proof, made["checkpoint"].encode(), entry).encode()
 
-    def _attempt(self, public_id: str) -> dict[str, Any] | None:
+    def _attempt(self, public_id: str, opening: Opening | None) -> dict[str, Any] | None:
         """Make the file, or None when the log is not (or no longer) where it has to be."""
-        facts = self._facts(public_id)
+        facts, opening = self._look_up(public_id, opening)
         try:
             snapshot = self._log.snapshot()
         except NotReadyError:  # the very first checkpoint is still to come
             return None
-        edition = self._edition_position(facts)
-        positions = [*(event.position for event in facts.events), *([] if edition is None else [edition])]
+        positions = self._positions(facts)
         indices = [self._log.index_of(position) for position in positions]
         placed = [index for index in indices if index is not None and index < snapshot.checkpoint.size]
         if len(placed) != len(positions):
             return None
-        parts = self._state_parts(facts, snapshot)
+        parts = self._state_parts(facts, opening, snapshot)
         if parts is None:
             return None
         return {
-            "format": EVIDENCE_FORMAT,
+            "format": EVIDENCE_FORMAT if opening is None else PART_FORMAT,
             "credential": public_id,
             "log": {"origin": snapshot.checkpoint.origin, "vkey": signing_key(snapshot.note, self._vkeys)},
             "checkpoint": snapshot.note.decode(),
@@ -129,24 +222,41 @@ class Evidences:
             **self._anchor_parts(snapshot, [placed[positions.index(one.position)] for one in facts.signings]),
         }
 
-    def _state_parts(self, facts: CredentialFacts, snapshot: LogSnapshot) -> dict[str, Any] | None:
+    def _look_up(self, public_id: str, opening: Opening | None) -> tuple[CredentialFacts, Opening | None]:
+        """The facts of an award; of a part, with what opens it. Raises UnknownResourceError."""
+        if self._parts is not None and (opening := opening or self._parts.opening(public_id)) is not None:
+            return self._parts.facts(opening), opening
+        return self._facts(public_id), None
+
+    def _positions(self, facts: CredentialFacts) -> list[int]:
+        """Positions of the events that a file shows, in its order."""
+        issued, *changes = (event.position for event in facts.events)
+        edition = self._edition_position(facts)
+        editions = [] if edition is None else [edition]
+        if facts.part is None or self._parts is None:
+            return [issued, *changes, *editions]
+        shared = [event.position for event in facts.part.shared]
+        own = [] if facts.part.parted is None else [facts.part.parted]
+        programme = self._parts.programme_position(facts)
+        return [issued, *shared, *own, *changes, *([] if programme is None else [programme]), *editions]
+
+    def _state_parts(
+        self, facts: CredentialFacts, opening: Opening | None, snapshot: LogSnapshot
+    ) -> dict[str, Any] | None:
         last = snapshot.checkpoint.size - 1
         try:
             state = self._state.committed(last)
             directory = state.directory_proof(facts.institution)
-            status = {
-                purpose: state.status_proof(purpose, facts.status_block, facts.status_index) for purpose in _PURPOSES
-            }
+            status = _status(state, facts.status_block, facts.status_index)
+            part = {} if facts.part is None or opening is None else {"part": _part(state, facts, facts.part, opening)}
         except NotCommittedError:
             return None
         if directory.record != self._record(directory.leaf):
             return None
         return {
+            **part,
             "state": _proved_entry(snapshot, last),
-            "status": {
-                purpose: {"leaf": one.leaf, "chunk": _text(one.chunk), "proof": _texts(one.proof)}
-                for purpose, one in status.items()
-            },
+            "status": status,
             "directory": {
                 "leaf": directory.leaf,
                 "record": _text(directory.record),
@@ -179,6 +289,23 @@ class Evidences:
             "anchors": [_anchor(snapshot, anchor, signed[0]) for anchor in chosen],
             "anchored_size": max((anchor.size for anchor in chosen), default=None),
         }
+
+
+def _status(state: CommittedState, block: int, index: int) -> dict[str, Any]:
+    proofs = {purpose: state.status_proof(purpose, block, index) for purpose in _PURPOSES}
+    return {
+        purpose: {"leaf": one.leaf, "chunk": _text(one.chunk), "proof": _texts(one.proof)}
+        for purpose, one in proofs.items()
+    }
+
+
+def _part(state: CommittedState, facts: CredentialFacts, part: PartFacts, opening: Opening) -> dict[str, Any]:
+    return {
+        "leaf": _text(opening.leaf),
+        "index": opening.index,
+        "proof": _texts(opening.path),
+        "status": _status(state, facts.status_block, part.status_index),
+    }
 
 
 def _limited(anchors: Sequence[StoredAnchor]) -> Sequence[StoredAnchor]:

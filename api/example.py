@@ -44,6 +44,25 @@ PUBLICATION: dict[str, Any] = {
         "parts": [{"title": "Cleaning data", "credits_centi": 150}],
     },
 }
+DUE: dict[str, Any] = {"due_on": "2028-06-30"}
+REVIEW: dict[str, Any] = {
+    "reviewed_on": "2026-06-30",
+    "by": "Programme council of the Faculty of Science",
+    "outcome": "confirmed",
+    "statement": "Outcomes, workload and assessment are as described.",
+    "next_due": "2029-06-30",
+}
+HEADCOUNT: dict[str, Any] = {
+    "edition": 1,
+    "first_day": "2025-09-01",
+    "last_day": "2026-01-31",
+    "enrolled": 120,
+    "completed": 96,
+    "ratings": [2, 4, 11, 31, 40],
+}
+SKILL_URI = "http://data.europa.eu/esco/skill/b590d4e2-9dd2-4c4a-9a5c-6e0a2b0b5a0e"
+SKILL_PROFILE: dict[str, Any] = {"credentials": []}
+SKILL_COVERAGE: dict[str, Any] = {"skills": [SKILL_URI]}
 REGISTRATION: dict[str, Any] = {
     "slug": "riverside-university",
     "name": "Riverside University",
@@ -53,6 +72,7 @@ REGISTRATION: dict[str, Any] = {
 ACCREDITATION: dict[str, Any] = {
     "by": "Example Quality Agency",
     "scope": "Micro-credentials at EQF levels 5 to 7",
+    "limits": {"levels": [5, 6, 7], "kinds": ["micro_credential"], "country": "EE"},
     "valid_from": "2024-01-01T00:00:00Z",
     "valid_until": "2031-01-01T00:00:00Z",
 }
@@ -64,6 +84,43 @@ RECORD: dict[str, Any] = {"reference": "S-2026-0042"}
 ENDORSEMENT: dict[str, Any] = {
     "subject": "https://ledger.example/institutions/lakeside/achievements/STAT-2/1",
     "comment": "We count it towards our diploma in data science.",
+}
+RECOGNITION: dict[str, Any] = {
+    "learner": "S-2026-0042",
+    "award": {
+        "origin": "paper",
+        "title": "Kursus i dataanalyse",
+        "awarded_by": "Fjordby Erhvervsskole",
+        "country": "DK",
+        "awarded_on": "2025-06-20",
+        "credits_centi": 500,
+        "eqf_level": 5,
+        "fields": ["0542"],
+        "outcomes": ["Cleans a data set.", "Explains a regression in plain words."],
+        "files": [{"name": "certificate.pdf", "media_type": "application/pdf", "content": "JVBERi0xLjcK"}],
+    },
+    "decision": {
+        "decision": "partial",
+        "reasons": ["workload"],
+        "credits_centi": 300,
+        "outcomes": ["Cleans a data set."],
+        "towards": {"kind": "programme", "code": "DATA-MASTER"},
+        "explanation": "Regression is a module of its own here, with an examination.",
+    },
+}
+APPEAL: dict[str, Any] = {"statement": "The examination of June covered regression."}
+APPEAL_OUTCOME: dict[str, Any] = {
+    "result": "changed",
+    "decision": {"decision": "full", "towards": {"kind": "programme", "code": "DATA-MASTER"}},
+}
+RECOGNITION_WITHDRAWAL: dict[str, Any] = {"reason": "issued_in_error"}
+AGREEMENT: dict[str, Any] = {
+    "partner": "lakeside",
+    "awards_of": "both",
+    "limits": {"levels": [5, 6], "kinds": ["micro_credential"]},
+    "share_percent": 100,
+    "cap_centi": 1000,
+    "valid_until": "2031-12-31T23:59:59Z",
 }
 KEY_GRANT: dict[str, Any] = {"label": "student information system", "days": 365}
 VC_API_ISSUER = "did:key:z6MkqNWYSEtg8qYeRbR1HNmYkT2ofirM1YxSjPCqsSd3Rt8i"
@@ -120,3 +177,50 @@ NOT_VERIFIED: dict[str, Any] = {
         }
     ],
 }
+PROGRAMME: dict[str, Any] = {
+    "code": "BSC-DATA",
+    "programme": {
+        "title": "Bachelor of Data Work",
+        "language": "en",
+        "achievement": "BSC",
+        "credits_centi": 18000,
+        "withdrawal": "suspend",
+        "modules": [{"code": "M1", "achievement": "DATA-101", "semester": 1}],
+    },
+}
+UNPACKING: dict[str, Any] = {
+    "diploma": "06h0mt7kjdtij0pn3n4970gn8kc6l4mttrj0",
+    "programme": "BSC-DATA",
+    "completed": [{"module": "M1", "completed_on": "2024-01-20", "grade": "A"}],
+}
+PATHWAY: dict[str, Any] = {
+    "code": "DATA-SPECIALIST",
+    "achievement": "DATA-101",
+    "rules": {
+        "format": "cairn/pathway/v1",
+        "unit": {"kind": "ects"},
+        "rule": {
+            "rule": "all_of",
+            "id": "all",
+            "rules": [
+                {
+                    "rule": "required",
+                    "id": "core",
+                    "achievements": [{"institution": "riverside", "code": "DATA-101"}],
+                },
+                {"rule": "minimum", "id": "total", "credits": 300},
+            ],
+        },
+        "counting": [{"rule": "recency", "id": "fresh", "years": 7, "waivable": True}],
+        "cascade": {"on_loss": "review", "deadline_days": 30, "appeal_days": 14},
+    },
+}
+STACKING: dict[str, Any] = {
+    "pathway": "DATA-SPECIALIST",
+    "learner": {"name": "Mari Maasikas", "reference": "S-2026-0042"},
+    "awards": [{"award": "06almlq1o0sb9piish6qfshn1mf2c3h72dig"}],
+    "dry_run": True,
+}
+REVIEW_APPEAL: dict[str, Any] = {"statement": "The module was assessed again and passed."}
+APPEAL_DECISION: dict[str, Any] = {"outcome": "upheld", "note": "Board of 3 March, item 4."}
+REVIEW_DECISION: dict[str, Any] = {"outcome": "stands"}

@@ -1,32 +1,37 @@
 """The one place from which a verifier asks the network: keys of foreign issuers, and status lists. Off by default.
 
-openvc's guarded fetch does the asking: https alone, every address of the host looked up and refused unless it is global
+`api.guarded_get` does the asking: https alone, every address of the host looked up and refused unless it is global
 (loopback, private, link-local, shared and reserved ones never are), the connection made to the very address that was
 looked at, no redirect followed, and limits on bytes and seconds. Added here: one port, a bound on how many are asked at
 once, and a bounded memory, of failures as well, so that a page of links makes nobody else's server our victim.
+
+A request has one deadline for everything that is fetched on its behalf (`Fetching.one_request`), looking up hosts
+included: what was not there by then is missing, and what depends on it unknown. Each fetch has a thread of its own,
+because nothing can interrupt the look-up of a host; one that comes too late for its request is remembered for the next.
 
 Who fetches, tells: the server of an issuer learns that somebody looks at one of its documents, though not at which.
 """
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 from urllib.parse import urlsplit
 
 from openvc.did.base import DidResolutionError
 from openvc.did.did_web import DidWebResolver
 from openvc.errors import OpenvcError
-from openvc.fetch import https_bytes_fetch
 
+from api.guarded_get import HTTPS_PORT, guarded_get
 from api.setting import Settings
 from verifier.foreign.source import MAX_NAME_CHARS, Answer, Found, Missing
 
-HTTPS_PORT: Final = 443
-"""The only port that is asked: on others stand things that no issuer publishes."""
 IN_FLIGHT: Final = 8
 """Most requests at once; more are answered `unreachable` at once instead of waiting."""
 FAILURE_SECONDS: Final = 10.0
@@ -34,18 +39,12 @@ FAILURE_SECONDS: Final = 10.0
 CACHE_BYTES: Final = 32 * 1024 * 1024
 """Most that is remembered; what was used longest ago goes first."""
 OFF: Final = Missing("off", "fetching is switched off (CAIRN_FETCH)")
+LATE: Final = Missing("unreachable", "not there in the time that one request has for what it fetches")
+_DEADLINE: ContextVar[float | None] = ContextVar("fetch_deadline", default=None)
+"""When the request at hand stops waiting for other hosts. It follows the request into the thread that serves it."""
 
 Get = Callable[[str, float, int], bytes]
 """Fetches an address within a time in seconds and a number of bytes. Raises OpenvcError."""
-
-
-def guarded_get(url: str, timeout_seconds: float, max_bytes: int) -> bytes:
-    """Fetch with openvc's guard.
-
-    Raises:
-        OpenvcError: Not https, not a public address, a redirect, an error, too slow or too long.
-    """
-    return https_bytes_fetch(url, timeout_s=timeout_seconds, max_bytes=max_bytes)
 
 
 class Fetching:
@@ -73,6 +72,18 @@ class Fetching:
         """Whether the network is asked at all."""
         return self._settings.fetch
 
+    @contextmanager
+    def one_request(self) -> Iterator[None]:
+        """Give everything that is fetched inside one deadline; inside another such scope, that one's stands."""
+        if _DEADLINE.get() is not None:
+            yield
+            return
+        token = _DEADLINE.set(self._monotonic() + self._settings.fetch_deadline_seconds)
+        try:
+            yield
+        finally:
+            _DEADLINE.reset(token)
+
     def answer(self, name: str, *, fresh: bool = False) -> Answer:
         """Return what is under a name.
 
@@ -93,17 +104,39 @@ class Fetching:
         return kept if kept is not None else self._ask(url)
 
     def _ask(self, url: str) -> Answer:
+        seconds = self._seconds_left()
+        if seconds <= 0:
+            return LATE
         if not self._places.acquire(blocking=False):
             return Missing("unreachable", "too many requests at once; try again")
+        given: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         try:
-            data = self._get(url, self._settings.fetch_timeout_seconds, self._settings.fetch_max_bytes)
-            answer: Answer = Found(data)
+            # A daemon: a host that is looked up for ever does not keep the process from ending.
+            threading.Thread(target=self._fetch, args=(url, seconds, given), name="fetch", daemon=True).start()
+        except RuntimeError:
+            self._places.release()
+            return Missing("unreachable", "there is no thread to fetch it in; try again")
+        try:
+            return given.get(timeout=seconds)
+        except queue.Empty:
+            return LATE
+
+    def _seconds_left(self) -> float:
+        """Return how long one fetch may take: its own limit, or what is left to the request."""
+        own, deadline = float(self._settings.fetch_timeout_seconds), _DEADLINE.get()
+        return own if deadline is None else min(own, deadline - self._monotonic())
+
+    def _fetch(self, url: str, seconds: float, given: queue.SimpleQueue[Answer]) -> None:
+        """In a thread: fetch, remember, hand over. The place is given back whatever happens."""
+        answer: Answer = Missing("unreachable", "it could not be fetched")
+        try:
+            answer = Found(self._get(url, seconds, self._settings.fetch_max_bytes))
         except OpenvcError as error:
             answer = Missing("unreachable", str(error)[:200])
         finally:
+            self._keep(url, answer)
             self._places.release()
-        self._keep(url, answer)
-        return answer
+            given.put(answer)
 
     def _recall(self, url: str) -> Answer | None:
         now = self._monotonic()

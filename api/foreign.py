@@ -6,7 +6,7 @@ again. Three rounds are enough for any honest document: keys, a status list, the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 from api.cpu_bound import CpuBound
@@ -54,9 +54,13 @@ class ForeignVerification:
         fetching: Asks the network, if it may.
         own: What this node has itself.
         cpu: Judges in processes that are stopped when a document takes too long; None judges in this one.
+        anchors: Certificates, in DER, that the certificate chains of issuers may lead to.
     """
 
-    def __init__(self, fetching: Fetching, own: OwnSources, cpu: CpuBound | None) -> None:
+    def __init__(
+        self, fetching: Fetching, own: OwnSources, cpu: CpuBound | None, anchors: Sequence[bytes] = ()
+    ) -> None:
+        self._anchors = tuple(anchors)
         self._fetching = fetching
         self._own = own
         self._cpu = cpu
@@ -74,8 +78,8 @@ class ForeignVerification:
 
         def once(known: Mapping[str, Answer]) -> tuple[Report, list[str]]:
             if self._cpu is None:
-                return judge_credential(presented, known, asked, listed)
-            return self._cpu.run(judge_credential, presented, known, asked, listed)
+                return judge_credential(presented, known, asked, listed, self._anchors)
+            return self._cpu.run(judge_credential, presented, known, asked, listed, self._anchors)
 
         try:
             return self._judged(once)
@@ -101,8 +105,8 @@ class ForeignVerification:
 
         def once(known: Mapping[str, Answer]) -> tuple[Check, list[str]]:
             if self._cpu is None:
-                return judge_presenter(presentation, known, asked)
-            return self._cpu.run(judge_presenter, presentation, known, asked)
+                return judge_presenter(presentation, known, asked, self._anchors)
+            return self._cpu.run(judge_presenter, presentation, known, asked, self._anchors)
 
         try:
             return self._judged(once)
@@ -121,10 +125,15 @@ class ForeignVerification:
             presentation = read_presentation(presented)
         except InputError as error:
             return unreadable_presentation(str(error), asked)
-        holder = self.holder(presentation, asked)
-        return conclude_presentation(holder, [one(data) for data in presentation.credentials], asked)
+        with self._fetching.one_request():
+            holder = self.holder(presentation, asked)
+            return conclude_presentation(holder, [one(data) for data in presentation.credentials], asked)
 
     def _judged(self, once: Callable[[Mapping[str, Answer]], tuple[Result, list[str]]]) -> Result:
+        with self._fetching.one_request():
+            return self._judged_in_time(once)
+
+    def _judged_in_time(self, once: Callable[[Mapping[str, Answer]], tuple[Result, list[str]]]) -> Result:
         known: dict[str, Answer] = {}
         result, wanted = once(known)
         for _ in range(MAX_ROUNDS):

@@ -5,7 +5,7 @@ Source: `api.cpu_bound` says how they are run and stopped.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,18 +27,24 @@ def canonicalised(members: dict[str, Any]) -> None:
 
 
 def judge_credential(
-    presented: Presented, known: Mapping[str, Answer], asked: Asked, listed: Mapping[str, str]
+    presented: Presented,
+    known: Mapping[str, Answer],
+    asked: Asked,
+    listed: Mapping[str, str],
+    anchors: Sequence[bytes] = (),
 ) -> tuple[Report, list[str]]:
     """Judge a credential once, and say which sources were lacking. Pure; can run in another process."""
     sources = Gathered(known)
-    report = verify_foreign(presented, sources=sources, asked=asked, listed=listed)
+    report = verify_foreign(presented, sources=sources, asked=asked, listed=listed, anchors=anchors)
     return report, sources.wanted
 
 
-def judge_presenter(presentation: Presentation, known: Mapping[str, Answer], asked: Asked) -> tuple[Check, list[str]]:
+def judge_presenter(
+    presentation: Presentation, known: Mapping[str, Answer], asked: Asked, anchors: Sequence[bytes] = ()
+) -> tuple[Check, list[str]]:
     """Judge a presentation's holder once, and say which sources were lacking. Pure, as `judge_credential`."""
     sources = Gathered(known)
-    check = judge_holder(presentation, Issuers(sources, asked.now), asked)
+    check = judge_holder(presentation, Issuers(sources, asked.now, anchors), asked)
     return check, sources.wanted
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
 import msgspec
@@ -32,6 +32,23 @@ def parse_instant(text: str | None, name: str) -> datetime | None:
         return instant.astimezone(UTC)
     except (msgspec.ValidationError, ValueError, OverflowError) as error:
         message = f"{name} is an instant with its offset, such as 2026-01-31T12:00:00Z, or a day such as 2026-01-31"
+        raise InvalidRequestError(message, errors=(FieldError(message, parameter=name),)) from error
+
+
+def parse_day(text: str, name: str) -> date:
+    """Read a calendar day.
+
+    Args:
+        text: The parameter's value.
+        name: The parameter's name, for the error.
+
+    Raises:
+        InvalidRequestError: It is none.
+    """
+    try:
+        return msgspec.convert(text, date)
+    except msgspec.ValidationError as error:
+        message = f"{name} is a day such as 2026-01-31"
         raise InvalidRequestError(message, errors=(FieldError(message, parameter=name),)) from error
 
 

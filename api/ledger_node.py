@@ -13,9 +13,12 @@ from api.identity import MIRROR_FILE, Identity, IdentityError, settle_identity
 from api.log_secret import secret_keys, vkeys
 from api.setting import Settings
 from ledger.access import ACCESS_SCHEMA, Access
+from ledger.agreeing import Agreeing
 from ledger.application import Clock, Ledger
 from ledger.attesting import ATTESTED_SCHEMA, Attesting
+from ledger.cascade import Cascade
 from ledger.catalogue import Catalogue
+from ledger.component_reading import ComponentReading
 from ledger.erasing import Erasing
 from ledger.error import KeyEncryptionError, StorageError
 from ledger.form_adding import FormAdding
@@ -24,10 +27,19 @@ from ledger.issuance import Issuance
 from ledger.key_ring import KeyRing, open_key_ring
 from ledger.lifecycle import Lifecycle
 from ledger.log_keeping import LogKeeping
+from ledger.part_keeping import PartKeeping
+from ledger.pathway_publishing import PathwayPublishing
+from ledger.prospectus import Prospectus
+from ledger.quality_keeping import QualityKeeping
+from ledger.recognising import Recognising
 from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
 from ledger.reissuance import Reissuance
+from ledger.reviewing import Reviewing
+from ledger.separating import Separating
 from ledger.signing import SIGNING_SCHEMA, KeyStore, SealedKeyStore
+from ledger.spending import SpendingBook
+from ledger.stacking_up import StackingUp
 from ledger.status_allocation import ALLOCATION_SCHEMA, StatusAllocator
 from ledger.store import LedgerFactory
 from ledger.vault import VAULT_SCHEMA, Vault
@@ -54,6 +66,7 @@ class LedgerNode:
     access: Access
     registry: Registry
     catalogue: Catalogue
+    quality: QualityKeeping
     issuance: Issuance
     lifecycle: Lifecycle
     erasing: Erasing
@@ -62,6 +75,16 @@ class LedgerNode:
     form_adding: FormAdding
     records: RecordKeeping
     log_keeping: LogKeeping
+    prospectus: Prospectus
+    separating: Separating
+    parts: PartKeeping
+    pathways: PathwayPublishing
+    spending: SpendingBook
+    stacking: StackingUp
+    cascade: Cascade
+    reviewing: Reviewing
+    recognising: Recognising
+    agreeing: Agreeing
 
     def institutions(self) -> list[Institution]:
         """Every institution, in order of registration."""
@@ -110,6 +133,8 @@ def open_ledger(
     vault = Vault(ledger.store, key_ring, random)
     keys = SealedKeyStore(ledger.store, key_ring, random)
     places = StatusAllocator(ledger.store, vault.secret("status-places"))
+    issuance = Issuance(ledger, vault, keys, places, identity.base_url, canonicalise=canonicalise)
+    book = SpendingBook(ledger.store)
     attesting = Attesting(ledger, vault, keys, places, identity.base_url)
     return LedgerNode(
         settings=settings,
@@ -121,14 +146,25 @@ def open_ledger(
         access=Access(ledger.store, random),
         registry=Registry(ledger, vault, keys, identity.did_host),
         catalogue=Catalogue(ledger, vault),
-        issuance=Issuance(ledger, vault, keys, places, identity.base_url, canonicalise=canonicalise),
+        quality=QualityKeeping(ledger, vault),
+        issuance=issuance,
         lifecycle=Lifecycle(ledger, vault),
         erasing=Erasing(ledger, vault),
         reissuance=Reissuance(ledger, vault, keys, identity.base_url, canonicalise=canonicalise),
         form_adding=FormAdding(ledger, vault, keys, identity.base_url, canonicalise=canonicalise),
         attesting=attesting,
         records=RecordKeeping(ledger, vault, attesting, identity.base_url),
+        pathways=PathwayPublishing(ledger, vault),
+        spending=book,
+        stacking=StackingUp(ledger, vault, issuance, ComponentReading(ledger, vault, book)),
+        cascade=Cascade(ledger, vault, book),
+        reviewing=Reviewing(ledger, vault),
         log_keeping=LogKeeping(ledger, vault, lambda number: vkeys(secret_keys(vault, identity.origin, number))),
+        prospectus=Prospectus(ledger, vault),
+        separating=Separating(ledger, vault, keys, places, identity.base_url),
+        parts=PartKeeping(ledger, vault),
+        recognising=Recognising(ledger, vault),
+        agreeing=Agreeing(ledger, vault),
     )
 
 

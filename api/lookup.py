@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
+from uuid import UUID
 
 import msgspec
 
-from api.error import UnknownResourceError
+from api.error import FieldError, InvalidRequestError, UnknownResourceError
 from api.evidence import Evidences
 from api.published_log import PublishedLog
+from api.quick_status import entity_tag
+from api.recognition_answer import agreement_answer, recognition_answer
 from api.view_node import ViewNode
+from ledger.agreement import Agreement
+from ledger.application import programme_id
+from ledger.edition_change import Change, changes_between
+from ledger.signing_algorithm import public_jwk
+from projections.achievement_catalogue import Edition
 from projections.directory_record import did_document
 
 
@@ -32,6 +41,7 @@ class Lookup:
         statuses: Answers about awards.
         evidences: Makes evidence files.
         published: The log as the public sees it.
+        now: Present instant.
     """
 
     base_url: str
@@ -39,6 +49,19 @@ class Lookup:
     statuses: StatusAnswers
     evidences: Evidences
     published: PublishedLog
+    now: Callable[[], datetime]
+
+    def entity_tag(self, public_id: str, answer: dict[str, Any]) -> str | None:
+        """The entity tag of an answer on how an award stands now; None on a mirror, whose answers say how old they are.
+
+        Raises:
+            UnknownResourceError: There is no such award.
+        """
+        facts = self.views.facts(public_id)
+        record = self.views.directory.record(self.views.record(facts.institution).number)
+        if record is None or "freshness" in answer:
+            return None
+        return entity_tag(facts.events[-1].position, record, answer["state"], answer["verdict"])
 
     def institutions(self) -> list[dict[str, Any]]:
         """Every institution's record."""
@@ -49,6 +72,18 @@ class Lookup:
         """One institution's record. Raises UnknownResourceError."""
         record: dict[str, Any] = msgspec.to_builtins(self.views.record_of(slug))
         return record
+
+    def institution_key(self, slug: str, key_id: str) -> dict[str, Any]:
+        """A key of an institution as a JWK. Raises UnknownResourceError.
+
+        One that was merely retired is still there, for what was signed in its time; one that was revoked, or stolen, is
+        not: whoever asks for it here knows nothing of dates.
+        """
+        key = self.views.record_of(slug).key(key_id)
+        if key is None or key.revoked_at is not None or key.compromised_at is not None:
+            message = "the institution has no key of that id that may speak for it"
+            raise UnknownResourceError(message)
+        return public_jwk(key.multibase)
 
     def did_document(self, slug: str) -> dict[str, Any]:
         """One institution's DID document. Raises UnknownResourceError.
@@ -73,7 +108,7 @@ class Lookup:
                 "edition": listing.editions,
                 "title": listing.title,
                 "language": listing.language,
-                "url": self._edition_url(owner, listing.code, listing.editions),
+                "url": self.edition_url(owner, listing.code, listing.editions),
             }
             for owner, listing in page
         ]
@@ -88,7 +123,7 @@ class Lookup:
             message = "there is no such edition of a micro-credential"
             raise UnknownResourceError(message)
         return {
-            "id": self._edition_url(slug, code, edition),
+            "id": self.edition_url(slug, code, edition),
             "institution": slug,
             "code": code,
             "edition": edition,
@@ -97,5 +132,125 @@ class Lookup:
             **({} if found.details is None else {"details": msgspec.to_builtins(found.details)}),
         }
 
-    def _edition_url(self, slug: str, code: str, edition: int) -> str:
+    def recognition(self, identity: UUID) -> dict[str, Any]:
+        """What the log says of a recognition. Raises UnknownResourceError."""
+        known = self.views.recognitions.by_id(identity)
+        if known is None:
+            message = "there is no such recognition"
+            raise UnknownResourceError(message)
+        return recognition_answer(known, self.views.record(known.institution).slug, self.now())
+
+    def agreement(self, identity: UUID) -> dict[str, Any]:
+        """What the log says of an agreement. Raises UnknownResourceError."""
+        known = self.views.agreements.by_id(identity)
+        if known is None:
+            message = "there is no such agreement"
+            raise UnknownResourceError(message)
+        return self._agreement(known)
+
+    def agreements(self, slug: str | None, after: str, limit: int) -> dict[str, Any]:
+        """A page of agreements, of one institution or of all. Raises UnknownResourceError, InvalidRequestError."""
+        if after and not after.isdecimal():
+            message = "this cursor was not given out here; start again without one"
+            raise InvalidRequestError(message, errors=(FieldError(message, parameter="after"),))
+        institution = None if slug is None else self.views.record_of(slug).institution
+        page = self.views.agreements.page(int(after or -1), limit, institution)
+        following = str(page[-1][0]) if len(page) == limit else None
+        return {"agreements": [self._agreement(known) for _, known in page], "next": following}
+
+    def _agreement(self, known: Agreement) -> dict[str, Any]:
+        proposer, partner = (self.views.record(one).slug for one in (known.proposer, known.partner))
+        return agreement_answer(known, proposer, partner, self.now())
+
+    def achievement_history(self, slug: str, code: str, today: date) -> dict[str, Any]:
+        """Every edition of a micro-credential with what changed in it, its reviews and its figures.
+
+        Raises:
+            UnknownResourceError: There is none.
+        """
+        record = self.views.record_of(slug)
+        listing = self.views.catalogue.by_code(record.institution, code)
+        if listing is None:
+            message = "there is no such micro-credential"
+            raise UnknownResourceError(message)
+        editions = self.views.catalogue.editions(listing.achievement)
+        quality = self.views.quality.record(listing.achievement)
+        due = quality.review_due
+        return {
+            "institution": slug,
+            "code": code,
+            "title": listing.title,
+            "quality_assurance": editions[-1].template.quality_assurance,
+            "review_due": due,
+            "review_overdue": due is not None and due < today,
+            "reviews": msgspec.to_builtins(quality.reviews),
+            "figures": msgspec.to_builtins(quality.figures),
+            "editions": [
+                {
+                    "edition": one.edition,
+                    "url": self.edition_url(slug, code, one.edition),
+                    "recorded_at": one.recorded_at,
+                    "changes": msgspec.to_builtins(_changes(before, one)),
+                }
+                for before, one in zip([None, *editions], editions, strict=False)
+            ],
+        }
+
+    def programmes(self, slug: str) -> dict[str, Any]:
+        """The programmes of an institution, each by its newest edition. Raises UnknownResourceError."""
+        record = self.views.record_of(slug)
+        items = [
+            {
+                "code": found.code,
+                "edition": found.edition,
+                "title": found.curriculum.title,
+                "language": found.curriculum.language,
+                "credits_centi": found.curriculum.credits_centi,
+                "modules": len(found.curriculum.modules),
+                "url": self._programme_url(slug, found.code, found.edition),
+            }
+            for found in self.views.programmes.of(record.institution)
+        ]
+        return {"institution": slug, "programmes": items}
+
+    def programme_edition(self, slug: str, code: str, edition: int | None) -> dict[str, Any]:
+        """One edition of a programme, or the newest. Raises UnknownResourceError."""
+        record, programmes = self.views.record_of(slug), self.views.programmes
+        identity = programme_id(record.institution, code)
+        found = programmes.edition(identity, edition or programmes.editions(identity))
+        if found is None:
+            message = "there is no such edition of a programme"
+            raise UnknownResourceError(message)
+        curriculum: dict[str, Any] = msgspec.to_builtins(found.curriculum)
+        for module in curriculum["modules"]:
+            module.update(self._module(record.institution, slug, module["achievement"], module["edition"]))
+        return {
+            "id": self._programme_url(slug, code, found.edition),
+            "institution": slug,
+            "code": code,
+            "edition": found.edition,
+            "recorded_at": found.recorded_at,
+            **curriculum,
+            "changes": msgspec.to_builtins(found.changes),
+        }
+
+    def _module(self, institution: UUID, slug: str, code: str, edition: int) -> dict[str, Any]:
+        """What a module's achievement says of it, as far as the catalogue has come."""
+        catalogue = self.views.catalogue
+        listing = catalogue.by_code(institution, code)
+        found = None if listing is None else catalogue.edition(listing.achievement, edition)
+        described = None if found is None else msgspec.to_builtins(found.template)
+        return {"url": self.edition_url(slug, code, edition), "template": described}
+
+    def _programme_url(self, slug: str, code: str, edition: int) -> str:
+        return f"{self.base_url}/v1/programmes/{slug}/{code}/{edition}"
+
+    def edition_url(self, slug: str, code: str, edition: int) -> str:
+        """Address of one edition of a template."""
         return f"{self.base_url}/institutions/{slug}/achievements/{code}/{edition}"
+
+
+def _changes(before: Edition | None, after: Edition) -> tuple[Change, ...]:
+    if before is None:
+        return ()
+    return changes_between((before.template, before.details), (after.template, after.details))

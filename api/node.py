@@ -14,21 +14,27 @@ from api.evidence import WAIT_SECONDS, Evidences
 from api.ledger_node import LedgerNode, open_ledger, system_clock
 from api.log_node import LogNode, open_log
 from api.lookup import Lookup
+from api.part import Parts
 from api.published_log import RETRY_AFTER, PublishedLog
 from api.setting import Settings
 from api.status import Statuses
 from api.status_list import StatusList, StatusLists
+from api.status_token import StatusTokens
 from api.view_node import ViewNode, open_views
 from ledger.access import Access, Actor
 from ledger.application import Clock, Ledger
 from ledger.catalogue import Catalogue
+from ledger.credential_id import credential_aggregate_id
 from ledger.document import PURPOSES
 from ledger.error import InvalidInputError, NotFoundError
 from ledger.institution import Institution
 from ledger.issuance import Issuance
 from ledger.lifecycle import Lifecycle
+from ledger.part import Opening
+from ledger.prospectus import Prospectus
 from ledger.registry import Registry
 from ledger.reissuance import Reissuance
+from ledger.separating import Separating
 from projections.credential_status import CredentialFacts
 from projections.source import LedgerSource
 
@@ -44,6 +50,7 @@ class Node:
     lookup: Lookup
     bundles: Bundles
     status_lists: StatusLists
+    status_tokens: StatusTokens
     cpu: CpuBound
 
     @property
@@ -90,6 +97,16 @@ class Node:
     def reissuance(self) -> Reissuance:
         """Commands that sign awards anew."""
         return self.parts.reissuance
+
+    @property
+    def prospectus(self) -> Prospectus:
+        """Commands on programmes."""
+        return self.parts.prospectus
+
+    @property
+    def separating(self) -> Separating:
+        """The command that unpacks diplomas."""
+        return self.parts.separating
 
     @property
     def published(self) -> PublishedLog:
@@ -173,14 +190,17 @@ def open_node(settings: Settings, *, clock: Clock = system_clock, random: Callab
 
 
 def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
-    facts = _facts(parts, views)
+    opened = Parts(views, parts.parts)
+    facts = _facts(parts, views, opened)
     statuses = Statuses(
         facts=facts,
         record=lambda facts, known_at: views.record(facts.institution, known_at),
-        template=views.template,
+        edition=views.edition,
         successor=parts.issuance.successor,
         log=log.published,
         now=parts.ledger.now,
+        components=lambda public_id: parts.cascade.components(credential_aggregate_id(public_id)),
+        pathway=views.pathway_name,
     )
     evidences = Evidences(
         log.published,
@@ -190,6 +210,7 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
         views.directory.record,
         [log.keys.log.vkey],
         lambda: views.projector.wait_for(parts.ledger.newest(), WAIT_SECONDS),
+        opened,
     )
 
     def bits(block: int, purpose: str) -> StatusList | None:
@@ -198,22 +219,47 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
         return None if owner is None or found is None else StatusList(owner, found)
 
     lists = StatusLists(parts.ledger, parts.keys, parts.identity.base_url, bits)
-    lookup = Lookup(parts.identity.base_url, views, statuses, evidences, log.published)
-    return Node(parts, log, lookup, Bundles(evidences, parts.issuance), lists, CpuBound())
+    lookup = Lookup(parts.identity.base_url, views, statuses, evidences, log.published, parts.ledger.now)
+    tokens = StatusTokens(parts.ledger, parts.keys, parts.identity.base_url, bits)
+    return Node(
+        parts,
+        log,
+        lookup,
+        Bundles(evidences, parts.issuance, parts.parts, parts.stacking, views.pathway_position),
+        lists,
+        tokens,
+        CpuBound(),
+    )
 
 
-def _facts(parts: LedgerNode, views: ViewNode) -> Callable[[str], CredentialFacts]:
-    """Look up awards in the view, and never call one unknown that is recorded and merely not there yet."""
+def _facts(parts: LedgerNode, views: ViewNode, opened: Parts) -> Callable[[str], CredentialFacts]:
+    """Look up awards in the view, and never call one unknown that is recorded and merely not there yet.
+
+    Parts of unpacked diplomas are in no view; the vault has what opens them.
+    """
 
     def facts(public_id: str) -> CredentialFacts:
         try:
             return views.facts(public_id)
         except UnknownResourceError as unknown:
+            opening = opened.opening(public_id)
+            if opening is not None:
+                return _part_facts(opened, opening)
             try:
-                parts.ledger.credential(public_id)
+                recorded = parts.ledger.credential(public_id)
             except (NotFoundError, InvalidInputError):
                 raise unknown from None
+            if recorded.nature == "part":  # its opening was erased
+                raise
             message = "the award is recorded, and this server has not caught up with it; try again in a second"
             raise NotReadyError(message, headers=RETRY_AFTER) from unknown
 
     return facts
+
+
+def _part_facts(opened: Parts, opening: Opening) -> CredentialFacts:
+    try:
+        return opened.facts(opening)
+    except UnknownResourceError as error:  # the vault has it, so its unpacking is recorded
+        message = "the award is recorded, and this server has not caught up with it; try again in a second"
+        raise NotReadyError(message, headers=RETRY_AFTER) from error

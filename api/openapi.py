@@ -8,16 +8,20 @@ import msgspec
 from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 
-from api.answer import ANSWERS, BASE, DID_KEY, ID
+from api.answer import AGREEMENT_ID, ANSWERS, BASE, DID_KEY, ID, RECOGNITION_ID
 from api.schema import REQUEST_SHAPES
 from ledger.achievement import CODE
 
 _INSTANT = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2}))?$"
+_UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 PARAMETERS = {
     "id": ("^[0-9a-v]{36}$", ID),
     "at": (_INSTANT, "2026-01-31T12:00:00Z"),
     "known_at": (_INSTANT, "2026-01-31"),
     "slug": ("^[a-z0-9-]{1,63}$", "riverside"),
+    "on": (r"^\d{4}-\d{2}-\d{2}$", "2026-09-01"),
+    "recognition": (_UUID, RECOGNITION_ID),
+    "agreement": (_UUID, AGREEMENT_ID),
     "code": (f"^{CODE.pattern}$", "DATA-101"),
     "did": (f"^{DID_KEY[:12]}[1-9A-HJ-NP-Za-km-z]{{44}}$", DID_KEY),
     "Idempotency-Key": (r"^[\x21-\x7e]{1,255}$", "4f0c3d52-7a0e-4b0e-9a37-0a3a6f7c9a11"),
@@ -62,8 +66,8 @@ PROBLEM_EXAMPLE: dict[str, Any] = {
 VERIFY_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "A credential with its proof, a presentation, a bundle (cairn/bundle/v1) or an evidence file "
-        "(cairn/evidence/v1); a VC-JWT or SD-JWT (also as application/vc+jwt, "
+        "description": "A credential with its proof, a presentation, a bundle (cairn/bundle/v1 or v2) or an evidence "
+        "file (cairn/evidence/v1); a VC-JWT or SD-JWT (also as application/vc+jwt, "
         "application/dc+sd-jwt and their kin); or an image with a badge in it.",
         "content": {
             "application/json": {
@@ -121,6 +125,13 @@ def body_of(
                 "example": "4f0c3d52-7a0e-4b0e-9a37-0a3a6f7c9a11",
             }
         ]
+    return described
+
+
+def public_body_of(shape: str, example: object) -> dict[str, Any]:
+    """Describe the JSON body of a question that anyone may ask; arguments as for :func:`body_of`."""
+    described = body_of(shape, None, example, is_repeatable=False)
+    del described["security"]
     return described
 
 

@@ -140,6 +140,22 @@ PROBLEMS: Final = (
         (ledger_error.RuleError,),
     ),
     ProblemKind(
+        "not-stacked",
+        HTTPStatus.CONFLICT,
+        "Awards do not stack",
+        "By the pathway's rules these awards do not stack; `evaluation` says which rule is not met, by what, and the "
+        "nearest ways to complete it.",
+        (api_error.NotStackedError,),
+    ),
+    ProblemKind(
+        "stacking-undecided",
+        HTTPStatus.CONFLICT,
+        "Could not be told",
+        "Whether these awards stack could not be told within the budget of the search. It is no refusal: present those "
+        "awards alone that are to count, and ask again.",
+        (api_error.UndecidedStackError,),
+    ),
+    ProblemKind(
         "erased",
         HTTPStatus.GONE,
         "Erased",

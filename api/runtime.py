@@ -34,6 +34,8 @@ work waited for the sequencer and each projection in turn."""
 FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 30.0
 ANCHOR_LOOK_SECONDS: Final = 2.0
+CASCADE_SECONDS: Final = 5.0
+"""Between two looks at what stacked awards have lost, and whose deadline has passed."""
 SCRUB_STEP_SECONDS: Final = 0.2
 """Between two steps of some 1,000 entries: a million entries are read again in three minutes, at 3 % of a core."""
 FATAL: Final = (CorruptionError, ConflictError, SignatureError)
@@ -125,6 +127,7 @@ class Runtime:
             Loop("sequencer", self._sequence, interval, log),
             Loop("heartbeat", self._heartbeat, settings.heartbeat_seconds, log),
             Loop("scrub", self._scrub, SCRUB_STEP_SECONDS, log),
+            Loop("cascade", self._cascade, CASCADE_SECONDS, log),
         ]
         if node.log.witnesses is not None:
             self._is_late.set()  # what came while the log was opened
@@ -207,6 +210,10 @@ class Runtime:
 
     def _scrub(self) -> None:
         self._scrubbing.step()
+
+    def _cascade(self) -> None:
+        for kind, count in self._node.parts.cascade.run().done.items():
+            self._log.info("cascaded", step=kind, count=count)
 
     def _destroy_retired_keys(self) -> None:
         for key_id in destroy_retired(self._node.parts, self._node.ledger.now(), os.urandom):

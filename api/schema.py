@@ -7,25 +7,40 @@ fit is refused with the JSON pointer of the offending member.
 from __future__ import annotations
 
 import re
-from datetime import datetime
-from typing import Any, TypeVar
+from datetime import date, datetime
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from ledger.achievement import Template, missing
-from ledger.claim import AwardClaim
+from ledger.agreement import WHOLE_PERCENT, AwardsOf
+from ledger.claim import AwardClaim, LearnerClaim
+from ledger.credential import AppealOutcome as ReviewAppealOutcome
+from ledger.credential import ReviewOutcome
+from ledger.decision import DecisionClaim, SubstantialDifference
 from ledger.detail import Details
 from ledger.error import InvalidInputError
 from ledger.form.learner_record import Association
 from ledger.institution import InstitutionKind
 from ledger.issuance import MAX_BATCH
+from ledger.limit import NO_LIMITS, Limits
+from ledger.prospectus import ProgrammeDraft
+from ledger.quality import Headcount, Review
 from ledger.reason import Reason
+from ledger.recognised_award import AwardShown
+from ledger.recognition import AppealResult
+from ledger.separating import Completed
 from ledger.signing_algorithm import Algorithm
+from ledger.stacking.pathway_rules import PathwayRules
+from ledger.stacking_up import WaiverClaim
 
 T = TypeVar("T")
+SkillUri = Annotated[str, msgspec.Meta(min_length=8, max_length=320)]
+"""As long as the URI of a skill in a template may be."""
 
 _MISSING_FIELD = re.compile(r"missing required field `(?P<name>[^`]+)`")
 _PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+_A_REASON = re.compile(r"\.reasons\[[^\]]*\]\Z")
 ELEMENTS = {
     "title": "title of the micro-credential",
     "outcomes": "learning outcomes",
@@ -80,6 +95,84 @@ class Publication(Body, frozen=True, kw_only=True):
     institution: str | None = None
 
 
+class DueReview(Body, frozen=True, kw_only=True):
+    """The day when a micro-credential is to be reviewed."""
+
+    due_on: date
+
+
+class SkillProfile(Body, frozen=True, kw_only=True):
+    """Credentials whose skills are asked for: documents, bundles, tokens, or ids of awards."""
+
+    credentials: list[Any]
+
+
+class SkillCoverage(Body, frozen=True, kw_only=True):
+    """A vacancy's skills by their URIs, and the credentials that somebody has."""
+
+    skills: list[SkillUri]
+    credentials: list[Any] = []
+
+
+class PathwayPublication(Body, frozen=True, kw_only=True):
+    """A pathway's rules under the institution's code for it; ``changes`` only with a further version."""
+
+    code: str
+    achievement: str
+    rules: PathwayRules
+    edition: int | None = None
+    changes: tuple[str, ...] = ()
+
+
+class AwardToStack(Body, frozen=True, kw_only=True):
+    """An award that is to count: by its public id, or with what its holder has of it.
+
+    An own award needs the id alone. One of another institution comes as the holder's ``bundle``, or as ``document`` and
+    ``salt`` (base64); what was awarded elsewhere as ``recognition:`` and the id of its recognition.
+    """
+
+    award: str | None = None
+    bundle: dict[str, Any] | None = None
+    document: dict[str, Any] | None = None
+    salt: str | None = None
+    revalidated_on: date | None = None
+
+
+class StackingRequest(Body, frozen=True, kw_only=True):
+    """Awards to stack by a pathway; on trial, nothing is done and the answer explains what would be."""
+
+    pathway: str
+    learner: LearnerClaim
+    awards: list[AwardToStack]
+    institution: str | None = None
+    version: int | None = None
+    day: date | None = None
+    waivers: tuple[WaiverClaim, ...] = ()
+    grade: str | None = None
+    valid_until: datetime | None = None
+    name_components: bool = False
+    dry_run: bool = False
+
+
+class Appeal(Body, frozen=True, kw_only=True):
+    """A holder's appeal, as the institution has received it; ``statement`` is kept in the vault."""
+
+    statement: str | None = None
+
+
+class AppealDecision(Body, frozen=True, kw_only=True):
+    """What became of an appeal; ``note`` is kept in the vault."""
+
+    outcome: ReviewAppealOutcome
+    note: str | None = None
+
+
+class ReviewDecision(Body, frozen=True, kw_only=True):
+    """How a review ends."""
+
+    outcome: ReviewOutcome
+
+
 class Registration(Body, frozen=True, kw_only=True):
     """An institution to register; ``did_key`` identifies it by its one key, of that kind, for ever."""
 
@@ -97,10 +190,11 @@ class Rotation(Body, frozen=True, kw_only=True):
 
 
 class AccreditationGrant(Body, frozen=True, kw_only=True):
-    """An accreditation to enter."""
+    """An accreditation to enter: its scope in words, and for machines as limits."""
 
     by: str
     scope: str
+    limits: Limits | None = None
     valid_from: datetime
     valid_until: datetime | None = None
 
@@ -147,6 +241,82 @@ class EndorsementRequest(Body, frozen=True, kw_only=True):
     institution: str | None = None
 
 
+class ProgrammePublication(Body, frozen=True, kw_only=True):
+    """A diploma as modules, under the institution's code for it."""
+
+    code: str
+    programme: ProgrammeDraft
+
+
+class UnpackingRequest(Body, frozen=True, kw_only=True):
+    """A diploma to unpack: the modules that were completed, each with its day and grade."""
+
+    diploma: str
+    programme: str
+    completed: tuple[Completed, ...]
+    edition: int | None = None
+    institution: str | None = None
+
+
+class RecognitionRequest(Body, frozen=True, kw_only=True):
+    """A decision about another's award; without ``decision`` an agreement decides.
+
+    ``learner`` is what the deciding institution calls the learner; it may be left out for an award of its own.
+    """
+
+    award: AwardShown
+    decision: DecisionClaim | None = None
+    learner: str | None = None
+    effective_at: datetime | None = None
+    appeal_until: datetime | None = None
+    institution: str | None = None
+
+
+class AppealRequest(Body, frozen=True, kw_only=True):
+    """A learner's appeal; ``statement`` is kept in the vault and never published."""
+
+    filed_at: datetime | None = None
+    decide_by: datetime | None = None
+    statement: str | None = None
+
+
+class AppealOutcome(Body, frozen=True, kw_only=True):
+    """What came of the open appeal; ``decision`` is the new one when it was changed."""
+
+    result: AppealResult
+    decision: DecisionClaim | None = None
+    effective_at: datetime | None = None
+    appeal_until: datetime | None = None
+    statement: str | None = None
+
+
+class AgreementProposal(Body, frozen=True, kw_only=True):
+    """An agreement to propose. Empty ``achievements`` and ``limits``: everything."""
+
+    partner: str
+    awards_of: AwardsOf = "both"
+    achievements: tuple[str, ...] = ()
+    limits: Limits = NO_LIMITS
+    share_percent: int = WHOLE_PERCENT
+    cap_centi: int | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    institution: str | None = None
+
+
+class AgreementAcceptance(Body, frozen=True, kw_only=True):
+    """The acceptance of a proposal; an operator names the institution."""
+
+    institution: str | None = None
+
+
+class AgreementEnd(Body, frozen=True, kw_only=True):
+    """The end of an agreement; an operator names the institution."""
+
+    effective_at: datetime | None = None
+    institution: str | None = None
+
+
 class Empty(Body, frozen=True, kw_only=True):
     """A command that needs no further facts."""
 
@@ -165,6 +335,16 @@ REQUEST_SHAPES: tuple[type, ...] = (
     Reinstatement,
     Replacement,
     Publication,
+    DueReview,
+    Review,
+    Headcount,
+    SkillProfile,
+    SkillCoverage,
+    PathwayPublication,
+    StackingRequest,
+    Appeal,
+    AppealDecision,
+    ReviewDecision,
     Registration,
     Rotation,
     AccreditationGrant,
@@ -174,6 +354,14 @@ REQUEST_SHAPES: tuple[type, ...] = (
     Forms,
     RecordRequest,
     EndorsementRequest,
+    ProgrammePublication,
+    UnpackingRequest,
+    RecognitionRequest,
+    AppealRequest,
+    AppealOutcome,
+    AgreementProposal,
+    AgreementAcceptance,
+    AgreementEnd,
     Empty,
     KeyGrant,
 )
@@ -227,6 +415,8 @@ def _refusal(message: str) -> InvalidInputError:
     absent = _MISSING_FIELD.search(sentence)
     if absent is None and place is not None and place["path"].endswith(".reason"):
         return InvalidInputError(f"the reason is one of {', '.join(Reason)}", pointer)
+    if absent is None and place is not None and _A_REASON.search(place["path"]):
+        return InvalidInputError(f"a substantial difference is one of {', '.join(SubstantialDifference)}", pointer)
     if absent is None:
         return InvalidInputError(f"{sentence[0].lower()}{sentence[1:]}", pointer)
     pointer = f"{pointer}/{absent['name']}"

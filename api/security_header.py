@@ -44,6 +44,20 @@ READ_METHODS: Final = frozenset({"GET", "HEAD"})
 PUBLIC_WRITES: Final = frozenset({"/v1/verify"})
 
 
+def data_headers(*, is_https: bool) -> dict[str, str]:
+    """The header fields of every public answer that is no page."""
+    return {
+        **_fixed(is_https=is_https),
+        "Content-Security-Policy": DATA_POLICY,
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Expose-Headers": READABLE_HEADERS,
+    }
+
+
+def _fixed(*, is_https: bool) -> dict[str, str]:
+    return {**ALWAYS, "Strict-Transport-Security": TRANSPORT_SECURITY} if is_https else {**ALWAYS}
+
+
 class SecurityHeaderMiddleware:
     """Adds the header fields to every answer, and answers the preflights of public routes.
 
@@ -55,9 +69,7 @@ class SecurityHeaderMiddleware:
 
     def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
         self._app = app
-        self._fixed = {**ALWAYS}
-        if is_https:
-            self._fixed["Strict-Transport-Security"] = TRANSPORT_SECURITY
+        self._fixed = _fixed(is_https=is_https)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

@@ -184,7 +184,15 @@ class Settings(BaseModel):
         ge=1,
         le=60,
         json_schema_extra=_unit("seconds"),
-        description="Longest time to wait for such an answer.",
+        description="Longest time to wait for one such answer.",
+    )
+    fetch_deadline_seconds: int = Field(
+        default=10,
+        ge=1,
+        le=120,
+        json_schema_extra=_unit("seconds"),
+        description="Longest time that one request spends on all such answers together, looking up hosts included; "
+        "what is not there by then is «unknown».",
     )
     fetch_max_bytes: int = Field(
         default=MIB,
@@ -208,12 +216,23 @@ class Settings(BaseModel):
         json_schema_extra=_unit("answers"),
         description="How many such answers are kept, of 32 MiB at most.",
     )
+    issuer_anchors: Path | None = Field(
+        default=None,
+        json_schema_extra=_unit("path"),
+        description="File of X.509 certificates (PEM) that the certificate chain of a foreign issuer (`x5c`) may "
+        "lead to; none: a key that only such a chain vouches for is «unknown».",
+    )
     backup_retention_days: int = Field(
         default=35,
         ge=0,
         le=36_500,
         json_schema_extra=_unit("days"),
         description="How long backups are kept; so long a retired key-encryption key is, which opens them.",
+    )
+    shortcut: bool = Field(
+        default=True,
+        json_schema_extra=_unit("boolean"),
+        description="Answer plain questions for the status of an untouched award from the connection, the quick way.",
     )
     rate_limit_per_minute: int = Field(
         default=12_000,

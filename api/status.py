@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
+
+import msgspec
 
 from api.error import FieldError, FutureInstantError
 from api.published_log import PublishedLog, anchored_size
-from ledger.achievement import Template
+from ledger.cascade import Components
+from ledger.credential import Review
 from ledger.issuance import Successor
+from ledger.limit import subject_of
+from projections.achievement_catalogue import Edition
 from projections.credential_status import CredentialFacts, Signing
-from projections.directory_record import DirectoryRecord, KeyRecord
+from projections.directory_record import DirectoryRecord, KeyRecord, entitlement
 from projections.error import FutureInstantError as ProjectionFutureError
 from projections.status_answer import StatusAnswer, judge, known_signings
 
@@ -24,28 +30,33 @@ class Statuses:
     Args:
         facts: Looks up an award by public id; raises when there is none.
         record: Looks up the issuer's record, as the ledger knew it at an instant (None: today's).
-        template: Looks up the template that an award was made under, with the institution's code for it; None for a
-            document of the institution's own making.
+        edition: Looks up the edition that an award was made under; None for a document of the institution's own making.
         successor: What replaced an award, from the vault.
         log: For the anchors that a compromised key's awards are judged by.
         now: Present instant.
+        components: How the components of a stacked award stand, by its public id; None where that is not known.
+        pathway: Slug and code of a pathway, by its id; None where it is not known.
     """
 
     def __init__(
         self,
         facts: Callable[[str], CredentialFacts],
         record: Callable[[CredentialFacts, datetime | None], DirectoryRecord],
-        template: Callable[[CredentialFacts], tuple[str, Template] | None],
+        edition: Callable[[CredentialFacts], Edition | None],
         successor: Callable[[str], Successor | None],
         log: PublishedLog,
         now: Callable[[], datetime],
+        components: Callable[[str], Components | None] = lambda _: None,
+        pathway: Callable[[UUID], tuple[str, str] | None] = lambda _: None,
     ) -> None:
         self._facts = facts
         self._record = record
-        self._template = template
+        self._edition = edition
         self._successor = successor
         self._log = log
         self._now = now
+        self._components = components
+        self._pathway = pathway
 
     def status(self, public_id: str, *, at: datetime | None, known_at: datetime | None) -> dict[str, Any]:
         """The public answer.
@@ -60,15 +71,19 @@ class Statuses:
             FutureInstantError: An instant has not come yet.
         """
         facts, now = self._facts(public_id), self._now()
-        record = self._record(facts, known_at)
+        record, edition = self._record(facts, known_at), self._edition(facts)
         try:
             answer = judge(facts, now=now, at=at, known_at=known_at, institution=record)
         except ProjectionFutureError as error:
             message = f"{error.name} lies in the future; ask about now or the past"
             raise FutureInstantError(message, errors=(FieldError(message, parameter=error.name),)) from error
+        verdict, stack = self._verdict(facts, answer, record, edition), None
+        if facts.stacked is not None:
+            stack = self._stack(public_id, facts, known_at=known_at, is_now=at is None and known_at is None)
+            verdict = _worse(verdict, stack["verdict"])
         body: dict[str, Any] = {
             "credential": public_id,
-            "verdict": self._verdict(facts, answer, record),
+            "verdict": verdict,
             "state": answer.state,
             "reason": answer.reason,
             "since": answer.since,
@@ -79,24 +94,50 @@ class Statuses:
             "valid_until": facts.valid_until,
             "recorded_at": facts.recorded_at,
             "issuer": _issuer(record, facts, answer),
-            "achievement": _achievement(facts, self._template(facts)),
+            "achievement": _achievement(edition),
             "events": _events(facts, known_at),
         }
+        if stack is not None:
+            body["stack"] = {name: value for name, value in stack.items() if name != "verdict"}
         if answer.state == "replaced" and (successor := self._successor(public_id)) is not None:
             body["replaced_by"] = successor.credential
         return body
 
-    def _verdict(self, facts: CredentialFacts, answer: StatusAnswer, record: DirectoryRecord) -> str:
+    def _verdict(
+        self, facts: CredentialFacts, answer: StatusAnswer, record: DirectoryRecord, edition: Edition | None
+    ) -> str:
         """One word, by the rules of the verifier's report: what fails is invalid, what cannot be told never valid."""
-        accredited = [
-            not record.accreditations or record.accredited_at(at) for at in (facts.valid_from, facts.recorded_at)
-        ]
         if answer.state == "unknown":
             return "unknown"
         signed = self._signed(facts, answer.known_at, record)
-        if answer.state != HOLDS or signed == "invalid" or not accredited[0]:
+        entitled = _entitled(facts, record, edition)
+        if answer.state != HOLDS or "invalid" in {signed, entitled}:
             return "invalid"
-        return signed if accredited[1] else "unknown"
+        return signed if entitled == "valid" else "unknown"
+
+    def _stack(
+        self, public_id: str, facts: CredentialFacts, *, known_at: datetime | None, is_now: bool
+    ) -> dict[str, Any]:
+        """By which rules it was stacked, and whether what it was made of holds: all together, and never which.
+
+        The vault knows at once; who has no vault knows by the review that is opened. Of an earlier instant only the
+        events of the log speak.
+        """
+        assert facts.stacked is not None  # noqa: S101  asked of stacked awards alone
+        named = self._pathway(facts.stacked.pathway)
+        found = self._components(public_id) if is_now else None
+        review = facts.review if known_at is None else None
+        standing = "unknown" if found is None else found.standing
+        if review is not None and standing in {"unknown", "hold"}:
+            standing = "lost"
+        return {
+            "pathway": None if named is None else f"{named[0]}/{named[1]}",
+            "version": facts.stacked.version,
+            "rules": facts.stacked.rules,
+            "components": standing,
+            "review": None if review is None else msgspec.to_builtins(_shown(review)),
+            "verdict": _stack_verdict(standing, None if found is None else found.on_loss),
+        }
 
     def _signed(self, facts: CredentialFacts, known_at: datetime | None, record: DirectoryRecord) -> str:
         """Judge the newest signature that stands; if none does, the newest."""
@@ -114,6 +155,40 @@ class Statuses:
         """Whether a time anchor from before *compromised_at* covers the event at *position*."""
         index = self._log.index_of(position)
         return index is not None and index < anchored_size(self._log.anchors(), compromised_at)
+
+
+def _shown(review: Review) -> dict[str, Any]:
+    return {
+        "reason": review.reason,
+        "opened_at": review.opened_at,
+        "due_at": review.due_at,
+        "appeal_until": review.appeal_until,
+        "appealed_at": review.appealed_at,
+    }
+
+
+def _stack_verdict(standing: str, on_loss: str | None) -> str:
+    """What a lost component makes of the verdict, by the pathway's policy."""
+    if standing != "lost" or on_loss == "stand":
+        return "valid"
+    return "invalid" if on_loss == "revoke" else "unknown"
+
+
+def _worse(one: str, other: str) -> str:
+    return max(one, other, key=("valid", "unknown", "invalid").index)
+
+
+def _entitled(facts: CredentialFacts, record: DirectoryRecord, edition: Edition | None) -> str:
+    """Judge whether the issuer was entitled to the award on its day and when it was recorded."""
+    if not record.accreditations:
+        return "valid"
+    subject = None if edition is None else subject_of(edition.template, edition.details, record.country)
+    awarded, recorded = (
+        entitlement(record.accreditations, subject, at) for at in (facts.valid_from, facts.recorded_at)
+    )
+    if awarded in {"unaccredited", "outside"}:
+        return "invalid"
+    return "valid" if awarded == recorded == "entitled" else "unknown"
 
 
 def _in_use(key: KeyRecord, at: datetime) -> bool:
@@ -135,11 +210,15 @@ def _issuer(record: DirectoryRecord, facts: CredentialFacts, answer: StatusAnswe
     }
 
 
-def _achievement(facts: CredentialFacts, found: tuple[str, Template] | None) -> dict[str, Any] | None:
-    return None if found is None else {"code": found[0], "edition": facts.edition, "title": found[1].title}
+def _achievement(edition: Edition | None) -> dict[str, Any] | None:
+    if edition is None:
+        return None
+    return {"code": edition.code, "edition": edition.edition, "title": edition.template.title}
 
 
 def _events(facts: CredentialFacts, known_at: datetime | None) -> list[dict[str, Any]]:
+    """What became of it, as it was recorded; of a part of a diploma, also what became of all parts together."""
+    shared = () if facts.part is None else facts.part.shared
     return [
         {
             "kind": event.kind,
@@ -147,6 +226,6 @@ def _events(facts: CredentialFacts, known_at: datetime | None) -> list[dict[str,
             "effective_at": event.effective_at,
             "recorded_at": event.recorded_at,
         }
-        for event in facts.events
+        for event in sorted((*facts.events, *shared), key=lambda event: event.position)
         if known_at is None or event.recorded_at <= known_at
     ]

@@ -54,6 +54,10 @@ class SignedList:
         return same and now - self.signed_at <= SIGN_AGAIN_AFTER
 
 
+ReadStatusList = Callable[[int, str], StatusList | None]
+"""Gives the bits of a block for a purpose, or None when there is no such block."""
+
+
 class StatusLists:
     """Serves signed status lists.
 
@@ -69,7 +73,7 @@ class StatusLists:
         ledger: Ledger,
         keys: KeyStore,
         base_url: str,
-        read: Callable[[int, str], StatusList | None],
+        read: ReadStatusList,
     ) -> None:
         self._ledger = ledger
         self._keys = keys

@@ -1,9 +1,12 @@
 """The vault's part of ``fsck``: every sealed row opens, and every row is what the log committed to.
 
-1. Documents open, in every form, and are what their awards' commitments commit to.
-2. Notes and the ids of successors open. Sealing binds a row to its award and kind, so none can have been exchanged.
+1. Documents open, in every form, and are what their awards' commitments commit to; so do the details of decisions on
+   others' awards, and derivations, which are what stacked awards commit to.
+2. Notes, files and the ids of successors open. Sealing binds a row to its award and kind, so none can have been
+   exchanged.
 3. Signing keys open, and are the private halves of the keys that the log names.
 4. Kept answers to requests open.
+5. What was spent was spent on something that the log knows, in amounts that can be.
 
 Not checked: that no row is missing. What an erasure took away, nothing may remember.
 
@@ -23,11 +26,14 @@ import msgspec
 
 from api.ledger_node import LedgerNode
 from ledger.attesting import ATTESTED_KIND, AttestedDocument
-from ledger.commitment import DOCUMENT_KIND, commit
-from ledger.credential import BIRTHS, Credential
+from ledger.commitment import DERIVATION_KIND, DOCUMENT_KIND, RECOGNITION_KIND, commit
+from ledger.credential import SIGNED_BIRTHS, Credential
 from ledger.error import LedgerError, NotFoundError
 from ledger.institution import Institution, SigningKeyRecord
 from ledger.issuance import SealedDocument
+from ledger.recognising import KeptDetails, details_kind
+from ledger.recognition import Recognition
+from ledger.stacking_up import KeptDerivation
 from verifier.error import VerifierError
 from verifier.public_key import PublicKey
 
@@ -70,6 +76,7 @@ class VaultCheck:
             for key in institution.keys:
                 self._key(institution, key)
         self._answers()
+        self._spending()
         return documents
 
     def _items(self) -> int:
@@ -86,7 +93,7 @@ class VaultCheck:
 
     def _item(self, identity: UUID, kind: str) -> None:
         """Judge a row, again for as long as it changes under our eyes."""
-        judge = self._document if kind in DOCUMENTS else self._opened
+        judge = self._judge(kind)
         found = judge(identity, kind)
         while found is not None:
             before = self._row(identity, kind)
@@ -96,6 +103,25 @@ class VaultCheck:
             if found is not None and self._row(identity, kind) == before:
                 self._find(*found)
                 return
+
+    def _judge(self, kind: str) -> Callable[[UUID, str], _Found | None]:
+        if kind in DOCUMENTS:
+            return self._document
+        if kind == DERIVATION_KIND:
+            return self._derivation
+        return self._details if kind.startswith(f"{RECOGNITION_KIND}-") else self._opened
+
+    def _details(self, identity: UUID, kind: str) -> _Found | None:
+        """Judge the details of a decision by the event that commits to them."""
+        try:
+            kept = msgspec.msgpack.decode(self._node.vault.open(identity, kind), type=KeptDetails)
+            known = self._node.ledger.load(Recognition, identity, "such recognition")
+        except UNREADABLE as error:
+            return "sealed-unreadable", f"{kind} of recognition {identity}", str(error)
+        made = commit(identity, RECOGNITION_KIND, kept.form, kept.salt)
+        if any(details_kind(ruling.version) == kind and ruling.details == made for ruling in known.rulings):
+            return None
+        return "details-differ", f"{kind} of recognition {identity}", "they are not what their commitment commits to"
 
     def _row(self, identity: UUID, kind: str) -> tuple[bytes, ...] | None:
         """A sealed row and the learner's key that opens it, as they are stored."""
@@ -131,9 +157,22 @@ class VaultCheck:
         for event in self._node.ledger.store.select_events(identity):
             with suppress(LedgerError):  # named by the check of the events
                 body = self._node.ledger.event_mapper.to_domain_event(event).body
-                if isinstance(body, (*BIRTHS, Credential.Reissued)):
+                if isinstance(body, (*SIGNED_BIRTHS, Credential.Reissued)):
                     newest = body.commitments
         return newest
+
+    def _derivation(self, identity: UUID, kind: str) -> _Found | None:
+        try:
+            kept = msgspec.msgpack.decode(self._node.vault.open(identity, kind), type=KeptDerivation)
+        except UNREADABLE as error:
+            return "sealed-unreadable", f"{kind} of award {identity}", str(error)
+        made = commit(identity, kind, kept.derivation, kept.salt)
+        for event in self._node.ledger.store.select_events(identity, gt=1, limit=1):
+            with suppress(LedgerError):  # named by the check of the events
+                body = self._node.ledger.event_mapper.to_domain_event(event).body
+                if isinstance(body, Credential.Stacked) and body.derivation == made:
+                    return None
+        return "derivation-differs", f"award {identity}", "it is not what the award's commitment commits to"
 
     def _opened(self, identity: UUID, kind: str) -> _Found | None:
         try:
@@ -164,6 +203,17 @@ class VaultCheck:
                 self._node.vault.answer(identity)
             except UNREADABLE as error:
                 self._find("answer-unreadable", f"submission {identity}", str(error))
+
+    def _spending(self) -> None:
+        """Step 5. One statement, so that it sees one state; no row is without its event in any."""
+        rows = self._node.ledger.store.query(
+            "SELECT award, number, stack, amount, whole FROM vault_spending s WHERE NOT EXISTS "
+            "(SELECT 1 FROM stored_events e WHERE e.originator_id=s.stack) OR amount < 0 OR amount > whole",
+            (),
+        )
+        for award, number, stack, amount, whole in rows:
+            what = f"{amount} of {whole} spent on {UUID(bytes=bytes(stack))}"
+            self._find("spending-unfounded", f"spending {number} of {UUID(bytes=bytes(award))}", what)
 
 
 def _agree(made: dict[str, str], logged: dict[str, str]) -> bool:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import base64
+import json
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from anchoring.entry import parse_entry
+from anchoring.error import AnchoringError
+from api.bundle import ShownDerivation
 from api.error import UnknownResourceError
 from api.evidence import Evidences
 from api.foreign import ForeignVerification
@@ -15,11 +20,15 @@ from ledger.attesting import Attesting
 from ledger.error import ErasedError, InvalidInputError, NotFoundError
 from ledger.form_signing import committed_part
 from ledger.issuance import Issuance
+from ledger.part import Opening
+from ledger.part_keeping import PartKeeping
 from projections.institution_directory import DirectoryReader
-from verifier.bundle import Bundle, parse_bundle
+from verifier.bundle import MAX_COMPONENTS, Bundle, ComponentProof, Stack, parse_bundle
 from verifier.checks.form import Form, is_base_form, read_form
+from verifier.commitment import DERIVATION_KIND, commitment
+from verifier.credential_id import aggregate_id
 from verifier.error import InputError, WorkExceededError
-from verifier.evidence import Evidence, parse_evidence
+from verifier.evidence import Evidence, ProvedEntry, ProvedPart, parse_evidence
 from verifier.foreign.credential import Credential
 from verifier.foreign.format import Presented, read_credential, read_presented
 from verifier.foreign.verify import unfinished_credential, unreadable_credential
@@ -56,6 +65,7 @@ class Verification:
             document that it signed under it; None where that is not known.
         complete_until: Up to which instant this server has the whole log, when that is not the present.
         max_age: Oldest evidence that still speaks of now.
+        pathway_position: Position of the event that published a version of a pathway.
     """
 
     def __init__(  # noqa: PLR0913  (each is a part of the node, and none belongs to another)
@@ -71,6 +81,7 @@ class Verification:
         attested: Callable[[str, str], str | None] = lambda _, __: None,
         complete_until: Callable[[], datetime] | None = None,
         max_age: timedelta = LIVE_MAX_AGE,
+        pathway_position: Callable[[str, int], int | None] = lambda _, __: None,
     ) -> None:
         self._policy = policy
         self._evidences = evidences
@@ -82,6 +93,7 @@ class Verification:
         self._foreign = foreign
         self._complete_until = complete_until or now
         self._max_age = max_age
+        self._pathway_position = pathway_position
 
     def verify(self, data: bytes, at: datetime | None, media_type: str | None = None) -> Report:
         """Judge what somebody was shown: a file of this project, or any credential or presentation of the field.
@@ -133,7 +145,7 @@ class Verification:
         if _is_doubtful(verify_evidence(evidence, self._policy, now=self._now(), max_age=None)):
             return verify_evidence(evidence, self._policy, now=self._now(), at=at, max_age=None)
         try:
-            fresh = self._fresh(evidence.credential)
+            fresh = self._fresh(evidence.credential, shown_opening(evidence))
         except UnknownResourceError:
             return verify_evidence(evidence, self._policy, now=self._now(), at=at, max_age=None)
         return verify_evidence(fresh, self._policy, now=self._now(), at=at, max_age=self._max_age)
@@ -143,14 +155,42 @@ class Verification:
             verify_bundle(bundle, self._policy, now=self._now(), max_age=None)
         ):
             return verify_bundle(bundle, self._policy, now=self._now(), at=at, max_age=None)
-        public_id = self._id_of(bundle.document)
+        public_id, shown = self._id_of(bundle.document), bundle.evidence
+        opening = None if shown is None or shown.credential != public_id else shown_opening(shown)
+        stack = bundle.stack
         try:
-            fresh = None if public_id is None else self._fresh(public_id)
+            if public_id is None:
+                fresh = None
+            elif stack is None:
+                fresh = self._fresh(public_id, opening)
+            else:
+                fresh, stack = self._fresh_stack(public_id, stack)
         except UnknownResourceError:
             fresh = None
         if fresh is None:
             return self._unlogged(bundle.document, at)
-        return verify_bundle(bundle, self._policy, now=self._now(), at=at, max_age=self._max_age, evidence=fresh)
+        now = self._now()
+        return verify_bundle(bundle, self._policy, now=now, at=at, max_age=self._max_age, evidence=fresh, stack=stack)
+
+    def _fresh_stack(self, public_id: str, shown: Stack) -> tuple[Evidence, Stack]:
+        """Fresh evidence of a stacked award, and fresh proofs of what its holder shows it to be made of.
+
+        Only what opens the recorded commitment is worth the work; anything else is judged as it came.
+        """
+        stacked = self._evidences.facts(public_id).stacked
+        form = json.dumps(shown.derivation, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+        opened = commitment(aggregate_id(public_id), DERIVATION_KIND, form, shown.salt)
+        if stacked is None or stacked.derivation != opened:
+            return self._fresh(public_id), shown
+        derivation = msgspec.convert(shown.derivation, ShownDerivation)
+        openings = {one.credential: opening for one in shown.components if (opening := component_opening(one))}
+        awards = [one.award for one in derivation.components[:MAX_COMPONENTS]]
+        known = [award for award in awards if self._evidences.knows(award, openings.get(award))]
+        position = self._pathway_position(derivation.pathway, derivation.version)
+        made, proofs = self._evidences.with_stack(public_id, known, position, openings)
+        fresh = {"derivation": shown.derivation, "salt": _text(shown.salt), **proofs}
+        stack = msgspec.json.decode(msgspec.json.encode(fresh), type=Stack)
+        return parse_evidence(msgspec.json.encode(made)), stack
 
     def _credential(self, presented: Presented, at: datetime | None) -> Report:
         """Judge a credential: by the log if it says that it is of this ledger, else by its issuer's own word."""
@@ -219,11 +259,39 @@ class Verification:
             return None
         return identity.removeprefix(prefix)
 
-    def _fresh(self, public_id: str) -> Evidence:
+    def _fresh(self, public_id: str, opening: Opening | None = None) -> Evidence:
         try:
-            return parse_evidence(msgspec.json.encode(self._evidences.evidence(public_id)))
+            return parse_evidence(msgspec.json.encode(self._evidences.evidence(public_id, opening)))
         except InvalidInputError as error:
             raise UnknownResourceError(error.detail) from error
+
+
+def shown_opening(evidence: Evidence) -> Opening | None:
+    """What a file shows of a part of an unpacked diploma; None when it is about something else.
+
+    Whoever has been shown it can be given fresh evidence of it, whatever has become of the vault: the log lists no
+    parts, and nobody finds one without this.
+    """
+    return _opening(evidence.part, evidence.entries)
+
+
+def component_opening(component: ComponentProof) -> Opening | None:
+    """What a bundle shows of a component that is a part; see :func:`shown_opening`."""
+    return _opening(component.part, component.entries)
+
+
+def _opening(part: ProvedPart | msgspec.UnsetType, entries: Sequence[ProvedEntry]) -> Opening | None:
+    if not isinstance(part, ProvedPart):
+        return None
+    try:
+        unpacking = parse_entry(entries[0].entry).originator
+    except AnchoringError:
+        return None
+    return Opening(unpacking, part.leaf, part.index, tuple(part.proof))
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode("ascii")
 
 
 def _is_doubtful(report: Report) -> bool:
@@ -237,7 +305,7 @@ def _is_doubtful(report: Report) -> bool:
     )
 
 
-def vault_salt(issuance: Issuance, attesting: Attesting) -> SaltOf:
+def vault_salt(issuance: Issuance, attesting: Attesting, parts: PartKeeping) -> SaltOf:
     """Make the way to the salt of a document in the vault; an erased document has none.
 
     The forms of a document that were signed together share a salt. One that was added or signed anew alone has its own,
@@ -245,6 +313,8 @@ def vault_salt(issuance: Issuance, attesting: Attesting) -> SaltOf:
     """
 
     def salt(public_id: str, shown: bytes | None) -> bytes | None:
+        if (part := parts.find(public_id)) is not None:
+            return part.salt
         try:
             kept = issuance.sealed_document(public_id)
         except ErasedError:

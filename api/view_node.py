@@ -9,17 +9,25 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
 from api.error import FieldError, InvalidRequestError, UnknownResourceError
-from ledger.achievement import Template
 from ledger.credential_id import credential_aggregate_id
 from ledger.error import InvalidInputError
 from ledger.event import EventMapper
+from ledger.part import Opening, read_leaf
 from projections.achievement_catalogue import AchievementCatalogue, CatalogueReader, Edition, Listing
-from projections.credential_status import CredentialFacts, CredentialStatus, parse_facts
+from projections.agreement_register import AgreementReader, AgreementRegister
+from projections.credential_status import CredentialFacts, CredentialStatus, PartFacts, parse_facts
 from projections.directory_record import DirectoryRecord
 from projections.fold import Projection
 from projections.institution_directory import DirectoryReader, InstitutionDirectory
+from projections.pathway_catalogue import PathwayCatalogue, PathwayReader
+from projections.programme_catalogue import ProgrammeCatalogue, ProgrammeReader
 from projections.projector import Projector, Track
+from projections.quality_record import QualityReader, QualityRecord
+from projections.recognition_register import RecognitionReader, RecognitionRegister
+from projections.skill_index import SkillIndex, SkillReader
 from projections.source import EventSource
 from projections.status_lists import StatusListReader, StatusLists
 from projections.view import View
@@ -35,9 +43,16 @@ class ViewNode:
     projector: Projector
     tracks: tuple[Track, ...]
     status: View
+    institutions: View
     directory: DirectoryReader
     catalogue: CatalogueReader
+    skills: SkillReader
+    quality: QualityReader
     lists: StatusListReader
+    programmes: ProgrammeReader
+    pathways: PathwayReader
+    recognitions: RecognitionReader
+    agreements: AgreementReader
 
     def facts(self, public_id: str) -> CredentialFacts:
         """The facts of an award.
@@ -49,9 +64,53 @@ class ViewNode:
             stored = self.status.get(credential_aggregate_id(public_id).bytes)
         except InvalidInputError as error:
             raise UnknownResourceError(error.detail, errors=(FieldError(error.detail, parameter="id"),)) from error
-        if stored is None:
+        facts = None if stored is None else parse_facts(stored)
+        if facts is None or facts.nature in {"part", "unpacking"}:  # nobody's business who has not got it
             raise UnknownResourceError(UNKNOWN_AWARD)
-        return parse_facts(stored)
+        return facts
+
+    def part_facts(self, opening: Opening) -> CredentialFacts:
+        """The facts of a part of an unpacked diploma: what its opening says, and what the log has of its status.
+
+        Raises:
+            UnknownResourceError: The unpacking is not there, or not yet.
+
+        Not checked: that the opening is under the unpacking's root.
+        """
+        stored = self.status.get(opening.unpacking.bytes)
+        unpacking = None if stored is None else parse_facts(stored)
+        if unpacking is None or unpacking.nature != "unpacking":
+            raise UnknownResourceError(UNKNOWN_AWARD)
+        leaf = read_leaf(opening.leaf)
+        stored = self.status.get(leaf.credential.bytes)
+        own = () if stored is None else parse_facts(stored).events
+        made, *shared = unpacking.events
+        return msgspec.structs.replace(
+            unpacking,
+            achievement=leaf.achievement,
+            edition=leaf.edition,
+            commitments=leaf.commitments,
+            status_index=leaf.status_index,
+            valid_from=leaf.valid_from,
+            valid_until=leaf.valid_until,
+            events=(msgspec.structs.replace(made, effective_at=leaf.valid_from), *own[1:]),
+            nature="part",
+            part=PartFacts(opening.unpacking, unpacking.status_index, own[0].position if own else None, tuple(shared)),
+        )
+
+    def programme_position(self, facts: CredentialFacts) -> int | None:
+        """Position of the event that published the programme that a part comes from; None of what is no part.
+
+        Raises:
+            UnknownResourceError: The catalogue has not caught up with it.
+        """
+        if facts.programme is None or facts.programme_edition is None:
+            return None
+        found = self.programmes.edition(facts.programme, facts.programme_edition)
+        if found is None:
+            message = "the programme of this part is not in the catalogue yet; try again in a second"
+            raise UnknownResourceError(message)
+        return found.position
 
     def status_page(self, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         """Stored facts of at most *limit* awards with an aggregate id above *after*, in order."""
@@ -101,10 +160,24 @@ class ViewNode:
             raise UnknownResourceError(message)
         return found
 
-    def template(self, facts: CredentialFacts) -> tuple[str, Template] | None:
-        """Code and template that an award was made under, if it is one. Raises UnknownResourceError."""
-        edition = self.edition(facts)
-        return None if edition is None else (edition.code, edition.template)
+    def pathway_name(self, pathway: UUID) -> tuple[str, str] | None:
+        """Slug of the institution and its code of a pathway; None when it is not in the catalogue."""
+        listing = self.pathways.listing(pathway)
+        owner = None if listing is None else self.directory.by_id(listing.institution)
+        return None if listing is None or owner is None else (owner.slug, listing.code)
+
+    def pathway_position(self, pathway: str, version: int) -> int | None:
+        """Position of the event that published a version of a pathway; None when there is none.
+
+        Args:
+            pathway: Its id, 32 hexadecimal digits.
+            version: From 1.
+        """
+        try:
+            found = self.pathways.version(UUID(hex=pathway), version)
+        except ValueError:
+            return None
+        return None if found is None else found.position
 
     def edition_position(self, facts: CredentialFacts) -> int | None:
         """Position of the event that published that edition, if there is one. Raises UnknownResourceError."""
@@ -142,7 +215,18 @@ def _cursor(text: str) -> tuple[int, int]:
 
 def projections(mapper: EventMapper) -> tuple[Projection, ...]:
     """Every projection that is kept on disk."""
-    return (CredentialStatus(mapper), InstitutionDirectory(mapper), AchievementCatalogue(mapper), StatusLists(mapper))
+    return (
+        CredentialStatus(mapper),
+        InstitutionDirectory(mapper),
+        AchievementCatalogue(mapper),
+        SkillIndex(mapper),
+        QualityRecord(mapper),
+        StatusLists(mapper),
+        ProgrammeCatalogue(mapper),
+        PathwayCatalogue(mapper),
+        RecognitionRegister(mapper),
+        AgreementRegister(mapper),
+    )
 
 
 def open_views(data: Path, source: EventSource, mapper: EventMapper) -> ViewNode:
@@ -155,7 +239,14 @@ def open_views(data: Path, source: EventSource, mapper: EventMapper) -> ViewNode
         projector=Projector(source, tracks),
         tracks=tracks,
         status=views[CredentialStatus.NAME],
+        institutions=views[InstitutionDirectory.NAME],
         directory=DirectoryReader(views[InstitutionDirectory.NAME]),
         catalogue=CatalogueReader(views[AchievementCatalogue.NAME]),
+        skills=SkillReader(views[SkillIndex.NAME]),
+        quality=QualityReader(views[QualityRecord.NAME]),
         lists=StatusListReader(views[StatusLists.NAME]),
+        programmes=ProgrammeReader(views[ProgrammeCatalogue.NAME]),
+        pathways=PathwayReader(views[PathwayCatalogue.NAME]),
+        recognitions=RecognitionReader(views[RecognitionRegister.NAME]),
+        agreements=AgreementReader(views[AgreementRegister.NAME]),
     )

@@ -23,6 +23,7 @@ from eventsourcing.utils import Environment
 
 from ledger.achievement import Achievement
 from ledger.aggregate import Aggregate, fold
+from ledger.agreement import Agreement
 from ledger.credential import Credential
 from ledger.credential_id import credential_aggregate_id
 from ledger.error import ConflictError, LedgerError, NotFoundError, StorageError
@@ -31,6 +32,10 @@ from ledger.event_catalogue import make_mapper
 from ledger.institution import Institution
 from ledger.key_ring import RandomBytes
 from ledger.log_key import LogKeys
+from ledger.pathway import Pathway
+from ledger.programme import Programme
+from ledger.quality import Quality
+from ledger.recognition import Recognition
 from ledger.steady_clock import SteadyClock
 from ledger.store import Commit, LedgerFactory, LedgerRecorder, Write
 from ledger.submission import Submission, submission_digest, submission_id
@@ -46,7 +51,21 @@ CACHED_AGGREGATES = "2000"
 A = TypeVar("A", bound=Aggregate)
 _SHARED = frozenset({Institution, Achievement})
 """What many commands read, and what is read once for all that are decided on together."""
-_PROJECTORS = {kind: fold(kind) for kind in (Institution, Achievement, Credential, Submission, LogKeys)}
+_PROJECTORS = {
+    kind: fold(kind)
+    for kind in (
+        Institution,
+        Achievement,
+        Quality,
+        Pathway,
+        Programme,
+        Recognition,
+        Agreement,
+        Credential,
+        Submission,
+        LogKeys,
+    )
+}
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -199,6 +218,14 @@ class Ledger(Application[UUID]):
         """The achievement that *institution* calls *code*. Raises NotFoundError."""
         return self.load(Achievement, achievement_id(institution, code), f"achievement «{code}»")
 
+    def programme(self, institution: UUID, code: str) -> Programme:
+        """The programme that *institution* calls *code*. Raises NotFoundError."""
+        return self.load(Programme, programme_id(institution, code), f"programme «{code}»")
+
+    def pathway(self, institution: UUID, code: str) -> Pathway:
+        """The pathway that *institution* calls *code*. Raises NotFoundError."""
+        return self.load(Pathway, pathway_id(institution, code), f"pathway «{code}»")
+
     def credential(self, public_id: str) -> Credential:
         """The credential with *public_id*. Raises NotFoundError, InvalidInputError."""
         return self.load(Credential, credential_aggregate_id(public_id), "such credential")
@@ -350,3 +377,13 @@ def institution_id(slug: str) -> UUID:
 def achievement_id(institution: UUID, code: str) -> UUID:
     """Aggregate id of the achievement that *institution* calls *code*."""
     return uuid5(institution, f"achievement:{code}")
+
+
+def programme_id(institution: UUID, code: str) -> UUID:
+    """Aggregate id of the programme that *institution* calls *code*."""
+    return uuid5(institution, f"programme:{code}")
+
+
+def pathway_id(institution: UUID, code: str) -> UUID:
+    """Aggregate id of the pathway that *institution* calls *code*."""
+    return uuid5(institution, f"pathway:{code}")

@@ -16,7 +16,7 @@ from ledger.application import Ledger
 from ledger.claim import AwardClaim, LearnerClaim
 from ledger.credential import Credential
 from ledger.credential_id import parse_public_id
-from ledger.document import Award
+from ledger.document import Award, StackedUnder
 from ledger.form.open_badge import elements_of
 from ledger.institution import Institution
 from ledger.issuance import SealedDocument
@@ -55,6 +55,21 @@ def recall_award(ledger: Ledger, credential: Credential, institution: Institutio
         key_id=credential.key_id,
         place=StatusPlace(credential.status_block, credential.status_index),
         recorded_at=datetime.fromtimestamp(milliseconds / _MILLISECONDS, UTC),
+        stacked=_stacked(document),
+    )
+
+
+def _stacked(document: dict[str, Any]) -> StackedUnder | None:
+    said = elements_of(document).get("stacked")
+    if said is None:
+        return None
+    institution, _, code = said["pathway"].partition("/")
+    return StackedUnder(
+        institution=institution,
+        code=code,
+        version=said["version"],
+        rules=said["rules"],
+        components=tuple(said.get("components", ())),
     )
 
 

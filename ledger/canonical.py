@@ -4,8 +4,9 @@ Numbers and the order of members are where canonical JSON is easily got wrong. A
 names, integers that a double holds exactly, decimals of moderate size) has one spelling on which a fast encoder with
 sorted members and RFC 8785 agree; anything else goes the slow way, through the reference library. A test compares them.
 
-Whether the parts are plain is first asked of what the encoder wrote, which is quick: no fraction, exponent or null
-anywhere, no member name beyond ASCII. Where it looks as if there were, the value itself is walked through.
+Whether the parts are plain is first asked of what the encoder wrote, which is quick: outside of its strings no
+fraction, exponent or null, and no member name beyond ASCII. Where there seems to be one, the value itself is walked
+through.
 
 Source: RFC 8785, sections 3.2.2 (strings and numbers) and 3.2.3 (order by UTF-16 code units).
 """
@@ -30,10 +31,8 @@ _STRICTLY = (
     | orjson.OPT_PASSTHROUGH_DATETIME
     | orjson.OPT_PASSTHROUGH_DATACLASS
 )
-_DOUBLE = re.compile(rb"[:,\[]-?[0-9]+[.eE]")
-"""A number that is no integer, wherever one may begin; within a string it only looks like one."""
-_WIDE_NAME = re.compile(rb'[\x80-\xff][^"]*":')
-"""A string beyond ASCII that a colon follows; sound where no string holds a quote."""
+_DOUBLE = re.compile(rb"[0-9][.eE]")
+"""What makes a number other than an integer, outside of strings."""
 
 
 def canonical_json(value: Any) -> bytes:  # noqa: ANN401  any JSON value
@@ -56,10 +55,20 @@ def canonical_json(value: Any) -> bytes:  # noqa: ANN401  any JSON value
 
 def _looks_plain(written: bytes) -> bool:
     """Tell whether compact JSON of objects and lists certainly holds no double, and no member name beyond ASCII."""
-    # What is not a number becomes null, so that a null needs a closer look.
-    if written[:1] not in {b"{", b"["} or b"null" in written or _DOUBLE.search(written):
+    if written[:1] not in {b"{", b"["}:
         return False
-    return written.isascii() or not (b'\\"' in written or _WIDE_NAME.search(written))
+    if b"\\" in written:
+        # The writer knows no other escape that ends in a quote; a backslash that is escaped begins none.
+        written = written.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # Every second part is a string. A member's name is one that a colon follows.
+    parts = written.split(b'"')
+    outside = b'"'.join(parts[::2])
+    # What is not a number becomes null, so that a null needs a closer look.
+    if b"null" in outside or _DOUBLE.search(outside):
+        return False
+    return written.isascii() or all(
+        part.isascii() for part, after in zip(parts[1::2], parts[2::2], strict=True) if after[:1] == b":"
+    )
 
 
 def _is_plain(value: object) -> bool:

@@ -19,6 +19,12 @@ NOTE_KIND = "note"
 """Form: the UTF-8 bytes of an officer's remark."""
 SUCCESSOR_KIND = "successor"
 """Form: the ASCII public id of the credential that replaces this one."""
+DERIVATION_KIND = "derivation"
+"""Form: the canonical bytes of a derivation: which award met which rule of a stack."""
+STATEMENT_KIND = "statement"
+"""Form: the UTF-8 bytes of the grounds of an appeal."""
+RECOGNITION_KIND = "recognition"
+"""Form: the RFC 8785 bytes of the details of a decision on an award (:class:`ledger.decision.Details`)."""
 _TAG = b"cairn/commitment/v1\n"
 
 

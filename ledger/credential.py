@@ -2,11 +2,16 @@
 
 Two times are kept apart: ``recorded_at`` is when the ledger learned it, ``effective_at`` when it held. Nothing here
 says who the learner is; the document is in the vault, and the event holds a salted commitment to it.
+
+An award that was stacked from others says by which rules, and commits to which award met which of them without naming
+any. When what it was made of is lost, it is reviewed: within a deadline, with an appeal, and to an outcome.
+
+Longer than other modules because the rules of one aggregate stand in one place.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Final, Literal, TypeAlias
 from uuid import UUID
 
@@ -17,14 +22,49 @@ from ledger.commitment import DOCUMENT_KIND
 from ledger.error import RuleError
 from ledger.event import Digest, DomainEvent, Event, Instant, check_instant
 from ledger.reason import Reason
+from ledger.unpacking import Unpacking
 
+CredentialNature = Literal["award", "attestation", "part", "unpacking"]
+"""What has a status: an award, a document of an institution's own making, a part of an unpacked diploma, or what all
+parts of one have in common."""
+NO_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""From when a part or an unpacking holds, as far as the log tells: parts say it themselves, and nobody else does."""
 CredentialState = Literal["active", "suspended", "revoked", "replaced"]
+ReviewOutcome = Literal["stands", "suspended", "revoked"]
+"""How a review ends: the award holds as before, does not hold for now, or was taken back for good."""
+AppealOutcome = Literal["upheld", "dismissed"]
+TIME_BYTES: Final = 6
+"""Bytes at the beginning of an award's id that say when it was made, in milliseconds."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Review(msgspec.Struct, frozen=True, array_like=True):
+    """A review that is open.
+
+    Attributes:
+        reason: Why it was opened.
+        opened_at: When.
+        due_at: Until when it is to be decided; what happens then if it is not, the pathway's policy says.
+        appeal_until: Until when the holder may appeal.
+        appealed_at: When the holder did; None: not, or it was decided.
+        decided: What became of the appeal, if there was one.
+    """
+
+    reason: Reason
+    opened_at: Instant
+    due_at: Instant
+    appeal_until: Instant
+    appealed_at: Instant | None = None
+    decided: AppealOutcome | None = None
 
 
 class Credential(Aggregate, frozen=True, kw_only=True):
-    """State of an award. A document of the institution's own making has neither achievement nor edition.
+    """State of an award, or of something else that has a status (``nature``).
 
-    ``forms`` maps each kind of form to the key that signed it last.
+    A document of the institution's own making has neither achievement nor edition.
+
+    ``forms`` maps each kind of form to the key that signed it last. ``pathway`` and ``pathway_version`` are the rules
+    that an award was stacked by; ``paused_for`` is the reason of the suspension that holds.
     """
 
     institution: UUID
@@ -38,6 +78,11 @@ class Credential(Aggregate, frozen=True, kw_only=True):
     state: CredentialState
     since: Instant
     forms: dict[str, str]
+    nature: CredentialNature = "award"
+    pathway: UUID | None = None
+    pathway_version: int | None = None
+    review: Review | None = None
+    paused_for: Reason | None = None
 
     class Issued(Event, frozen=True, kw_only=True):
         """An award was made. ``commitments`` maps each form of the document to its commitment."""
@@ -68,6 +113,15 @@ class Credential(Aggregate, frozen=True, kw_only=True):
         status_index: int
         valid_from: Instant
         valid_until: Instant | None
+        recorded_at: Instant
+
+    class Parted(Event, frozen=True, kw_only=True):
+        """A part of an unpacked diploma has a history of its own from here on: its status is about to change."""
+
+        TOPIC: ClassVar[str] = "credential.parted.v1"
+        institution: UUID
+        status_block: int
+        status_index: int
         recorded_at: Instant
 
     class Suspended(Event, frozen=True, kw_only=True):
@@ -123,6 +177,150 @@ class Credential(Aggregate, frozen=True, kw_only=True):
         commitments: dict[str, Digest]
         recorded_at: Instant
 
+    class Stacked(Event, frozen=True, kw_only=True):
+        """The award was stacked from others, by these rules. Follows its issuance in the same commit.
+
+        ``rules`` is the digest of the rule text; ``derivation`` commits to which award met which rule.
+        """
+
+        TOPIC: ClassVar[str] = "credential.stacked.v1"
+        pathway: UUID
+        pathway_version: int
+        rules: Digest
+        derivation: Digest
+        recorded_at: Instant
+
+    class ReviewOpened(Event, frozen=True, kw_only=True):
+        """Whether the award still holds is in question; until ``due_at`` it is decided."""
+
+        TOPIC: ClassVar[str] = "credential.review_opened.v1"
+        reason: Reason
+        due_at: Instant
+        appeal_until: Instant
+        recorded_at: Instant
+
+    class Appealed(Event, frozen=True, kw_only=True):
+        """The holder appealed. ``statement`` commits to the grounds in the vault."""
+
+        TOPIC: ClassVar[str] = "credential.appealed.v1"
+        statement: Digest | None
+        recorded_at: Instant
+
+    class AppealDecided(Event, frozen=True, kw_only=True):
+        """The appeal was decided. Upheld, the award holds as before."""
+
+        TOPIC: ClassVar[str] = "credential.appeal_decided.v1"
+        outcome: AppealOutcome
+        note: Digest | None
+        recorded_at: Instant
+
+    class ReviewClosed(Event, frozen=True, kw_only=True):
+        """The review ended; what it led to, if anything, was recorded just before."""
+
+        TOPIC: ClassVar[str] = "credential.review_closed.v1"
+        outcome: ReviewOutcome
+        recorded_at: Instant
+
+    def stack(
+        self, *, pathway: UUID, pathway_version: int, rules: str, derivation: str, at: datetime
+    ) -> list[DomainEvent]:
+        """Record by which rules an award was stacked that is being made at this very instant.
+
+        Args:
+            pathway: Whose rules.
+            pathway_version: Which of its versions, from 1.
+            rules: SHA-256 of the rule text, lower-case hexadecimal.
+            derivation: Commitment to the derivation.
+            at: Present instant.
+
+        Raises:
+            RuleError: The award was made before, or is none.
+        """
+        self.require_award()
+        made = int.from_bytes(self.id.bytes[:TIME_BYTES])
+        if self.version != 1 or made != _milliseconds(at) % (1 << (8 * TIME_BYTES)) or pathway_version < 1:
+            message = "an award is stacked when it is made, and by a published version; make a new one"
+            raise RuleError(message)
+        return self.follow(
+            self.Stacked(
+                pathway=pathway, pathway_version=pathway_version, rules=rules, derivation=derivation, recorded_at=at
+            )
+        )
+
+    def open_review(
+        self, *, reason: Reason, due_at: datetime, appeal_until: datetime, at: datetime
+    ) -> list[DomainEvent]:
+        """Put in question whether an award that holds, or is suspended, still does.
+
+        Raises:
+            RuleError: It was revoked or replaced, is under review already, or the deadline has passed.
+        """
+        self._require("active", "reviewed", or_suspended=True)
+        check_instant(due_at, "/due_at")
+        check_instant(appeal_until, "/appeal_until")
+        if self.review is not None:
+            message = f"this award has been under review since {self.review.opened_at.date()}"
+            raise RuleError(message)
+        if min(due_at, appeal_until) < at:
+            message = "a deadline lies in the future"
+            raise RuleError(message)
+        return self.follow(self.ReviewOpened(reason=reason, due_at=due_at, appeal_until=appeal_until, recorded_at=at))
+
+    def appeal(self, *, statement: str | None, at: datetime) -> list[DomainEvent]:
+        """Record that the holder appeals; until that is decided no deadline has any effect.
+
+        Raises:
+            RuleError: No review is open, the time for it has passed, or there was an appeal before.
+        """
+        review = self.require_review()
+        if at > review.appeal_until:
+            message = f"appeals could be made until {review.appeal_until.isoformat()}"
+            raise RuleError(message)
+        if review.appealed_at is not None or review.decided is not None:
+            message = "there was an appeal in this review before"
+            raise RuleError(message)
+        return self.follow(self.Appealed(statement=statement, recorded_at=at))
+
+    def decide_appeal(self, *, outcome: AppealOutcome, note: str | None, at: datetime) -> list[DomainEvent]:
+        """Record what became of an appeal.
+
+        Raises:
+            RuleError: There is none to be decided.
+        """
+        review = self.require_review()
+        if review.appealed_at is None:
+            message = "no appeal is waiting to be decided"
+            raise RuleError(message)
+        return self.follow(self.AppealDecided(outcome=outcome, note=note, recorded_at=at))
+
+    def close_review(self, *, outcome: ReviewOutcome, at: datetime) -> list[DomainEvent]:
+        """End a review. What it led to is recorded before: the outcome has to be how the award stands.
+
+        Raises:
+            RuleError: No review is open, an appeal is not decided, or the award does not stand like that.
+        """
+        review = self.require_review()
+        if review.appealed_at is not None:
+            message = "an appeal is waiting to be decided; decide that first"
+            raise RuleError(message)
+        stands = {"active": "stands", "replaced": "revoked"}.get(self.state, self.state)
+        paused_otherwise = self.state == "suspended" and self.paused_for is not review.reason
+        if outcome != stands and not (outcome == "stands" and paused_otherwise):
+            message = f"the review cannot end as {outcome}: the award is {self.state}"
+            raise RuleError(message)
+        return self.follow(self.ReviewClosed(outcome=outcome, recorded_at=at))
+
+    def require_review(self) -> Review:
+        """The review that is open.
+
+        Raises:
+            RuleError: None is.
+        """
+        if self.review is None:
+            message = "this award is not under review"
+            raise RuleError(message)
+        return self.review
+
     def suspend(self, *, reason: Reason, effective_at: datetime, note: str | None, at: datetime) -> list[DomainEvent]:
         """Suspend an active award.
 
@@ -168,8 +366,11 @@ class Credential(Aggregate, frozen=True, kw_only=True):
         """Check that nothing has ended the award yet.
 
         Raises:
-            RuleError: It was revoked or replaced before.
+            RuleError: It was revoked or replaced before, or is a part of an unpacked diploma.
         """
+        if self.nature == "part":
+            message = "this is a part of an unpacked diploma, and nothing takes its place; revoke it"
+            raise RuleError(message)
         self._require("active", "replaced", or_suspended=True)
 
     def reissue(self, *, key_id: str, commitments: dict[str, str], at: datetime) -> list[DomainEvent]:
@@ -183,6 +384,9 @@ class Credential(Aggregate, frozen=True, kw_only=True):
         Raises:
             RuleError: The award was revoked or replaced, the key has signed it already, or it is no award.
         """
+        if self.nature == "part":
+            message = "a part of an unpacked diploma is not signed anew; unpack the diploma's replacement"
+            raise RuleError(message)
         if self.achievement is None:
             message = "this document was made by the institution itself; have it signed anew where it was made"
             raise RuleError(message)
@@ -220,6 +424,9 @@ class Credential(Aggregate, frozen=True, kw_only=True):
         Raises:
             RuleError: The institution made the document itself.
         """
+        if self.nature == "part":
+            message = "a part of an unpacked diploma has the form that every award has, and no other"
+            raise RuleError(message)
         if self.achievement is None:
             message = "this document was made by the institution itself; further forms of it are made where it was made"
             raise RuleError(message)
@@ -243,6 +450,8 @@ class Credential(Aggregate, frozen=True, kw_only=True):
     @classmethod
     def begin(cls, originator_id: UUID, body: Event) -> Credential:
         """State after issuance."""
+        if isinstance(body, cls.Parted | Unpacking.Made):
+            return cls._unnamed(originator_id, body)
         assert isinstance(body, cls.Issued | cls.Attested)  # noqa: S101  the mapper has checked the topic
         return cls(
             id=originator_id,
@@ -258,6 +467,27 @@ class Credential(Aggregate, frozen=True, kw_only=True):
             state="active",
             since=body.valid_from,
             forms=dict.fromkeys(body.commitments, body.key_id),
+            nature="award" if isinstance(body, cls.Issued) else "attestation",
+        )
+
+    @classmethod
+    def _unnamed(cls, originator_id: UUID, body: Credential.Parted | Unpacking.Made) -> Credential:
+        """State after a birth that says neither what was awarded nor from when it holds."""
+        return cls(
+            id=originator_id,
+            version=1,
+            institution=body.institution,
+            achievement=None,
+            edition=None,
+            valid_from=NO_BEGINNING,
+            valid_until=None,
+            status_block=body.status_block,
+            status_index=body.status_index,
+            key_id=body.key_id if isinstance(body, Unpacking.Made) else "",
+            state="active",
+            since=NO_BEGINNING,
+            forms={},
+            nature="unpacking" if isinstance(body, Unpacking.Made) else "part",
         )
 
     def evolve(self, body: Event) -> Credential:
@@ -265,7 +495,12 @@ class Credential(Aggregate, frozen=True, kw_only=True):
         replace = msgspec.structs.replace
         state = _STATES.get(type(body))
         if state is not None and isinstance(body, _Effective):
-            return replace(self, state=state, since=body.effective_at)
+            paused_for = body.reason if isinstance(body, Credential.Suspended) else None
+            return replace(self, state=state, since=body.effective_at, paused_for=paused_for)
+        if isinstance(body, Credential.Stacked):
+            return replace(self, pathway=body.pathway, pathway_version=body.pathway_version)
+        if isinstance(body, _Reviewing):
+            return replace(self, review=review_after(self.review, body))
         if not isinstance(body, Credential.Reissued | Credential.FormAdded):
             return self
         forms = self.forms | dict.fromkeys(body.commitments, body.key_id)
@@ -282,16 +517,49 @@ _STATES: Final[dict[type[Event], CredentialState]] = {
 }
 """What an award is after an event that has an effective date."""
 
-BIRTHS = (Credential.Issued, Credential.Attested)
-"""The events that a credential begins with."""
+SIGNED_BIRTHS = (Credential.Issued, Credential.Attested)
+"""The events that a credential begins with and that commit to its document."""
+UNNAMED_BIRTHS = (Credential.Parted, Unpacking.Made)
+"""The events that begin the history of a part, or of what all parts of a diploma share: they give a status a place."""
+BIRTHS = (*SIGNED_BIRTHS, *UNNAMED_BIRTHS)
+"""The events that something with a status begins with."""
+_Reviewing: TypeAlias = (
+    Credential.ReviewOpened | Credential.Appealed | Credential.AppealDecided | Credential.ReviewClosed
+)
+
+
+def review_after(before: Review | None, body: Event) -> Review | None:
+    """The review that is open after an event that concerns one; other events change nothing."""
+    match body:
+        case Credential.ReviewOpened():
+            return Review(body.reason, body.recorded_at, body.due_at, body.appeal_until)
+        case Credential.ReviewClosed():
+            return None
+        case Credential.Appealed() if before is not None:
+            return msgspec.structs.replace(before, appealed_at=body.recorded_at)
+        case Credential.AppealDecided() if before is not None:
+            return msgspec.structs.replace(before, appealed_at=None, decided=body.outcome)
+        case _:
+            return before
+
+
+def _milliseconds(instant: datetime) -> int:
+    return (instant - _EPOCH) // timedelta(milliseconds=1)
+
 
 EVENTS: tuple[type[Event], ...] = (
-    *BIRTHS,
+    *SIGNED_BIRTHS,
+    Credential.Parted,
     Credential.Suspended,
     Credential.Reinstated,
     Credential.Revoked,
     Credential.Replaced,
     Credential.Reissued,
     Credential.FormAdded,
+    Credential.Stacked,
+    Credential.ReviewOpened,
+    Credential.Appealed,
+    Credential.AppealDecided,
+    Credential.ReviewClosed,
 )
 """Every event of this aggregate."""

@@ -21,9 +21,9 @@ PUBLIC_ID_CHARS = 36
 _TAG = b"cairn/credential-id/v1\n"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_ALPHABET = re.compile(r"[0-9a-v]{36}")
-_SPARE_BITS = 5 * PUBLIC_ID_CHARS - 8 * PUBLIC_ID_BYTES
-"""The last character carries one bit of the id; the other four are zero."""
+_ALPHABET = re.compile(rb"[0-9a-v]{36}")
+_UNUSED = 0b1111
+"""36 digits of five bits hold 180 bits; an id has 176."""
 _DIGITS = "0123456789abcdefghijklmnopqrstuv"
 _PAIRS = tuple(first + second for first in _DIGITS for second in _DIGITS)
 _SHIFTS = tuple(range(5 * PUBLIC_ID_CHARS - 10, -1, -10))
@@ -48,7 +48,7 @@ def make_public_id(issued_at: datetime, randomness: bytes) -> str:
         raise ValueError(message)
     milliseconds = (issued_at - _EPOCH) // _MILLISECOND
     raw = milliseconds.to_bytes(6, "big") + randomness
-    number = int.from_bytes(raw) << _SPARE_BITS
+    number = int.from_bytes(raw) << _UNUSED.bit_length()
     return "".join([_PAIRS[number >> shift & 0x3FF] for shift in _SHIFTS])
 
 
@@ -60,7 +60,30 @@ def make_credential_id(issued_at: datetime, randomness: bytes) -> tuple[str, UUI
         randomness: 16 fresh random bytes.
     """
     public_id = make_public_id(issued_at, randomness)
-    return public_id, _aggregate_id((int(public_id, 32) >> _SPARE_BITS).to_bytes(PUBLIC_ID_BYTES))
+    return public_id, credential_aggregate_id(public_id)
+
+
+def make_part_id(before: datetime, randomness: bytes) -> str:
+    """Make the public id of a part of an unpacked diploma.
+
+    Its time is a random instant: were it the present, the log's ids would tell which parts were made at once.
+
+    Args:
+        before: The present, which the instant is earlier than.
+        randomness: 22 fresh random bytes.
+
+    Returns:
+        As :func:`make_public_id` does.
+
+    Raises:
+        ValueError: *randomness* is not 22 bytes long.
+    """
+    if len(randomness) != PUBLIC_ID_BYTES:
+        message = f"a part's id takes {PUBLIC_ID_BYTES} random bytes, not {len(randomness)}"
+        raise ValueError(message)
+    present = (before - _EPOCH) // timedelta(milliseconds=1)
+    instant = int.from_bytes(randomness[:-RANDOM_BYTES]) % present
+    return make_public_id(_EPOCH + timedelta(milliseconds=instant), randomness[-RANDOM_BYTES:])
 
 
 def parse_public_id(text: str) -> bytes:
@@ -69,12 +92,11 @@ def parse_public_id(text: str) -> bytes:
     Raises:
         InvalidInputError: Not 36 characters of lower-case base32hex, or unused bits are set.
     """
-    # base32hex in lower case is what Python, too, writes numbers with to the base 32.
-    number = int(text, 32) if _ALPHABET.fullmatch(text) else -1
-    if number < 0 or number & (1 << _SPARE_BITS) - 1:
+    raw = _raw(text.encode("utf-8", "replace"))
+    if raw is None:
         message = f"a credential id is {PUBLIC_ID_CHARS} characters of 0-9 and a-v; check that the whole id was copied"
         raise InvalidInputError(message, "/id")
-    return (number >> _SPARE_BITS).to_bytes(PUBLIC_ID_BYTES)
+    return raw
 
 
 def credential_aggregate_id(public_id: str) -> UUID:
@@ -83,12 +105,25 @@ def credential_aggregate_id(public_id: str) -> UUID:
     Raises:
         InvalidInputError: *public_id* is malformed.
     """
-    return _aggregate_id(parse_public_id(public_id))
+    return UUID(bytes=_aggregate_id(parse_public_id(public_id)))
 
 
-def _aggregate_id(raw: bytes) -> UUID:
+def aggregate_id_of(public_id: bytes) -> bytes | None:
+    """The 16 bytes of :func:`credential_aggregate_id`, of a public id in ASCII; None when it is malformed."""
+    raw = _raw(public_id)
+    return None if raw is None else _aggregate_id(raw)
+
+
+def _raw(public_id: bytes) -> bytes | None:
+    if _ALPHABET.fullmatch(public_id) is None:
+        return None
+    number = int(public_id, 32)  # the digits of base32hex are those of a number to the base 32
+    return None if number & _UNUSED else (number >> _UNUSED.bit_length()).to_bytes(PUBLIC_ID_BYTES, "big")
+
+
+def _aggregate_id(raw: bytes) -> bytes:
     digest = hashlib.sha256(_TAG + raw).digest()
     value = bytearray(raw[:6] + digest[:10])
     value[6] = (value[6] & 0x0F) | 0x80
     value[8] = (value[8] & 0x3F) | 0x80
-    return UUID(bytes=bytes(value))
+    return bytes(value)

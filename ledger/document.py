@@ -15,7 +15,7 @@ from uuid import UUID
 
 import msgspec
 from openvc.proof.vc_jwt import SigningKey
-from openvc.status.issue import build_status_list_entry
+from openvc.status.issue import build_status_list_entry, build_token_status_reference
 
 from ledger.achievement import Template
 from ledger.canonical import canonical_json
@@ -29,6 +29,8 @@ from ledger.status_allocation import StatusPlace
 
 PURPOSES = ("revocation", "suspension")
 """Status purposes in the order of their lists: list ``2 * block + n`` serves ``PURPOSES[n]``."""
+STATUS_TOKENS_PATH: Final = "/status-tokens/"
+"""Where the status list token of a block is, by the block's number."""
 CENTI = 100
 JSON_SUITES: Final[Mapping[str, str]] = {
     "EdDSA": "eddsa-jcs-2022",
@@ -38,10 +40,43 @@ JSON_SUITES: Final[Mapping[str, str]] = {
 """Which cryptosuite over JSON signs with which algorithm; those over RDF are named after them."""
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a part of an unpacked diploma comes from, as its document says it.
+
+    Attributes:
+        unpacking: Aggregate id of the unpacking, which the log has.
+        programme: The institution's code of the programme.
+        edition: Under which edition it was unpacked.
+        title: The programme's title.
+        place: Where the status is that it shares with the other parts.
+    """
+
+    unpacking: UUID
+    programme: str
+    edition: int
+    title: str
+    place: StatusPlace
+
+
+class StackedUnder(msgspec.Struct, frozen=True, kw_only=True):
+    """By which rules an award was stacked, as its documents say it.
+
+    ``rules`` is the SHA-256 of the rule text in hexadecimal; ``components`` are the public ids of what it was made of,
+    and empty unless the holder wanted them in the document.
+    """
+
+    institution: str
+    code: str
+    version: int
+    rules: str
+    components: tuple[str, ...] = ()
+
+
 class Award(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the documents of one award are made of.
 
-    ``identities`` say who the learner is as documents say it: the same in each of them, salts included.
+    ``identities`` say who the learner is as documents say it: the same in each of them, salts included. ``stacked`` is
+    there when the award was stacked, and says by which rules.
     """
 
     public_id: str
@@ -56,6 +91,8 @@ class Award(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: datetime
     details: Details | None = None
     identities: tuple[Identity, ...] = ()
+    origin: Origin | None = None
+    stacked: StackedUnder | None = None
 
     def identity(self, kind: str) -> Identity | None:
         """What documents say of the learner as *kind* (``name``, ``emailAddress``), or None."""
@@ -124,6 +161,13 @@ def status_entries(place: StatusPlace, base_url: str) -> list[dict[str, Any]]:
             )
         )
     return entries
+
+
+def token_status(place: StatusPlace, base_url: str) -> dict[str, Any]:
+    """The claim ``status`` of a place, for tokens: one reference for both of :data:`PURPOSES`."""
+    uri = f"{base_url}{STATUS_TOKENS_PATH}{place.block}"
+    claim: dict[str, Any] = build_token_status_reference(uri=uri, index=place.index)["status"]
+    return claim
 
 
 def present(members: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ledger.access import Actor, audit
 from ledger.application import Decision, Ledger, Outcome
 from ledger.erasure import Erasure
 from ledger.error import ConflictError
+from ledger.part_keeping import PartKeeping
 from ledger.vault import Vault
 
 SWEEP_SECONDS = 10.0
@@ -29,6 +30,7 @@ class Erasing:
     def __init__(self, ledger: Ledger, vault: Vault) -> None:
         self._ledger = ledger
         self._vault = vault
+        self._parts = PartKeeping(ledger, vault)
         self._secret = vault.secret("erasures")  # made now, so that every backup has it
 
     def erase_learner(self, *, slug: str, reference: str, actor: Actor) -> Outcome:
@@ -52,7 +54,7 @@ class Erasing:
             ErasedError: It was done before.
             ConflictError: Erased, but the write-ahead log could not be emptied; call :meth:`sweep` again.
         """
-        credential = self._ledger.credential(public_id)
+        credential, _ = self._parts.credential(public_id, self._ledger.now())
         actor.require_institution(credential.institution)
         return self._erase(self._vault.learner_of(credential.id).handle, credential.institution, actor)
 

@@ -8,6 +8,7 @@
     │   └── EventTooLargeError       the framed event would exceed the log's 65,535 bytes
     ├── NotFoundError                no such institution, achievement, credential, learner or key
     ├── RuleError                    a rule of the domain refuses it in the present state
+    │   └── NotStackedError          awards do not stack by a pathway's rules, or nobody could tell
     ├── ConflictError                somebody else changed the same thing first
     │   └── IdempotencyError         the key was used before with another body
     ├── ErasedError                  the personal data asked for has been erased
@@ -58,6 +59,21 @@ class NotFoundError(LedgerError):
 
 class RuleError(LedgerError):
     """A rule of the domain refuses the command in the present state."""
+
+
+class NotStackedError(RuleError):
+    """Awards do not stack by a pathway's rules, or whether they do could not be told.
+
+    Args:
+        detail: A plain sentence.
+        evaluation: What the evaluation came to, as JSON values.
+        undecided: Whether the budget ran out before it could be told.
+    """
+
+    def __init__(self, detail: str, evaluation: dict[str, object], *, undecided: bool) -> None:
+        super().__init__(detail)
+        self.evaluation = evaluation
+        self.undecided = undecided
 
 
 class ConflictError(LedgerError):

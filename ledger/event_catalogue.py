@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from ledger import achievement, credential, erasure, institution, log_key, submission
+from ledger import (
+    achievement,
+    agreement,
+    credential,
+    erasure,
+    institution,
+    log_key,
+    pathway,
+    programme,
+    quality,
+    recognition,
+    submission,
+    unpacking,
+)
 from ledger.event import Event, EventMapper
 
 EVENTS: tuple[type[Event], ...] = (
     *institution.EVENTS,
     *achievement.EVENTS,
+    *quality.EVENTS,
+    *pathway.EVENTS,
+    *programme.EVENTS,
     *credential.EVENTS,
+    *unpacking.EVENTS,
     *submission.EVENTS,
     *erasure.EVENTS,
     *log_key.EVENTS,
+    *recognition.EVENTS,
+    *agreement.EVENTS,
 )
 
 

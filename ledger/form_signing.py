@@ -18,10 +18,13 @@ from ledger.form.kind import BASE, Form
 from ledger.form.open_badge import build_document, without_repetition
 from ledger.form.printed_badge import PrintedBadges
 from ledger.form.sd_jwt import issuer_signed_part, sign_sd_jwt
-from ledger.form.vc_jwt import sign_jwt
+from ledger.form.vc_jwt import key_address, key_header, sign_jwt
 from ledger.institution import Institution
 from ledger.integrity_proof import Canonicalise, add_proof
 from ledger.signing import KeyStore
+
+JWT_KINDS = "vc+jwt"
+"""How kinds of forms that are VC-JWTs begin."""
 
 
 class FormSigner:
@@ -52,8 +55,13 @@ class FormSigner:
         self._base_url = base_url
         self._canonicalise = canonicalise
         self._keys: dict[str, tuple[Form, str, SigningKey]] = {}
+        self._headers: dict[str, dict[str, Any]] = {}
         for form in forms:
-            key_id = institution.key_for(form).key_id
+            record = institution.key_for(form)
+            key_id = record.key_id
+            if form.kind.startswith(JWT_KINDS):
+                address = key_address(base_url, institution.slug, key_id)
+                self._headers[form.kind] = key_header(record.multibase, address)
             signer = keys.signing_key(institution.id, key_id, f"{institution.did}#{key_id}")
             self._keys[form.kind] = (form, key_id, signer)
 
@@ -87,7 +95,7 @@ class FormSigner:
             return sign_sd_jwt(award, self._base_url, key)
         if kind == "elm":
             return document_form(sign_document(build_elm(award, self._base_url), key, now))
-        return sign_jwt(document, key)
+        return sign_jwt(document, key, self._headers[kind])
 
 
 def committed_part(kind: str, form: bytes) -> bytes:

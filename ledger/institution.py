@@ -20,6 +20,7 @@ from ledger.aggregate import Aggregate
 from ledger.error import InvalidInputError, NotFoundError, RuleError
 from ledger.event import DomainEvent, Event, Instant, check_instant
 from ledger.form.kind import CHOICES, Form
+from ledger.limit import NO_LIMITS, Limits
 from ledger.reason import Reason
 from ledger.signing_algorithm import Algorithm, algorithm_of
 from ledger.text import check_text, is_blank
@@ -58,7 +59,10 @@ class SigningKeyRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accreditation(msgspec.Struct, frozen=True, kw_only=True):
-    """An authority's word that the institution may award within a scope, from one date to another."""
+    """An authority's word that the institution may award within a scope, from one date to another.
+
+    ``scope`` is that scope in words; ``limits`` is the same for machines, None where it was entered in words alone.
+    """
 
     accreditation_id: str
     by: str
@@ -66,6 +70,7 @@ class Accreditation(msgspec.Struct, frozen=True, kw_only=True):
     valid_from: Instant
     valid_until: Instant | None = None
     withdrawn_at: Instant | None = None
+    limits: Limits | None = None
 
 
 class Institution(Aggregate, frozen=True, kw_only=True):
@@ -101,6 +106,18 @@ class Institution(Aggregate, frozen=True, kw_only=True):
         accreditation_id: str
         by: str
         scope: str
+        valid_from: Instant
+        valid_until: Instant | None
+        recorded_at: Instant
+
+    class AccreditationGrantedWithin(Event, frozen=True, kw_only=True):
+        """An authority's accreditation was entered, with limits that a machine can read."""
+
+        TOPIC: ClassVar[str] = "institution.accreditation_granted.v2"
+        accreditation_id: str
+        by: str
+        scope: str
+        limits: Limits
         valid_from: Instant
         valid_until: Instant | None
         recorded_at: Instant
@@ -194,34 +211,56 @@ class Institution(Aggregate, frozen=True, kw_only=True):
         return DomainEvent(id, 1, body)
 
     def grant_accreditation(
-        self, *, by: str, scope: str, valid_from: datetime, valid_until: datetime | None, at: datetime
+        self,
+        *,
+        by: str,
+        scope: str,
+        valid_from: datetime,
+        valid_until: datetime | None,
+        at: datetime,
+        limits: Limits | None = None,
     ) -> list[DomainEvent]:
         """Enter an accreditation that an authority granted.
 
+        Args:
+            by: The authority.
+            scope: What it covers, in words.
+            valid_from: From when it holds.
+            valid_until: The last instant at which it holds; None without an end.
+            at: Present instant.
+            limits: What it covers, for machines; None when the words are all there is.
+
         Raises:
-            InvalidInputError: Empty or over-long texts, or an end that is not after the start.
+            InvalidInputError: Empty or over-long texts, limits that limit nothing or are not well formed, or an end
+                that is not after the start.
         """
         for value, pointer in ((by, "/by"), (scope, "/scope")):
             if is_blank(value) or len(value.strip()) > MAX_SCOPE_CHARS:
                 message = f"an accreditation names its authority and scope in 1 to {MAX_SCOPE_CHARS} characters"
                 raise InvalidInputError(message, pointer)
             check_text(value, pointer)
+        if limits == NO_LIMITS:
+            message = "limits name a level, a field, a kind or a country; leave them out if there are none"
+            raise InvalidInputError(message, "/limits")
+        if limits is not None:
+            limits.check()
         check_instant(valid_from, "/valid_from")
         if valid_until is not None:
             check_instant(valid_until, "/valid_until")
         if valid_until is not None and valid_until <= valid_from:
             message = "an accreditation ends after it begins"
             raise InvalidInputError(message, "/valid_until")
-        return self.follow(
-            self.AccreditationGranted(
-                accreditation_id=f"accreditation-{len(self.accreditations) + 1}",
-                by=by.strip(),
-                scope=scope.strip(),
-                valid_from=valid_from,
-                valid_until=valid_until,
-                recorded_at=at,
-            )
+        granted = self.AccreditationGranted(
+            accreditation_id=f"accreditation-{len(self.accreditations) + 1}",
+            by=by.strip(),
+            scope=scope.strip(),
+            valid_from=valid_from,
+            valid_until=valid_until,
+            recorded_at=at,
         )
+        if limits is None:  # nothing changes for who has none
+            return self.follow(granted)
+        return self.follow(self.AccreditationGrantedWithin(limits=limits, **msgspec.structs.asdict(granted)))
 
     def withdraw_accreditation(
         self, *, accreditation_id: str, reason: Reason, effective_at: datetime, at: datetime
@@ -384,13 +423,14 @@ class Institution(Aggregate, frozen=True, kw_only=True):
         """State after one more event."""
         replace = msgspec.structs.replace
         match body:
-            case Institution.AccreditationGranted():
+            case Institution.AccreditationGranted() | Institution.AccreditationGrantedWithin():
                 granted = Accreditation(
                     accreditation_id=body.accreditation_id,
                     by=body.by,
                     scope=body.scope,
                     valid_from=body.valid_from,
                     valid_until=body.valid_until,
+                    limits=body.limits if isinstance(body, Institution.AccreditationGrantedWithin) else None,
                 )
                 return replace(self, accreditations=(*self.accreditations, granted))
             case Institution.AccreditationWithdrawn():
@@ -429,6 +469,7 @@ def _refuse_future(effective_at: datetime, now: datetime) -> None:
 EVENTS: tuple[type[Event], ...] = (
     Institution.Registered,
     Institution.AccreditationGranted,
+    Institution.AccreditationGrantedWithin,
     Institution.AccreditationWithdrawn,
     Institution.KeyRotated,
     Institution.KeyRevoked,

@@ -6,7 +6,7 @@ leaves only afterwards: what is signed is logged, and what is not committed has 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -20,7 +20,7 @@ from ledger.claim import AwardClaim
 from ledger.commitment import DOCUMENT_KIND, SALT_BYTES, SUCCESSOR_KIND, commit
 from ledger.credential import Credential
 from ledger.credential_id import RANDOM_BYTES, credential_aggregate_id, make_credential_id
-from ledger.document import Award
+from ledger.document import Award, StackedUnder
 from ledger.error import ErasedError, InvalidInputError, RuleError
 from ledger.event import DomainEvent
 from ledger.form.kind import form_named
@@ -29,9 +29,12 @@ from ledger.form_signing import FormSigner, committed_part, every_form
 from ledger.institution import Institution
 from ledger.integrity_proof import Canonicalise
 from ledger.learner_identity import identities_of
+from ledger.part_keeping import PartKeeping
+from ledger.part_withdrawal import PartWithdrawal
 from ledger.performance import check_results
 from ledger.reason import Reason
 from ledger.signing import KeyStore
+from ledger.spending import carry_over
 from ledger.status_allocation import StatusAllocator, StatusPlace
 from ledger.store import Write
 from ledger.text import certainly_clean
@@ -76,6 +79,24 @@ class Successor(msgspec.Struct, frozen=True):
     salt: bytes
 
 
+class Stack(msgspec.Struct, frozen=True):
+    """What makes an award a stacked one: what its documents say of it, and the event that follows its issue.
+
+    The event's body is asked for when the award's aggregate id is known.
+    """
+
+    under: StackedUnder
+    body: Callable[[UUID], Credential.Stacked]
+
+
+class StackedAward(msgspec.Struct, frozen=True):
+    """A stacked award in the making: its id, and what is to be committed with it."""
+
+    public_id: str
+    events: Sequence[DomainEvent]
+    writes: Sequence[Write]
+
+
 class Issuance:
     """Makes awards.
 
@@ -102,6 +123,8 @@ class Issuance:
         self._vault = vault
         self._places = places
         self._signing = _Signing(keys, base_url, canonicalise)
+        self._parts = PartKeeping(ledger, vault)
+        self._withdrawal = PartWithdrawal(ledger, self._parts)
 
     def issue(
         self, *, slug: str, claims: Sequence[AwardClaim], actor: Actor, request: Request | None = None
@@ -155,6 +178,29 @@ class Issuance:
 
         return Task(request, decide, (institution_id(slug), claims))
 
+    def make_stacked(
+        self, institution: Institution, claim: AwardClaim, learner: Learner, stack: Stack, now: datetime
+    ) -> StackedAward:
+        """Make a stacked award for a command that commits it together with more.
+
+        Args:
+            institution: Who awards; the command names it as unchanged.
+            claim: What is awarded.
+            learner: To whom; new rows of it are the command's to commit.
+            stack: By which rules.
+            now: Present instant.
+
+        Raises:
+            InvalidInputError: The claim cannot be accepted.
+            NotFoundError: No such achievement.
+            RuleError: The institution has no key in force.
+        """
+        batch = _Batch(self._ledger, self._vault, self._signing, institution, now)
+        batch.check_one(claim)
+        [place] = self._places.allocate(institution.id, 1)
+        public_id = batch.add(claim, place, learner, stack)
+        return StackedAward(public_id, batch.events, batch.writes())
+
     def replace(
         self, *, public_id: str, claim: AwardClaim, reason: Reason, actor: Actor, request: Request | None = None
     ) -> Outcome:
@@ -168,10 +214,13 @@ class Issuance:
         """
 
         def decide(now: datetime) -> Decision:
-            old = self._ledger.credential(public_id)
+            old, _ = self._parts.credential(public_id, now)
             institution = self._ledger.load(Institution, old.institution, "such institution")
             actor.require_institution(institution.id)
             old.require_replaceable()
+            if old.pathway is not None:
+                message = "this award was stacked; revoke it and stack it again with the corrected facts"
+                raise RuleError(message)
             learner = self._vault.learner_of(old.id)
             batch = _Batch(self._ledger, self._vault, self._signing, institution, now)
             batch.check_one(claim)
@@ -182,12 +231,16 @@ class Issuance:
             replaced = old.replace(reason=reason, successor=commitment, at=now)
             kept = msgspec.msgpack.encode(Successor(successor, salt))
             row = self._vault.seal(learner, old.id, SUCCESSOR_KIND, kept)
+            following, freed = self._withdrawal.follow(old.id, replaced[-1].body, now)
             writes = [
                 *batch.writes(),
                 Write(SEAL_SQL, [row]),
+                *freed,
+                # What was spent stays spent: the successor is the same achievement of the same learner.
+                carry_over(old.id, credential_aggregate_id(successor)),
                 audit(actor, "credential.replace", institution.id, 1, now),
             ]
-            return Decision([*batch.events, *replaced], writes, [successor], [institution])
+            return Decision([*batch.events, *replaced, *following], writes, [successor], [institution])
 
         return self._ledger.carry_out(self._vault, request, decide)
 
@@ -274,15 +327,22 @@ class _Batch:
             row for learner in self._learners.values() for write in learner.writes for row in write.rows
         ]
 
-    def add(self, claim: AwardClaim, place: StatusPlace, learner: Learner | None = None) -> str:
+    def add(
+        self, claim: AwardClaim, place: StatusPlace, learner: Learner | None = None, stack: Stack | None = None
+    ) -> str:
         """Make one award and return its public id."""
         award = self._award(claim, place)
+        following: list[DomainEvent] = []
+        if stack is not None:
+            award = msgspec.structs.replace(award, stacked=stack.under)
+            following = [DomainEvent(award.aggregate_id, 2, stack.body(award.aggregate_id))]
         salt = self._ledger.random(SALT_BYTES)
         signed = self._signer.sign(award, self._now)
         commitments = commit_forms(award.aggregate_id, signed, salt)
         achievement = self._achievement(claim.achievement).id
         self.events.append(_issued(award, achievement, commitments.pop(self._key_id)))
-        self.events += added_forms(award.aggregate_id, 2, commitments, self._now)
+        self.events += following
+        self.events += added_forms(award.aggregate_id, 2 + len(following), commitments, self._now)
         owner = learner or self._learner(claim)
         kept = sealed_forms(signed, salt, msgspec.msgpack.encode(claim))
         row = self._vault.seal(owner, award.aggregate_id, DOCUMENT_KIND, msgspec.msgpack.encode(kept))

@@ -1,4 +1,4 @@
-"""Commands on awards that were made: suspend, reinstate, revoke."""
+"""Commands on awards that were made, and on parts of unpacked diplomas: suspend, reinstate, revoke."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from ledger.commitment import NOTE_KIND, SALT_BYTES, commit
 from ledger.credential import Credential
 from ledger.error import InvalidInputError
 from ledger.event import DomainEvent
+from ledger.part_keeping import PartKeeping
+from ledger.part_withdrawal import PartWithdrawal
 from ledger.reason import Reason
+from ledger.spending import release
 from ledger.store import Write
 from ledger.text import check_text
 from ledger.vault import SEAL_SQL, Vault
@@ -27,6 +30,8 @@ class Lifecycle:
     def __init__(self, ledger: Ledger, vault: Vault) -> None:
         self._ledger = ledger
         self._vault = vault
+        self._parts = PartKeeping(ledger, vault)
+        self._withdrawal = PartWithdrawal(ledger, self._parts)
 
     def suspend(
         self,
@@ -103,12 +108,16 @@ class Lifecycle:
         check_text(note or "", "/note")
 
         def decide(now: datetime) -> Decision:
-            credential = self._ledger.credential(public_id)
+            credential, before = self._parts.credential(public_id, now)
             actor.require_institution(credential.institution)
             commitment, writes = self._keep_note(credential, note)
             events = change(credential, commitment, now)
+            following, freed = self._withdrawal.follow(credential.id, events[-1].body, now)
+            writes += freed
+            if any(isinstance(event.body, Credential.Revoked) for event in events):
+                writes.append(release(credential.id))  # what was spent on it is free again
             writes.append(audit(actor, act, credential.institution, 1, now))
-            return Decision(events, writes, {"credential": public_id})
+            return Decision([*before, *events, *following], writes, {"credential": public_id})
 
         return self._ledger.carry_out(self._vault, request, decide)
 

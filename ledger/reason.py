@@ -21,4 +21,6 @@ class Reason(StrEnum):
     ACCREDITATION_WITHDRAWN = "accreditation_withdrawn"
     UNDER_REVIEW = "under_review"
     SUPERSEDED = "superseded"
+    ORIGIN_WITHDRAWN = "origin_withdrawn"
+    COMPONENT_LOST = "component_lost"
     OTHER = "other"

@@ -14,6 +14,7 @@ from ledger.document import institution_did
 from ledger.error import ConflictError, NotFoundError
 from ledger.form.kind import BASE
 from ledger.institution import DID_KEY, Institution, InstitutionKind
+from ledger.limit import Limits
 from ledger.reason import Reason
 from ledger.signing import KeyStore
 from ledger.signing_algorithm import Algorithm
@@ -96,6 +97,7 @@ class Registry:
         valid_until: datetime | None,
         actor: Actor,
         request: Request | None = None,
+        limits: Limits | None = None,
     ) -> Outcome:
         """Enter an accreditation. The answer is its id.
 
@@ -108,7 +110,7 @@ class Registry:
         def decide(now: datetime) -> Decision:
             institution = self._ledger.institution(slug)
             events = institution.grant_accreditation(
-                by=by, scope=scope, valid_from=valid_from, valid_until=valid_until, at=now
+                by=by, scope=scope, valid_from=valid_from, valid_until=valid_until, at=now, limits=limits
             )
             answer = {"accreditation": f"accreditation-{len(institution.accreditations) + 1}"}
             return Decision(events, [audit(actor, "accreditation.grant", institution.id, 1, now)], answer)

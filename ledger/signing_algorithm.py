@@ -9,9 +9,10 @@ Source: W3C Controlled Identifiers 1.0, section 2.2.2 (Multikey); Multicodec tab
 
 from __future__ import annotations
 
+import base64
 from contextlib import suppress
 from functools import lru_cache
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 from cryptography.hazmat.primitives import hashes
@@ -23,8 +24,10 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
     load_der_private_key,
+    load_der_public_key,
 )
 from nacl import bindings
+from openvc.did.base import multikey_to_jwk
 from openvc.keys import Ed25519SigningKey, P256SigningKey, P384SigningKey
 from openvc.multibase import MultibaseError, decode_multibase, encode_multibase
 from openvc.proof.vc_jwt import SigningKey
@@ -164,3 +167,30 @@ def signer(private: PrivateKey, verification_method: str) -> SigningKey:
         return RsaSigningKey(private, verification_method)
     kind = P256SigningKey if isinstance(private.curve, ec.SECP256R1) else P384SigningKey
     return kind(private, verification_method)
+
+
+@lru_cache(maxsize=256)
+def _jwk_members(multibase: str) -> tuple[tuple[str, str], ...]:
+    if algorithm_of(multibase) != "RSA":
+        return tuple(multikey_to_jwk(multibase).items())
+    key = load_der_public_key(decode_multibase(multibase)[len(RSA_MULTICODEC) :])
+    if not isinstance(key, rsa.RSAPublicKey):
+        message = "a key that is called RSA and is none"
+        raise InvalidInputError(message, "/key_multibase")
+    numbers = key.public_numbers()
+    return (("kty", "RSA"), ("n", _base64url_number(numbers.n)), ("e", _base64url_number(numbers.e)))
+
+
+def public_jwk(multibase: str) -> dict[str, Any]:
+    """The same key as a JWK: the members that make the key, and no others. Source: RFC 7517; RFC 7518, section 6.
+
+    Raises:
+        InvalidInputError: It is of no kind that the ledger signs with.
+    """
+    return dict(_jwk_members(multibase))
+
+
+def _base64url_number(number: int) -> str:
+    """Source: RFC 7518, section 2 (Base64urlUInt)."""
+    raw = number.to_bytes((number.bit_length() + 7) // 8)
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")

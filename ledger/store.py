@@ -79,8 +79,8 @@ class Write(msgspec.Struct, frozen=True):
 class Commit(msgspec.Struct, frozen=True):
     """What one command commits: all of it, or nothing.
 
-    ``unchanged`` names aggregates that the command has read and not written, with the versions it has seen: when one of
-    them has moved on, the commit conflicts.
+    ``unchanged`` names aggregates that the command has read and not written, with the versions it has seen (0: none):
+    when one of them has moved on, the commit conflicts.
     """
 
     events: Sequence[StoredEvent]
@@ -203,7 +203,7 @@ class LedgerRecorder(SQLiteApplicationRecorder):
             cursor.execute(
                 "SELECT MAX(originator_version) FROM stored_events WHERE originator_id=?", (_raw(originator_id),)
             )
-            if cursor.fetchone()[0] != version:
+            if (cursor.fetchone()[0] or 0) != version:
                 raise ConflictError(_CONFLICT)
 
     def _insert(self, cursor: SQLiteCursor, events: Sequence[StoredEvent]) -> list[int]:

@@ -44,6 +44,14 @@ VAULT_SCHEMA = (
     ),
     "CREATE INDEX IF NOT EXISTS vault_item_learner ON vault_item (learner)",
     "CREATE TABLE IF NOT EXISTS vault_answer (submission BLOB PRIMARY KEY, sealed BLOB NOT NULL) WITHOUT ROWID",
+    (
+        "CREATE TABLE IF NOT EXISTS vault_spending ("
+        "award BLOB NOT NULL, number INTEGER NOT NULL, learner BLOB NOT NULL REFERENCES vault_learner (handle), "
+        "stack BLOB NOT NULL, kind TEXT NOT NULL, unit TEXT NOT NULL, amount INTEGER NOT NULL, "
+        "whole INTEGER NOT NULL, released INTEGER NOT NULL, PRIMARY KEY (award, number)) WITHOUT ROWID"
+    ),
+    "CREATE INDEX IF NOT EXISTS vault_spending_learner ON vault_spending (learner)",
+    "CREATE INDEX IF NOT EXISTS vault_spending_stack ON vault_spending (stack)",
 )
 
 
@@ -215,8 +223,9 @@ class Vault:
             raise CorruptionError(message) from error
 
     def erase(self, handle: bytes) -> list[Write]:
-        """The deletions that erase a learner: the wrapped key, the lookup, every sealed row."""
+        """The deletions that erase a learner: the wrapped key, the lookup, every sealed row, what was spent on what."""
         return [
+            Write("DELETE FROM vault_spending WHERE learner=?", [(handle,)]),
             Write("DELETE FROM vault_item WHERE learner=?", [(handle,)]),
             Write("DELETE FROM vault_learner WHERE handle=?", [(handle,)]),
         ]

@@ -137,6 +137,28 @@ def verified(directory: Path) -> list[Row]:
     ]
 
 
+def stacked(cases: int) -> list[Row]:
+    """Pathways evaluated, and derivations checked, a second of a core, beside writing the same input."""
+    said = json.loads(cairn("bench", "--stackings", str(cases), "--json").stdout)
+    beside = "the same rules and awards written as canonical JSON, one core"
+    whole = said["kinds"][-1]
+    what = f"pathways evaluated, one core, of {cases} cases of up to {said['awards']} awards and {said['rules']} rules;"
+    what += f" {whole['undecided']} undecided"
+    written = said["written_per_second"]
+    rows = [Row(what, said["evaluated_per_second"], beside, written, whole["p99_ms"])]
+    rows += [
+        Row(
+            f"the same, `{one['kind']}`; {one['undecided']} of {one['cases']} undecided",
+            1e3 / one["median_ms"],
+            beside,
+            written,
+            one["p99_ms"],
+        )
+        for one in said["kinds"][:-1]
+    ]
+    return [*rows, Row("pinned derivations checked, one core", said["checked_per_second"], beside, written)]
+
+
 def _expect(status: int, wanted: int) -> None:
     if status != wanted:
         message = f"the server answered {status} where {wanted} was due"
@@ -295,6 +317,7 @@ def main() -> None:
     parser.add_argument("--singles", type=int, default=1_600, help="awards in each one-by-one figure")
     parser.add_argument("--bulk", type=int, default=100_000, help="awards issued at once until all are provable")
     parser.add_argument("--only-issuing", action="store_true", help="leave out what is not about issuing")
+    parser.add_argument("--stackings", type=int, default=1_200, help="evaluations of pathways")
     parser.add_argument("--audited", type=int, default=1_000_000, help="entries of the made-up log that is audited")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cairn-bench-") as directory:
@@ -305,6 +328,7 @@ def main() -> None:
                 rows += _issued(server, place, arguments.awards, arguments.singles)
         else:
             rows += verified(place)
+            rows += stacked(arguments.stackings)
             rows += measure(place, arguments.awards, arguments.singles)
             rows += measure_audit(place, arguments.audited)
             rows += logged(place, arguments.entries)

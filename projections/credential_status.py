@@ -7,20 +7,35 @@ alone changes is judged when it is asked for, in :mod:`projections.status_answer
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
 
-from ledger.credential import BIRTHS, Credential
+from ledger.credential import BIRTHS, NO_BEGINNING, Credential, CredentialNature, Review, review_after
 from ledger.credential import EVENTS as CREDENTIAL_EVENTS
 from ledger.event import Event, EventMapper, Instant
 from ledger.reason import Reason
+from ledger.unpacking import EVENTS as UNPACKING_EVENTS
+from ledger.unpacking import Unpacking
 from projections.fold import read_body, refuse
 from projections.source import Notification
 from projections.table import Table
 
-StatusKind = Literal["issued", "suspended", "reinstated", "revoked", "replaced", "reissued", "form_added"]
+StatusKind = Literal[
+    "issued",
+    "suspended",
+    "reinstated",
+    "revoked",
+    "replaced",
+    "reissued",
+    "form_added",
+    "stacked",
+    "review_opened",
+    "appealed",
+    "appeal_decided",
+    "review_closed",
+]
 
 
 class StatusEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -28,9 +43,9 @@ class StatusEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
 
     Attributes:
         kind: What happened.
-        reason: Its code, None for an issuance, a reinstatement or a new signature.
-        effective_at: From when it held; of an issuance, when the credential begins to be valid; of a new signature,
-            when it was recorded.
+        reason: Its code, None where there is none.
+        effective_at: From when it held; of an issuance, when the credential begins to be valid; of what has no other
+            date, when it was recorded.
         recorded_at: When the ledger learned it.
         position: The event's position in the source.
     """
@@ -58,12 +73,48 @@ class Signing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False)
     position: int
 
 
+class PartFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """What the facts of an opened part have beside those of an award.
+
+    Attributes:
+        unpacking: Aggregate id of the unpacking.
+        status_index: Where the status is that it shares with the other parts, in the same block as its own.
+        parted: Position of the event that began its own history in the log; None when it has none.
+        shared: What became of all parts together, oldest first.
+    """
+
+    unpacking: UUID
+    status_index: int
+    parted: int | None
+    shared: tuple[StatusEvent, ...]
+
+
+class StackedBy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """By which rules an award was stacked.
+
+    Attributes:
+        pathway: Whose rules.
+        version: Which version, from 1.
+        rules: SHA-256 of the rule text, lower-case hexadecimal.
+        derivation: Commitment to which award met which rule.
+    """
+
+    pathway: UUID
+    version: int
+    rules: str
+    derivation: str
+
+
 class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Everything that the public events say of one credential, events oldest first.
 
     ``key_id``, ``commitments`` and ``recorded_at`` are those of the issuance; ``reissues`` are the later signatures,
-    ``added`` those of further forms alone. A document of the institution's own making has neither achievement nor
-    edition.
+    ``added`` those of further forms alone; ``stacked`` says by which rules it was stacked, if it was, and ``review`` is
+    the one that is open. A document of the institution's own making has neither achievement nor edition.
+
+    ``nature`` is said where it is ``part`` or ``unpacking``: of a part of an unpacked diploma the log has its place and
+    what became of it, and nothing else. ``programme`` is what an unpacking went by. ``part`` is never stored: it is
+    there where a part was opened.
     """
 
     institution: UUID
@@ -79,6 +130,12 @@ class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     events: tuple[StatusEvent, ...]
     reissues: tuple[Signing, ...] = ()
     added: tuple[Signing, ...] = ()
+    nature: CredentialNature = "award"
+    programme: UUID | None = None
+    programme_edition: int | None = None
+    part: PartFacts | None = None
+    stacked: StackedBy | None = None
+    review: Review | None = None
 
     @property
     def signings(self) -> tuple[Signing, ...]:
@@ -86,6 +143,9 @@ class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
         return (Signing(self.key_id, self.commitments, self.recorded_at, self.events[0].position), *self.reissues)
 
 
+_Reviewing: TypeAlias = (
+    Credential.ReviewOpened | Credential.ReviewClosed | Credential.Appealed | Credential.AppealDecided
+)
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(CredentialFacts)
 
@@ -107,8 +167,8 @@ class CredentialStatus:
     """
 
     NAME: ClassVar[str] = "credential_status"
-    VERSION: ClassVar[int] = 4
-    TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in CREDENTIAL_EVENTS)
+    VERSION: ClassVar[int] = 5
+    TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in (*CREDENTIAL_EVENTS, *UNPACKING_EVENTS))
 
     def __init__(self, mapper: EventMapper) -> None:
         self._mapper = mapper
@@ -130,7 +190,11 @@ class CredentialStatus:
         if isinstance(body, BIRTHS):
             if stored is not None:
                 raise refuse(event, "this credential was issued before")
-            facts = _issued(body, event.position)
+            facts = (
+                _placed(body, event.position)
+                if isinstance(body, Credential.Parted | Unpacking.Made)
+                else _issued(body, event.position)
+            )
         else:
             if stored is None:
                 raise refuse(event, "this credential was never issued")
@@ -154,8 +218,32 @@ def _issued(body: Credential.Issued | Credential.Attested, position: int) -> Cre
     )
 
 
+def _placed(body: Credential.Parted | Unpacking.Made, position: int) -> CredentialFacts:
+    return CredentialFacts(
+        body.institution,
+        None,
+        None,
+        body.key_id if isinstance(body, Unpacking.Made) else "",
+        {},
+        body.status_block,
+        body.status_index,
+        NO_BEGINNING,
+        None,
+        body.recorded_at,
+        (StatusEvent("issued", None, NO_BEGINNING, body.recorded_at, position),),
+        nature="unpacking" if isinstance(body, Unpacking.Made) else "part",
+        programme=body.programme if isinstance(body, Unpacking.Made) else None,
+        programme_edition=body.edition if isinstance(body, Unpacking.Made) else None,
+    )
+
+
 def _followed(known: CredentialFacts, body: Event, event: Notification) -> CredentialFacts:
     events = (*known.events, _changed(body, event))
+    if isinstance(body, Credential.Stacked):
+        stacked = StackedBy(body.pathway, body.pathway_version, body.rules, body.derivation)
+        return msgspec.structs.replace(known, events=events, stacked=stacked)
+    if isinstance(body, _Reviewing):
+        return msgspec.structs.replace(known, events=events, review=review_after(known.review, body))
     if not isinstance(body, Credential.Reissued | Credential.FormAdded):
         return msgspec.structs.replace(known, events=events)
     signing = Signing(body.key_id, body.commitments, body.recorded_at, event.position)
@@ -165,18 +253,24 @@ def _followed(known: CredentialFacts, body: Event, event: Notification) -> Crede
 
 
 def _changed(body: Event, event: Notification) -> StatusEvent:
-    match body:
-        case Credential.Suspended():
-            return StatusEvent("suspended", body.reason, body.effective_at, body.recorded_at, event.position)
-        case Credential.Reinstated():
-            return StatusEvent("reinstated", None, body.effective_at, body.recorded_at, event.position)
-        case Credential.Revoked():
-            return StatusEvent("revoked", body.reason, body.effective_at, body.recorded_at, event.position)
-        case Credential.Replaced():
-            return StatusEvent("replaced", body.reason, body.effective_at, body.recorded_at, event.position)
-        case Credential.Reissued():
-            return StatusEvent("reissued", None, body.recorded_at, body.recorded_at, event.position)
-        case Credential.FormAdded():
-            return StatusEvent("form_added", None, body.recorded_at, body.recorded_at, event.position)
-        case _:
-            raise refuse(event, "no status follows from it")
+    kind = _KINDS.get(type(body))
+    if kind is None:
+        raise refuse(event, "no status follows from it")
+    effective_at = getattr(body, "effective_at", body.recorded_at)
+    return StatusEvent(kind, getattr(body, "reason", None), effective_at, body.recorded_at, event.position)
+
+
+_KINDS: Final[dict[type[Event], StatusKind]] = {
+    Credential.Suspended: "suspended",
+    Credential.Reinstated: "reinstated",
+    Credential.Revoked: "revoked",
+    Credential.Replaced: "replaced",
+    Credential.Reissued: "reissued",
+    Credential.FormAdded: "form_added",
+    Credential.Stacked: "stacked",
+    Credential.ReviewOpened: "review_opened",
+    Credential.Appealed: "appealed",
+    Credential.AppealDecided: "appeal_decided",
+    Credential.ReviewClosed: "review_closed",
+}
+"""What each further event is called in answers."""

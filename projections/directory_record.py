@@ -7,17 +7,23 @@ Source: docs/spec/directory.md; RFC 8785.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
 import rfc8785
+from msgspec import UNSET, UnsetType
 
 from ledger.event import Instant
 from ledger.institution import Institution
+from ledger.limit import Fit, Limits, Subject
+from ledger.signing_algorithm import algorithm_of, public_jwk
 
+Entitlement: TypeAlias = Literal["entitled", "unstated", "outside", "unaccredited"]
 DID_CONTEXTS = ("https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1")
+JWK_CONTEXT = "https://w3id.org/security/jwk/v1"
 
 
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,7 +43,7 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class AccreditationRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One accreditation. Instants are effective dates."""
+    """One accreditation. Instants are effective dates. ``limits`` is there in records of version 2 alone."""
 
     accreditation_id: str
     by: str
@@ -45,15 +51,24 @@ class AccreditationRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     valid_from: Instant
     valid_until: Instant | None
     withdrawn_at: Instant | None
+    limits: Limits | UnsetType | None = UNSET
 
     def in_force(self, at: datetime) -> bool:
         """Whether it held at *at*; the end is the last instant, the withdrawal the first one without."""
         begun = self.valid_from <= at and (self.valid_until is None or at <= self.valid_until)
         return begun and (self.withdrawn_at is None or at < self.withdrawn_at)
 
+    def fit(self, subject: Subject | None) -> Fit:
+        """How an award lies to the limits; within them, when there are none or nothing is known of it."""
+        return self.limits.fit(subject) if isinstance(self.limits, Limits) and subject is not None else Fit()
+
 
 class DirectoryRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The current record of an institution; keys and accreditations in order of introduction."""
+    """The current record of an institution; keys and accreditations in order of introduction.
+
+    ``version`` is there when one of the accreditations has limits; all others are of the first version, which does not
+    name itself, so that what was recorded before there were limits has the same bytes as ever.
+    """
 
     institution: UUID
     number: int
@@ -65,6 +80,7 @@ class DirectoryRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     registered_at: Instant
     keys: tuple[KeyRecord, ...]
     accreditations: tuple[AccreditationRecord, ...]
+    version: Literal[2] | UnsetType = UNSET
 
     def key(self, key_id: str) -> KeyRecord | None:
         """The key of that id, or None."""
@@ -75,6 +91,28 @@ class DirectoryRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         return tuple(known.accreditation_id for known in self.accreditations if known.in_force(at))
 
 
+def entitlement(accreditations: Iterable[AccreditationRecord], subject: Subject | None, at: datetime) -> Entitlement:
+    """Say whether accreditations entitle an institution to award something on a day.
+
+    One that is in force and extends to it suffices.
+
+    Args:
+        accreditations: All that the institution has had.
+        subject: What is awarded; None for what is no award, to which each extends.
+        at: Instant that is asked about.
+
+    Returns:
+        ``unaccredited`` when none was in force, ``outside`` when each that was is for something else, ``unstated`` when
+        there is no telling, since the award does not state what a limit is about.
+    """
+    fits = [one.fit(subject) for one in accreditations if one.in_force(at)]
+    if not fits:
+        return "unaccredited"
+    if any(fit.is_within for fit in fits):
+        return "entitled"
+    return "outside" if all(fit.outside for fit in fits) else "unstated"
+
+
 def make_record(institution: Institution, number: int) -> DirectoryRecord:
     """Make the record of *institution*, which was the *number*-th to register, from 0."""
     members = msgspec.to_builtins(institution, builtin_types=(datetime, UUID))
@@ -82,6 +120,11 @@ def make_record(institution: Institution, number: int) -> DirectoryRecord:
         members.pop(unwritten)
     members["institution"] = members.pop("id")
     members["number"] = number
+    if any(one.limits is not None for one in institution.accreditations):
+        members["version"] = 2
+    else:
+        for accreditation in members["accreditations"]:
+            accreditation.pop("limits")
     return msgspec.convert(members, DirectoryRecord)
 
 
@@ -95,7 +138,7 @@ def recall_institution(record: DirectoryRecord) -> Institution:
 
 
 def encode_record(record: DirectoryRecord) -> bytes:
-    """Return the record's one form: JCS bytes with every member present. Source: RFC 8785."""
+    """Return the record's one form: JCS bytes with every member of its version present. Source: RFC 8785."""
     return rfc8785.dumps(msgspec.to_builtins(record))
 
 
@@ -114,29 +157,31 @@ def did_document(record: DirectoryRecord, *, retired_may_assert: bool = False) -
     """Make the DID document of an institution.
 
     Every key it ever had is a verification method, so that an old signature can still be looked up; keys that may sign
-    today, and no others, stand in ``assertionMethod``.
+    today, and no others, stand in ``assertionMethod``. Keys are Multikeys; RSA keys, which no Data Integrity suite has
+    and few libraries read as a Multikey, are JSON Web Keys.
 
     Args:
         record: The institution's record.
         retired_may_assert: Also let keys assert that were merely retired, for verifiers that reject a signature of
             last year because its key is not listed today. Revoked and compromised keys never do.
 
-    Source: DID Core 1.0 section 5; Controlled Identifiers 1.0 section 2.2.2 (Multikey).
+    Source: DID Core 1.0 section 5; Controlled Identifiers 1.0 sections 2.2.2 (Multikey) and 2.2.3 (JsonWebKey).
     """
     asserting = [
         key for key in record.keys if key.usable or (retired_may_assert and not (key.revoked_at or key.compromised_at))
     ]
+    methods = [_verification_method(record.did, key) for key in record.keys]
+    needs_jwk = any("publicKeyJwk" in method for method in methods)
     return {
-        "@context": list(DID_CONTEXTS),
+        "@context": [*DID_CONTEXTS, *((JWK_CONTEXT,) if needs_jwk else ())],
         "id": record.did,
-        "verificationMethod": [
-            {
-                "id": f"{record.did}#{key.key_id}",
-                "type": "Multikey",
-                "controller": record.did,
-                "publicKeyMultibase": key.multibase,
-            }
-            for key in record.keys
-        ],
+        "verificationMethod": methods,
         "assertionMethod": [f"{record.did}#{key.key_id}" for key in asserting],
     }
+
+
+def _verification_method(did: str, key: KeyRecord) -> dict[str, Any]:
+    named = {"id": f"{did}#{key.key_id}", "type": "Multikey", "controller": did}
+    if algorithm_of(key.multibase) == "RSA":
+        return {**named, "type": "JsonWebKey", "publicKeyJwk": public_jwk(key.multibase)}
+    return {**named, "publicKeyMultibase": key.multibase}

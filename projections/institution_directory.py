@@ -53,7 +53,7 @@ class InstitutionDirectory:
     """
 
     NAME: ClassVar[str] = "institution_directory"
-    VERSION: ClassVar[int] = 2
+    VERSION: ClassVar[int] = 3
     TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in EVENTS)
 
     def __init__(self, mapper: EventMapper) -> None:
@@ -105,7 +105,7 @@ class DirectoryReader:
 
     def record(self, number: int) -> bytes | None:
         """Return the JCS bytes of the record of that number, or None."""
-        return self._rows.get(RECORD_PREFIX + _U32.pack(number))
+        return self._rows.get(record_key(number))
 
     def by_id(self, institution: UUID) -> DirectoryRecord | None:
         """Return the record of the institution with that aggregate id, or None."""
@@ -145,6 +145,11 @@ class DirectoryReader:
             return None
         stored = self._rows.get(RECORD_PREFIX + number)
         return None if stored is None else parse_record(stored)
+
+
+def record_key(number: int) -> bytes:
+    """The key of the record of that number."""
+    return RECORD_PREFIX + _U32.pack(number)
 
 
 def _recall(number: bytes, table: Table) -> Institution:

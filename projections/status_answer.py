@@ -26,6 +26,9 @@ from the first row that fits:
   another machine's clock put that a moment ahead: a revocation is never passed over because a clock is slow.
 - A question about the future is refused.
 
+A part of an unpacked diploma has two histories: its own, and the one that it shares with the other parts, which says
+what became of the diploma. An end or a suspension in either holds; a reinstatement ends one in its own history.
+
 The issuer is judged on the record that is given and by the newest signature that counts: who asks with ``known_at``
 gives the record as the ledger knew it then, so that a key's compromise, or another date for it, that was declared later
 does not count either.
@@ -109,11 +112,13 @@ def judge(
     Not checked: signatures, proofs, freshness, and that the record is the issuer's.
     """
     _refuse_future(now, at=at, known_at=known_at)
-    known = [event for event in facts.events if known_at is None or event.recorded_at <= known_at]
-    instant = at or max([now, *(event.recorded_at for event in known)])
+    known = _known(facts.events, known_at)
+    shared = _known(() if facts.part is None else facts.part.shared, known_at)
+    instant = at or max([now, *(event.recorded_at for event in (*known, *shared))])
     if not any(event.kind == "issued" for event in known):
         return StatusAnswer("unknown", None, None, instant, known_at)
-    state, reason, since = _state(facts, [event for event in known if event.effective_at <= instant], instant)
+    histories = [[event for event in events if event.effective_at <= instant] for events in (known, shared)]
+    state, reason, since = _state(facts, histories, instant)
     issuer = None if institution is None else judge_issuer(facts, institution, known_at)
     return StatusAnswer(state, reason, since, instant, known_at, issuer)
 
@@ -142,11 +147,15 @@ def _refuse_future(now: datetime, **instants: datetime | None) -> None:
             raise FutureInstantError(name)
 
 
+def _known(events: Sequence[StatusEvent], known_at: datetime | None) -> list[StatusEvent]:
+    return [event for event in events if known_at is None or event.recorded_at <= known_at]
+
+
 def _state(
-    facts: CredentialFacts, in_effect: Sequence[StatusEvent], at: datetime
+    facts: CredentialFacts, histories: Sequence[Sequence[StatusEvent]], at: datetime
 ) -> tuple[State, Reason | None, datetime | None]:
-    """Walk down the module's table; *in_effect* took effect at or before *at*."""
-    ends = [event for event in in_effect if event.kind in {"revoked", "replaced"}]
+    """Walk down the module's table; the events of *histories* took effect at or before *at*."""
+    ends = [event for events in histories for event in events if event.kind in {"revoked", "replaced"}]
     if ends:
         end = min(ends, key=_order)
         return ("revoked" if end.kind == "revoked" else "replaced"), end.reason, end.effective_at
@@ -154,11 +163,16 @@ def _state(
         return "not_yet_valid", None, None
     if facts.valid_until is not None and at > facts.valid_until:
         return "expired", None, facts.valid_until
-    pauses = [event for event in in_effect if event.kind in {"suspended", "reinstated"}]
-    newest = max(pauses, key=_order, default=None)
-    if newest is None:
+    switches = [[event for event in events if event.kind in {"suspended", "reinstated"}] for events in histories]
+    newest = [max(events, key=_order) for events in switches if events]
+    held = [event for event in newest if event.kind == "suspended"]
+    if held:
+        first = min(held, key=_order)
+        return "suspended", first.reason, first.effective_at
+    if not newest:
         return "active", None, facts.valid_from
-    return ("suspended" if newest.kind == "suspended" else "active"), newest.reason, newest.effective_at
+    last = max(newest, key=_order)
+    return "active", last.reason, last.effective_at
 
 
 def _order(event: StatusEvent) -> tuple[datetime, int]:

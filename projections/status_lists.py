@@ -25,6 +25,7 @@ from uuid import UUID
 from anchoring.state import BLOCK_BITS, BLOCK_BYTES
 from ledger.credential import BIRTHS, EVENTS, Credential
 from ledger.event import Event, EventMapper
+from ledger.unpacking import EVENTS as UNPACKING_EVENTS
 from projections.fold import read_body, refuse
 from projections.source import Notification
 from projections.table import Readable, Table
@@ -52,7 +53,7 @@ class StatusLists:
 
     NAME: ClassVar[str] = "status_lists"
     VERSION: ClassVar[int] = 1
-    TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in EVENTS)
+    TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in (*EVENTS, *UNPACKING_EVENTS))
 
     def __init__(self, mapper: EventMapper) -> None:
         self._mapper = mapper
@@ -84,6 +85,10 @@ def _change(event: Notification, body: Event, folding: _Folding) -> None:
             folding.put(SUSPENSION, block, index, value=False)
         case Credential.Reissued() | Credential.FormAdded():
             pass  # another signature, and the award as it was
+        case Credential.Stacked() | Credential.ReviewOpened() | Credential.ReviewClosed():
+            pass  # where it comes from, or a question about it; what follows from the answer is an event of its own
+        case Credential.Appealed() | Credential.AppealDecided():
+            pass
         case _:
             raise refuse(event, "no status bit follows from it")
 
@@ -99,7 +104,7 @@ class _Folding:
         self._count = self._written = _count(table.get(_COUNT))
 
     def issue(self, event: Notification, body: Event) -> None:
-        """Take a place for an award."""
+        """Take a place for an award, for what the parts of a diploma share, or for a part whose status will change."""
         assert isinstance(body, BIRTHS)  # noqa: S101  the mapper goes by the topic
         block, index = body.status_block, body.status_index
         if not 0 <= index < BLOCK_BITS or not 0 <= block <= self._count + MAX_BLOCKS_AHEAD:

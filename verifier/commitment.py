@@ -22,6 +22,7 @@ from verifier.strict_json import Json
 SALT_BYTES: Final = 32
 DOCUMENT_KIND: Final = "vc+jcs"
 SUCCESSOR_KIND: Final = "successor"
+DERIVATION_KIND: Final = "derivation"
 TAG: Final = b"cairn/commitment/v1\n"
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from anchoring.entry import Entry
 from anchoring.state import StateCommitment
-from verifier.bundle import Successor
+from verifier.bundle import Stack, Successor
 from verifier.checks.anchor import Anchors
 from verifier.checks.form import Form
 from verifier.checks.log import TrustedCheckpoint
@@ -17,7 +17,7 @@ from verifier.checks.time import FRESH, Asked, Cosigned
 from verifier.directory import Record
 from verifier.event import Issued, StatusEvent
 from verifier.evidence import Evidence
-from verifier.plan import DECIDING_ORDER, PLAN
+from verifier.plan import DECIDING_ORDER, FULL_DECIDING_ORDER, FULL_PLAN, plan_of
 from verifier.report import Check, Mode, Report, State, Verdict, decide
 from verifier.strict_json import Json
 from verifier.timeline import Timeline
@@ -29,13 +29,14 @@ NOT_JUDGED: Final = "not_judged"
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What there is to judge: evidence always, a document and its salt perhaps, and that document's other form."""
+    """What there is to judge: evidence always, a document and its salt perhaps, its other form, what it is made of."""
 
     evidence: Evidence
     document: dict[str, Json] | None = None
     salt: bytes | None = None
     successor: Successor | None = None
     form: Form | None = None
+    stack: Stack | None = None
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ class Proved:
 
 
 def conclude(checks: Sequence[Check], asked: Asked, given: Given, proved: Proved) -> Report:
-    """Put the report together: step 17 of `verifier.verify`.
+    """Put the report together: step 18 of `verifier.verify`.
 
     Args:
         checks: What was found, in any order.
@@ -62,7 +63,7 @@ def conclude(checks: Sequence[Check], asked: Asked, given: Given, proved: Proved
         given: What there was to judge.
         proved: What was proved of it.
     """
-    verdict = decide(checks, PLAN)
+    verdict = decide(checks, plan_of(proved.timeline))
     reason, sentence = _sentence(verdict, checks, proved.as_of, asked.mode, given)
     return Report(
         verdict=verdict,
@@ -79,7 +80,7 @@ def conclude(checks: Sequence[Check], asked: Asked, given: Given, proved: Proved
 
 def in_order(checks: Sequence[Check]) -> tuple[Check, ...]:
     """Return checks in the order of the plan."""
-    return tuple(sorted(checks, key=lambda check: PLAN.index(check.code)))
+    return tuple(sorted(checks, key=lambda check: FULL_PLAN.index(check.code)))
 
 
 def deciding(verdict: Verdict, checks: Sequence[Check], order: Sequence[str] = DECIDING_ORDER) -> Check | None:
@@ -100,7 +101,7 @@ def _sentence(
         reason = "valid" if given.document is not None else "valid_record"
         reason = reason if mode is Mode.LIVE else f"{reason}_as_of"
         return reason, say(reason, {"as_of": as_of})
-    check = deciding(verdict, checks)
+    check = deciding(verdict, checks, FULL_DECIDING_ORDER)
     return (NOT_JUDGED, say(NOT_JUDGED, {})) if check is None else (check.reason, check.summary)
 
 
@@ -150,7 +151,22 @@ def _credential_facts(timeline: Timeline) -> dict[str, Json]:
         "valid_until": _instant(issued.valid_until),
         "key_id": issued.key_id,
     }
-    facts["changes"] = [_change(event) for event in timeline.changes]
+    changes = sorted((*timeline.changes, *timeline.shared), key=lambda event: event.recorded_at)
+    facts["changes"] = [_change(event) for event in changes]
+    if timeline.origin is not None:
+        programme = timeline.origin.programme
+        facts["origin"] = {
+            "unpacking": str(timeline.origin.unpacking),
+            "programme": programme.code,
+            "edition": programme.edition,
+            "title": programme.curriculum.title,
+        }
+    if timeline.stacked is not None:
+        facts["stacked"] = {
+            "pathway": str(timeline.stacked.pathway),
+            "version": timeline.stacked.pathway_version,
+            "rules": timeline.stacked.rules,
+        }
     return facts
 
 

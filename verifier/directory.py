@@ -9,11 +9,12 @@ Source: docs/spec/evidence.md, "The directory record".
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
 import rfc8785
+from msgspec import UNSET, UnsetType
 
 from verifier.error import FormatError
 from verifier.strict_json import parse_json
@@ -34,8 +35,17 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     compromised_at: Instant | None
 
 
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """To what an accreditation extends; what is empty or null does not limit it."""
+
+    levels: list[int]
+    fields: list[str]
+    kinds: list[str]
+    country: str | None
+
+
 class Accreditation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Who entitled an institution to award what, from when to when."""
+    """Who entitled an institution to award what, from when to when; `limits` in records of version 2 alone."""
 
     accreditation_id: str
     by: str
@@ -43,10 +53,11 @@ class Accreditation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     valid_from: Instant
     valid_until: Instant | None
     withdrawn_at: Instant | None
+    limits: Limits | UnsetType | None = UNSET
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """An institution as the log's state commitment has it."""
+    """An institution as the log's state commitment has it. The first version of the form does not name itself."""
 
     institution: UUID
     number: Count
@@ -58,6 +69,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     registered_at: Instant
     keys: list[Key]
     accreditations: list[Accreditation]
+    version: Literal[2] | UnsetType = UNSET
 
     def key(self, key_id: str) -> Key | None:
         """Return the key of that id, or None; `parse_record` has refused two of one id."""
@@ -68,7 +80,8 @@ def parse_record(data: bytes) -> Record:
     """Read a directory record.
 
     Raises:
-        InputError: Not strict JSON, not a record, not in its RFC 8785 form, or two keys of one id.
+        InputError: Not strict JSON, not a record, not in its RFC 8785 form, two keys of one id, or members of another
+            version than its own.
 
     Not checked: that the record is in anybody's directory.
     """
@@ -78,4 +91,7 @@ def parse_record(data: bytes) -> Record:
         raise FormatError("a directory record that is not in its canonical form")
     if len({key.key_id for key in record.keys}) != len(record.keys):
         raise FormatError("two keys of one id", "/keys")
+    for place, accreditation in enumerate(record.accreditations):
+        if (accreditation.limits is UNSET) != (record.version is UNSET):
+            raise FormatError("limits are in records of version 2 and in no others", f"/accreditations/{place}")
     return record

@@ -12,12 +12,14 @@
     │   └── PolicyError          a trust policy that cannot be read; says the line
     ├── JsonLdError              a document that has no RDF form here
     │   ├── ContextRefusedError  it names a context that is not on this machine, or one that bends known terms
+    │   │   └── ContextsContradictError
     │   ├── UndefinedTermError   it holds what no context defines, so that no signature would cover it
     │   └── WorkExceededError    it would cost more work than a named limit allows
     ├── NotCompiledError         a document that has to go the general way, which was not wanted here
     ├── ProofError               a proof that does not hold, or that nothing could be found out about
     ├── KeyRefusedError          a key or a method that nothing can be verified with
     ├── KeyUnavailableError      a key that could not be had; another time, or elsewhere, it may be
+    │   └── ChainUntrustedError  a key in a certificate chain that leads to nobody who is trusted here
     └── FutureInstantError       asked about an instant that has not come (also a ValueError)
 
 Once the input has been read, nothing is raised any more: what does not hold is a `failed` or an
@@ -85,6 +87,10 @@ class ContextRefusedError(JsonLdError):
     """A context that is not among the installed ones, or an inline one that bends the meaning of known terms."""
 
 
+class ContextsContradictError(ContextRefusedError):
+    """Two installed contexts define a word differently, and one of them forbids that: there is no reading of both."""
+
+
 class UndefinedTermError(JsonLdError):
     """A property, a type or an identifier that would be dropped on the way to RDF, and so not be signed."""
 
@@ -115,6 +121,10 @@ class KeyRefusedError(VerifierError):
 
 class KeyUnavailableError(VerifierError):
     """The key could not be had: not known here, or not reachable now."""
+
+
+class ChainUntrustedError(KeyUnavailableError):
+    """The key comes in a certificate chain that leads to no anchor of this verifier's."""
 
 
 class FutureInstantError(VerifierError, ValueError):

@@ -57,6 +57,32 @@ class Attested(_Body, frozen=True, kw_only=True):
     recorded_at: Instant
 
 
+class Parted(_Body, frozen=True, kw_only=True):
+    """A part of an unpacked diploma has a history of its own from here on."""
+
+    TOPIC = "credential.parted.v1"
+    institution: UUID
+    status_block: int
+    status_index: int
+    recorded_at: Instant
+
+
+class Unpacked(_Body, frozen=True, kw_only=True):
+    """A diploma was unpacked into parts, salted leaves under `root`; `whole` commits to the diploma."""
+
+    TOPIC = "unpacking.made.v1"
+    institution: UUID
+    programme: UUID
+    edition: int
+    key_id: str
+    whole: HexHash
+    leaves: int
+    root: HexHash
+    status_block: int
+    status_index: int
+    recorded_at: Instant
+
+
 class Suspended(_Body, frozen=True, kw_only=True):
     """The credential does not hold for now."""
 
@@ -110,6 +136,52 @@ class FormAdded(_Body, frozen=True, kw_only=True):
     TOPIC = "credential.form_added.v1"
     key_id: str
     commitments: dict[str, HexHash]
+    recorded_at: Instant
+
+
+class Stacked(_Body, frozen=True, kw_only=True):
+    """The credential was stacked from others, by the rules of that digest; `derivation` commits to how."""
+
+    TOPIC = "credential.stacked.v1"
+    pathway: UUID
+    pathway_version: int
+    rules: HexHash
+    derivation: HexHash
+    recorded_at: Instant
+
+
+class ReviewOpened(_Body, frozen=True, kw_only=True):
+    """Whether the credential still holds is in question."""
+
+    TOPIC = "credential.review_opened.v1"
+    reason: str
+    due_at: Instant
+    appeal_until: Instant
+    recorded_at: Instant
+
+
+class Appealed(_Body, frozen=True, kw_only=True):
+    """The holder appealed."""
+
+    TOPIC = "credential.appealed.v1"
+    statement: HexHash | None
+    recorded_at: Instant
+
+
+class AppealDecided(_Body, frozen=True, kw_only=True):
+    """The appeal was decided."""
+
+    TOPIC = "credential.appeal_decided.v1"
+    outcome: str
+    note: HexHash | None
+    recorded_at: Instant
+
+
+class ReviewClosed(_Body, frozen=True, kw_only=True):
+    """The review ended."""
+
+    TOPIC = "credential.review_closed.v1"
+    outcome: str
     recorded_at: Instant
 
 
@@ -175,8 +247,95 @@ class RevisedInDetail(_Edition, frozen=True, kw_only=True):
     details: dict[str, Any]
 
 
+class Module(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A module of a programme: an edition of an achievement."""
+
+    code: str
+    achievement: str
+    edition: int
+    credits_centi: int
+    semester: int
+    required: bool
+
+
+class Curriculum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What an edition of a programme says."""
+
+    title: str
+    language: str
+    achievement: str
+    partial: str | None
+    credits_centi: int
+    withdrawal: str
+    review_days: int | None
+    modules: list[Module]
+
+
+class _Programme(_Body, frozen=True, kw_only=True):
+    institution: UUID
+    code: str
+    edition: int
+    curriculum: Curriculum
+    recorded_at: Instant
+
+
+class ProgrammePublished(_Programme, frozen=True, kw_only=True):
+    """The first edition of a programme."""
+
+    TOPIC = "programme.published.v1"
+
+
+class ProgrammeRevised(_Programme, frozen=True, kw_only=True):
+    """A later edition of a programme."""
+
+    TOPIC = "programme.revised.v1"
+    changes: list[dict[str, Any]]
+
+
+ProgrammeEdition: TypeAlias = ProgrammePublished | ProgrammeRevised
+
+
+class PathwayPublished(_Body, frozen=True, kw_only=True):
+    """The first version of a pathway."""
+
+    TOPIC = "pathway.published.v1"
+    institution: UUID
+    code: str
+    number: int
+    achievement: str
+    edition: int | None
+    rules: dict[str, Any]
+    recorded_at: Instant
+
+
+class PathwayRevised(_Body, frozen=True, kw_only=True):
+    """A later version of a pathway."""
+
+    TOPIC = "pathway.revised.v1"
+    institution: UUID
+    code: str
+    number: int
+    achievement: str
+    edition: int | None
+    rules: dict[str, Any]
+    changes: list[str]
+    recorded_at: Instant
+
+
 Birth: TypeAlias = Issued | Attested
-StatusEvent: TypeAlias = Suspended | Reinstated | Revoked | Replaced | Reissued | FormAdded
+StatusEvent: TypeAlias = (
+    Suspended
+    | Reinstated
+    | Revoked
+    | Replaced
+    | Reissued
+    | FormAdded
+    | Stacked
+    | ReviewOpened
+    | Appealed
+    | AppealDecided
+    | ReviewClosed
+)
 Edition: TypeAlias = Published | AchievementRevised | PublishedInDetail | RevisedInDetail
 
 _Form = TypeVar("_Form")
@@ -189,6 +348,11 @@ _CREDENTIAL_BODIES: Final[tuple[type[Birth | StatusEvent], ...]] = (
     Replaced,
     Reissued,
     FormAdded,
+    Stacked,
+    ReviewOpened,
+    Appealed,
+    AppealDecided,
+    ReviewClosed,
 )
 _EDITION_BODIES: Final[tuple[type[Edition], ...]] = (
     Published,
@@ -208,6 +372,41 @@ def parse_credential_event(entry: Entry) -> Birth | StatusEvent | None:
     return None if form is None else _read(entry, form)
 
 
+def parse_unpacked(entry: Entry) -> Unpacked:
+    """Read the event that unpacked a diploma.
+
+    Raises:
+        InputError: Another topic, or a body that it does not allow.
+    """
+    if entry.topic != Unpacked.TOPIC:
+        raise FormatError(f"{entry.topic} unpacks nothing")
+    return _read(entry, Unpacked)
+
+
+def parse_parted(entry: Entry) -> Parted:
+    """Read the event that began the history of a part.
+
+    Raises:
+        InputError: Another topic, or a body that it does not allow.
+    """
+    if entry.topic != Parted.TOPIC:
+        raise FormatError(f"{entry.topic} begins no history of a part")
+    return _read(entry, Parted)
+
+
+def parse_programme(entry: Entry) -> ProgrammeEdition:
+    """Read the event that published an edition of a programme.
+
+    Raises:
+        InputError: Another topic, or a body that it does not allow.
+    """
+    if entry.topic == ProgrammePublished.TOPIC:
+        return _read(entry, ProgrammePublished)
+    if entry.topic == ProgrammeRevised.TOPIC:
+        return _read(entry, ProgrammeRevised)
+    raise FormatError(f"{entry.topic} publishes no programme")
+
+
 def parse_edition(entry: Entry) -> Edition:
     """Read the event that published an edition of an achievement.
 
@@ -218,6 +417,19 @@ def parse_edition(entry: Entry) -> Edition:
     if form is None:
         raise FormatError(f"{entry.topic} publishes no achievement")
     return _read(entry, form)
+
+
+def parse_pathway(entry: Entry) -> PathwayPublished | PathwayRevised:
+    """Read the event that published a version of a pathway.
+
+    Raises:
+        InputError: Another topic, or a body that it does not allow.
+    """
+    if entry.topic == PathwayPublished.TOPIC:
+        return _read(entry, PathwayPublished)
+    if entry.topic == PathwayRevised.TOPIC:
+        return _read(entry, PathwayRevised)
+    raise FormatError(f"{entry.topic} publishes no pathway")
 
 
 def _read(entry: Entry, form: type[_Form]) -> _Form:

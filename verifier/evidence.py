@@ -5,6 +5,8 @@
      "entries": [...], "state": {...}, "status": {...}, "directory": {...},
      "anchors": [...], "anchored_size": 70000}
 
+Of a part of an unpacked diploma it is "cairn/evidence/v2", with one more member: "part": {...}.
+
 Reading it proves nothing: the structs here are typed claims. `verifier.verify` checks them.
 
 Source: docs/spec/evidence.md.
@@ -31,8 +33,12 @@ MAX_ENTRY_BYTES: Final = 65_535
 """Longest log entry. Source: C2SP tlog-tiles."""
 MAX_TOKEN_BYTES: Final = 65_535
 """Longest anchor token; RFC 3161 tokens take 1 to 8 KiB."""
+MAX_LEAF_BYTES: Final = 4_096
+"""Longest leaf of a part; one takes some 500 bytes. Source: docs/spec/evidence.md, "A part of an unpacked diploma"."""
 CHUNK_BYTES: Final = 1_024
 """One leaf of a status tree. Source: docs/spec/evidence.md."""
+
+PART_FORMAT: Final = "cairn/evidence/v2"
 
 Bytes = Annotated[bytes, msgspec.Meta(max_length=MAX_ENTRY_BYTES)]
 Text = Annotated[str, msgspec.Meta(max_length=65_535)]
@@ -72,6 +78,22 @@ class Status(_Part, frozen=True, kw_only=True):
     suspension: ProvedChunk
 
 
+class ProvedPart(_Part, frozen=True, kw_only=True):
+    """What shows a part under the unpacking that the first entry made.
+
+    Attributes:
+        leaf: The leaf's bytes.
+        index: Its place among the leaves.
+        proof: Its inclusion under the unpacking's root.
+        status: The chunks of the status that it shares with the other parts.
+    """
+
+    leaf: Annotated[bytes, msgspec.Meta(max_length=MAX_LEAF_BYTES)]
+    index: Count
+    proof: Proof
+    status: Status
+
+
 class ProvedRecord(_Part, frozen=True, kw_only=True):
     """An institution's directory record, its number, and its proof in the directory tree."""
 
@@ -106,9 +128,12 @@ class Anchor(_Part, frozen=True, kw_only=True):
 
 
 class Evidence(_Part, frozen=True, kw_only=True):
-    """A whole evidence file, read but not checked (see docs/spec/evidence.md for each member)."""
+    """A whole evidence file, read but not checked (see docs/spec/evidence.md for each member).
 
-    format: Literal["cairn/evidence/v1"]
+    A part of an unpacked diploma has a file of version 2, with `part`; everything else has one of version 1, without.
+    """
+
+    format: Literal["cairn/evidence/v1", "cairn/evidence/v2"]
     credential: str
     log: LogName
     checkpoint: Text
@@ -118,6 +143,7 @@ class Evidence(_Part, frozen=True, kw_only=True):
     directory: ProvedRecord
     anchors: Annotated[list[Anchor], msgspec.Meta(max_length=MAX_ANCHORS)]
     anchored_size: Count | None
+    part: ProvedPart | msgspec.UnsetType = msgspec.UNSET
 
 
 def parse_evidence(data: bytes) -> Evidence:
@@ -145,4 +171,6 @@ def read_evidence(value: Json, pointer: str = "") -> Evidence:
         parse_public_id(evidence.credential)
     except FormatError as error:
         raise FormatError(error.reason, f"{pointer}/credential") from error
+    if (evidence.format == PART_FORMAT) != isinstance(evidence.part, ProvedPart):
+        raise FormatError(f"a part is shown in {PART_FORMAT}, and nothing else is", f"{pointer}/part")
     return evidence

@@ -11,7 +11,11 @@ FileKind: TypeAlias = Literal["bundle", "evidence", "document"]
 
 OWN_PREFIX: Final = "cairn/"
 MAX_SHOWN_CHARS: Final = 40
-_KINDS: Final[dict[str, FileKind]] = {"cairn/bundle/v1": "bundle", "cairn/evidence/v1": "evidence"}
+_KINDS: Final[dict[str, FileKind]] = {
+    "cairn/bundle/v1": "bundle",
+    "cairn/bundle/v2": "bundle",
+    "cairn/evidence/v1": "evidence",
+}
 
 
 def file_kind(value: Json) -> FileKind:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from verifier.checks import anchor, dates, genuine, issuer, log, status, time
+from verifier.checks import anchor, dates, genuine, issuer, log, stacking, status, time
+from verifier.timeline import Timeline
 
 DOCUMENT_CHECKS: Final = (
     genuine.FORM,
@@ -72,3 +73,31 @@ DECIDING_ORDER: Final = (
     time.FRESH,
 )
 """Whose sentence a report takes when several checks did not pass: the one nearest to the ground."""
+
+STACK_CHECKS: Final = (stacking.DERIVATION, stacking.PATHWAY, stacking.RULES, stacking.FACTS, stacking.COMPONENTS)
+"""Further checks of a report on an award that was stacked from others."""
+_PLACE: Final = PLAN.index(dates.VALID_FROM)
+STACK_PLAN: Final = (*PLAN[:_PLACE], *STACK_CHECKS, *PLAN[_PLACE:])
+"""Every check of a report on such an award."""
+_TURN: Final = DECIDING_ORDER.index(dates.VALID_FROM)
+STACK_DECIDING_ORDER: Final = (*DECIDING_ORDER[:_TURN], *STACK_CHECKS, *DECIDING_ORDER[_TURN:])
+"""Whose sentence such a report takes."""
+
+
+_BESIDE: Final = PLAN.index(genuine.ACHIEVEMENT) + 1
+PART_PLAN: Final = (*PLAN[:_BESIDE], genuine.ORIGIN, *PLAN[_BESIDE:])
+"""Every check of a report on a part of an unpacked diploma."""
+FULL_PLAN: Final = (*STACK_PLAN[:_BESIDE], genuine.ORIGIN, *STACK_PLAN[_BESIDE:])
+"""Every check that any of these reports has, in the order that they show them."""
+_NEXT: Final = STACK_DECIDING_ORDER.index(genuine.ACHIEVEMENT) + 1
+FULL_DECIDING_ORDER: Final = (*STACK_DECIDING_ORDER[:_NEXT], genuine.ORIGIN, *STACK_DECIDING_ORDER[_NEXT:])
+"""Whose sentence any of them takes."""
+
+
+def plan_of(timeline: Timeline | None) -> tuple[str, ...]:
+    """Every check of the report on an award with that history; None: it could not be read."""
+    if timeline is None:
+        return PLAN
+    if timeline.origin is not None:
+        return PART_PLAN
+    return PLAN if timeline.stacked is None else STACK_PLAN

@@ -25,16 +25,18 @@ from openvc.multibase import decode_multibase, encode_multibase
 
 from verifier.error import KeyRefusedError
 
-Algorithm = Literal["EdDSA", "ES256", "ES384", "RS256"]
+Algorithm = Literal["EdDSA", "ES256", "ES384", "ES512", "ES256K", "RS256"]
 """What a key is for; RSA keys also verify PS256, RS384, PS384, RS512 and PS512."""
 
 _ED25519: Final = b"\xed\x01"
 _P256: Final = b"\x80\x24"
 _P384: Final = b"\x81\x24"
+_P521: Final = b"\x82\x24"
+_SECP256K1: Final = b"\xe7\x01"
 _RSA: Final = b"\x85\x24"
-"""Multicodec prefixes: 0xed, 0x1200, 0x1201 and 0x1205 as varints. Source: the multicodec table."""
+"""Multicodec prefixes: 0xed, 0x1200, 0x1201, 0x1202, 0xe7 and 0x1205 as varints. Source: the multicodec table."""
 ED25519_BYTES: Final = 32
-SIGNATURE_BYTES: Final[Mapping[str, int]] = {"EdDSA": 64, "ES256": 64, "ES384": 96}
+SIGNATURE_BYTES: Final[Mapping[str, int]] = {"EdDSA": 64, "ES256": 64, "ES384": 96, "ES512": 132, "ES256K": 64}
 MIN_RSA_BITS: Final = 2048
 MAX_RSA_BITS: Final = 8192
 """Source of the lower bound: RFC 7518 section 3.3; the upper one bounds the work."""
@@ -43,8 +45,17 @@ MAX_MULTIBASE: Final = 2048
 _CURVES: Final[Mapping[str, tuple[type[ec.EllipticCurve], Algorithm, bytes]]] = {
     "P-256": (ec.SECP256R1, "ES256", _P256),
     "P-384": (ec.SECP384R1, "ES384", _P384),
+    "P-521": (ec.SECP521R1, "ES512", _P521),
+    "secp256k1": (ec.SECP256K1, "ES256K", _SECP256K1),
+}
+_EC_HASHES: Final[Mapping[str, type[HashAlgorithm]]] = {
+    "ES256": SHA256,
+    "ES384": SHA384,
+    "ES512": SHA512,
+    "ES256K": SHA256,
 }
 _RSA_HASHES: Final[Mapping[str, type[HashAlgorithm]]] = {"256": SHA256, "384": SHA384, "512": SHA512}
+_RSA_ALGORITHMS: Final = frozenset(f"{scheme}{bits}" for scheme in ("RS", "PS") for bits in _RSA_HASHES)
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+")
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
 
@@ -67,7 +78,8 @@ class PublicKey:
 
         Args:
             data: What was signed, not hashed.
-            signature: Raw: 64 bytes for EdDSA and ES256, 96 for ES384 (r and s side by side), the modulus' for RSA.
+            signature: Raw: 64 bytes for EdDSA, ES256 and ES256K, 96 for ES384, 132 for ES512 (r and s side by side),
+                the modulus' for RSA.
             alg: The algorithm that the signature is said to be of; that of the key by default. One that the key
                 is not for is a bad signature.
         """
@@ -78,7 +90,11 @@ class PublicKey:
             return False
         if isinstance(self._key, bytes):
             return _verify_ed25519(self._key, data, signature)
-        return _verify_ecdsa(self._key, data, signature, SHA256() if alg == "ES256" else SHA384())
+        return _verify_ecdsa(self._key, data, signature, _EC_HASHES[alg]())
+
+    def is_for(self, alg: str) -> bool:
+        """Tell whether it is a key for a signature algorithm."""
+        return alg in _RSA_ALGORITHMS if self.alg == "RS256" else alg == self.alg
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Let a key go to another process by its spelling."""

@@ -43,6 +43,7 @@ class Group(StrEnum):
     GENUINE = "genuine"
     ISSUER = "issuer"
     STATUS = "status"
+    STACK = "stack"
     DATES = "dates"
     LOG = "log"
 

@@ -10,8 +10,9 @@ Source: docs/spec/events.md; docs/spec/evidence.md, "Status".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from anchoring.entry import Entry
 from verifier.error import InputError
@@ -21,12 +22,17 @@ from verifier.event import (
     Edition,
     FormAdded,
     Issued,
+    ProgrammeEdition,
     Reinstated,
     Reissued,
     Replaced,
+    ReviewClosed,
+    ReviewOpened,
     Revoked,
+    Stacked,
     StatusEvent,
     Suspended,
+    Unpacked,
     parse_credential_event,
     parse_edition,
 )
@@ -58,6 +64,27 @@ class Signing:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a part of an unpacked diploma comes from.
+
+    Attributes:
+        unpacking: The unpacking's id in the log.
+        made: Its event.
+        changes: What became of all parts together.
+        programme: The edition of the programme that it went by.
+        programme_entry: The log entry of that.
+        credits_centi: What the part is worth, as its leaf says.
+    """
+
+    unpacking: UUID
+    made: Unpacked
+    changes: tuple[StatusEvent, ...]
+    programme: ProgrammeEdition
+    programme_entry: Entry
+    credits_centi: int
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
     """One credential's events in the order of the log, and the edition it was awarded for.
 
@@ -68,11 +95,25 @@ class Timeline:
     changes: tuple[StatusEvent, ...]
     edition: Edition | None
     edition_entry: Entry | None
+    origin: Origin | None = None
+
+    @property
+    def shared(self) -> tuple[StatusEvent, ...]:
+        """What became of all parts of a diploma together, if it is one of them."""
+        return () if self.origin is None else self.origin.changes
 
     @property
     def learned_at(self) -> datetime:
         """When the log learned the last of it."""
-        return max(event.recorded_at for event in (self.issued, *self.changes))
+        return max(event.recorded_at for event in (self.issued, *self.changes, *self.shared))
+
+    def known_at(self, instant: datetime) -> Timeline:
+        """The history as the log knew it at an instant at which it knew of its beginning."""
+        changes = tuple(event for event in self.changes if event.recorded_at <= instant)
+        if self.origin is None:
+            return replace(self, changes=changes)
+        shared = tuple(event for event in self.origin.changes if event.recorded_at <= instant)
+        return replace(self, changes=changes, origin=replace(self.origin, changes=shared))
 
     @property
     def signings(self) -> tuple[Signing, ...]:
@@ -94,36 +135,64 @@ class Timeline:
         )
 
     @property
-    def revoked_bit(self) -> bool:
-        """What the revocation bit has to be after all events."""
-        return self.ended is not None
+    def bits(self) -> tuple[bool, ...]:
+        """What its status bits have to be after all events: revoked, suspended, and of a part the shared ones."""
+        histories = [self.changes] if self.origin is None else [self.changes, self.origin.changes]
+        return tuple(bit for events in histories for bit in (bool(_ends(events)), _is_suspended(events)))
 
     @property
-    def suspended_bit(self) -> bool:
-        """What the suspension bit has to be after all events."""
-        return bool(self._switches) and isinstance(self._switches[-1], Suspended)
+    def stacked(self) -> Stacked | None:
+        """By which rules the credential was stacked, if it was."""
+        return next((event for event in self.changes if isinstance(event, Stacked)), None)
+
+    def review_at(self, instant: datetime) -> ReviewOpened | None:
+        """The review that was open at an instant, or None; of a part, its own before that of all parts together."""
+        open_ones = [_review(events, instant) for events in (self.changes, self.shared)]
+        return next((review for review in open_ones if review is not None), None)
 
     @property
     def ended(self) -> Revoked | Replaced | None:
         """The event that ended the credential with the earliest effective date, if any did."""
-        ends = [event for event in self.changes if isinstance(event, (Revoked, Replaced))]
+        ends = [*_ends(self.changes), *_ends(self.shared)]
         return min(ends, key=lambda event: event.effective_at, default=None)
 
     def suspended_at(self, instant: datetime) -> Suspended | None:
         """The suspension that held at an instant, or None.
 
-        After the last effective date the order of the log decides, as it does for the bits.
+        After the last effective date the order of the log decides, as it does for the bits. A part of a diploma is
+        suspended when it is itself, or all parts are.
         """
-        switches = self._switches
-        if any(event.effective_at > instant for event in switches):
-            past = [event for event in switches if event.effective_at <= instant]
-            switches = sorted(past, key=lambda event: event.effective_at)
-        last = switches[-1] if switches else None
-        return last if isinstance(last, Suspended) else None
+        held = [_held(events, instant) for events in (self.changes, self.shared)]
+        return min((one for one in held if one is not None), key=lambda event: event.effective_at, default=None)
 
-    @property
-    def _switches(self) -> list[Suspended | Reinstated]:
-        return [event for event in self.changes if isinstance(event, (Suspended, Reinstated))]
+
+def _review(events: Sequence[StatusEvent], instant: datetime) -> ReviewOpened | None:
+    reviews = [
+        event for event in events if isinstance(event, (ReviewOpened, ReviewClosed)) and event.recorded_at <= instant
+    ]
+    return reviews[-1] if reviews and isinstance(reviews[-1], ReviewOpened) else None
+
+
+def _ends(events: Sequence[StatusEvent]) -> list[Revoked | Replaced]:
+    return [event for event in events if isinstance(event, (Revoked, Replaced))]
+
+
+def _switches(events: Sequence[StatusEvent]) -> list[Suspended | Reinstated]:
+    return [event for event in events if isinstance(event, (Suspended, Reinstated))]
+
+
+def _is_suspended(events: Sequence[StatusEvent]) -> bool:
+    switches = _switches(events)
+    return bool(switches) and isinstance(switches[-1], Suspended)
+
+
+def _held(events: Sequence[StatusEvent], instant: datetime) -> Suspended | None:
+    switches = _switches(events)
+    if any(event.effective_at > instant for event in switches):
+        past = [event for event in switches if event.effective_at <= instant]
+        switches = sorted(past, key=lambda event: event.effective_at)
+    last = switches[-1] if switches else None
+    return last if isinstance(last, Suspended) else None
 
 
 def read_timeline(entries: Sequence[Entry]) -> Timeline:
@@ -151,6 +220,22 @@ def read_timeline(entries: Sequence[Entry]) -> Timeline:
     if not events or not isinstance(events[0], (Issued, Attested)) or len(changes) != len(events) - 1:
         raise HistoryError("a history that does not start with one issue")
     return Timeline(events[0], changes, edition, last)
+
+
+def read_change(entry: Entry) -> StatusEvent:
+    """Read an event of a history that is not its first.
+
+    Raises:
+        HistoryError: It is the first of some history, or a body that its topic does not allow.
+        UnknownEventError: An event of a topic that this version does not know.
+    """
+    try:
+        event = _read(entry)
+    except InputError as error:
+        raise HistoryError(str(error)) from error
+    if isinstance(event, (Issued, Attested)):
+        raise HistoryError(f"{entry.topic} begins a history")
+    return event
 
 
 def _read(entry: Entry) -> Birth | StatusEvent:

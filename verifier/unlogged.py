@@ -3,7 +3,8 @@
 Without evidence there is no key that is known to be the issuer's, so a signature says nothing. A
 caller who holds the whole log can say more: if the log has no entry for the credential, a good
 signature was made outside the ledger, which is what a stolen key looks like. Until the log is
-complete past the document's own signing date and the merge delay, that is `unknown`.
+complete past the document's own signing date and the merge delay, that is `unknown`. The log lists no
+parts of unpacked diplomas, so that of a document that says it is one, nothing follows from its absence.
 
 Source: docs/spec/report.md, "A document without evidence".
 """
@@ -123,6 +124,8 @@ def _judge_absent(document: Document, absent: LogSearch, now: datetime) -> list[
         wrong = failed(genuine.SIGNATURE, "signature_wrong", detail=str(error), looked_at=_PLACE)
         return [wrong, not_judged(genuine.RECORDED, genuine.SIGNATURE)]
     good = passed(genuine.SIGNATURE, "signature_good", detail=multibase, looked_at=_PLACE)
+    if genuine.says_part(document.members):
+        return [good, unknown(genuine.RECORDED, "part_unopened", looked_at=_PLACE)]
     return [good, _judge_search(signed_at, absent, now)]
 
 

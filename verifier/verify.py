@@ -16,10 +16,14 @@ Nothing here reaches for a network, a database or a clock. The plan, in the orde
                 signature that is judged was in use; if stolen, an outside word is older than
                 the theft; the issuer was accredited.
     genuine 11. The document is what was signed and recorded, and says what was recorded.
-                Without a document only the achievement's edition is judged.
+                Without a document only the achievement's edition is judged. A part of an
+                unpacked diploma is a module of its programme.
     status  12. Not revoked nor replaced at the instant. 13. Not suspended. 14. The successor.
     dates   15. Come into force. 16. Not expired.
-            17. The verdict follows from the checks; the sentence from the one that decided.
+    stack   17. Of an award that was stacked from others: its derivation is the one committed to,
+                the rules are those that were published, they are met (checked again, without
+                any search), the components are as the log has them, and they still hold.
+            18. The verdict follows from the checks; the sentence from the one that decided.
 
 A step whose ground is missing is `unknown`, never passed. Codes: docs/spec/report.md.
 """
@@ -30,20 +34,21 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from anchoring.cosignature import CosignatureVerifier
-from verifier.bundle import Bundle
-from verifier.checks import anchor, dates, form, genuine, issuer, log, retirement, signing, status, time
+from verifier.bundle import Bundle, Stack
+from verifier.checks import anchor, dates, form, genuine, issuer, log, retirement, signing, stacking, status, time
 from verifier.checks.form import Form, recorded_form
 from verifier.checks.signing import JudgedSigning
 from verifier.checks.time import Asked
 from verifier.conclusion import Given, Proved, conclude
 from verifier.credential_id import aggregate_id
+from verifier.document import Document
 from verifier.error import FutureInstantError
 from verifier.evidence import Evidence
 from verifier.plan import DOCUMENT_CHECKS
 from verifier.policy import Policy
 from verifier.report import Check, Report, State, skipped
 from verifier.strict_json import Json
-from verifier.timeline import Signing
+from verifier.timeline import Signing, Timeline
 from verifier.unlogged import LogSearch, judge_unlogged
 
 LIVE_MAX_AGE: Final = timedelta(minutes=10)
@@ -90,6 +95,7 @@ def verify_bundle(
     at: datetime | None = None,
     max_age: timedelta | None = LIVE_MAX_AGE,
     evidence: Evidence | None = None,
+    stack: Stack | None = None,
 ) -> Report:
     """Judge a holder's bundle: the document, and what the log says of it.
 
@@ -100,6 +106,7 @@ def verify_bundle(
         at: As for `verify_evidence`.
         max_age: As for `verify_evidence`.
         evidence: Newer evidence to use instead of the bundle's own.
+        stack: The bundle's stack with newer proofs, under the newer evidence.
 
     Raises:
         FutureInstantError: `at` is later than `now`.
@@ -112,7 +119,9 @@ def verify_bundle(
     if chosen is None:
         return judge_unlogged(bundle.document, asked, None)
     shown = recorded_form(bundle.document, bundle.salt, chosen)
-    return _verify(Given(chosen, bundle.document, bundle.salt, bundle.successor, shown), policy, asked)
+    proved_stack = stack if evidence is not None else bundle.stack
+    given = Given(chosen, bundle.document, bundle.salt, bundle.successor, shown, proved_stack)
+    return _verify(given, policy, asked)
 
 
 def verify_document(
@@ -209,7 +218,11 @@ def _verify(given: Given, policy: Policy, asked: Asked) -> Report:
     checks += found
     checks += _judge_document(given, proved, signed, asked.now)
     checks += _judge_instant(given, proved)
-    # 17. The verdict.
+    # 17. The stack.
+    checks += stacking.judge_stack(
+        given.stack, given.evidence, proved.trusted, proved.state, proved.timeline, proved.as_of
+    )
+    # 18. The verdict.
     return conclude(checks, asked, given, proved)
 
 
@@ -282,10 +295,10 @@ def _judge_document(given: Given, proved: Proved, signed: JudgedSigning, now: da
     if given.document is None:
         places = "document"
         absent = [skipped(code, "no_document", looked_at=places) for code in DOCUMENT_CHECKS]
-        return [*absent, genuine.judge_achievement(None, timeline)]
+        return [*absent, genuine.judge_achievement(None, timeline), *_judge_origin(None, timeline)]
     owner = aggregate_id(given.evidence.credential)
     if given.form is not None:
-        return form.judge_form(
+        judged = form.judge_form(
             given.form,
             timeline=timeline,
             record=proved.record,
@@ -296,6 +309,7 @@ def _judge_document(given: Given, proved: Proved, signed: JudgedSigning, now: da
             owner=owner,
             now=now,
         )
+        return [*judged, *_judge_origin(None, timeline)]
     formed, document = genuine.judge_form(given.document)
     signature, good = genuine.judge_signature(document, signed.key)
     return [
@@ -307,7 +321,12 @@ def _judge_document(given: Given, proved: Proved, signed: JudgedSigning, now: da
         genuine.judge_document_dates(document, timeline),
         genuine.judge_status_entries(document, timeline),
         genuine.judge_achievement(document, timeline),
+        *_judge_origin(document, timeline),
     ]
+
+
+def _judge_origin(document: Document | None, timeline: Timeline | None) -> list[Check]:
+    return [] if timeline is None or timeline.origin is None else [genuine.judge_origin(document, timeline)]
 
 
 def _judge_instant(given: Given, proved: Proved) -> list[Check]:

@@ -131,6 +131,12 @@ REASONS: Final = {
     "accreditation_withdrawn": Text("the accreditation was withdrawn", "аккредитация отозвана"),
     "under_review": Text("it is under review", "идёт проверка"),
     "superseded": Text("a newer one took its place", "выдано новое взамен"),
+    "origin_withdrawn": Text(
+        "the diploma that it is a part of no longer holds", "диплом, частью которого оно является, утратил силу"
+    ),
+    "component_lost": Text(
+        "an award that it was made of no longer holds", "одно из достижений, из которых оно составлено, утратило силу"
+    ),
     "other": Text("another reason, kept by the issuer", "иная причина, известная организации"),
 }
 """The ledger's closed list of reason codes, in words."""
@@ -266,6 +272,72 @@ SENTENCES: Final = {
         "A time stamp in the file is under another name than your policy gives its authority.",
         "Отметка времени в файле названа иначе, чем служба в вашей политике.",
     ),
+    # ── stack: of what it was made ────────────────────────────────────────────────────────
+    "stack_not_shown": Text(
+        "It was stacked from other awards; which ones is not shown here.",
+        "Составлено из других достижений; из каких именно, здесь не показано.",
+    ),
+    "derivation_opened": Text(
+        "What it was made of is what the issuer recorded.",
+        "Состав тот самый, что зафиксирован организацией.",
+    ),
+    "derivation_other": Text(
+        "What it is said to be made of is not what the issuer recorded.",
+        "Указанный состав не совпадает с тем, что зафиксировала организация.",
+    ),
+    "pathway_published": Text(
+        "It was made by published rules: {pathway}, version {version}.",
+        "Составлено по опубликованным правилам: {pathway}, версия {version}.",
+    ),
+    "pathway_other": Text(
+        "The rules in the file are not those that it was made by.",
+        "Правила в файле не те, по которым оно составлено.",
+    ),
+    "pathway_missing": Text(
+        "The rules that it was made by are not in the file.",
+        "В файле нет правил, по которым оно составлено.",
+    ),
+    "rules_met": Text(
+        "What it was made of meets the rules; this was checked again.",
+        "Состав отвечает правилам; это проверено заново.",
+    ),
+    "rules_not_met": Text(
+        "What it was made of does not meet the rules.",
+        "Состав не отвечает правилам.",
+    ),
+    "components_proved": Text(
+        "The awards that it was made of are in the log as stated: {count}.",
+        "Достижения, из которых оно составлено, есть в журнале в указанном виде: {count}.",
+    ),
+    "components_missing": Text(
+        "Some of the awards that it was made of are not proved in the file.",
+        "Не все достижения, из которых оно составлено, подтверждены в файле.",
+    ),
+    "component_not_proved": Text(
+        "The proof of an award that it was made of is wrong: the file was altered.",
+        "Доказательство одного из достижений, из которых оно составлено, неверно: файл изменён.",
+    ),
+    "component_differs": Text(
+        "An award that it was made of is not as stated.",
+        "Одно из достижений, из которых оно составлено, не такое, как указано.",
+    ),
+    "components_hold": Text(
+        "The awards that it was made of still hold.",
+        "Достижения, из которых оно составлено, действительны.",
+    ),
+    "component_lost": Text(
+        "An award that it was made of no longer holds.",
+        "Одно из достижений, из которых оно составлено, утратило силу.",
+    ),
+    "component_lost_stands": Text(
+        "An award that it was made of no longer holds; by the issuer's rules or decision this one stands.",
+        "Одно из достижений, из которых оно составлено, утратило силу; по правилам или решению организации"
+        " само оно остаётся в силе.",
+    ),
+    "stack_in_review": Text(
+        "An award that it was made of no longer holds; the issuer is to decide by {date}.",
+        "Одно из достижений, из которых оно составлено, утратило силу; организация должна принять решение до {date}.",
+    ),
     # ── status: what became of it ─────────────────────────────────────────────────────────
     "history_whole": Text(
         "The log shows its issue and every change, in order.",
@@ -278,6 +350,10 @@ SENTENCES: Final = {
     "history_broken": Text(
         "The history in the file has a gap or is out of order: the file was altered.",
         "История в файле неполна или перепутана: файл изменён.",
+    ),
+    "part_not_opened": Text(
+        "The file does not show this part under the diploma that was unpacked: it was altered or made up.",
+        "Файл не показывает эту часть в составе разделённого диплома: он изменён или подделан.",
     ),
     "history_unreadable": Text(
         "The history holds an event that this program does not know; use a newer one.",
@@ -394,6 +470,18 @@ SENTENCES: Final = {
         "The issuer was accredited by {by} at the time.",
         "Организация тогда была аккредитована: {by}.",
     ),
+    "entitled": Text(
+        "The issuer was accredited by {by} at the time for awards of this level, field and kind.",
+        "Организация тогда имела аккредитацию на присуждение квалификаций этого уровня, направления и вида: {by}.",
+    ),
+    "not_entitled": Text(
+        "The issuer was accredited that day, but not for an award of this level, field, kind or country.",
+        "В день присуждения организация была аккредитована, но не на этот уровень, направление, вид или страну.",
+    ),
+    "entitlement_unstated": Text(
+        "The issuer was accredited within limits, and the award does not state what they ask for.",
+        "Аккредитация организации имеет пределы, а в описании присуждённого не указано то, что они ограничивают.",
+    ),
     "no_accreditation": Text(
         "No accreditation of the issuer is on record, and nothing is said about one.",
         "Об аккредитации организации в реестре нет записей, и о ней ничего не сказано.",
@@ -452,6 +540,10 @@ SENTENCES: Final = {
         "Signed with the issuer's key, but not in the ledger yet; try again in a few minutes.",
         "Подписано ключом организации, но в реестре пока нет; повторите через несколько минут.",
     ),
+    "part_unopened": Text(
+        "A part of an unpacked diploma, which the log does not list; ask the holder for the bundle.",
+        "Часть разделённого диплома: в журнале они не перечислены; попросите у владельца пакет.",
+    ),
     "salt_missing": Text(
         "The secret that ties the document to the ledger is missing; if the person's data"
         " were erased, only the holder still has it.",
@@ -482,6 +574,14 @@ SENTENCES: Final = {
     "achievement_differs": Text(
         "What was achieved is described otherwise than the issuer published it.",
         "Достижение описано не так, как опубликовала организация.",
+    ),
+    "origin_agrees": Text(
+        "It is a part of a diploma that was unpacked, a module of the programme {title}.",
+        "Это часть разделённого диплома, модуль программы «{title}».",
+    ),
+    "origin_differs": Text(
+        "It is not the module of the programme that it says it is.",
+        "Это не тот модуль программы, которым оно себя называет.",
     ),
     "no_achievement": Text(
         "A document of the institution's own making, not an award of a micro-credential that it published.",
@@ -521,6 +621,10 @@ SENTENCES: Final = {
         "The token and the credential in it contradict each other.",
         "Токен и документ в нём противоречат друг другу.",
     ),
+    "disclosures_unread": Text(
+        "What the token discloses is not read here under a signature of this kind.",
+        "При подписи такого вида раскрытые сведения токена здесь не читаются.",
+    ),
     "no_claims": Text("It is no token, so there are no claims to compare.", "Это не токен: сравнивать нечего."),
     "terms_defined": Text(
         "Every word of the document has a meaning that its signature covers.",
@@ -533,6 +637,10 @@ SENTENCES: Final = {
     "context_unknown": Text(
         "The document takes its words from a vocabulary that is not known here, and none is fetched.",
         "Документ ссылается на словарь, которого здесь нет; из сети словари не берутся.",
+    ),
+    "contexts_contradict": Text(
+        "Two vocabularies that the document names contradict each other: there is no reading of both.",
+        "Два словаря, на которые ссылается документ, противоречат друг другу: вместе их не прочесть.",
     ),
     "terms_too_costly": Text(
         "Reading the document would take more work than any honest one needs.",
@@ -598,6 +706,10 @@ SENTENCES: Final = {
     "issuer_key_off": Text(
         "The issuer's keys are on the network, and this verifier does not use it.",
         "Ключи организации находятся в сети, а проверка работает без неё.",
+    ),
+    "issuer_key_chain": Text(
+        "The issuer's key comes in a certificate chain, and it leads to nobody whom this verifier was told to trust.",
+        "Ключ организации заверен цепочкой сертификатов, но она не ведёт к тому, кому здесь велено доверять.",
     ),
     "issuer_key_unreachable": Text(
         "The issuer's keys could not be had; try again later.",

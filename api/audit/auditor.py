@@ -34,13 +34,13 @@ from anchoring.reader import LogReader
 from anchoring.tile import TILE_HEIGHT, TILE_WIDTH
 from anchoring.tlog_policy import LogKey
 from anchoring.tree import HASH_BYTES
-from api.audit.accreditation import accredited
+from api.audit.accreditation import entitled
 from api.audit.disclosure import DisclosureCheck, Disclosures
 from api.audit.engine import scanned
 from api.audit.finding import Finding, Findings
 from api.audit.history import AwardHistory
-from api.audit.instant import milliseconds
 from api.audit.progress_file import ProgressFile, restored
+from api.audit.recognition import overdue
 from api.audit.replay import Replay
 from api.audit.report import NOT_SERVED, AuditReport, DisclosureReport, not_checked
 from api.audit.scan import Chunk
@@ -49,6 +49,7 @@ from api.audit.source import LogPlace
 from api.audit.stamp import StampCheck, check_extension, check_logged_anchors, check_part
 from ledger.credential import Credential
 from ledger.event_catalogue import make_mapper
+from projections.directory_record import Entitlement
 from verifier.policy import Authority
 
 Fetch = Callable[[str], "bytes | None"]
@@ -289,6 +290,7 @@ class Auditor:
         history = AwardHistory(reader, self._mapper)
         findings = self._findings
         self._accreditations(replay, history)
+        self._counts.notices += overdue(replay.registry.folded.states.values(), replay.latest)
         for identity, index in replay.once.twice():
             findings.at(index, "transition-illegal", f"{UUID(bytes=identity)} has a first event twice")
         check_logged_anchors(reader, replay.anchors, findings)
@@ -310,7 +312,7 @@ class Auditor:
             what = f"this version knows no rule for {what}; they were decoded and hashed, and not replayed"
             self._counts.notices.append(Finding(code="not-replayed", where="log", what=what))
         known = {one.id: one for one in institutions}
-        for index in _ordered(replay.days.doubtful(institutions)):
+        for index in _ordered(replay.days.doubtful(institutions, replay.registry.subject)):
             entry = parse_entry(history.entry(index))
             if entry.topic != Credential.Issued.TOPIC:
                 continue
@@ -319,11 +321,23 @@ class Auditor:
             institution = known.get(body.institution)
             if institution is None or not institution.accreditations:
                 continue
+            subject = replay.registry.subject((body.achievement.bytes, body.edition))
             for day, moment in (("awarded", body.valid_from), ("recorded", body.recorded_at)):
-                if not accredited(institution, milliseconds(moment)):
-                    what = f"{institution.slug} had no accreditation in force when this was {day}, {moment:%Y-%m-%d}"
-                    self._findings.object(index, "issuer-not-accredited", what)
+                found = entitled(institution, subject, moment)
+                if found != "entitled":
+                    self._object(index, found, institution.slug, f"when this was {day}, {moment:%Y-%m-%d}")
                     break
+
+    def _object(self, index: int, found: Entitlement, slug: str, when: str) -> None:
+        """Object to an award that its issuer was not entitled to make, or of which there is no telling."""
+        if found == "unaccredited":
+            self._findings.object(index, "issuer-not-accredited", f"{slug} had no accreditation in force {when}")
+        elif found == "outside":
+            what = f"{slug} was accredited, and for awards of another level, field, kind or country, {when}"
+            self._findings.object(index, "issuer-not-entitled", what)
+        else:
+            what = f"{slug} was accredited within limits to what the achievement does not state, {when}"
+            self._findings.object(index, "entitlement-unclear", what)
 
     def _compare(self, reader: LogReader, replay: Replay) -> Findings:
         """Step 6."""
@@ -336,7 +350,7 @@ class Auditor:
         stamps = StampCheck(reader, self._order.log.verifier, self._order.authorities, found)
         counts = self._counts
         counts.institutions = served.institutions()
-        counts.status_lists = served.status_lists()
+        counts.status_lists = served.status_lists() + served.status_tokens()
         counts.credentials = served.statuses(lambda done: self._progress("awards", done, len(replay.awards)))
         counts.anchors = stamps.run(self._order.answers, replay.anchors)
         counts.tokens_verified = stamps.verified

@@ -5,7 +5,8 @@ that says how many there were, so that a file which was cut off is noticed. All 
 
 For each award the auditor opens the commitment in the log, verifies the document's signature with the key that the log
 names, looks for every mandatory element of the EU Recommendation, and compares dates, issuer, achievement, edition and
-status places with the event and the published template.
+status places with the event and the published template. What stacked awards were made of is checked by
+:mod:`api.audit.derivation`.
 
 Source: docs/spec/disclosures.md; Council Recommendation of 16 June 2022 (2022/C 243/02), Annex I.
 """
@@ -26,6 +27,7 @@ from openvc.did.base import multikey_to_jwk
 from openvc.errors import OpenvcError
 from openvc.proof.di_jcs import EddsaJcsProofSuite
 
+from api.audit.derivation import NOTHING_STATED, DerivationCheck, Stated, stated_by
 from api.audit.finding import Findings
 from api.audit.history import AwardHistory
 from api.audit.replay import Replay
@@ -43,7 +45,9 @@ from projections.credential_status import CredentialFacts
 from verifier.error import InputError
 from verifier.strict_json import parse_json
 
-FORMAT: Final = "cairn/disclosures/v1"
+FORMAT: Final = "cairn/disclosures/v2"
+FORMER_FORMAT: Final = "cairn/disclosures/v1"
+"""Without derivations; read as before."""
 WARNING: Final = (
     "This file is personal data: names, results and the salts that open the log's commitments. "
     "Use it for the audit it was made for, pass it to nobody, and destroy it afterwards."
@@ -82,13 +86,21 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     made_at: Instant
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One award: aggregate id, kind of the form, salt in base64, and the signed document."""
+class StackPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a stacked award was made of: the derivation, and the salt of the commitment to it in base64."""
+
+    derivation: msgspec.Raw
+    salt: str
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One award: aggregate id, kind of the form, salt in base64, the signed document; and its stack, if it is one."""
 
     aggregate: Annotated[str, msgspec.Meta(pattern=_AGGREGATE)]
     kind: str
     salt: str
     document: msgspec.Raw
+    stack: StackPart | None = None
 
 
 class Trailer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -118,9 +130,14 @@ class Disclosures:
         except msgspec.MsgspecError as error:
             message = f"{path.name} does not begin like a file of disclosures: {error}"
             raise DisclosureError(message) from error
-        if self.header.format != FORMAT:
+        if self.header.format not in {FORMAT, FORMER_FORMAT}:
             message = f"{path.name} is of the format {self.header.format[:40]!r}, and this version reads {FORMAT}"
             raise DisclosureError(message)
+
+    @property
+    def has_derivations(self) -> bool:
+        """Whether stacked awards come with what they were made of."""
+        return self.header.format == FORMAT
 
     def lines(self) -> Iterator[Line]:
         """Yield the awards.
@@ -138,17 +155,21 @@ class Disclosures:
                     return
                 count += 1
                 try:
-                    yield msgspec.json.decode(raw, type=Line)
+                    line = msgspec.json.decode(raw, type=Line)
                 except msgspec.MsgspecError as error:
                     message = f"line {number} of {self._path.name} is no disclosure, or the file was cut off: {error}"
                     raise DisclosureError(message) from error
+                if line.stack is not None and not self.has_derivations:
+                    message = f"line {number} of {self._path.name} has a derivation, which its format has no place for"
+                    raise DisclosureError(message)
+                yield line
 
     def _require_end(self, raw: bytes, count: int, more: bytes) -> None:
         try:
             trailer = msgspec.json.decode(raw, type=Trailer)
         except msgspec.MsgspecError:
             trailer = Trailer(end="", awards=-1)
-        if trailer != Trailer(end=FORMAT, awards=count) or more:
+        if trailer != Trailer(end=self.header.format, awards=count) or more:
             message = f"{self._path.name} does not end as a file of {count} disclosures does"
             raise DisclosureError(message)
 
@@ -159,10 +180,27 @@ def write_header(origin: str, institution: str | None, made_at: datetime) -> byt
     return msgspec.json.encode(header) + b"\n"
 
 
-def write_line(aggregate: UUID, kind: str, salt: bytes, document: bytes) -> bytes:
-    """Return an award's line; *document* is the exact form that is committed to."""
+def write_line(
+    aggregate: UUID, kind: str, salt: bytes, document: bytes, stack: tuple[bytes, bytes] | None = None
+) -> bytes:
+    """Return an award's line; *document* is the exact form that is committed to.
+
+    Args:
+        aggregate: The award.
+        kind: Of the form.
+        salt: Of the commitment to it.
+        document: The form.
+        stack: The derivation's canonical bytes and the salt of the commitment to them, of a stacked award.
+    """
+    part = None
+    if stack is not None:
+        part = StackPart(derivation=msgspec.Raw(stack[0]), salt=base64.b64encode(stack[1]).decode())
     line = Line(
-        aggregate=aggregate.hex, kind=kind, salt=base64.b64encode(salt).decode(), document=msgspec.Raw(document)
+        aggregate=aggregate.hex,
+        kind=kind,
+        salt=base64.b64encode(salt).decode(),
+        document=msgspec.Raw(document),
+        stack=part,
     )
     return msgspec.json.encode(line) + b"\n"
 
@@ -188,6 +226,8 @@ class DisclosureCheck:
         self._suite = EddsaJcsProofSuite()
         self._opened = bytearray(replay.size // 8 + 1)
         self._count = 0
+        self._stacked = 0
+        self._stated: dict[bytes, Stated] = {}
 
     def run(self, disclosures: Disclosures, progress: Callable[[int], None]) -> DisclosureReport:
         """Check every line; says how many commitments were opened, and how many awards were not disclosed.
@@ -201,12 +241,18 @@ class DisclosureCheck:
             self._one(line)
             if read % 1_000 == 0:
                 progress(read)
+        derived = 0
+        if disclosures.has_derivations and self._stacked:
+            # A second time through the file: what documents state of components is known now, wherever they stood.
+            check = DerivationCheck(self._replay, self._history, self._findings, self._stated, self._is_opened)
+            derived = check.run(disclosures.lines())
         header = disclosures.header
         return DisclosureReport(
             institution=header.institution,
             made_at=header.made_at,
             read=read,
             opened=self._count,
+            derived=derived,
             not_disclosed=len(self._replay.awards) - self._count,
             differences=self._findings.count - before,
         )
@@ -233,8 +279,14 @@ class DisclosureCheck:
             self._find(place.entry, "the document and its salt do not open the commitment in the log")
             return
         self._mark(place.entry)
+        self._stacked += facts.stacked is not None
+        if (stated := stated_by(document)) != NOTHING_STATED:
+            self._stated[identity.bytes] = stated
         for what in self._differences(identity, facts, signing.key_id, document):
             self._find(place.entry, what)
+
+    def _is_opened(self, index: int) -> bool:
+        return bool(self._opened[index >> 3] & 1 << (index & 7))
 
     def _mark(self, index: int) -> None:
         mask = 1 << (index & 7)

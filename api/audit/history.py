@@ -12,7 +12,7 @@ from anchoring.tile import TILE_WIDTH
 from api.audit.award_table import Place
 from api.audit.facts import facts_of
 from api.audit.replay import ChangedAward
-from ledger.event import EventMapper
+from ledger.event import Event, EventMapper
 from projections.credential_status import CredentialFacts, CredentialStatus, parse_facts
 from projections.source import Notification
 from projections.table import MemoryTable
@@ -31,6 +31,7 @@ class AwardHistory:
 
     def __init__(self, reader: LogReader, mapper: EventMapper) -> None:
         self._reader = reader
+        self._mapper = mapper
         self._fold = CredentialStatus(mapper)
         self._bundles: OrderedDict[int, list[bytes]] = OrderedDict()
 
@@ -47,6 +48,11 @@ class AwardHistory:
         else:
             self._bundles.move_to_end(number)
         return bundle[index - number * TILE_WIDTH]
+
+    def events(self, place: Place, changed: ChangedAward | None) -> list[Event]:
+        """Return the events of an award, in order. Raises CorruptionError as :meth:`entry` does."""
+        entries = [parse_entry(self.entry(index)) for index in (place.entry, *(changed.entries if changed else ()))]
+        return [self._mapper.decode(entry.topic, entry.body, "of an award") for entry in entries]
 
     def served_facts(self, identity: UUID, place: Place, changed: ChangedAward | None) -> dict[str, Any]:
         """Return the facts of an award as a server gives them to auditors."""

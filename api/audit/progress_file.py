@@ -1,6 +1,6 @@
 """An interrupted audit, kept so that it can go on: everything that was replayed, in one file that is replaced whole.
 
-    cairn-audit-state/v2 LF
+    cairn-audit-state/v3 LF
     MessagePack of :class:`KeptAudit`
     SHA-256 of all of the above (32)
 
@@ -17,19 +17,22 @@ from typing import Final
 
 import msgspec
 
-from api.audit.accreditation import AccreditationTally, DayFacts
+from api.audit.accreditation import AccreditationTally, DayFacts, Edition
 from api.audit.award_table import AwardTable
 from api.audit.finding import Finding, Findings
+from api.audit.folded import Folded
 from api.audit.once import OnceTable
 from api.audit.place_map import PlaceMap
-from api.audit.registry import Registry
+from api.audit.registry import KnownAccreditations, Registry
 from api.audit.replay import ChangedAward, LoggedAnchor, Replay
 from ledger.achievement import Achievement
 from ledger.event import EventMapper
 from ledger.institution import Institution
 from ledger.log_key import LogKeys
+from ledger.pathway import Pathway
+from ledger.programme import Programme
 
-MAGIC: Final = b"cairn-audit-state/v2\n"
+MAGIC: Final = b"cairn-audit-state/v3\n"
 _DIGEST_BYTES: Final = 32
 
 
@@ -47,6 +50,8 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     latest: int
     institutions: list[Institution]
     achievements: list[Achievement]
+    pathways: list[Pathway]
+    accreditations: dict[bytes, list[KnownAccreditations]]
     blocks: list[tuple[int, bytes, bytes]]
     revocation: bytes
     suspension: bytes
@@ -54,7 +59,7 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     changed: list[tuple[bytes, ChangedAward]]
     once: list[bytes]
     others: list[tuple[bytes, int]]
-    days: list[tuple[bytes, int, bool, DayFacts]]
+    days: list[tuple[bytes, Edition, int, bool, DayFacts]]
     anchors: list[LoggedAnchor]
     latest_at: list[tuple[int, int]]
     findings: list[Finding]
@@ -62,6 +67,8 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     objection_count: int
     log_keys: LogKeys | None
     cosigner: str | None
+    folded: list[tuple[str, bytes]] = []
+    programmes: list[Programme] = []
 
 
 class ProgressFile:
@@ -117,7 +124,7 @@ class ProgressFile:
 
 
 def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
-    institutions, achievements = replay.registry.parts()
+    institutions, achievements, pathways = replay.registry.parts()
     blocks, revocation, suspension = replay.places.parts()
     return KeptAudit(
         vkey=vkey,
@@ -131,6 +138,8 @@ def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
         latest=replay.latest,
         institutions=institutions,
         achievements=achievements,
+        pathways=pathways,
+        accreditations=replay.registry.accreditations,
         blocks=blocks,
         revocation=revocation,
         suspension=suspension,
@@ -138,6 +147,7 @@ def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
         changed=list(replay.changed.items()),
         once=replay.once.buckets(),
         others=list(replay.others.items()),
+        folded=replay.registry.folded.parts(),
         days=replay.days.days(),
         anchors=replay.anchors,
         latest_at=replay.latest_at,
@@ -146,6 +156,7 @@ def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
         objection_count=replay.findings.objections,
         log_keys=replay.log_keys,
         cosigner=replay.cosigner,
+        programmes=list(replay.registry.programmes.values()),
     )
 
 
@@ -158,7 +169,10 @@ def restored(kept: KeptAudit, mapper: EventMapper) -> Replay:
     replay.commitments = kept.commitments
     replay.committed_last = kept.committed_last
     replay.latest = kept.latest
-    replay.registry = Registry.from_parts(kept.institutions, kept.achievements)
+    replay.registry = Registry.from_parts(kept.institutions, kept.achievements, kept.pathways)
+    replay.registry.folded = Folded.from_parts(kept.folded)
+    replay.registry.programmes = {one.id.bytes: one for one in kept.programmes}
+    replay.registry.accreditations = kept.accreditations
     replay.places = PlaceMap.from_parts(kept.blocks, kept.revocation, kept.suspension)
     replay.awards = AwardTable(kept.awards)
     replay.changed = dict(kept.changed)

@@ -5,8 +5,8 @@ worker summed up and asks whether *all* of it was legal; then they are taken in 
 nothing has been taken in, and the stretch is read again, entry by entry, which finds what is wrong and says so.
 
 What is kept is bounded: 40 bytes for each award, 22 for each submission and erasure, some 250 for each award whose
-status ever changed, 32 KiB for each block of the status lists, 16 for each checkpoint, and the institutions and
-achievements.
+status ever changed, some 600 for each recognition, 32 KiB for each block of the status lists, 16 for each checkpoint,
+and the institutions, achievements and agreements.
 """
 
 from __future__ import annotations
@@ -27,20 +27,36 @@ from api.audit import rule
 from api.audit.accreditation import AccreditationTally
 from api.audit.award_table import AwardTable, Place
 from api.audit.finding import Findings
+from api.audit.folded import Folded
 from api.audit.instant import instant, milliseconds
 from api.audit.once import OnceTable
 from api.audit.place_map import PlaceMap
+from api.audit.recognition import object_to_late
 from api.audit.registry import Registry
 from api.audit.rule import Illegal, NotReplayed
 from api.audit.scan import DISORDER_MS, PLACE_BITS, ROW, BlockFacts, Offer, Stretch
+from ledger.achievement import EVENTS as ACHIEVEMENT_EVENTS
 from ledger.achievement import EditionEvent
-from ledger.credential import BIRTHS, Credential, CredentialState
+from ledger.credential import (
+    BIRTHS,
+    NO_BEGINNING,
+    SIGNED_BIRTHS,
+    UNNAMED_BIRTHS,
+    Credential,
+    CredentialState,
+    Review,
+)
 from ledger.erasure import Erasure
 from ledger.error import LedgerError
 from ledger.event import Event, EventMapper
 from ledger.institution import EVENTS as INSTITUTION_EVENTS
 from ledger.log_key import LogKeys
+from ledger.pathway import EVENTS as PATHWAY_EVENTS
+from ledger.programme import EVENTS as PROGRAMME_EVENTS
+from ledger.programme import Programme
+from ledger.reason import Reason
 from ledger.submission import Submission
+from ledger.unpacking import Unpacking
 
 ANCHOR_SKEW: Final = timedelta(minutes=5)
 """How far a time authority's clock and the ledger's may differ before an anchor contradicts what it covers."""
@@ -51,9 +67,16 @@ _Change = (
     | Credential.Replaced
     | Credential.Reissued
     | Credential.FormAdded
+    | Credential.Stacked
+    | Credential.ReviewOpened
+    | Credential.Appealed
+    | Credential.AppealDecided
+    | Credential.ReviewClosed
 )
+Birth = Credential.Issued | Credential.Attested | Credential.Parted | Unpacking.Made
 _MOMENT: Final = "%Y-%m-%d %H:%M:%S"
-_INSTITUTION: Final = frozenset(event.TOPIC for event in INSTITUTION_EVENTS)
+_PATHWAY: Final = frozenset(event.TOPIC for event in PATHWAY_EVENTS)
+_PUBLISHED: Final = _PATHWAY | {event.TOPIC for event in (*INSTITUTION_EVENTS, *ACHIEVEMENT_EVENTS, *PROGRAMME_EVENTS)}
 
 Read = Callable[[int, int], Iterable[bytes]]
 """Gives the entries [first, end) of the log, each checked against the signed root."""
@@ -62,7 +85,8 @@ Read = Callable[[int, int], Iterable[bytes]]
 class ChangedAward(msgspec.Struct, frozen=True, array_like=True):
     """What became of an award: state, since when (milliseconds), version, the entries that say so, and the newest key.
 
-    ``key_id`` is None as long as it was not signed anew.
+    ``key_id`` is None as long as it was not signed anew; ``review`` is the one that is open, ``paused_for`` why it is
+    suspended.
     """
 
     state: CredentialState
@@ -70,6 +94,8 @@ class ChangedAward(msgspec.Struct, frozen=True, array_like=True):
     version: int
     entries: tuple[int, ...]
     key_id: str | None = None
+    review: Review | None = None
+    paused_for: Reason | None = None
 
 
 class LoggedAnchor(msgspec.Struct, frozen=True, array_like=True):
@@ -153,7 +179,8 @@ class Replay:
         for facts in stretch.offers:
             begin = facts.offer.valid_from
             spans = ((begin, begin), (facts.earliest, facts.latest))
-            self.days.count(facts.offer.institution, spans, facts.count, part)
+            edition = (facts.offer.achievement, facts.offer.edition)
+            self.days.count(facts.offer.institution, edition, spans, facts.count, part)
         for block in stretch.blocks:
             self.places.take(block)
         self.once.add(stretch.once)
@@ -197,14 +224,14 @@ class Replay:
         self.latest = max(self.latest, moment)
 
     def _event(self, index: int, entry: Entry, body: Event) -> None:
-        if isinstance(body, BIRTHS):
+        if isinstance(body, SIGNED_BIRTHS):
             self._issued(index, entry, body)
+        elif isinstance(body, Credential.Parted | Unpacking.Made):
+            self._placed(index, entry, body)
         elif isinstance(body, _Change):
             self._change(index, entry.originator, entry.version, body)
-        elif isinstance(body, EditionEvent):
-            self.registry.achievement(entry.originator, entry.version, body)
-        elif entry.topic in _INSTITUTION:
-            self.registry.institution(entry.originator, entry.version, body)
+        elif entry.topic in _PUBLISHED:
+            self._published(entry, body)
         elif isinstance(body, Submission.Accepted | Erasure.Recorded):
             self.once.add(entry.originator.bytes + index.to_bytes(6, "big"))
             if entry.version != 1:
@@ -212,8 +239,22 @@ class Replay:
                 raise Illegal(message)
         elif isinstance(body, LogKeys.Introduced | LogKeys.Retired | LogKeys.Compromised):
             self._log_keys(index, entry, body)
+        elif Folded.knows(entry.topic):
+            self.registry.other(entry.originator, entry.version, body)
+            object_to_late(index, self.registry.folded.states.get(entry.originator.bytes), body, self.findings)
         else:
             self._other(entry)
+
+    def _published(self, entry: Entry, body: Event) -> None:
+        """Replay what an institution said of itself or on offer."""
+        if isinstance(body, EditionEvent):
+            self.registry.achievement(entry.originator, entry.version, body)
+        elif isinstance(body, Programme.Published | Programme.Revised):
+            self.registry.programme(entry.originator, entry.version, body)
+        elif entry.topic in _PATHWAY:
+            self.registry.pathway(entry.originator, entry.version, body)
+        else:
+            self.registry.institution(entry.originator, entry.version, body)
 
     def _log_keys(self, index: int, entry: Entry, body: Event) -> None:
         """Replay a change of the log's own keys; the next commitment has to name the operator's new one."""
@@ -243,7 +284,8 @@ class Replay:
         if isinstance(body, Credential.Issued):
             offer = Offer(owner, body.achievement.bytes, body.edition, body.key_id, begin, until)
             trouble = self.registry.trouble(offer)
-            self.days.count(owner, ((begin, begin), (moment, moment)), 1, range(index, index + 1))
+            edition = (offer.achievement, offer.edition)
+            self.days.count(owner, edition, ((begin, begin), (moment, moment)), 1, range(index, index + 1))
         else:
             trouble = self.registry.attestation_trouble(owner, body.key_id, begin, until)
         if trouble is not None:
@@ -254,6 +296,26 @@ class Replay:
             self.findings.at(index, "award-impossible", "the time in its id is not when it was recorded")
         if not body.commitments:
             self.findings.at(index, "award-impossible", "it commits to no document")
+        self._take_place(index, identity, begin, body)
+
+    def _placed(self, index: int, entry: Entry, body: Credential.Parted | Unpacking.Made) -> None:
+        """Replay an unpacking, or the beginning of a part's own history.
+
+        What a part is of, and that no place is another part's, the log does not tell: disclosures do.
+        """
+        if entry.version != 1 or self.awards.find(entry.originator.bytes) is not None:
+            message = "this was made before, or its first event is not its first"
+            raise Illegal(message)
+        if isinstance(body, Unpacking.Made):
+            trouble = self.registry.unpacking_trouble(body)
+            if trouble is not None:
+                self.findings.at(index, *trouble)
+        elif body.status_block >= self.places.blocks:
+            self.findings.at(index, "place-impossible", f"no unpacking has opened status block {body.status_block}")
+        self._take_place(index, entry.originator.bytes, milliseconds(NO_BEGINNING), body)
+
+    def _take_place(self, index: int, identity: bytes, begin: int, body: Birth) -> None:
+        owner = body.institution.bytes
         taken = self.places.trouble(body.status_block, body.status_index, owner)
         if taken is not None:
             self.findings.at(index, "place-impossible", taken)
@@ -272,7 +334,21 @@ class Replay:
         if isinstance(body, Credential.Reissued):
             key_id = self._signed_anew(index, place, body, known)
         forms = self._form_added(index, place, body, known) if isinstance(body, Credential.FormAdded) else {}
-        before = rule.award_state(originator, known.version, known.state, known.since, place.valid_from, key_id, forms)
+        if isinstance(body, Credential.Replaced):
+            self._replaced(index, place, body)
+        if isinstance(body, Credential.Stacked):
+            self._stacked(index, originator, place, body)
+        before = rule.award_state(
+            originator,
+            known.version,
+            known.state,
+            known.since,
+            place.valid_from,
+            key_id,
+            forms,
+            review=known.review,
+            paused_for=known.paused_for,
+        )
         try:
             rule.change_award(before, body)
         except Illegal as error:
@@ -281,7 +357,13 @@ class Replay:
             self._illegal(index, originator, body, f"version {version} where {known.version + 1} was due")
         after = before.evolve(body)
         self.changed[originator.bytes] = ChangedAward(
-            after.state, milliseconds(after.since), version, (*known.entries, index), after.key_id or None
+            after.state,
+            milliseconds(after.since),
+            version,
+            (*known.entries, index),
+            after.key_id or None,
+            after.review,
+            after.paused_for,
         )
         match body:
             case Credential.Revoked() | Credential.Replaced():
@@ -290,12 +372,26 @@ class Replay:
                 value = isinstance(body, Credential.Suspended)
                 self.places.suspension.set_bit(place.block, place.index, value=value)
 
+    def _stacked(self, index: int, originator: UUID, place: Place, body: Credential.Stacked) -> None:
+        """Check that the award is one that the named rules stack into, as they stood then."""
+        [framed] = self._read(place.entry, place.entry + 1)
+        entry = parse_entry(framed)
+        issued = self._mapper.decode(entry.topic, entry.body, f"at {place.entry}")
+        if not isinstance(issued, Credential.Issued):
+            self._illegal(index, originator, body, "it is no award, and only an award is stacked")
+            return
+        trouble = self.registry.stacking_trouble(body, issued)
+        if trouble is not None:
+            self._illegal(index, originator, body, trouble)
+
     def _signed_anew(self, index: int, place: Place, body: Credential.Reissued, known: ChangedAward) -> str:
         """Check that an award is signed anew with the key in force; returns the key that signed it last."""
         [framed] = self._read(place.entry, place.entry + 1)
         entry = parse_entry(framed)
         issued = self._mapper.decode(entry.topic, entry.body, f"at {place.entry}")
-        assert isinstance(issued, BIRTHS)  # noqa: S101  the table holds the entries of awards
+        if not isinstance(issued, SIGNED_BIRTHS):
+            self._illegal(index, entry.originator, body, "a part of an unpacked diploma is not issued again")
+            return known.key_id or ""
         if isinstance(issued, Credential.Attested):
             self._illegal(index, entry.originator, body, "it is no award, and only an award is issued again")
         institution = self.registry.institutions.get(issued.institution.bytes)
@@ -317,11 +413,18 @@ class Replay:
                 keys = () if institution is None else institution.keys
                 if not any(key.key_id == body.key_id and key.usable for key in keys):
                     self.findings.at(index, "key-not-in-force", f"forms are signed with {body.key_id}, not in force")
-            if isinstance(before, Credential.Attested):
+            if isinstance(before, Credential.Attested | Credential.Parted | Unpacking.Made):
                 self._illegal(index, entry.originator, body, "it is no award, and only an award has further forms")
-            if isinstance(before, (*BIRTHS, Credential.Reissued, Credential.FormAdded)):
+            if isinstance(before, (*SIGNED_BIRTHS, Credential.Reissued, Credential.FormAdded)):
                 forms |= dict.fromkeys(before.commitments, before.key_id)
         return forms
+
+    def _replaced(self, index: int, place: Place, body: Credential.Replaced) -> None:
+        """Check that it is an award that is replaced, and no part of an unpacked diploma, nor all of them."""
+        [framed] = self._read(place.entry, place.entry + 1)
+        entry = parse_entry(framed)
+        if entry.topic in {event.TOPIC for event in UNNAMED_BIRTHS}:
+            self._illegal(index, entry.originator, body, "nothing takes the place of a part of an unpacked diploma")
 
     def _illegal(self, index: int, originator: UUID, body: Event, what: str) -> None:
         self.findings.at(index, "transition-illegal", f"{body.TOPIC} of {originator}: {what}")

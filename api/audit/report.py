@@ -36,6 +36,7 @@ class DisclosureReport(msgspec.Struct, frozen=True, kw_only=True):
         made_at: When the file was made.
         read: Awards in the file.
         opened: Awards whose commitment was opened.
+        derived: Stacked awards whose rules were run again over what they were made of.
         not_disclosed: Awards of the log that were not in the file: erased, of other institutions, or kept back.
         differences: Findings about them.
     """
@@ -44,6 +45,7 @@ class DisclosureReport(msgspec.Struct, frozen=True, kw_only=True):
     made_at: datetime
     read: int
     opened: int
+    derived: int
     not_disclosed: int
     differences: int
 
@@ -132,7 +134,13 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
         if self.disclosed is not None:
             told = self.disclosed
             rows.append(
-                ("disclosures", f"{told.opened:,} commitments opened, {told.not_disclosed:,} awards not disclosed")
+                (
+                    "disclosures",
+                    (
+                        f"{told.opened:,} commitments opened, {told.derived:,} stacks derived again, "
+                        f"{told.not_disclosed:,} awards not disclosed"
+                    ),
+                )
             )
         return rows
 

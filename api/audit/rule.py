@@ -15,12 +15,15 @@ import msgspec
 
 from api.audit.instant import instant
 from ledger.achievement import Achievement, EditionEvent, details_of
-from ledger.application import achievement_id, institution_id
-from ledger.credential import Credential, CredentialState
+from ledger.application import achievement_id, institution_id, pathway_id, programme_id
+from ledger.credential import Credential, CredentialState, Review
 from ledger.error import LedgerError
 from ledger.event import DomainEvent, Event
 from ledger.institution import Institution
 from ledger.log_key import LOG_KEYS_ID, LogKeys
+from ledger.pathway import Pathway
+from ledger.programme import Programme
+from ledger.reason import Reason
 
 NOBODY: Final = UUID(int=0)
 
@@ -48,7 +51,7 @@ def begin_institution(originator: UUID, body: Institution.Registered) -> Institu
         )
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided, DomainEvent(originator, 1, body))
+    same_event(decided, DomainEvent(originator, 1, body))
     return Institution.begin(originator, body)
 
 
@@ -57,9 +60,15 @@ def change_institution(before: Institution, body: Event) -> None:
     at = body.recorded_at
     try:
         match body:
-            case Institution.AccreditationGranted():
+            case Institution.AccreditationGranted() | Institution.AccreditationGrantedWithin():
+                limits = body.limits if isinstance(body, Institution.AccreditationGrantedWithin) else None
                 decided = before.grant_accreditation(
-                    by=body.by, scope=body.scope, valid_from=body.valid_from, valid_until=body.valid_until, at=at
+                    by=body.by,
+                    scope=body.scope,
+                    valid_from=body.valid_from,
+                    valid_until=body.valid_until,
+                    at=at,
+                    limits=limits,
                 )
             case Institution.AccreditationWithdrawn():
                 decided = before.withdraw_accreditation(
@@ -79,7 +88,7 @@ def change_institution(before: Institution, body: Event) -> None:
                 raise NotReplayed(body.TOPIC)
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided[0], DomainEvent(before.id, before.version + 1, body))
+    same_event(decided[0], DomainEvent(before.id, before.version + 1, body))
 
 
 def begin_achievement(originator: UUID, body: EditionEvent) -> Achievement:
@@ -95,7 +104,7 @@ def begin_achievement(originator: UUID, body: EditionEvent) -> Achievement:
         )
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided, DomainEvent(originator, 1, body))
+    same_event(decided, DomainEvent(originator, 1, body))
     return Achievement.begin(originator, body)
 
 
@@ -107,10 +116,73 @@ def change_achievement(before: Achievement, body: Event) -> None:
         [decided] = before.revise(template=body.template, details=details_of(body), at=body.recorded_at)
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided, DomainEvent(before.id, before.version + 1, body))
+    same_event(decided, DomainEvent(before.id, before.version + 1, body))
 
 
-def award_state(
+def begin_pathway(originator: UUID, body: Pathway.Published) -> Pathway:
+    """Replay the publication of a pathway; Illegal when it would not have been decided."""
+    try:
+        decided = Pathway.publish(
+            id=pathway_id(body.institution, body.code),
+            institution=body.institution,
+            code=body.code,
+            achievement=body.achievement,
+            edition=body.edition,
+            rules=body.rules,
+            at=body.recorded_at,
+        )
+    except LedgerError as error:
+        raise Illegal(str(error)) from error
+    same_event(decided, DomainEvent(originator, 1, body))
+    return Pathway.begin(originator, body)
+
+
+def change_pathway(before: Pathway, body: Event) -> None:
+    """Replay a further version of a pathway, or its end; Illegal when it would not have been decided."""
+    try:
+        match body:
+            case Pathway.Revised():
+                decided = before.revise(
+                    achievement=body.achievement,
+                    edition=body.edition,
+                    rules=body.rules,
+                    changes=body.changes,
+                    at=body.recorded_at,
+                )
+            case Pathway.Retired():
+                decided = before.retire(at=body.recorded_at)
+            case _:
+                raise NotReplayed(body.TOPIC)
+    except LedgerError as error:
+        raise Illegal(str(error)) from error
+    same_event(decided[0], DomainEvent(before.id, before.version + 1, body))
+
+
+def begin_programme(originator: UUID, body: Programme.Published) -> None:
+    """Replay a publication; Illegal when it would not have been decided."""
+    try:
+        decided = Programme.publish(
+            id=programme_id(body.institution, body.code),
+            institution=body.institution,
+            code=body.code,
+            curriculum=body.curriculum,
+            at=body.recorded_at,
+        )
+    except LedgerError as error:
+        raise Illegal(str(error)) from error
+    same_event(decided, DomainEvent(originator, 1, body))
+
+
+def change_programme(before: Programme, body: Programme.Revised) -> None:
+    """Replay a further edition; Illegal when it would not have been decided."""
+    try:
+        [decided] = before.revise(curriculum=body.curriculum, at=body.recorded_at)
+    except LedgerError as error:
+        raise Illegal(str(error)) from error
+    same_event(decided, DomainEvent(before.id, before.version + 1, body))
+
+
+def award_state(  # noqa: PLR0913  what the rules look at, and no struct has it all
     originator: UUID,
     version: int,
     state: CredentialState,
@@ -118,6 +190,9 @@ def award_state(
     valid_from: int,
     key_id: str,
     forms: Mapping[str, str],
+    *,
+    review: Review | None = None,
+    paused_for: Reason | None = None,
 ) -> Credential:
     """Make an award again from the little that its rules look at; what they do not look at is blank.
 
@@ -129,6 +204,8 @@ def award_state(
         valid_from: From when it holds, in milliseconds.
         key_id: The key that signed it last; it is looked at only when it is signed anew.
         forms: Its forms and the key that signed each; they are looked at only when one is added.
+        review: The review that is open.
+        paused_for: Why it is suspended.
     """
     return Credential(
         id=originator,
@@ -144,10 +221,12 @@ def award_state(
         state=state,
         since=instant(since),
         forms=dict(forms),
+        review=review,
+        paused_for=paused_for,
     )
 
 
-def change_award(before: Credential, body: Event) -> None:
+def change_award(before: Credential, body: Event) -> None:  # noqa: C901  one case for each event
     """Replay a change of an award's status; Illegal when it would not have been decided."""
     at = body.recorded_at
     try:
@@ -164,11 +243,36 @@ def change_award(before: Credential, body: Event) -> None:
                 decided = before.reissue(key_id=body.key_id, commitments=body.commitments, at=at)
             case Credential.FormAdded():
                 decided = before.add_forms(key_id=body.key_id, commitments=body.commitments, at=at)
+            case Credential.Stacked():
+                decided = before.stack(
+                    pathway=body.pathway,
+                    pathway_version=body.pathway_version,
+                    rules=body.rules,
+                    derivation=body.derivation,
+                    at=at,
+                )
+            case Credential.ReviewOpened() | Credential.Appealed() | Credential.AppealDecided():
+                decided = _reviewed(before, body)
+            case Credential.ReviewClosed():
+                decided = before.close_review(outcome=body.outcome, at=at)
             case _:
                 raise NotReplayed(body.TOPIC)
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(decided[0], DomainEvent(before.id, before.version + 1, body))
+    same_event(decided[0], DomainEvent(before.id, before.version + 1, body))
+
+
+def _reviewed(
+    before: Credential, body: Credential.ReviewOpened | Credential.Appealed | Credential.AppealDecided
+) -> list[DomainEvent]:
+    at = body.recorded_at
+    match body:
+        case Credential.ReviewOpened():
+            return before.open_review(reason=body.reason, due_at=body.due_at, appeal_until=body.appeal_until, at=at)
+        case Credential.Appealed():
+            return before.appeal(statement=body.statement, at=at)
+        case Credential.AppealDecided():
+            return before.decide_appeal(outcome=body.outcome, note=body.note, at=at)
 
 
 def change_log_keys(originator: UUID, version: int, before: LogKeys | None, body: Event) -> LogKeys:
@@ -199,11 +303,12 @@ def change_log_keys(originator: UUID, version: int, before: LogKeys | None, body
                 raise NotReplayed(body.TOPIC)
     except LedgerError as error:
         raise Illegal(str(error)) from error
-    _same(DomainEvent(LOG_KEYS_ID, before.version + 1, decided), DomainEvent(originator, version, body))
+    same_event(DomainEvent(LOG_KEYS_ID, before.version + 1, decided), DomainEvent(originator, version, body))
     return msgspec.structs.replace(before.evolve(body), version=version)
 
 
-def _same(decided: DomainEvent, logged: DomainEvent) -> None:
+def same_event(decided: DomainEvent, logged: DomainEvent) -> None:
+    """Hold what a command decides against what the log says it did; Illegal when they differ."""
     if decided.originator_id != logged.originator_id:
         message = "its id is not the one that follows from its name"
         raise Illegal(message)

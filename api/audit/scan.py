@@ -62,6 +62,11 @@ CHANGE_TOPICS: Final = frozenset(
         Credential.Replaced,
         Credential.Reissued,
         Credential.FormAdded,
+        Credential.Stacked,
+        Credential.ReviewOpened,
+        Credential.Appealed,
+        Credential.AppealDecided,
+        Credential.ReviewClosed,
     )
 )
 _SUMMED: Final = CHANGE_TOPICS | {ISSUED_TOPIC, SUBMITTED_TOPIC, ERASED_TOPIC}

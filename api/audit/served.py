@@ -9,13 +9,16 @@ from uuid import UUID
 
 import msgspec
 from openvc.status.bitstring import StatusListError, decode_bitstring
+from openvc.status.token_status_list import decode_status_list, get_status
 
 from api.audit.finding import Findings
 from api.audit.history import AwardHistory
 from api.audit.replay import Replay
-from ledger.document import PURPOSES
-from projections.directory_record import parse_record
+from api.status_token import BITS, packed_statuses
+from ledger.document import PURPOSES, STATUS_TOKENS_PATH
+from projections.directory_record import KeyRecord, parse_record
 from verifier.error import VerifierError
+from verifier.foreign.jws import parse_jws
 from verifier.integrity.proof import require_proof
 from verifier.public_key import PublicKey
 
@@ -63,6 +66,41 @@ class ServedComparison:
                 compared += 1
         return compared
 
+    def status_tokens(self) -> int:
+        """Compare the status list tokens that are served and verify their signatures; returns how many.
+
+        A mirror has none, since it has nobody's key; then there is nothing to compare.
+        """
+        places, compared = self._replay.places, 0
+        for block in range(places.revocation.blocks):
+            where = f"{STATUS_TOKENS_PATH}{block}"
+            body = self._fetch(where)
+            if body is None:
+                continue
+            due = packed_statuses(places.revocation.block(block), places.suspension.block(block))
+            self._status_token(where, body, due)
+            compared += 1
+        return compared
+
+    def _status_token(self, where: str, body: bytes, due: bytes) -> None:
+        try:
+            jws = parse_jws(body.decode("ascii", "replace").strip())
+            packed: Any = jws.payload["status_list"]
+            bits, decoded = packed["bits"], decode_status_list(packed["lst"])
+        except (KeyError, TypeError, StatusListError, VerifierError) as error:
+            self._find("status-list-unreadable", where, f"the served token is not a status list token: {error}")
+            return
+        if bits != BITS or len(decoded) != len(due):
+            self._find("status-list-differs", where, "it is a list of another kind or length")
+        elif decoded != due:
+            for place in _places_differing(due, decoded)[:BITS_NAMED]:
+                ours, theirs = get_status(due, place, bits=BITS), get_status(decoded, place, bits=BITS)
+                self._find("status-list-differs", where, f"place {place} says {theirs}, and the log adds up to {ours}")
+        did, _, key_id = (jws.kid or "").partition("#")
+        key = self._key(did, key_id)
+        if key is None or not PublicKey.from_multibase(key.multibase).verify(jws.signed, jws.signature, jws.alg):
+            self._find("status-list-signature", where, "it is not signed by a key that an institution of the log has")
+
     def _status_list(self, number: int, purpose: str, bits: bytes) -> None:
         where = f"/status-lists/{number}"
         served = self._json(where)
@@ -83,15 +121,19 @@ class ServedComparison:
     def _list_signature(self, where: str, served: dict[str, Any]) -> None:
         method = str((served.get("proof") or {}).get("verificationMethod", ""))
         did, _, key_id = method.partition("#")
-        for record in self.records:
-            for key in record.keys:
-                if record.did == did and key.key_id == key_id:
-                    try:
-                        require_proof(served, PublicKey.from_multibase(key.multibase))
-                    except VerifierError as error:
-                        self._find("status-list-signature", where, f"the signature is not good: {error}")
-                    return
-        self._find("status-list-signature", where, "it is signed by a key that no institution of the log has")
+        key = self._key(did, key_id)
+        if key is None:
+            self._find("status-list-signature", where, "it is signed by a key that no institution of the log has")
+            return
+        try:
+            require_proof(served, PublicKey.from_multibase(key.multibase))
+        except VerifierError as error:
+            self._find("status-list-signature", where, f"the signature is not good: {error}")
+
+    def _key(self, did: str, key_id: str) -> KeyRecord | None:
+        """Find a key of an institution of the log."""
+        keys = [key for record in self.records if record.did == did for key in record.keys]
+        return next((key for key in keys if key.key_id == key_id), None)
 
     def statuses(self, progress: Callable[[int], None]) -> int:
         """Compare the served facts of every award; returns how many."""
@@ -155,6 +197,13 @@ def _differing(ours: bytes, theirs: bytes) -> list[int]:
     return [
         number for at in octets for number in range(8 * at, 8 * at + 8) if _bit(ours, number) != _bit(theirs, number)
     ]
+
+
+def _places_differing(ours: bytes, theirs: bytes) -> list[int]:
+    octets = (at for at in range(len(ours)) if ours[at] != theirs[at])
+    per_octet = 8 // BITS
+    places = (place for at in octets for place in range(per_octet * at, per_octet * (at + 1)))
+    return [place for place in places if get_status(ours, place, bits=BITS) != get_status(theirs, place, bits=BITS)]
 
 
 def _bit(bits: bytes, index: int) -> int:

@@ -1,4 +1,4 @@
-"""``cairn bench``: what this machine makes of a log, and of credentials to verify."""
+"""``cairn bench``: what this machine makes of a log, of credentials to verify, and of pathways."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from api.cli.option import AsJson
 from api.cli.terminal import Terminal
 from api.log_bench import STEP_EVENTS, LogFigures, measure_log
 from api.proof_bench import ProofFigures, measure_proofs
+from api.stacking_bench import StackingFigures, measure_stacking
 
 MAX_ENTRIES = 10_000_000
+MAX_CASES = 100_000
 CREDENTIALS = 100
 SECONDS = 3.0
 """What each suite is measured with."""
@@ -33,6 +35,10 @@ def bench(
             "--proofs", help="Measure how fast credentials are verified instead, and write them to this file."
         ),
     ] = None,
+    stackings: Annotated[
+        int | None,
+        typer.Option("--stackings", min=6, max=MAX_CASES, help="Measure so many evaluations of pathways instead."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure how fast events become durable and provable here, and what a checkpoint and a proof cost by size.
@@ -44,6 +50,10 @@ def bench(
         verified = measure_proofs(CREDENTIALS, SECONDS)
         proofs.write_bytes(msgspec.json.encode(verified))
         terminal.result({"suites": msgspec.to_builtins(verified.suites)}, _proof_table(verified))
+        return
+    if stackings is not None:
+        stacked = measure_stacking(stackings)
+        terminal.result(msgspec.to_builtins(stacked), _stacking_table(stacked))
         return
     whole = entries // STEP_EVENTS * STEP_EVENTS
     with tempfile.TemporaryDirectory(prefix="cairn-bench-", dir=directory) as place:
@@ -58,6 +68,15 @@ def _proof_table(figures: ProofFigures) -> Table:
         table.add_row(
             f"credentials of {suite.bytes:,} bytes verified, {suite.suite}", f"{suite.verified_per_second:,.0f}"
         )
+    return table
+
+
+def _stacking_table(figures: StackingFigures) -> Table:
+    table = Table("cases", "met", "unmet", "undecided", "median ms", "p99 ms", "most ms")
+    for one in figures.kinds:
+        counts = (str(count) for count in (one.met, one.unmet, one.undecided))
+        times = (f"{took:.1f}" for took in (one.median_ms, one.p99_ms, one.most_ms))
+        table.add_row(f"{one.cases} {one.kind}", *counts, *times)
     return table
 
 

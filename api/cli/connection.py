@@ -3,6 +3,10 @@
 The server's own answers to bytes that are no HTTP, and to one client too many, are plain text; and it takes a head of
 any length, which the parser puts together in a time that grows with the square. Both are put right here.
 
+A connection also offers what comes to a short-cut, which may answer it at once. It is offered whole pieces alone, and
+only between two messages: the parser has seen the end of the last, its answer is written, nothing is queued, and the
+client reads. A piece that the short-cut answers never reaches the parser, which is then where it was before.
+
 Source: RFC 9110 section 15.5.1, RFC 6585 section 5 (431), RFC 9457.
 """
 
@@ -16,7 +20,7 @@ from typing import Any, Final, TypeAlias
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from api.problem import Problem, kind_of_status
@@ -31,6 +35,29 @@ _NO_REQUEST: Final[Scope] = {"type": "http", "headers": []}
 
 Refusal: TypeAlias = Callable[[Problem, Scope], Response]
 """Writes a problem, as `api.problem.ProblemWriter.response` does."""
+
+Shortcut: TypeAlias = Callable[[bytes, tuple[str, int] | None, bytes], bytes | None]
+"""(what came, the other end, the server's own header fields) -> the whole answer, or None to go the ordinary way."""
+
+
+def no_shortcut(_data: bytes, _peer: tuple[str, int] | None, _common: bytes) -> None:
+    """Have everything go the ordinary way."""
+
+
+class ShortcutSlot:
+    """Where a connection finds the short-cut: there is none before the application is there."""
+
+    def __init__(self) -> None:
+        self.answer: Shortcut = no_shortcut
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._common = b""
+
+    def common(self, fields: list[tuple[bytes, bytes]]) -> bytes:
+        """The server's own header fields as they are sent; it makes a new list when one changes."""
+        if fields is not self._fields:
+            self._fields, self._common = fields, b"".join(b"%b: %b\r\n" % field for field in fields)
+        return self._common
+
 
 MALFORMED: Final = Problem(kind_of_status(400), "What was sent is not an HTTP/1.1 request.")
 HEAD_TOO_LARGE: Final = Problem(
@@ -49,11 +76,13 @@ class _HeadTooLargeError(Exception):
     """The head of a request is longer than any that is taken; stops the parser."""
 
 
-def connection_class(refusal: Refusal) -> type[asyncio.Protocol]:
-    """Return the protocol class for `uvicorn.Config`, whose refusals *refusal* writes."""
+def connection_class(refusal: Refusal, shortcut: ShortcutSlot | None = None) -> type[asyncio.Protocol]:
+    """Return the protocol class for `uvicorn.Config`, whose refusals *refusal* writes and that tries *shortcut*."""
+    slot = shortcut or ShortcutSlot()
 
     class RefusingConnection(Connection):
         write_refusal = staticmethod(refusal)
+        shortcut = slot
 
     return RefusingConnection
 
@@ -63,9 +92,11 @@ class Connection(HttpToolsProtocol):
 
     Attributes:
         write_refusal: Makes the answer of a problem.
+        shortcut: What is tried first.
     """
 
     write_refusal: Refusal
+    shortcut: ShortcutSlot
 
     def __init__(
         self,
@@ -80,9 +111,13 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = 0
         self._told_bytes = 0
         self._is_head_too_large = False
+        self._is_between = True
+        self._answered_at = 0.0
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, and stop when a head has no end."""
+        """Try the short-cut; else feed the parser, and stop when a head has no end."""
+        if self._is_between and self._is_idle() and self._answer_quickly(data):
+            return
         was_in_head = self._in_head
         super().data_received(data)
         # A header field is told of only when it is whole, so what has come of it is counted here.
@@ -92,8 +127,37 @@ class Connection(HttpToolsProtocol):
                 self._is_head_too_large = True
                 self.send_400_response("")
 
+    def _is_idle(self) -> bool:
+        """Whether no request is under way and the other end reads what it is sent."""
+        cycle: RequestResponseCycle | None = self.cycle
+        is_answered = cycle is None or (cycle.response_complete and not self.pipeline)
+        return is_answered and not self.flow.write_paused and not self.transport.is_closing()
+
+    def _answer_quickly(self, data: bytes) -> bool:
+        answer = self.shortcut.answer(data, self.client, self.shortcut.common(self.server_state.default_headers))
+        if answer is None:
+            return False
+        self.transport.write(answer)
+        self.server_state.total_requests += 1
+        self._answered_at = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._wait(self.timeout_keep_alive)
+        return True
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that asks nothing more; the time runs from the last answer, quick ones included."""
+        left = self._answered_at + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._wait(left)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _wait(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
     def on_message_begin(self) -> None:
         """Begin to count."""
+        self._is_between = False
         super().on_message_begin()
         self._in_head, self._head_bytes, self._told_bytes = True, 0, 0
 
@@ -113,6 +177,11 @@ class Connection(HttpToolsProtocol):
         is_busy = max(len(self.connections), len(self.tasks)) > MAX_CONNECTIONS
         self.app = self._refuse_busy if is_busy else self._served
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Note that the parser has seen the end of a message."""
+        self._is_between = not self.parser.should_upgrade()
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no request, and close; *msg* is the server's word for it and is not used."""

@@ -11,6 +11,7 @@ import typer
 from anchoring.error import AnchoringError
 from api.cli import audit as audit_command
 from api.cli import backup, bench, maintenance, operator, serve, serve_https
+from api.cli import cascade as cascade_command
 from api.cli import demo as demo_command
 from api.cli import follow as follow_command
 from api.cli import verify as verify_command
@@ -57,6 +58,7 @@ def make_app() -> typer.Typer:
     app.command("verify")(verify_command.verify)
     app.command("audit")(audit_command.audit)
     app.command("disclose")(audit_command.disclose)
+    app.command("cascade")(cascade_command.cascade)
     app.command("fsck")(maintenance.fsck)
     app.command("rebuild")(maintenance.rebuild)
     app.command("anchor")(maintenance.anchor)

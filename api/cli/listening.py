@@ -9,7 +9,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from api.certificate import Certificate
-from api.cli.connection import Refusal, connection_class
+from api.cli.connection import Refusal, ShortcutSlot, connection_class
 
 KEEP_ALIVE_SECONDS: Final = 65
 SHUTDOWN_SECONDS: Final = 10
@@ -32,17 +32,23 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=BACKLOG)
 
 
-def server_config(app: ASGIApp, refusal: Refusal, certificate: Certificate | None = None) -> uvicorn.Config:
+def server_config(
+    app: ASGIApp,
+    refusal: Refusal,
+    certificate: Certificate | None = None,
+    shortcut: ShortcutSlot | None = None,
+) -> uvicorn.Config:
     """How a process of ours answers: quietly, in its own words, with bounded heads and connections.
 
     Args:
         app: Answers requests.
         refusal: Words what is refused before it is one.
         certificate: What to serve https with; None: plain http.
+        shortcut: What a connection tries before it parses; None: nothing.
     """
     return uvicorn.Config(
         app,
-        http=connection_class(refusal),
+        http=connection_class(refusal, shortcut),
         log_config=None,
         access_log=False,
         server_header=False,

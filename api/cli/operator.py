@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import msgspec
 import typer
@@ -21,6 +21,7 @@ from api.setting import load_settings
 from ledger.access import Actor
 from ledger.form.kind import BASE, FORMS
 from ledger.institution import Institution, InstitutionKind
+from ledger.limit import NO_LIMITS, CredentialKind, Limits
 from ledger.reason import Reason
 from ledger.signing_algorithm import Algorithm
 
@@ -82,15 +83,20 @@ def accredit(
     scope: Annotated[str, typer.Option(help="For what.")],
     since: Annotated[datetime, typer.Option(help="From when, UTC.", formats=["%Y-%m-%d"])],
     until: Annotated[datetime | None, typer.Option(help="To when, UTC.", formats=["%Y-%m-%d"])] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(help="For machines, once for each: level=6, field=0613 (ISCED-F), kind=degree, country=EE."),
+    ] = None,
     data: Data = DEFAULT_DATA,
     as_json: AsJson = False,
 ) -> None:
-    """Enter an accreditation."""
+    """Enter an accreditation; what levels, fields and kinds it is limited to is checked against every award."""
     with opened(data) as node:
         outcome = node.registry.grant_accreditation(
             slug=slug,
             by=by,
             scope=scope,
+            limits=_limits(limit or []),
             valid_from=in_utc(since),
             valid_until=None if until is None else in_utc(until),
             actor=operator(),
@@ -289,6 +295,29 @@ def erase(
         else:
             outcome = node.erasing.erase_learner(slug=str(institution), reference=str(learner), actor=operator())
     terminal.result(outcome.answer, f"erased; the log holds {outcome.answer['erasure']} and nothing else of it")
+
+
+def _limits(texts: list[str]) -> Limits | None:
+    """Read limits such as ``level=6``; None when there are none."""
+    named: dict[str, list[str]] = {"level": [], "field": [], "kind": [], "country": []}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if name not in named or not value or (name == "level" and not value.isdecimal()):
+            Terminal().fail(f"{text!r} is no limit; write level=6, field=0613, kind=degree or country=EE", Exit.USAGE)
+        named[name].append(value)
+    if len(named["country"]) > 1:
+        Terminal().fail("an accreditation holds in one country; enter one for each", Exit.USAGE)
+    members: dict[str, object] = {
+        "fields": named["field"],
+        "kinds": named["kind"],
+        "levels": [*map(int, named["level"])],
+    }
+    members["country"] = next(iter(named["country"]), None)
+    try:
+        limits = msgspec.convert(members, Limits)
+    except msgspec.ValidationError:
+        Terminal().fail(f"a kind is one of {', '.join(get_args(CredentialKind))}", Exit.USAGE)
+    return None if limits == NO_LIMITS else limits
 
 
 def _public(institution: Institution) -> Any:  # noqa: ANN401  any JSON value

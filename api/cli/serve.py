@@ -24,6 +24,7 @@ from anchoring.lock import SequencerLock
 from api.access_log import make_log
 from api.app import make_app
 from api.certificate import Certificate
+from api.cli.connection import Shortcut, ShortcutSlot
 from api.cli.demo import show_summary
 from api.cli.listening import address_of, listen, server_config
 from api.cli.option import DEFAULT_DATA
@@ -102,7 +103,8 @@ class Process:
         self._standby = standby
         self._starting = StartingApp(settings.base_url, demonstration=settings.demonstration)
         refusal = ProblemWriter(settings.base_url).response
-        self._server = uvicorn.Server(server_config(self._starting, refusal, certificate))
+        self._shortcut = ShortcutSlot()
+        self._server = uvicorn.Server(server_config(self._starting, refusal, certificate, self._shortcut))
         self._closers: list[Callable[[], None]] = []
         self._failure: str | None = None
 
@@ -178,7 +180,11 @@ class Process:
 
     def _application(self, node: Node, runtime: Runtime) -> ASGIApp:
         """Make what answers; nothing has been started yet."""
-        return make_app(node, runtime, system_clock, self._log)
+        return make_app(node, runtime, system_clock, self._log, offer=self._offer)
+
+    def _offer(self, shortcut: Shortcut) -> None:
+        """Let connections try the short-cut from now on; it is one assignment."""
+        self._shortcut.answer = shortcut
 
     def _fill(self) -> None:
         self._terminal.say(f"Filling {self._settings.data_dir} with five made-up years, once…")

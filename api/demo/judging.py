@@ -57,7 +57,7 @@ class Judge:
         self._verification = Verification(
             own_policy(node, log.keys),
             evidences,
-            vault_salt(node.issuance, node.attesting),
+            vault_salt(node.issuance, node.attesting, node.parts),
             institutions,
             node.identity.base_url,
             node.ledger.now,

@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 from structlog.typing import FilteringBoundLogger
 
-from api.app import DESCRIPTION, DISTRIBUTION, wrap
+from api.app import DESCRIPTION, DISTRIBUTION, make_limiter, wrap
 from api.error import ReadOnlyNodeError
 from api.head import HeadMiddleware
 from api.health import Health, ReadyCheck, disk_check, health_router, limit_check
@@ -25,7 +25,21 @@ from api.page.render import PageRenderer
 from api.problem import ProblemWriter
 from api.problem_handler import UnexpectedErrorMiddleware, install_problem_handlers
 from api.problem_route import problem_router
-from api.route import achievement, anchor, audit, credential, institution, ledger, page, status_list, verify
+from api.route import (
+    achievement,
+    agreement,
+    anchor,
+    audit,
+    credential,
+    institution,
+    ledger,
+    page,
+    recognition,
+    skill,
+    status_list,
+    verify,
+)
+from api.skill import Skills
 
 WRITE_METHODS = ["POST", "PUT", "PATCH", "DELETE"]
 
@@ -63,7 +77,8 @@ def make_mirror_app(
     app.add_middleware(UnexpectedErrorMiddleware, writer=writer, log=log, random_bytes=os.urandom)
     install_openapi(app)
     aged = FreshnessMiddleware(HeadMiddleware(app), served=node.served, progress=progress, writer=writer)
-    return wrap(aged, node.settings, writer, metrics, log, is_https=base_url.startswith("https:"))
+    limiter = make_limiter(node.settings)
+    return wrap(aged, node.settings, writer, metrics, log, limiter, is_https=base_url.startswith("https:"))
 
 
 def _look_ups(node: MirrorNode, renderer: PageRenderer) -> list[APIRouter]:
@@ -74,8 +89,11 @@ def _look_ups(node: MirrorNode, renderer: PageRenderer) -> list[APIRouter]:
         ledger.make_router(lambda: describe(node)),
         credential.read_router(node.lookup),
         verify.make_router(node.verification),
-        achievement.read_router(node.lookup),
+        achievement.read_router(node.lookup, node.clock),
+        skill.make_router(Skills(node.lookup, node.verification)),
         institution.read_router(node.lookup),
+        recognition.read_router(node.lookup),
+        agreement.read_router(node.lookup),
         status_list.make_router(node.lists),
         page.make_router(renderer, node.verification, lambda: (), node.clock),
     ]
@@ -100,6 +118,8 @@ def _elsewhere(ledger_url: str) -> APIRouter:
         raise ReadOnlyNodeError(message, extensions={"ledger": ledger_url})
 
     router.add_api_route("/v1/credentials/{id}/bundle", refuse, methods=["GET"], response_model=None)
+    router.add_api_route("/v1/recognitions/{id}/details", refuse, methods=["GET"], response_model=None)
+    router.add_api_route("/v1/recognitions/{id}/files/{number}", refuse, methods=["GET"], response_model=None)
     router.add_api_route("/v1/{path:path}", refuse, methods=WRITE_METHODS, response_model=None)
     return router
 

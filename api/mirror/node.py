@@ -17,6 +17,7 @@ from api.cpu_bound import CpuBound
 from api.evidence import Evidences
 from api.fetching import Fetching
 from api.foreign import ForeignVerification
+from api.issuer_anchor import read_anchors
 from api.log_node import LOG_DIRECTORY
 from api.lookup import Lookup
 from api.mirror.attachment import MirrorAttachments, MirroredAnchors, MirroredStatusLists
@@ -27,6 +28,7 @@ from api.mirror.head import ServedHead
 from api.mirror.status import MirroredStatuses
 from api.mirror.upstream import Upstream
 from api.own_source import NodeSources
+from api.part import Parts
 from api.published_log import PublishedLog, signing_key
 from api.setting import Settings
 from api.status import Statuses
@@ -224,9 +226,15 @@ def _open(
         views.directory,
         identity.ledger_url,
         clock,
-        ForeignVerification(Fetching(settings), NodeSources(identity.ledger_url, views.directory, lists), cpu),
+        ForeignVerification(
+            Fetching(settings),
+            NodeSources(identity.ledger_url, views.directory, lists),
+            cpu,
+            read_anchors(settings.issuer_anchors),
+        ),
         complete_until=served.instant,
         max_age=max_age,
+        pathway_position=views.pathway_position,
     )
     return MirrorNode(
         settings=settings,
@@ -250,10 +258,11 @@ def _lookup(served: ServedHead, views: ViewNode, identity: MirrorIdentity, polic
     statuses = Statuses(
         facts=views.facts,
         record=lambda facts, known_at: views.record(facts.institution, known_at),
-        template=views.template,
+        edition=views.edition,
         successor=lambda _: None,  # which award replaced another is not public
         log=published,
         now=clock,
+        pathway=views.pathway_name,
     )
     evidences = Evidences(
         published,
@@ -262,6 +271,7 @@ def _lookup(served: ServedHead, views: ViewNode, identity: MirrorIdentity, polic
         views.edition_position,
         views.directory.record,
         _vkeys(identity, policy),
+        parts=Parts(views),  # what opens them is in the ledger's vault, and in the holders' bundles
     )
     answers = MirroredStatuses(statuses, served, identity.ledger_url)
-    return Lookup(identity.ledger_url, views, answers, evidences, published)
+    return Lookup(identity.ledger_url, views, answers, evidences, published, clock)

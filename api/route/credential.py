@@ -15,6 +15,7 @@ from api.caller import authenticate
 from api.gathering import Gathering
 from api.instant import parse_instant
 from api.lookup import Lookup
+from api.media_type import has_bytes
 from api.node import Node
 from api.openapi import body_of
 from api.route.award import known_form, made_awards
@@ -85,7 +86,8 @@ def make_router(node: Node, issue: Issue) -> APIRouter:
     def bundle(request: Request, public_id: Annotated[str, Path(alias="id")]) -> Response:
         """The holder's bundle: document, salt and fresh evidence. For the institution that made the award."""
         actor = authenticate(request, node.access, node.ledger.now())
-        actor.require_institution(node.ledger.credential(known_form(public_id)).institution)
+        credential, _ = node.parts.parts.credential(known_form(public_id), node.ledger.now())
+        actor.require_institution(credential.institution)
         return json_answer(node.bundles.bundle(public_id), 200, {"Cache-Control": "private, no-store"})
 
     return router
@@ -96,12 +98,20 @@ def read_router(lookup: Lookup) -> APIRouter:
     router = APIRouter(prefix="/v1/credentials", tags=["credentials"])
 
     @router.get("/{id}/status", openapi_extra={"x-public": True})
-    def status(public_id: Annotated[str, Path(alias="id")], at: At = None, known_at: KnownAt = None) -> Response:
+    def status(
+        request: Request, public_id: Annotated[str, Path(alias="id")], at: At = None, known_at: KnownAt = None
+    ) -> Response:
         """What is true of an award now, or was at an instant. Needs no account and shows nothing personal."""
         answer = lookup.statuses.status(
             public_id, at=parse_instant(at, "at"), known_at=parse_instant(known_at, "known_at")
         )
-        return json_answer(answer, 200, {"Cache-Control": PUBLIC_CACHE})
+        headers = {"Cache-Control": PUBLIC_CACHE}
+        tag = lookup.entity_tag(public_id, answer) if at is None and known_at is None else None
+        if tag is not None:
+            headers["ETag"] = tag
+            if has_bytes(request.scope, tag):
+                return Response(None, 304, headers)
+        return json_answer(answer, 200, headers)
 
     @router.get("/{id}/evidence")
     def evidence(public_id: Annotated[str, Path(alias="id")]) -> Response:

@@ -15,6 +15,7 @@ from api.schema import AccreditationGrant, Registration, Withdrawal
 from api.write import Write, json_answer, submit
 
 DID_JSON = "application/did+json"
+JWK_JSON = "application/jwk+json"
 
 
 def make_router(node: Node) -> APIRouter:
@@ -52,6 +53,11 @@ def read_router(lookup: Lookup) -> APIRouter:
         """Every institution: keys with their dates, accreditations."""
         return json_answer({"institutions": lookup.institutions()})
 
+    @router.get("/v1/institutions/{slug}")
+    def record(slug: str) -> Response:
+        """One institution as the log knows it: keys with their dates, accreditations and what they extend to."""
+        return json_answer(lookup.institution_record(slug))
+
     @router.get("/institutions/{slug}")
     def institution(slug: str) -> Response:
         """One institution as the log knows it: keys with their dates, accreditations."""
@@ -61,6 +67,11 @@ def read_router(lookup: Lookup) -> APIRouter:
     def did(slug: str) -> Response:
         """The institution's did:web document."""
         return Response(msgspec.json.encode(lookup.did_document(slug)), media_type=DID_JSON)
+
+    @router.get("/institutions/{slug}/keys/{key}")
+    def institution_key(slug: str, key: str) -> Response:
+        """A public key of the institution as a JWK: where `kid` of a VC-JWT with RS256 leads."""
+        return Response(msgspec.json.encode(lookup.institution_key(slug, key)), media_type=JWK_JSON)
 
     @router.get("/institutions/{slug}/achievements/{code}/{edition}")
     def achievement(slug: str, code: str, edition: int) -> Response:
@@ -92,6 +103,7 @@ def _grant(node: Node, slug: str, write: Write) -> Response:
         slug=slug,
         by=new.by,
         scope=new.scope,
+        limits=new.limits,
         valid_from=new.valid_from,
         valid_until=new.valid_until,
         actor=write.actor,

@@ -1,4 +1,7 @@
-"""Bitstring status lists: what a verifier of any vendor fetches to see whether an award was revoked or suspended."""
+"""Status lists: what a verifier of any vendor fetches to see whether an award was revoked or suspended.
+
+The same bits in two forms: Bitstring Status Lists, one for each purpose, and a status list token for both.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from fastapi import APIRouter, Request, Response
 
 from api.media_type import has_bytes
 from api.status_list import SignedList
+from ledger.document import STATUS_TOKENS_PATH
 
 MEDIA_TYPE = "application/vc"
+TOKEN_MEDIA_TYPE = "application/statuslist+jwt"  # noqa: S105  (a media type)
 CACHE = "public, max-age=15"
 
 
@@ -27,10 +32,25 @@ def make_router(lists: SignedLists) -> APIRouter:
     @router.get("/status-lists/{number}")
     def status_list(request: Request, number: int) -> Response:
         """A signed `BitstringStatusListCredential`. Even numbers are for revocation, odd ones for suspension."""
-        signed = lists.signed(number)
-        headers = {"Cache-Control": CACHE, "ETag": signed.etag}
-        if has_bytes(request.scope, signed.etag):
-            return Response(status_code=304, headers=headers)
-        return Response(signed.body, headers=headers, media_type=MEDIA_TYPE)
+        return _answer(request, lists.signed(number), MEDIA_TYPE)
 
     return router
+
+
+def token_router(tokens: SignedLists) -> APIRouter:
+    """Make the router over the signed status list tokens."""
+    router = APIRouter(tags=["status lists"])
+
+    @router.get(STATUS_TOKENS_PATH + "{block}")
+    def status_token(request: Request, block: int) -> Response:
+        """A signed status list token (IETF Token Status List) of a block: 1 is revoked, 2 suspended."""
+        return _answer(request, tokens.signed(block), TOKEN_MEDIA_TYPE)
+
+    return router
+
+
+def _answer(request: Request, signed: SignedList, kind: str) -> Response:
+    headers = {"Cache-Control": CACHE, "ETag": signed.etag}
+    if has_bytes(request.scope, signed.etag):
+        return Response(status_code=304, headers=headers)
+    return Response(signed.body, headers=headers, media_type=kind)

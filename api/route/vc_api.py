@@ -9,8 +9,9 @@ Source: VC-API 1.0, sections 3.2.1, 3.2.2, 3.3.1 and 3.3.2.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -47,8 +48,27 @@ NOT_VERIFIED: Final[dict[int | str, dict[str, Any]]] = {
 NO_STORE: Final = {"Cache-Control": "no-store"}
 
 
-def verify_router(judging: Judging, max_bytes: int) -> APIRouter:
-    """Make the router of what anyone may ask."""
+Scope: TypeAlias = Callable[[], AbstractContextManager[None]]
+"""Gives what is done inside one deadline for everything that is fetched."""
+
+
+def verify_router(judging: Judging, max_bytes: int, one_request: Scope) -> APIRouter:
+    """Make the router of what anyone may ask.
+
+    Args:
+        judging: Judges documents.
+        max_bytes: Longest body.
+        one_request: Bounds what is fetched for one request.
+    """
+
+    def credential(asked: VerifyRequest) -> Judgement:
+        with one_request():
+            return judging.credential(asked)
+
+    def presentation(asked: VerifyRequest) -> Judgement:
+        with one_request():
+            return judging.presentation(asked)
+
     router = APIRouter(prefix=PREFIX, tags=["VC-API"])
 
     @router.post(
@@ -59,7 +79,7 @@ def verify_router(judging: Judging, max_bytes: int) -> APIRouter:
 
         200 says that it is verified, and nothing else does. Unknown options are ignored.
         """
-        return await _judge(request, max_bytes, "verifiableCredential", judging.credential)
+        return await _judge(request, max_bytes, "verifiableCredential", credential)
 
     @router.post(
         "/presentations/verify",
@@ -68,7 +88,7 @@ def verify_router(judging: Judging, max_bytes: int) -> APIRouter:
     )
     async def verify_presentation(request: Request) -> Response:
         """Verify a presentation and every credential in it; `options` may hold `challenge` and `domain`."""
-        return await _judge(request, max_bytes, "verifiablePresentation", judging.presentation)
+        return await _judge(request, max_bytes, "verifiablePresentation", presentation)
 
     return router
 

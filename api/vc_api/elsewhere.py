@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, Protocol
+from urllib.parse import unquote
 
 from api.foreign import ForeignVerification
 from api.strict_json import JsonValue
@@ -17,9 +18,11 @@ from api.vc_api.judgement import Judgement
 from api.vc_api.listed_status import ReadForeign, Said, Word
 from api.vc_api.request import VerifyRequest
 from verifier.data_model import DataProblem, issuer_of
+from verifier.data_model.envelope import Envelope, open_envelope
 from verifier.data_model.problem import CRYPTOGRAPHIC_SECURITY, PARSING, RANGE, STATUS_RETRIEVAL, STATUS_VERIFICATION
 from verifier.error import InputError
-from verifier.foreign.format import read_presented
+from verifier.foreign.disclosure import shown_claims
+from verifier.foreign.format import Presented, read_presented
 from verifier.foreign.plan import LIST, REVOCATION, SUSPENSION, VALID_FROM, VALID_UNTIL
 from verifier.report import Check, Report, State, Verdict
 from verifier.verify import asked_about
@@ -35,7 +38,9 @@ class Verifies(Protocol):
         """Judge what somebody was shown."""
 
 
-def judge_envelope(verifies: Verifies | None, document: JsonValue, asked: VerifyRequest, kind: str) -> Judgement:
+def judge_envelope(
+    verifies: Verifies | None, document: JsonValue, asked: VerifyRequest, kind: str, *, is_held: bool = False
+) -> Judgement:
     """Judge what is in an envelope whose shape is good.
 
     Args:
@@ -43,6 +48,8 @@ def judge_envelope(verifies: Verifies | None, document: JsonValue, asked: Verify
         document: What was sent.
         asked: What the caller wants to be answered.
         kind: What has to be in it: `credential` or `presentation`.
+        is_held: Whether it is in a presentation, whose own proof answers the challenge. A key binding of its own has to
+            answer the same.
     """
     if verifies is None:
         return Judgement((DataProblem(PARSING, "enveloped documents are not verified here"),))
@@ -54,7 +61,7 @@ def judge_envelope(verifies: Verifies | None, document: JsonValue, asked: Verify
         report = verifies.verify(data, None)
     except InputError as error:
         return Judgement((DataProblem(PARSING, str(error)),))
-    answered = _challenge_problems(shown.value, asked)
+    answered = _challenge_problems(shown, asked, is_held=is_held)
     return Judgement(answered) if answered else judgement_of(report, needs_status=asked.needs_status)
 
 
@@ -105,13 +112,39 @@ def _problem(check: Check) -> DataProblem:
     return DataProblem(RANGE if check.code in DATE_CHECKS else CRYPTOGRAPHIC_SECURITY, detail)
 
 
-def _challenge_problems(payload: dict[str, Any], asked: VerifyRequest) -> tuple[DataProblem, ...]:
-    """Hold a token's claims `nonce` and `aud` against the challenge and the domain that are asked for."""
-    audience = payload.get("aud")
+def _challenge_problems(shown: Presented, asked: VerifyRequest, *, is_held: bool) -> tuple[DataProblem, ...]:
+    """Hold the claims `nonce` and `aud` against the challenge and the domain that are asked for.
+
+    They are a token's own, or, of an SD-JWT, those of its key binding; whether that is good is in the report. Tokens in
+    a presentation need no key binding, but one that was made for somebody else is somebody else's.
+    """
+    if asked.challenge is None and asked.domain is None:
+        return ()
+    token = shown.token or ""
+    told = shown_claims([token, *held_tokens(shown.value)])
+    if "~" not in token:
+        told += [] if is_held else [shown.value]
+    elif not shown_claims([token]) and not is_held:
+        # A presentation may answer in what its holder signed; of a credential the issuer signed that.
+        told += [shown.value if shown.kind == "presentation" else {}]
+    return tuple(problem for claims in told for problem in _unanswered(claims, asked))
+
+
+def _unanswered(claims: dict[str, Any], asked: VerifyRequest) -> tuple[DataProblem, ...]:
+    audience = claims.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
     problems = []
-    if asked.challenge is not None and payload.get("nonce") != asked.challenge:
-        problems.append(DataProblem(CRYPTOGRAPHIC_SECURITY, "the token answers another challenge", "/nonce"))
+    if asked.challenge is not None and claims.get("nonce") != asked.challenge:
+        problems.append(DataProblem(CRYPTOGRAPHIC_SECURITY, "the token answers another challenge, or none", "/nonce"))
     if asked.domain is not None and asked.domain not in audiences:
-        problems.append(DataProblem(CRYPTOGRAPHIC_SECURITY, "the token is for another domain", "/aud"))
+        problems.append(DataProblem(CRYPTOGRAPHIC_SECURITY, "the token is for another domain, or none", "/aud"))
     return tuple(problems)
+
+
+def held_tokens(members: dict[str, Any]) -> list[str]:
+    """Return the tokens in a presentation's envelopes."""
+    listed = members.get("verifiableCredential", [])
+    held = listed if isinstance(listed, list) else [listed]
+    opened = [open_envelope(one) if isinstance(one, dict) else one for one in held]
+    tokens = [one.content if isinstance(one, Envelope) else one for one in opened if isinstance(one, (Envelope, str))]
+    return [unquote(one).strip() for one in tokens]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -28,7 +27,7 @@ from ledger.institution import Institution, SigningKeyRecord
 from ledger.integrity_proof import ALGORITHMS, add_proof
 from verifier.data_model import V1_CONTEXT, V2_CONTEXT, DataProblem, credential_problems, issuer_of
 from verifier.data_model.problem import CRYPTOGRAPHIC_SECURITY, MALFORMED_VALUE
-from verifier.data_model.value import seconds_of
+from verifier.data_model.value import Seconds, seconds_of
 from verifier.error import JsonLdError
 from verifier.jsonld.agreement import require_agreement
 from verifier.jsonld.context import context_document
@@ -242,7 +241,7 @@ def _instant(credential: dict[str, Any], *names: str) -> datetime | None:
     return None
 
 
-def _at(seconds: Fraction) -> datetime | None:
+def _at(seconds: Seconds) -> datetime | None:
     try:
         return max(_EPOCH + timedelta(milliseconds=int(seconds * 1000)), datetime(1000, 1, 1, tzinfo=UTC))
     except OverflowError:

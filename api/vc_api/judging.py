@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from fractions import Fraction
 from typing import Any, Final
 
 import msgspec
@@ -47,12 +46,15 @@ from verifier.integrity.binding import controller_of
 from verifier.integrity.known_key import KnownKeys
 from verifier.integrity.proof import KeySource, ProofOutcome, is_over_rdf
 from verifier.jsonld.context import context_bytes
+from verifier.jsonld.shape import Read
 from verifier.public_key import PublicKey
 from verifier.report import State
 
 ASSERTION: Final = "assertionMethod"
 AUTHENTICATION: Final = "authentication"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_PERIOD: Final = (("validFrom", False), ("issuanceDate", False), ("validUntil", True), ("expirationDate", True))
+"""Members that are instants, and whether each is an end."""
 
 
 def resource_at_hand(url: str) -> bytes | None:
@@ -135,8 +137,7 @@ class Judging:
 
     def _one_held(self, document: dict[str, Any], credential: JsonValue, asked: VerifyRequest) -> Judgement:
         if not isinstance(credential, dict) or is_envelope(credential, CREDENTIAL):
-            # The challenge is the presentation's to answer.
-            return judge_envelope(self._tokens, credential, unchallenged(asked), "credential")
+            return judge_envelope(self._tokens, credential, asked, "credential", is_held=True)
         if "proof" in credential:
             # The challenge is the presentation's to answer.
             return self._secured(credential, asked, Expected(ASSERTION, self._now()))
@@ -147,16 +148,19 @@ class Judging:
         return self._in_force(credential, asked)
 
     def _secured(self, document: dict[str, Any], asked: VerifyRequest, expected: Expected) -> Judgement:
-        outcomes = self._proofs(document, expected)  # 3
-        # A good proof over RDF has shown that every term is defined.
-        is_defined = any(outcome.state is State.PASSED and is_over_rdf(outcome.cryptosuite) for outcome in outcomes)
+        # Taken apart once, for the proof and for the terms: of a known shape every term is defined.
+        read = self._work.read({name: value for name, value in document.items() if name != "proof"})
+        outcomes = self._proofs(document, expected, read)  # 3
+        is_defined = read is not None or _is_proved_rdf(outcomes)
         problems = () if is_defined else term_problems(self._work, document)  # 2
         if problems:
             return Judgement(problems)
         problems = (*proof_problems(outcomes), *_issuer_problems(document, outcomes))
         return Judgement(problems) if problems else self._in_force(document, asked)
 
-    def _proofs(self, document: dict[str, Any], expected: Expected) -> tuple[ProofOutcome, ...]:
+    def _proofs(
+        self, document: dict[str, Any], expected: Expected, read: Read | None = None
+    ) -> tuple[ProofOutcome, ...]:
         listed = document.get("proof")
         found: dict[tuple[str, str], PublicKey | KeyRefusedError | KeyUnavailableError] = {}
         for proof in listed if isinstance(listed, list) else [listed]:
@@ -166,7 +170,7 @@ class Judging:
                     found[asked] = self._keys.verification_key(*asked)
                 except (KeyRefusedError, KeyUnavailableError) as error:
                     found[asked] = error
-        return self._work.verify_proofs(document, KnownKeys(found), expected)
+        return self._work.verify_proofs(document, KnownKeys(found), expected, read)
 
     def _in_force(self, document: dict[str, Any], asked: VerifyRequest) -> Judgement:
         problems = _period_problems(document, self._now())  # 4
@@ -188,6 +192,11 @@ def proof_problems(outcomes: tuple[ProofOutcome, ...]) -> tuple[DataProblem, ...
         for outcome in outcomes
         if outcome.state is not State.PASSED
     )
+
+
+def _is_proved_rdf(outcomes: tuple[ProofOutcome, ...]) -> bool:
+    """Tell whether a proof over RDF is good, which shows that every term is defined."""
+    return any(outcome.state is State.PASSED and is_over_rdf(outcome.cryptosuite) for outcome in outcomes)
 
 
 def _purpose_problems(asked: VerifyRequest, purpose: str) -> tuple[DataProblem, ...]:
@@ -215,20 +224,19 @@ def _holder_problems(document: dict[str, Any], outcomes: tuple[ProofOutcome, ...
 
 def _period_problems(document: dict[str, Any], now: datetime) -> list[DataProblem]:
     """Say whether the document is not in force yet, or no longer; its dates have been read before."""
-    microseconds = (now - _EPOCH) // (datetime.resolution)
-    moment, problems = Fraction(microseconds, 1_000_000), []
-    for name, is_end in (("validFrom", False), ("issuanceDate", False), ("validUntil", True), ("expirationDate", True)):
+    since = now - _EPOCH
+    # Whole microseconds, compared with seconds times a million: both are exact, and fractions are slow.
+    moment = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    problems: list[DataProblem] = []
+    for name, is_end in _PERIOD:
         value = document.get(name)
-        instant = seconds_of(value, needs_zone=False) if isinstance(value, str) else None
-        if instant is not None and (instant < moment if is_end else instant > moment):
+        if not isinstance(value, str):
+            continue
+        seconds = seconds_of(value, needs_zone=False)
+        if seconds is not None and (seconds * 1_000_000 < moment if is_end else seconds * 1_000_000 > moment):
             detail = "the credential has expired" if is_end else "the credential is not in force yet"
             problems.append(DataProblem(RANGE, detail, f"/{name}"))
     return problems
-
-
-def unchallenged(asked: VerifyRequest) -> VerifyRequest:
-    """Return the same wishes without a challenge or a domain."""
-    return msgspec.structs.replace(asked, challenge=None, domain=None)
 
 
 def _moved(judged: Judgement, pointer: str) -> Judgement:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from api.did_resolution import INVALID, DidError, DidResolution
+from api.did_resolution import INVALID, INVALID_KEY_LENGTH, DidError, DidResolution
 from verifier.error import KeyRefusedError, KeyUnavailableError
 from verifier.integrity.binding import controller_of
 from verifier.public_key import PublicKey
@@ -41,7 +41,7 @@ class DidKeys:
         try:
             document = self._resolution.document(controller)
         except DidError as error:
-            kind = KeyRefusedError if error.code == INVALID else KeyUnavailableError
+            kind = KeyRefusedError if error.code in {INVALID, INVALID_KEY_LENGTH} else KeyUnavailableError
             raise kind(error.message) from error
         return _read(_authorised(document, method, purpose), controller)
 

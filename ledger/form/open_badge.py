@@ -16,7 +16,7 @@ from typing import Any
 
 from ledger.achievement import Outcome
 from ledger.detail import Alignment, Details, ResultDescription, RubricLevel
-from ledger.document import Award, credits_number, instant_text, present, status_entries
+from ledger.document import Award, Origin, StackedUnder, credits_number, instant_text, present, status_entries
 from ledger.learner_identity import NO_SALT, Identity
 from ledger.performance import Result
 
@@ -24,6 +24,8 @@ VC_CONTEXT = "https://www.w3.org/ns/credentials/v2"
 OPEN_BADGES_CONTEXT = "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json"
 CONTEXT = (VC_CONTEXT, OPEN_BADGES_CONTEXT)
 MICROCREDENTIAL_TERM = "urn:cairn:vocabulary:euMicrocredential"
+PART_TERM = "urn:cairn:vocabulary:partOf"
+"""JSON literal of a part of an unpacked diploma: where it comes from."""
 FORMER_TERM = "euMicrocredential"
 """What the inline context of former documents called it."""
 EQF_URL = "http://data.europa.eu/snb/eqf/"
@@ -56,6 +58,9 @@ def build_document(award: Award, base_url: str) -> dict[str, Any]:
         "credentialStatus": status_entries(award.place, base_url),
         MICROCREDENTIAL_TERM: _literal(recommendation_elements(award)),
     }
+    if award.origin is not None:
+        document["credentialStatus"] += status_entries(award.origin.place, base_url)
+        document[PART_TERM] = _literal(_origin(award, award.origin, base_url))
     if claim.valid_until is not None:
         document["validUntil"] = instant_text(claim.valid_until)
     if claim.evidence:
@@ -63,6 +68,15 @@ def build_document(award: Award, base_url: str) -> dict[str, Any]:
     plain = [one for one in claim.endorsements if not isinstance(one, str)]
     compact = [one for one in claim.endorsements if isinstance(one, str)]
     return document | present({"endorsement": plain, "endorsementJwt": compact})
+
+
+def _origin(award: Award, origin: Origin, base_url: str) -> dict[str, Any]:
+    """What a part says of the whole: enough to recognise others of the same, and nothing of the diploma itself."""
+    return {
+        "unpacking": str(origin.unpacking),
+        "programme": f"{base_url}/v1/programmes/{award.institution.slug}/{origin.programme}/{origin.edition}",
+        "title": origin.title,
+    }
 
 
 LITERAL_ONLY_ONCE = ("learner", "dateOfIssuing", "grade")
@@ -317,6 +331,18 @@ def _identity(identity: Identity) -> dict[str, Any]:
     }
 
 
+def stacked_of(stacked: StackedUnder) -> dict[str, Any]:
+    """By which rules an award was stacked."""
+    return present(
+        {
+            "pathway": f"{stacked.institution}/{stacked.code}",
+            "version": stacked.version,
+            "rules": stacked.rules,
+            "components": list(stacked.components),
+        }
+    )
+
+
 def recommendation_elements(award: Award) -> dict[str, Any]:
     """The elements of Annex I, by their own names, whether or not Open Badges has a member for them.
 
@@ -353,6 +379,7 @@ def recommendation_elements(award: Award) -> dict[str, Any]:
         "stackability": template.stackable,
         "grade": award.claim.grade,
         "iscedF": details.isced_f,
+        "stacked": award.stacked and stacked_of(award.stacked),
         "parts": [
             present(
                 {

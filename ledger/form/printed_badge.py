@@ -36,6 +36,14 @@ from ledger.status_allocation import StatusPlace
 
 MAX_PLATES: Final = 256
 """Plates that are kept, of some 6 KB each; then the oldest goes."""
+_BEYOND: Final = tuple(
+    sorted(
+        set(Award.__struct_fields__)
+        - {"public_id", "aggregate_id", "institution", "achievement_code", "edition", "template", "claim", "key_id"}
+        - {"place", "recorded_at", "details", "identities"}
+    )
+)
+"""Members that few awards have (of a part, of a stack); with one of them an award takes the long way."""
 _MARK_INDEX: Final = 98_765_432
 _MARK_DAY: Final = date.min
 _MARK: Final = "\x01{}\x01"
@@ -151,7 +159,7 @@ def _kind(award: Award) -> Hashable | None:
         grade=claim.grade,
         valid_until=claim.valid_until,
     )
-    if claim != simple or claim.awarded_on == _MARK_DAY:
+    if claim != simple or claim.awarded_on == _MARK_DAY or any(getattr(award, name) is not None for name in _BEYOND):
         return None
     return (
         award.institution.id,

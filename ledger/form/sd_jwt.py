@@ -3,7 +3,11 @@
 Never withheld can be: who issued it, what was achieved, from when to when it holds, where its status is, and the key
 that it is bound to. Everything that is the learner's (:data:`DISCLOSABLE`) is a disclosure of its own.
 
-Source: IETF SD-JWT (RFC 9901) and SD-JWT VC; the claims have the names of Open Badges 3.0's members.
+Its status is in a status list token (``status.status_list``). Before, it was in the two Bitstring Status Lists of the
+place (``credentialStatus``); the bits are the same, and both are verified.
+
+Source: IETF SD-JWT (RFC 9901), SD-JWT VC section 3.2.2, Token Status List section 6; the claims have the names of Open
+Badges 3.0's members.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from openbadgeslib.ob3.eudi import OB3_SD_JWT_VCT
 from openvc.proof.sd_jwt import SdJwtVcProofSuite
 from openvc.proof.vc_jwt import SigningKey
 
-from ledger.document import Award, present, status_entries
+from ledger.document import Award, present, token_status
 from ledger.error import MissingElementError
 from ledger.form import open_badge
 from ledger.form.vc_jwt import seconds
@@ -71,7 +75,7 @@ def claims_of(award: Award, base_url: str) -> dict[str, Any]:
         "awardedDate": document["awardedDate"],
         "achievement": {name: member for name, member in subject["achievement"].items() if name != "resultDescription"},
         "euMicrocredential": elements,
-        "credentialStatus": status_entries(award.place, base_url),
+        "status": token_status(award.place, base_url),
         **learner,
         **{name: subject.get(name) for name in DISCLOSABLE if name in subject},
         **{name: document.get(name) for name in ("evidence", "endorsement", "endorsementJwt")},

@@ -1,13 +1,19 @@
 """A credential as a JSON Web Token: the credential is the claims set, and the registered claims repeat its members.
 
-No ``vc`` claim wraps it. ``kid`` is a DID URL, which dereferences to the key through the issuer's DID document.
+No ``vc`` claim wraps it. The header says which key it is in the ways that readers of each form need (ADR 0024):
 
-Source: 1EdTech Open Badges 3.0, section 8.2 (JSON Web Token proof format); W3C VC-JOSE-COSE, section 3.1; RFC 7519,
-section 4.1.
+    EdDSA, ES256   ``kid`` is a DID URL, which leads to the key through the issuer's DID document, as VC-JOSE-COSE has
+                   it; ``jwk`` is the key itself, for displayers that read no DID
+    RS256          ``kid`` is the address of the key as a JWK, which displayers of Open Badges fetch as it is. The key
+                   itself would make the header longer than the 512 bytes that some libraries read (joserfc)
+
+Source: 1EdTech Open Badges 3.0, sections 8.2.4 (JOSE header) and 8.5 (dereferencing); W3C VC-JOSE-COSE, sections 3.1
+and 4.1; RFC 7519, section 4.1.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,22 +21,42 @@ from openvc.proof.vc_jwt import SigningKey
 
 from ledger.error import MissingElementError
 from ledger.form.jws import sign_compact
+from ledger.signing_algorithm import algorithm_of, public_jwk
 
 TYPE = "JWT"
 """What Open Badges 3.0 has in ``typ``; VC-JOSE-COSE recommends another and takes this one."""
 
 
-def sign_jwt(credential: dict[str, Any], key: SigningKey) -> bytes:
+def key_address(base_url: str, slug: str, key_id: str) -> str:
+    """Where a key of an institution is, as a JWK."""
+    return f"{base_url}/institutions/{slug}/keys/{key_id}"
+
+
+def key_header(multibase: str, address: str) -> dict[str, Any]:
+    """What the header says of the key beside the signer's own ``kid``.
+
+    Args:
+        multibase: The public key.
+        address: See :func:`key_address`.
+
+    Returns:
+        Of an RSA key another ``kid``, of any other ``jwk``.
+    """
+    return {"kid": address} if algorithm_of(multibase) == "RSA" else {"jwk": public_jwk(multibase)}
+
+
+def sign_jwt(credential: dict[str, Any], key: SigningKey, header: Mapping[str, Any] | None = None) -> bytes:
     """Sign *credential* as a JWT.
 
     Args:
         credential: A credential of the VC Data Model 2.0, without a proof.
         key: Signs; its ``kid`` is a verification method of the credential's issuer.
+        header: What the header says beside; see :func:`key_header`.
 
     Raises:
         MissingElementError: A member that the registered claims repeat is not there; the pointer names it.
     """
-    return sign_compact({"typ": TYPE}, claims_of(credential), key).encode("ascii")
+    return sign_compact({"typ": TYPE, **(header or {})}, claims_of(credential), key).encode("ascii")
 
 
 def claims_of(credential: dict[str, Any]) -> dict[str, Any]:

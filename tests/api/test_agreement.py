@@ -118,6 +118,50 @@ def test_status_agrees_when_the_accreditation_was_withdrawn(apart: tuple[Served,
     assert disagreements(served, public_id) == []
 
 
+@pytest.mark.parametrize(
+    "limits, verdict",
+    [
+        ({"levels": [5]}, "valid"),
+        ({"levels": [6]}, "invalid"),
+        ({"fields": ["06"]}, "unknown"),
+        ({"kinds": ["micro_credential"], "country": "EE"}, "valid"),
+        ({"country": "LV"}, "invalid"),
+    ],
+)
+def test_status_agrees_when_the_accreditation_has_limits(
+    apart: tuple[Served, str, str], limits: dict[str, object], verdict: str
+) -> None:
+    served, _, public_id = apart
+    granted = {"by": "Agency", "scope": "Some of it", "limits": limits, "valid_from": "2020-01-01T00:00:00Z"}
+    own = f"/v1/institutions/{SLUG}/accreditations"
+    assert served.write("POST", own, granted, served.key()).status_code == 201
+    assert served.http.get(f"/v1/credentials/{public_id}/status").json()["verdict"] == verdict
+    assert disagreements(served, public_id) == []
+    record = served.http.get(f"/v1/institutions/{SLUG}").json()
+    assert record["version"] == 2
+    assert record["accreditations"][0]["limits"] == {
+        "levels": [],
+        "fields": [],
+        "kinds": [],
+        "country": None,
+        **limits,
+    }
+
+
+@pytest.mark.parametrize("second_from, verdict", [(-1, "valid"), (0, "valid"), (1, "invalid")])
+def test_status_agrees_at_the_very_instant_an_accreditation_for_the_level_begins(
+    apart: tuple[Served, str, str], second_from: int, verdict: str
+) -> None:
+    served, _, public_id = apart
+    begin = served.node.views.facts(public_id).valid_from + second_from * MOMENT
+    own = f"/v1/institutions/{SLUG}/accreditations"
+    for levels, since in (([6], "2020-01-01T00:00:00Z"), ([5], msgspec.to_builtins(begin))):
+        granted = {"by": "Agency", "scope": "Some of it", "limits": {"levels": levels}, "valid_from": since}
+        assert served.write("POST", own, granted, served.key()).status_code == 201
+    assert served.http.get(f"/v1/credentials/{public_id}/status").json()["verdict"] == verdict
+    assert disagreements(served, public_id) == []
+
+
 def test_evidence_waits_for_the_log_when_the_institution_has_just_lost_its_key(tmp_path: Path) -> None:
     with serving(tmp_path / "data", sequencing_interval_ms=1_000) as served:
         key = open_school(served)

@@ -30,7 +30,15 @@ ED25519: Final = "z6MkrJVnaZkeFzdQyMZu1cgjg7k1pZZ6pvBQ7XJPt4swbTQ2"
 P256: Final = "zDnaeTQKDbXQT4bauxKcnMQYQ8Jynjq5Z1u5MkhHn8Gq1"
 DID_KEY: Final = f"did:key:{ED25519}"
 ENVELOPE: Final = {"@context", "didDocument", "didDocumentMetadata", "didResolutionMetadata"}
-RESULT: Final = 'application/ld+json;profile="https://w3id.org/did-resolution"'
+RESULT: Final = "application/did-resolution"
+LD_RESULT: Final = 'application/ld+json;profile="https://w3id.org/did-resolution"'
+ASCII: Final = ("accept", "service", "serviceType", "relativeRef", "versionId", "versionTime", "hl")
+SPELLINGS: Final = {
+    "invalidDid": "INVALID_DID",
+    "invalidPublicKeyLength": "INVALID_DID",
+    "methodNotSupported": "METHOD_NOT_SUPPORTED",
+    "notFound": "NOT_FOUND",
+}
 SIGNING: Final = ["assertionMethod", "authentication", "capabilityInvocation", "capabilityDelegation"]
 
 
@@ -66,7 +74,7 @@ def test_resolver_answers_a_resolution_result_when_it_is_asked_for_a_did_key(ser
     body = answered.json()
     assert body.keys() == ENVELOPE
     assert body["@context"] == "https://w3id.org/did-resolution/v1"
-    assert body["didResolutionMetadata"] == {"contentType": "application/did+ld+json"}
+    assert body["didResolutionMetadata"] == {"contentType": "application/did"}
     document = body["didDocument"]
     method = {
         "id": f"{DID_KEY}#{ED25519}",
@@ -115,11 +123,13 @@ def test_resolver_answers_the_document_alone_when_that_is_asked_for(served: Serv
     [
         (None, RESULT),
         ("*/*", RESULT),
+        ("application/*", RESULT),
         ("application/json", "application/json"),
-        ("application/did-resolution", "application/did-resolution"),
+        ("application/did-resolution", RESULT),
         ("text/html, application/json;q=0.5", "application/json"),
-        ("application/did+json;q=0.1, application/ld+json", RESULT),
-        ("application/json, application/ld+json, */*", RESULT),
+        ("application/did+json;q=0.1, application/ld+json", LD_RESULT),
+        (LD_RESULT, LD_RESULT),
+        ("application/json, application/ld+json, */*", LD_RESULT),
     ],
 )
 def test_resolver_answers_in_the_best_format_when_accept_names_some(
@@ -182,7 +192,7 @@ def test_resolver_reads_a_did_with_a_port_when_it_is_escaped_once_or_not_at_all(
         ("did:key:@", "invalidDid", 400),
         ("did:key:z", "invalidDid", 400),
         ("did:key:z0OIl", "invalidDid", 400),
-        ("did:key:" + encode_multibase(b"\xed\x01" + b"\x01" * 31), "invalidDid", 400),
+        ("did:key:" + encode_multibase(b"\xed\x01" + b"\x01" * 31), "invalidPublicKeyLength", 400),
         ("did:key:" + encode_multibase(b"\x80\x24\x02" + b"\xff" * 32), "invalidDid", 400),
         ("did:key:" + encode_multibase(b"\xec\x01" + b"\x01" * 32), "invalidDid", 400),
         ("did:key:" + encode_multibase(b"\xff" * 20), "invalidDid", 400),
@@ -211,19 +221,86 @@ def test_resolver_reads_a_did_with_a_port_when_it_is_escaped_once_or_not_at_all(
 def test_resolver_says_in_the_same_envelope_why_there_is_no_document(
     served: Served, did: str, code: str, status: int
 ) -> None:
-    answered = resolve(served, did)
+    answered = resolve(served, did, LD_RESULT)
     assert answered.status_code == status, answered.text
-    assert answered.headers["content-type"] == RESULT
+    assert answered.headers["content-type"] == LD_RESULT
     body = answered.json()
     assert body.keys() == ENVELOPE
-    assert body["didDocument"] is None
+    assert (body["didDocument"], body["didDocumentMetadata"]) == (None, {})
     assert body["didResolutionMetadata"]["error"] == code
+    answered = resolve(served, did)
+    assert (answered.status_code, answered.headers["content-type"]) == (status, RESULT)
+    error = answered.json()["didResolutionMetadata"]["error"]
+    assert error["type"] == f"https://www.w3.org/ns/did#{SPELLINGS[code]}"
+    assert error["detail"] == body["didResolutionMetadata"]["message"]
+    assert answered.json().keys() == ENVELOPE
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *({name: text} for name in ASCII for text in ("Привет", "🔥", "foo\u200bbar")),
+        *({"relativeRef": text} for text in ("my path/file", "file#section", "dir/with?query=value", "100%")),
+        *(
+            {"versionTime": text}
+            for text in (
+                "2025-10-07 12:30:45",
+                "2025/10/07T12:30:45Z",
+                "2025-13-07T12:30:45Z",
+                "2025-10-32T12:30:45Z",
+                "2025-10-07T25:00:00Z",
+                "2025-10-07T12:30:60Z",
+                "2025-10-07T12:30:45+24:00",
+                "2025-10-07",
+                "2025-10-07T12:30:45Zabc",
+                "T12:30:45",
+                "2025-10-07T00:00:00+02:00",
+                "2025-10-07T00:00:00",
+                "2025-10-07T00:00:00.123Z",
+            )
+        ),
+    ],
+    ids=str,
+)
+def test_resolver_refuses_options_that_are_malformed(served: Served, option: dict[str, str]) -> None:
+    answered = served.http.get(f"/1.0/identifiers/{DID_KEY}", params=option)
+    assert answered.status_code == httpx.codes.BAD_REQUEST, answered.text
+    assert answered.json()["didResolutionMetadata"]["error"]["type"] == "https://www.w3.org/ns/did#INVALID_OPTIONS"
+
+
+def test_resolver_takes_options_that_are_well_formed(served: Served, school_key: str) -> None:
+    assert school_key
+    own = served.http.get(f"/institutions/{SLUG}").json()["did"]
+    for option in (
+        {"service": "linkedDomain"},
+        {"relativeRef": "my%20path/file"},
+        {"versionTime": "2025-10-07T14:30:00Z"},
+        {"versionId": "1"},
+        {"publicKeyFormat": "Multikey"},
+        {"anything": "else"},
+    ):
+        assert served.http.get(f"/1.0/identifiers/{DID_KEY}", params=option).status_code == httpx.codes.OK, option
+        answered = served.http.get(f"/1.0/identifiers/{own}", params=option)
+        expected = httpx.codes.NOT_IMPLEMENTED if "version" in str(option) else httpx.codes.OK
+        assert answered.status_code == expected, option
+
+
+def test_resolver_refuses_when_no_did_is_given(served: Served) -> None:
+    assert served.http.get("/1.0/identifiers/").status_code == httpx.codes.BAD_REQUEST
+
+
+def test_resolver_says_which_formats_of_keys_it_has(served: Served) -> None:
+    headers = {"accept": LD_RESULT}
+    answered = served.http.get(f"/1.0/identifiers/{DID_KEY}", params={"publicKeyFormat": "unknown"}, headers=headers)
+    assert answered.status_code == httpx.codes.BAD_REQUEST
+    assert answered.json()["didResolutionMetadata"]["error"] == "unsupportedPublicKeyType"
 
 
 def test_resolver_refuses_when_it_has_no_format_that_is_asked_for(served: Served) -> None:
     answered = resolve(served, DID_KEY, "text/turtle")
     assert answered.status_code == httpx.codes.NOT_ACCEPTABLE
-    assert answered.json()["didResolutionMetadata"]["error"] == "representationNotSupported"
+    error = answered.json()["didResolutionMetadata"]["error"]
+    assert error["type"] == "https://www.w3.org/ns/did#REPRESENTATION_NOT_SUPPORTED"
     assert answered.json().keys() == ENVELOPE
 
 

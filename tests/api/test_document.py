@@ -9,7 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
+from joserfc import jwt
+from joserfc.jwk import import_key
 from openbadgeslib.ob3.verifier import OB3Verifier
+from openvc.did.base import multikey_to_jwk
 from png import Reader
 
 from api import example
@@ -17,7 +20,8 @@ from ledger.commitment import commit
 from ledger.credential_id import credential_aggregate_id
 from ledger.form.kind import FORMS
 from ledger.form_signing import committed_part
-from tests.api.served import CODE, OPERATOR, SLUG, Served
+from tests.api.served import BASE, CODE, OPERATOR, SLUG, Served
+from tests.verifier.foreign.maker import judge
 
 MISSING, FORBIDDEN, CONFLICT = httpx.codes.NOT_FOUND, httpx.codes.FORBIDDEN, httpx.codes.CONFLICT
 ALL = [form.name for form in FORMS[1:]]
@@ -60,6 +64,55 @@ def test_documents_lists_every_form_and_each_opens_its_commitment(served: Served
         part = committed_part(one["kind"], answered.content)
         commitments[one["kind"]] = commit(credential_aggregate_id(award), one["kind"], part, salt)
     assert commitments == logged(served, award)
+
+
+@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
+@pytest.mark.parametrize("form, alg", [("vc-jwt", "EdDSA"), ("vc-jwt-es256", "ES256"), ("vc-jwt-rs256", "RS256")])
+def test_token_names_its_key_so_that_displayers_find_it(
+    served: Served, school_key: str, award: str, form: str, alg: str
+) -> None:
+    token = fetch(served, award, f"/{form}", school_key).text
+    header = json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))
+    assert set(header) <= {"alg", "kid", "typ", "jwk"}  # Open Badges 3.0 allows no others
+    assert (header["alg"], header["typ"]) == (alg, "JWT")
+    if alg == "RS256":
+        answered = served.http.get(httpx.URL(header["kid"]).path)
+        assert answered.headers["content-type"] == "application/jwk+json"
+        jwk = answered.json()
+        assert set(jwk) == {"kty", "n", "e"}
+    else:
+        jwk = header["jwk"]
+        document = served.http.get(f"/institutions/{SLUG}/did.json").json()
+        [method] = [one for one in document["verificationMethod"] if one["id"] == header["kid"]]
+        assert multikey_to_jwk(method["publicKeyMultibase"]) == jwk
+    assert jwt.decode(token, import_key(jwk), algorithms=[alg]).claims["jti"].endswith(award)
+    headers = {"Content-Type": "application/vc+jwt"}
+    assert served.http.post("/v1/verify", content=token, headers=headers).json()["verdict"] == "valid"
+    did = f"did:web:ledger.test:institutions:{SLUG}"
+    known = {did: served.http.get(f"/institutions/{SLUG}/did.json").content}
+    for number in (0, 1):
+        known[f"{BASE}/status-lists/{number}"] = served.http.get(f"/status-lists/{number}").content
+    assert judge(token, known).reason == "valid_foreign"
+
+
+def new_key(served: Served) -> str:
+    outcome = served.node.registry.rotate_key(slug=SLUG, actor=OPERATOR, algorithm="P-384")
+    served.node.wait_until_visible(outcome.position)
+    return str(outcome.answer["key"])
+
+
+def test_key_is_not_served_when_it_may_not_speak_for_the_institution(served: Served, school_key: str) -> None:
+    keys = f"/institutions/{SLUG}/keys"
+    made = new_key(served)
+    jwk = served.http.get(f"{keys}/{made}").json()
+    assert (jwk["kty"], jwk["crv"], set(jwk)) == ("EC", "P-384", {"kty", "crv", "x", "y"})
+    next_one = new_key(served)
+    assert served.http.get(f"{keys}/{made}").status_code == httpx.codes.OK  # retired
+    body = {"reason": "other"}
+    revoked = served.write("POST", f"/v1{keys}/{next_one}/revocation", body, school_key)
+    assert revoked.status_code == httpx.codes.OK, revoked.text
+    for unknown in (next_one, "key-99", "x"):
+        assert served.http.get(f"{keys}/{unknown}").status_code == MISSING
 
 
 @pytest.mark.parametrize("name", ["png", "svg"])

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import openvc.fetch
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -21,7 +20,9 @@ from cryptography.x509.oid import NameOID
 from openvc.did.base import DidResolutionError
 from openvc.errors import OpenvcError
 
-from api.fetching import IN_FLIGHT, Fetching, address_of, guarded_get
+import api.guarded_get
+from api.fetching import IN_FLIGHT, LATE, Fetching, address_of
+from api.guarded_get import guarded_get
 from api.setting import Settings
 from verifier.foreign.source import Found, Missing
 
@@ -163,6 +164,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         type(self).seen.append(self.path)
+        if self.path == "/drip-header":
+            for _ in range(40):
+                self.wfile.write(b"H")
+                self.wfile.flush()
+                time.sleep(0.1)
+            return
         if self.path == "/redirect":
             self.send_response(302)
             self.send_header("Location", "/data")
@@ -303,7 +310,7 @@ def test_guard_asks_for_the_address_once_so_that_it_cannot_change(
 def allowed(server: tuple[int, list[str]], monkeypatch: pytest.MonkeyPatch) -> tuple[int, list[str]]:
     """The same server, with the guard told that its address is a public one: to see the rest of the guard at work."""
     monkeypatch.setattr(socket, "getaddrinfo", _local_lookup)
-    monkeypatch.setattr(openvc.fetch, "_ip_is_forbidden", lambda _: False)
+    monkeypatch.setattr(api.guarded_get, "ip_is_forbidden", lambda _: False)
     return server
 
 
@@ -330,9 +337,113 @@ def test_guard_refuses_an_answer_that_is_a_redirect_an_error_or_too_long(
     assert seen == [path]
 
 
-def test_guard_gives_up_on_an_answer_that_drips(allowed: tuple[int, list[str]]) -> None:
-    port, _ = allowed
+@pytest.mark.parametrize("path", ["/drip", "/drip-header"])
+def test_guard_gives_up_on_an_answer_that_drips(allowed: tuple[int, list[str]], path: str) -> None:
+    port, seen = allowed
     begin = time.monotonic()
-    with pytest.raises(OpenvcError):
-        guarded_get(f"https://a.example:{port}/drip", 1, 1_000)
+    with pytest.raises(OpenvcError, match=r"in time|timed out"):
+        guarded_get(f"https://a.example:{port}{path}", 1, 1_000)
     assert time.monotonic() - begin < 3
+    assert seen == [path]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://a.example/x",
+        "https:///x",
+        "https://ä.example/x",
+        "https://a\x00.example/x",
+        "https://a.example:99999/x",
+        f"https://{'a' * 254}/x",
+    ],
+)
+def test_guard_looks_up_no_host_that_two_readers_would_read_differently(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *given, **_: asked.append(given))
+    with pytest.raises(OpenvcError):
+        guarded_get(url, 1, 1_000)
+    assert asked == []
+
+
+# ── one deadline for all that a request fetches ──
+
+
+def test_request_waits_no_longer_than_its_deadline_when_every_server_is_slow() -> None:
+    release = threading.Event()
+    settings = ON.model_copy(update={"fetch_deadline_seconds": 1})
+
+    def slow(url: str, timeout_seconds: float, max_bytes: int) -> bytes:
+        del url, timeout_seconds, max_bytes
+        release.wait(20)
+        return b"x"
+
+    fetching = Fetching(settings, slow)
+    begin = time.monotonic()
+    with fetching.one_request():
+        answers = [fetching.answer(f"https://a.example/{number}") for number in range(6)]
+    assert time.monotonic() - begin < 3
+    assert answers == [LATE] * 6
+    release.set()
+
+
+def test_request_is_not_kept_by_a_host_whose_look_up_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+
+    def hanging(*_: object, **__: object) -> object:
+        release.wait(20)
+        message = "no such host"
+        raise OSError(message)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hanging)
+    fetching = Fetching(ON.model_copy(update={"fetch_timeout_seconds": 1}))
+    begin = time.monotonic()
+    assert fetching.answer("https://a.example/x") == LATE
+    assert time.monotonic() - begin < 3
+    release.set()
+
+
+def test_deadline_is_the_outermost_ones_and_ends_with_it() -> None:
+    clock = Clock()
+    given: list[float] = []
+
+    def get(url: str, timeout_seconds: float, max_bytes: int) -> bytes:
+        del url, max_bytes
+        given.append(timeout_seconds)
+        clock.seconds += 4
+        return b"x"
+
+    fetching = Fetching(ON, get, clock)
+    with fetching.one_request():
+        assert fetching.answer("https://a.example/1") == Found(b"x")
+        with fetching.one_request():
+            assert fetching.answer("https://a.example/2") == Found(b"x")
+            assert fetching.answer("https://a.example/3") == Found(b"x")
+        assert fetching.answer("https://a.example/4") == LATE
+        assert fetching.answer("https://a.example/1") == Found(b"x", 8.0)
+    assert fetching.answer("https://a.example/4") == Found(b"x")
+    assert given == [5.0, 5.0, 2.0, 5.0]
+
+
+def test_answer_that_came_too_late_is_there_for_the_next_request() -> None:
+    release, done = threading.Event(), threading.Event()
+
+    class Watched(Fetching):
+        def _keep(self, url: str, answer: Found | Missing) -> None:
+            super()._keep(url, answer)
+            done.set()
+
+    def slow(url: str, timeout_seconds: float, max_bytes: int) -> bytes:
+        del url, timeout_seconds, max_bytes
+        release.wait(20)
+        return b"x"
+
+    fetching = Watched(ON.model_copy(update={"fetch_timeout_seconds": 1}), slow)
+    assert fetching.answer("https://a.example/x") == LATE
+    release.set()
+    assert done.wait(10)
+    answer = fetching.answer("https://a.example/x")
+    assert isinstance(answer, Found)
+    assert answer.data == b"x"

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
@@ -20,7 +20,7 @@ import pytest
 from api import example
 from api.answer import ANSWERS, DID_KEY, NULLABLE, OPEN, OPTIONAL
 from api.problem import PROBLEMS
-from tests.api.served import CODE, SLUG, Served
+from tests.api.served import CODE, SLUG, TEMPLATE, Served
 from tests.system.school import open_school
 from tests.system.serving import Serving, environment
 
@@ -29,7 +29,7 @@ CASES: Final = "10"
 SEED: Final = "3"
 # Rules beyond the description's forms (a date that does not exist, an award that does not) refuse valid-looking data.
 LEFT_OUT: Final = "positive_data_acceptance"
-LONGEST_SECONDS: Final = 300
+LONGEST_SECONDS: Final = 600
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +47,7 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         "post /v1/credentials/{id}/suspension": suspended,
         "post /v1/institutions/{slug}/accreditations": accredited,
         "get /institutions/{slug}": served.http.get(f"/institutions/{SLUG}"),
+        "get /v1/institutions/{slug}": served.http.get(f"/v1/institutions/{SLUG}"),
         "get /v1/institutions": served.http.get("/v1/institutions"),
         "get /v1/credentials/{id}/evidence": served.http.get(f"{award}/evidence"),
         "get /v1/credentials/{id}/tlog-proof": served.http.get(f"{award}/tlog-proof"),
@@ -63,10 +64,14 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
     reads = {
         "get /v1/achievements": "/v1/achievements?limit=1",
         "get /institutions/{slug}/did.json": f"/institutions/{SLUG}/did.json",
+        "get /institutions/{slug}/keys/{key}": f"/institutions/{SLUG}/keys/key-1",
         "get /institutions/{slug}/achievements/{code}/{edition}": f"/institutions/{SLUG}/achievements/{CODE}/1",
         "get /status-lists/{number}": "/status-lists/0",
+        "get /status-tokens/{block}": "/status-tokens/0",
         "get /1.0/identifiers/{did}": f"/1.0/identifiers/{DID_KEY}",
         "get /v1/audit/statuses": "/v1/audit/statuses?limit=1",
+        "get /v1/skills": "/v1/skills",
+        "get /v1/skills/{uri}": f"/v1/skills/{quote(TEMPLATE['outcomes'][0]['skill_uri'], safe='')}",
         "get /v1/anchors": "/v1/anchors",
         "get /v1/ledger": "/v1/ledger",
         "get /log/checkpoint": "/log/checkpoint",
@@ -90,6 +95,24 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         ("post /v1/credentials/{id}/revocation", f"{award}/revocation", {"reason": "other"}, school_key),
         ("post /v1/credentials/{id}/replacement", f"{other}/replacement", example.REPLACEMENT, school_key),
         ("post /v1/achievements", "/v1/achievements", example.PUBLICATION, school_key),
+        (
+            "post /v1/achievements/{slug}/{code}/due-reviews",
+            f"/v1/achievements/{SLUG}/{CODE}/due-reviews",
+            example.DUE,
+            school_key,
+        ),
+        (
+            "post /v1/achievements/{slug}/{code}/reviews",
+            f"/v1/achievements/{SLUG}/{CODE}/reviews",
+            example.REVIEW,
+            school_key,
+        ),
+        (
+            "post /v1/achievements/{slug}/{code}/figures",
+            f"/v1/achievements/{SLUG}/{CODE}/figures",
+            example.HEADCOUNT,
+            school_key,
+        ),
         ("post /v1/institutions", "/v1/institutions", {**example.REGISTRATION, "slug": "another"}, operator),
         (
             "post /v1/institutions/{slug}/accreditations/{accreditation}/withdrawal",
@@ -118,11 +141,43 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         ),
         ("post /v1/institutions/{slug}/access-keys", f"{place}/access-keys", example.KEY_GRANT, operator),
     ]
+    sent |= recognition_answers(served, school_key, operator)
     did = served.http.get(f"/institutions/{SLUG}").json()["did"]
     sent |= vc_api_answers(served, did, school_key)
     for name, path, body, key in writes:
         sent[name] = served.write(name.split()[0].upper(), path, body, key)
+    sent["get /v1/achievements/{slug}/{code}"] = served.http.get(f"/v1/achievements/{SLUG}/{CODE}")
+    sent["post /v1/skill-profiles"] = served.http.post("/v1/skill-profiles", json={"credentials": [made.json()["id"]]})
+    sent["post /v1/skill-coverage"] = served.http.post("/v1/skill-coverage", json=example.SKILL_COVERAGE)
     return sent
+
+
+def recognition_answers(served: Served, school_key: str, operator: str) -> dict[str, httpx.Response]:
+    """Everything about recognitions and agreements, with a second institution as the partner."""
+    partner = {**example.REGISTRATION, "slug": example.AGREEMENT["partner"]}
+    assert served.write("POST", "/v1/institutions", partner, operator).is_success
+    partner_key = served.key(partner["slug"])
+    made = served.write("POST", "/v1/recognitions", example.RECOGNITION, school_key)
+    place, name = f"/v1/recognitions/{made.json()['recognition']}", "/v1/recognitions/{recognition}"
+    proposed = served.write("POST", "/v1/agreements", example.AGREEMENT, school_key)
+    agreed, private = f"/v1/agreements/{proposed.json()['agreement']}", {"Authorization": f"Bearer {school_key}"}
+    return {
+        "post /v1/recognitions": made,
+        f"get {name}": served.http.get(place),
+        f"get {name}/files/{{number}}": served.http.get(f"{place}/files/0", headers=private),
+        f"post {name}/appeals": served.write("POST", f"{place}/appeals", example.APPEAL, school_key),
+        f"get {name}/details": served.http.get(f"{place}/details", headers=private),
+        f"post {name}/appeals/outcome": served.write(
+            "POST", f"{place}/appeals/outcome", example.APPEAL_OUTCOME, school_key
+        ),
+        f"post {name}/withdrawal": served.write(
+            "POST", f"{place}/withdrawal", example.RECOGNITION_WITHDRAWAL, school_key
+        ),
+        "post /v1/agreements": proposed,
+        "post /v1/agreements/{agreement}/acceptance": served.write("POST", f"{agreed}/acceptance", {}, partner_key),
+        "get /v1/agreements": served.http.get("/v1/agreements?limit=1"),
+        "post /v1/agreements/{agreement}/end": served.write("POST", f"{agreed}/end", {}, partner_key),
+    }
 
 
 def vc_api_answers(served: Served, did: str, school_key: str) -> dict[str, httpx.Response]:

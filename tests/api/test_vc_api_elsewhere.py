@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from openvc.did.base import DidResolutionError
 
+from api.cpu_bound import CpuBound
 from api.did_resolution import NOT_FOUND, DidError, DidResolution, web_documents
+from api.document_work import DocumentWork
 from api.fetching import Fetching
 from api.foreign import ForeignVerification
+from api.route.vc_api import verify_router
 from api.setting import Settings, load_settings
 from api.vc_api.elsewhere import read_foreign_lists
+from api.vc_api.judging import Judging
 from api.vc_api.keys import DidKeys
-from api.vc_api.listed_status import Word
+from api.vc_api.listed_status import ListedStatus, Word
+from tests.api.client import send
 from tests.verifier.foreign.maker import (
     LIST_URL,
     NOW,
@@ -31,6 +39,7 @@ from verifier.error import KeyRefusedError, KeyUnavailableError
 from verifier.foreign.source import Answer, Found, Missing
 from verifier.public_key import PublicKey
 
+JSON_TYPE = {"content-type": "application/json"}
 ISSUER, WEB = did_key(name="alice"), did_web()
 
 
@@ -119,3 +128,39 @@ def test_status_list_of_another_issuer_is_read_when_it_may_be_asked(held: Mappin
 def test_status_of_what_cannot_be_read_is_unknown() -> None:
     foreign = ForeignVerification(network({}), Nothing(), None)
     assert read_foreign_lists(foreign, lambda: NOW)({"type": []}).word is Word.UNKNOWN
+
+
+def test_request_is_answered_by_its_deadline_when_every_host_is_slow() -> None:
+    release = threading.Event()
+
+    def slow(url: str, timeout_seconds: float, max_bytes: int) -> bytes:
+        del url, timeout_seconds, max_bytes
+        release.wait(30)
+        return b""
+
+    fetching = Fetching(Settings(fetch=True, fetch_timeout_seconds=1, fetch_deadline_seconds=2), slow)
+    signed = [sign(badge(did_web(f"h{number}.example")), did_web(f"h{number}.example")) for number in range(8)]
+    shown = {
+        "@context": ["https://www.w3.org/ns/credentials/v2"],
+        "type": ["VerifiablePresentation"],
+        "verifiableCredential": signed,
+    }
+    keys = DidKeys(DidResolution(lambda _: None, web_documents(fetching.answer)))
+    presentation = sign(shown, ISSUER, proof_purpose="authentication")
+    cpu = CpuBound()
+    try:
+        judging = Judging(
+            DocumentWork(cpu), keys, ListedStatus("https://here.example", lambda _: None), lambda: NOW, None
+        )
+        app = FastAPI()
+        app.include_router(verify_router(judging, 1_000_000, fetching.one_request))
+        content = encode({"verifiablePresentation": presentation})
+        begin = time.monotonic()
+        answer = send(app, "POST", "/vc-api/presentations/verify", headers=JSON_TYPE, content=content)
+        took = time.monotonic() - begin
+    finally:
+        release.set()
+        cpu.close()
+    assert (answer.status_code, answer.json()["verified"]) == (400, False)
+    assert took < 6  # eight times a second without a deadline, and some time for the processor
+    assert len(answer.json()["problemDetails"]) >= 8

@@ -63,8 +63,8 @@ class LogMaker:
 
     def add(self, *entries: bytes) -> int:
         """Append entries; returns the index of the last."""
+        self.entries += entries  # first: an entry may rest on another of the same batch
         self._replay.take_entries(entries, self._read)
-        self.entries += entries
         return len(self.entries) - 1
 
     def _read(self, first: int, end: int) -> list[bytes]:

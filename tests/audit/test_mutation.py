@@ -22,6 +22,7 @@ from ledger.credential import Credential
 from ledger.credential_id import credential_aggregate_id, make_public_id
 from ledger.event import DomainEvent, Event
 from ledger.institution import Institution
+from ledger.limit import Limits
 from ledger.log_key import LOG_KEYS_ID, LogKeys
 from ledger.reason import Reason
 from tests.audit.made_log import (
@@ -313,6 +314,41 @@ def test_audit_names_the_award_when_its_issuer_was_not_accredited_that_day(tmp_p
     report = audit(log)
     assert found(report) == [("issuer-not-accredited", at[0])]
     assert (report.differences, report.objections, report.verdict) == (0, 1, "0 differences, 1 objection")
+
+
+@pytest.mark.parametrize(
+    "limits, code",
+    [
+        (Limits(levels=(6,)), None),
+        (Limits(levels=(7,)), "issuer-not-entitled"),
+        (Limits(kinds=("degree",)), "issuer-not-entitled"),
+        (Limits(fields=("06",)), "entitlement-unclear"),
+    ],
+)
+def test_audit_names_the_award_when_the_accreditation_of_that_day_does_not_extend_to_it(
+    tmp_path: Path, limits: Limits, code: str | None
+) -> None:
+    """The accreditation in words ends, and one with limits takes its place."""
+    at: list[int] = []
+
+    def change(maker: LogMaker) -> None:
+        award = _award(maker)
+        assert isinstance(award.body, Credential.Issued)
+        school = _state(maker).registry.institutions[award.body.institution.bytes]
+        [event] = school.withdraw_accreditation(
+            accreditation_id="accreditation-1", reason=Reason.OTHER, effective_at=later(-60), at=later(-30)
+        )
+        maker.add(framed(event))
+        school = _state(maker).registry.institutions[award.body.institution.bytes]
+        [event] = school.grant_accreditation(
+            by="Agency", scope="Limited", valid_from=later(-60), valid_until=None, at=later(-20), limits=limits
+        )
+        maker.add(framed(event))
+        at.append(_added(maker, award))
+
+    report = audit(made_log(tmp_path / "log", change))
+    assert found(report) == ([] if code is None else [(code, at[0])])
+    assert (report.differences, report.objections) == (0, 0 if code is None else 1)
 
 
 def test_audit_reports_and_does_not_fail_an_issuer_when_nobody_ever_accredited_it(tmp_path: Path) -> None:

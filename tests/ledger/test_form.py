@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import secrets
 from datetime import datetime
 from typing import Any
 
@@ -37,10 +38,11 @@ from ledger.form.elm import build_elm, credit_points, duration
 from ledger.form.image import bake_png, bake_svg
 from ledger.form.open_badge import build_document, elements_of, without_repetition
 from ledger.form.sd_jwt import DISCLOSABLE, issuer_signed_part, sign_sd_jwt
-from ledger.form.vc_jwt import claims_of, sign_jwt
+from ledger.form.vc_jwt import claims_of, key_address, key_header, sign_jwt
 from ledger.integrity_proof import add_proof
 from ledger.learner_identity import identities_of
-from ledger.signing_algorithm import RsaSigningKey, make_private_key
+from ledger.signing_algorithm import Algorithm, RsaSigningKey, make_private_key, public_multibase
+from ledger.signing_algorithm import public_jwk as jwk_of
 from tests.ledger.full_award import FULL_CLAIM, HOLDER_JWK, full_award
 from tests.ledger.test_document import KEY, METHOD, load_context, public_jwk, sign
 from tests.ledger.world import BASE_URL, START, claim
@@ -116,6 +118,18 @@ def test_vc_jwt_repeats_the_members_that_have_registered_claims() -> None:
     assert "vc" not in claims
     header = decode_part(sign_jwt(document, signing_key("EdDSA")).decode().split(".")[0])
     assert header == {"alg": "EdDSA", "kid": METHOD, "typ": "JWT"}
+
+
+@pytest.mark.parametrize("kind", ["Ed25519", "P-256", "P-384", "RSA"])
+def test_header_has_the_key_and_where_it_is_for_displayers(kind: Algorithm) -> None:
+    private = make_private_key(kind, secrets.token_bytes)
+    address = key_address(BASE_URL, "riverside", "key-2")
+    header = key_header(public_multibase(private), address)
+    assert address == f"{BASE_URL}/institutions/riverside/keys/key-2"
+    made = JWK.from_pyca(private.public_key()).export_public(as_dict=True)
+    jwk = {name: value for name, value in made.items() if name != "kid"}
+    assert jwk_of(public_multibase(private)) == jwk
+    assert header == ({"kid": address} if kind == "RSA" else {"jwk": jwk})
 
 
 @pytest.mark.parametrize("algorithm", ["EdDSA", "ES256", "RS256"])
@@ -235,9 +249,10 @@ def test_sd_jwt_shows_one_claim_when_one_is_disclosed() -> None:
 
 def test_sd_jwt_never_lets_status_or_validity_be_withheld() -> None:
     bare = verified(sd_jwt(full_award()).split("~")[0] + "~")
-    for name in ("credentialStatus", "nbf", "exp", "validFrom", "validUntil", "vct", "iss", "cnf", "achievement"):
+    for name in ("status", "nbf", "exp", "validFrom", "validUntil", "vct", "iss", "cnf", "achievement"):
         assert name in bare, name
-    assert [entry["statusPurpose"] for entry in bare["credentialStatus"]] == ["revocation", "suspension"]
+    place = full_award().place
+    assert bare["status"] == {"status_list": {"idx": place.index, "uri": f"{BASE_URL}/status-tokens/{place.block}"}}
 
 
 def test_sd_jwt_is_bound_to_the_holder_when_the_claim_names_a_key() -> None:

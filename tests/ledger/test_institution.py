@@ -9,6 +9,7 @@ import pytest
 from ledger.error import InvalidInputError, NotFoundError, RuleError
 from ledger.event import DomainEvent
 from ledger.institution import Institution
+from ledger.limit import NO_LIMITS, Limits
 from ledger.reason import Reason
 from tests.ledger.scenario import IDENTITY, Scenario
 
@@ -32,6 +33,16 @@ GRANTED = Institution.AccreditationGranted(
     valid_from=T0,
     valid_until=T3,
     recorded_at=T1,
+)
+LIMITS = Limits(levels=(5, 6), fields=("06",), kinds=("micro_credential",), country="EE")
+GRANTED_WITHIN = Institution.AccreditationGrantedWithin(
+    accreditation_id="accreditation-2",
+    by="Agency",
+    scope="Computing",
+    limits=LIMITS,
+    valid_from=T0,
+    valid_until=None,
+    recorded_at=T2,
 )
 ROTATED = Institution.KeyRotated(
     key_id="key-2", key_multibase="z6MkTwo", retired_key_id="key-1", effective_at=T1, recorded_at=T1
@@ -94,6 +105,50 @@ def test_institution_accreditation_is_granted_when_it_ends_after_it_begins() -> 
         .then(GRANTED)
     )
     assert [a.accreditation_id for a in after.accreditations] == ["accreditation-1"]
+
+
+def test_institution_accreditation_has_limits_when_they_are_given() -> None:
+    after = (
+        Scenario(Institution, REGISTERED, GRANTED)
+        .when(
+            lambda i: i.grant_accreditation(
+                by="Agency", scope="Computing", valid_from=T0, valid_until=None, at=T2, limits=LIMITS
+            )
+        )
+        .then(GRANTED_WITHIN)
+    )
+    assert [a.limits for a in after.accreditations] == [None, LIMITS]
+
+
+@pytest.mark.parametrize(
+    "limits, match",
+    [(NO_LIMITS, "leave them out"), (Limits(levels=(9,)), "EQF level"), (Limits(fields=("x",)), "ISCED")],
+)
+def test_institution_refuses_an_accreditation_when_its_limits_are_empty_or_ill_formed(
+    limits: Limits, match: str
+) -> None:
+    Scenario(Institution, REGISTERED).when(
+        lambda i: i.grant_accreditation(
+            by="Agency", scope="Computing", valid_from=T0, valid_until=None, at=T2, limits=limits
+        )
+    ).then_refused(InvalidInputError, match)
+
+
+def test_institution_accreditation_with_limits_is_withdrawn_like_any_other() -> None:
+    withdrawn = Institution.AccreditationWithdrawn(
+        accreditation_id="accreditation-2", reason=Reason.OTHER, effective_at=T2, recorded_at=T3
+    )
+    after = (
+        Scenario(Institution, REGISTERED, GRANTED, GRANTED_WITHIN)
+        .when(
+            lambda i: i.withdraw_accreditation(
+                accreditation_id="accreditation-2", reason=Reason.OTHER, effective_at=T2, at=T3
+            )
+        )
+        .then(withdrawn)
+    )
+    assert after.accreditations[1].withdrawn_at == T2
+    assert after.accreditations[1].limits == LIMITS
 
 
 @pytest.mark.parametrize("end", [T0, T0 - timedelta(seconds=1)])

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -15,7 +16,7 @@ from openvc.keys import Ed25519SigningKey, P256SigningKey
 from openvc.proof.vc_jwt import SigningKey
 
 from ledger.claim import AwardClaim, LearnerClaim
-from ledger.document import Award, document_form, sign_document
+from ledger.document import Award, Origin, StackedUnder, document_form, sign_document
 from ledger.form import printed_badge
 from ledger.form.open_badge import build_document
 from ledger.form.printed_badge import MAX_PLATES, PrintedBadges
@@ -36,6 +37,8 @@ MARKS = (
     '"proof":{},',
 )
 """What the plates are cut at, as a text may hold it."""
+STACKED = StackedUnder(institution="north", code="P-1", version=1, rules="0" * 64)
+ORIGIN = Origin(unpacking=UUID(int=7), programme="BA", edition=1, title="A Degree", place=StatusPlace(4, 9))
 # No controls and no halves of surrogate pairs: a claim with one never gets this far.
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=20) | st.sampled_from(MARKS)
 DAY = st.dates(date(1900, 1, 1), date(2100, 12, 31))
@@ -143,6 +146,16 @@ def test_badges_take_the_long_way_when_a_claim_says_more(monkeypatch: pytest.Mon
     for _ in range(3):
         assert badges.sign(full_award(), SIGNER, START) == long_way(full_award())
     assert len(built) == 3
+
+
+@pytest.mark.parametrize("member", [{"stacked": STACKED}, {"origin": ORIGIN}])
+def test_badges_take_the_long_way_when_an_award_is_a_stack_or_a_part(member: dict[str, Any]) -> None:
+    badges = PrintedBadges(BASE_URL)
+    for number in range(4):
+        plain = made(claim(), number * 2, award())
+        assert badges.sign(plain, SIGNER, START) == long_way(plain)
+        other = msgspec.structs.replace(plain, **member)
+        assert badges.sign(other, SIGNER, START) == long_way(other) != long_way(plain)
 
 
 def test_badges_carry_the_second_and_the_key_that_they_are_signed_with() -> None:

@@ -14,19 +14,30 @@ from typing import Any
 
 from ledger.access import ACCESS_SCHEMA, Access, Actor
 from ledger.achievement import Outcome, Template
+from ledger.agreeing import Agreeing
 from ledger.application import Ledger
 from ledger.attesting import ATTESTED_SCHEMA, Attesting
+from ledger.cascade import Cascade
 from ledger.catalogue import Catalogue
 from ledger.claim import AwardClaim, LearnerClaim
+from ledger.component_reading import ComponentReading
 from ledger.erasing import Erasing
 from ledger.form_adding import FormAdding
 from ledger.issuance import Issuance
 from ledger.key_ring import KeyRing, RandomBytes, open_key_ring
 from ledger.lifecycle import Lifecycle
+from ledger.part_keeping import PartKeeping
+from ledger.pathway_publishing import PathwayPublishing
+from ledger.prospectus import Prospectus
+from ledger.recognising import Recognising
 from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
 from ledger.reissuance import Reissuance
+from ledger.reviewing import Reviewing
+from ledger.separating import Separating
 from ledger.signing import SIGNING_SCHEMA, SealedKeyStore
+from ledger.spending import SpendingBook
+from ledger.stacking_up import StackingUp
 from ledger.status_allocation import ALLOCATION_SCHEMA, StatusAllocator
 from ledger.store import LedgerFactory
 from ledger.vault import VAULT_SCHEMA, Vault
@@ -112,6 +123,16 @@ class World:
     form_adding: FormAdding
     records: RecordKeeping
     attesting: Attesting
+    prospectus: Prospectus
+    separating: Separating
+    parts: PartKeeping
+    pathways: PathwayPublishing
+    book: SpendingBook
+    stacking: StackingUp
+    cascade: Cascade
+    reviewing: Reviewing
+    recognising: Recognising
+    agreeing: Agreeing
 
     def issue(self, *claims: AwardClaim) -> list[str]:
         answer: list[str] = self.issuance.issue(slug=SLUG, claims=claims, actor=OPERATOR).answer
@@ -148,6 +169,8 @@ def open_world(directory: Path, *, seed: int = 1, random_bytes: RandomBytes | No
     vault = Vault(ledger.store, key_ring, source)
     keys = SealedKeyStore(ledger.store, key_ring, source)
     places = StatusAllocator(ledger.store, vault.secret("status-places"))
+    issuance = Issuance(ledger, vault, keys, places, BASE_URL, canonicalise=canonicalise)
+    book = SpendingBook(ledger.store)
     attesting = Attesting(ledger, vault, keys, places, BASE_URL)
     return World(
         directory=data,
@@ -161,13 +184,23 @@ def open_world(directory: Path, *, seed: int = 1, random_bytes: RandomBytes | No
         access=Access(ledger.store, source),
         registry=Registry(ledger, vault, keys, "ledger.example"),
         catalogue=Catalogue(ledger, vault),
-        issuance=Issuance(ledger, vault, keys, places, BASE_URL, canonicalise=canonicalise),
+        issuance=issuance,
         lifecycle=Lifecycle(ledger, vault),
         erasing=Erasing(ledger, vault),
         reissuance=Reissuance(ledger, vault, keys, BASE_URL, canonicalise=canonicalise),
         form_adding=FormAdding(ledger, vault, keys, BASE_URL, canonicalise=canonicalise),
         attesting=attesting,
+        pathways=PathwayPublishing(ledger, vault),
+        book=book,
+        stacking=StackingUp(ledger, vault, issuance, ComponentReading(ledger, vault, book)),
+        cascade=Cascade(ledger, vault, book),
+        reviewing=Reviewing(ledger, vault),
         records=RecordKeeping(ledger, vault, attesting, BASE_URL),
+        prospectus=Prospectus(ledger, vault),
+        separating=Separating(ledger, vault, keys, places, BASE_URL),
+        parts=PartKeeping(ledger, vault),
+        recognising=Recognising(ledger, vault),
+        agreeing=Agreeing(ledger, vault),
     )
 
 

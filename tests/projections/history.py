@@ -15,6 +15,7 @@ from ledger.credential import Credential
 from ledger.event import DomainEvent, Event
 from ledger.event_catalogue import make_mapper
 from ledger.institution import Institution
+from ledger.quality import Quality, quality_id
 from ledger.reason import Reason
 from projections.source import Notification
 
@@ -171,7 +172,7 @@ class _Story:
             self._register(at)
             return
         act = self._chance.choices(
-            [self._register, self._govern, self._publish, self._issue, self._change], [1, 2, 2, 10, 6]
+            [self._register, self._govern, self._publish, self._review, self._issue, self._change], [1, 2, 2, 3, 10, 6]
         )[0]
         act(at)
 
@@ -215,10 +216,36 @@ class _Story:
             identity, institution = self._uuid(), self._chance.choice(self._institutions)
             code, edition, kind = f"C{len(self._achievements)}", 1, Achievement.Published
             self._achievements.append((identity, institution, code, edition))
-        body = kind(
-            institution=institution, code=code, edition=edition, template=template(f"{code} {edition}"), recorded_at=at
+        skills = [f"https://skills.example/{number}" for number in self._chance.sample(range(6), 2)]
+        outcomes = tuple(Outcome(text="Draws a soil map.", skill_uri=uri) for uri in skills)
+        described = msgspec.structs.replace(template(f"{code} {edition}"), outcomes=outcomes)
+        self.history.add(
+            identity,
+            kind(institution=institution, code=code, edition=edition, template=described, recorded_at=at),
         )
-        self.history.add(identity, body)
+
+    def _review(self, at: datetime) -> None:
+        if not self._achievements:
+            return
+        identity, institution, _, edition = self._chance.choice(self._achievements)
+        due = at.date() + timedelta(days=self._chance.randint(1, 900))
+        whose = {"institution": institution, "achievement": identity}
+        body = self._chance.choice(
+            [
+                Quality.ReviewScheduled(**whose, due_on=due, recorded_at=at),
+                Quality.Reviewed(
+                    **whose,
+                    edition=edition,
+                    reviewed_on=at.date(),
+                    by="Programme council",
+                    outcome="confirmed",
+                    statement="As described.",
+                    next_due=due,
+                    recorded_at=at,
+                ),
+            ]
+        )
+        self.history.add(quality_id(identity), body)
 
     def _issue(self, at: datetime) -> None:
         institution, credential = self._chance.choice(self._institutions), self._uuid()

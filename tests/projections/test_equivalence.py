@@ -14,7 +14,9 @@ from projections.achievement_catalogue import AchievementCatalogue
 from projections.credential_status import CredentialStatus
 from projections.fold import Projection
 from projections.institution_directory import InstitutionDirectory
+from projections.quality_record import QualityRecord
 from projections.rebuild import Progress, rebuild
+from projections.skill_index import SkillIndex
 from projections.source import Notification
 from projections.status_lists import StatusLists
 from projections.table import MemoryTable, Table
@@ -25,6 +27,8 @@ PROJECTIONS: list[Callable[[EventMapper], Projection]] = [
     CredentialStatus,
     InstitutionDirectory,
     AchievementCatalogue,
+    SkillIndex,
+    QualityRecord,
     StatusLists,
 ]
 
@@ -57,7 +61,7 @@ def test_rows_are_the_same_when_fed_in_batches_with_crashes_and_when_rebuilt(
         raise CrashError
 
     expected = in_memory(projection, history.events)
-    assert len(expected) > 2
+    assert expected
     with tempfile.TemporaryDirectory() as directory:
         view = View(Path(directory), projection.NAME, projection.VERSION, writable=True, map_bytes=32 << 20)
         for size, crashes in [*sizes, (80, False), (80, False), (80, False)]:

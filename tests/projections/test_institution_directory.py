@@ -6,12 +6,15 @@ from openvc.did.base import parse_did_document
 
 from anchoring.tree import leaf_hash
 from ledger.institution import Institution
+from ledger.limit import Limits
 from ledger.reason import Reason
 from projections.directory_record import did_document, encode_record, parse_record
 from projections.error import CorruptionError
 from projections.institution_directory import DirectoryReader, InstitutionDirectory
 from projections.table import MemoryTable
 from tests.projections.history import MAPPER, MULTIBASE, History, day, registered
+from verifier.directory import Limits as VerifierLimits
+from verifier.directory import parse_record as verifier_parse_record
 
 FIRST, SECOND = UUID(int=1), UUID(int=2)
 OTHER_MULTIBASE = "z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp"
@@ -172,3 +175,87 @@ def test_specification_shows_the_golden_record_and_its_leaf_hash_when_read() -> 
     assert GOLDEN.decode() in page
     assert f"These {len(GOLDEN)} bytes" in page
     assert leaf_hash(GOLDEN).hex() in page
+
+
+GOLDEN_OF_VERSION_2 = (
+    b'{"accreditations":[{"accreditation_id":"accreditation-1","by":"Ministry of Education","limits":null,'
+    b'"scope":"EQF 5-7","valid_from":"2026-01-02T00:00:00Z","valid_until":null,"withdrawn_at":null},'
+    b'{"accreditation_id":"accreditation-2","by":"Quality Agency","limits":{"country":"EE","fields":["06","0541"],'
+    b'"kinds":["micro_credential","certificate"],"levels":[5,6]},"scope":"Short courses in computing",'
+    b'"valid_from":"2026-01-04T00:00:00Z","valid_until":"2026-12-31T00:00:00Z","withdrawn_at":null}],'
+    b'"country":"EE","did":"did:web:ledger.example:institutions:tartu",'
+    b'"institution":"00000000-0000-0000-0000-000000000001",'
+    b'"keys":[{"compromised_at":null,"key_id":"key-1","multibase":"' + MULTIBASE.encode() + b'","retired_at":null,'
+    b'"revoked_at":null,"valid_from":"2026-01-01T00:00:00Z"}],'
+    b'"kind":"university","name":"University of tartu","number":0,"registered_at":"2026-01-01T00:00:00Z",'
+    b'"slug":"tartu","version":2}'
+)
+
+
+def limited() -> History:
+    """An institution with an accreditation in words, and one with limits after it."""
+    history = History()
+    history.add(
+        FIRST,
+        registered("tartu"),
+        Institution.AccreditationGranted(
+            accreditation_id="accreditation-1",
+            by="Ministry of Education",
+            scope="EQF 5-7",
+            valid_from=day(2),
+            valid_until=None,
+            recorded_at=day(3),
+        ),
+        Institution.AccreditationGrantedWithin(
+            accreditation_id="accreditation-2",
+            by="Quality Agency",
+            scope="Short courses in computing",
+            limits=Limits(
+                levels=(5, 6), fields=("06", "0541"), kinds=("micro_credential", "certificate"), country="EE"
+            ),
+            valid_from=day(4),
+            valid_until=day(365),
+            recorded_at=day(4),
+        ),
+    )
+    return history
+
+
+def test_directory_stores_a_record_of_version_2_when_an_accreditation_has_limits() -> None:
+    directory = read(limited())
+    assert directory.record(0) == GOLDEN_OF_VERSION_2
+    assert encode_record(parse_record(GOLDEN_OF_VERSION_2)) == GOLDEN_OF_VERSION_2
+    known = directory.known_at(FIRST, day(3))
+    assert known is not None
+    assert b'"version"' not in encode_record(known)
+
+
+def test_directory_keeps_version_2_when_the_institution_changes_afterwards() -> None:
+    history = limited()
+    history.add(
+        FIRST,
+        Institution.AccreditationWithdrawn(
+            accreditation_id="accreditation-2", reason=Reason.OTHER, effective_at=day(20), recorded_at=day(21)
+        ),
+    )
+    record = read(history).by_id(FIRST)
+    assert record is not None
+    assert [one.limits for one in record.accreditations] == [
+        None,
+        parse_record(GOLDEN_OF_VERSION_2).accreditations[1].limits,
+    ]
+    assert record.accreditations[1].withdrawn_at == day(20)
+
+
+def test_verifier_reads_a_record_of_version_2_as_the_ledger_wrote_it() -> None:
+    record = verifier_parse_record(GOLDEN_OF_VERSION_2)
+    assert record.version == 2
+    limits = record.accreditations[1].limits
+    assert isinstance(limits, VerifierLimits)
+    assert (limits.levels, limits.fields, limits.country) == ([5, 6], ["06", "0541"], "EE")
+
+
+def test_specification_shows_the_golden_record_of_version_2_when_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "spec" / "directory.md").read_text("utf-8")
+    assert GOLDEN_OF_VERSION_2.decode() in page
+    assert f"These {len(GOLDEN_OF_VERSION_2)} bytes" in page

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import lmdb
 import pytest
@@ -132,7 +133,7 @@ def test_audit_finds_no_difference_when_the_ledger_is_whole(whole: Serving) -> N
     assert report["entries"] == report["size"] == size
     assert sum(report["events"].values()) + report["commitments"] == size
     assert report["events"]["credential.issued.v1"] == report["credentials"] == AWARDS
-    assert report["status_lists"] == 2
+    assert report["status_lists"] == 3  # two lists and a token of the one block
     again = cairn(whole.home, "audit", whole.url)
     assert again.returncode == 0
     assert f"extends the checkpoint of {size} entries" in again.stdout
@@ -207,7 +208,8 @@ def test_audit_and_fsck_name_the_list_when_a_bit_of_it_is_flipped(copy: Path) ->
     with _served(copy) as server:
         code, report = _audit(server)
     assert code == 1
-    assert [(one["code"], one["where"]) for one in report["findings"]] == [("status-list-differs", "/status-lists/0")]
+    found = {(one["code"], one["where"]) for one in report["findings"]}
+    assert found == {("status-list-differs", "/status-lists/0"), ("status-list-differs", "/status-tokens/0")}
 
 
 def test_fsck_names_the_row_when_a_view_holds_one_too_many(copy: Path) -> None:
@@ -250,6 +252,16 @@ def test_fsck_names_the_row_when_a_sealed_one_is_changed(copy: Path, table: str,
     exit_code, findings = _fsck(copy)
     assert exit_code == 1
     assert code in {one["code"] for one in findings}
+
+
+def test_fsck_names_the_spending_when_nothing_was_made_with_it(copy: Path) -> None:
+    with closing(sqlite3.connect(copy / "ledger.db")) as database, database:
+        award, learner = database.execute("SELECT aggregate_id, learner FROM vault_item LIMIT 1").fetchone()
+        row = (award, 1, learner, bytes(16), "stack", "ects", 1, 1, 0)
+        database.execute("INSERT INTO vault_spending VALUES (?,?,?,?,?,?,?,?,?)", row)
+    code, findings = _fsck(copy)
+    assert (code, [one["code"] for one in findings]) == (1, ["spending-unfounded"])
+    assert str(UUID(bytes=award)) in findings[0]["where"]
 
 
 def test_fsck_names_the_event_when_its_stored_row_is_gone(copy: Path) -> None:

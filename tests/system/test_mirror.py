@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from anchoring.checkpoint import verify_checkpoint
 from anchoring.cosignature import Cosigner
 from anchoring.note import NoteSigner, NoteVerifier, parse_note
+from api import example
 from tests.system.front import Front, Mode
 from tests.system.mirroring import PATIENCE_SECONDS, Mirror, log_size
 from tests.system.school import CODE, SLUG, Caller, Json, claim, evidence, open_school
@@ -133,6 +134,8 @@ def test_mirror_gives_the_same_status_as_the_ledger(followed: Followed, steady: 
         f"/institutions/{SLUG}/achievements/{CODE}/1",
         "/v1/achievements",
         f"/v1/achievements?institution={SLUG}&limit=1",
+        f"/v1/institutions/{SLUG}",
+        f"/v1/agreements?institution={SLUG}",
         "/v1/audit/statuses?limit=1000",
         "/v1/anchors",
         "/status-lists/0",
@@ -210,6 +213,20 @@ def test_mirror_names_the_ledger_when_it_cannot_answer_itself(followed: Followed
     replaced = steady.http.get(f"/v1/credentials/{followed.awards[2]}/status").json()
     assert replaced["state"] == "replaced"
     assert followed.ledger.url in replaced["not_here"]["replaced_by"]
+
+
+def test_mirror_says_of_a_recognition_what_the_ledger_says(followed: Followed, steady: Mirror) -> None:
+    made = followed.school.post("/v1/recognitions", example.RECOGNITION)
+    assert made.status_code == httpx.codes.CREATED, made.text
+    place = f"/v1/recognitions/{made.json()['recognition']}"
+    assert followed.school.post(f"{place}/appeals", example.APPEAL).status_code == httpx.codes.CREATED
+    issue(followed.school, 1)  # which waits until the log has it
+    steady.catch_up(followed.ledger)
+    ours, theirs = both(followed, steady, place)
+    assert ours.json()["under_appeal"]
+    assert theirs.content == ours.content
+    refused = steady.http.get(f"{place}/details")
+    assert refused.status_code == httpx.codes.MISDIRECTED_REQUEST
 
 
 def test_mirror_never_calls_a_bare_document_valid_without_its_salt(followed: Followed, steady: Mirror) -> None:

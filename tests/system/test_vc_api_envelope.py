@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from openvc.proof.sd_jwt import SdJwtVcProofSuite
 
 from tests.system.suite_server import V2, Json, SuiteServing, ed25519_signer
 from tests.system.test_vc_api_verify import require_not_verified, require_verified
-from tests.verifier.foreign.maker import Issuer, badge, badge_claims, did_jwk, did_key, status_entry, token
+from tests.verifier.foreign.maker import Issuer, badge, badge_claims, did_jwk, did_key, sd_jwt, status_entry, token
 
+ES256, ES_HOLDER = did_key("ES256", "alice"), did_key("ES256", "holder")
 ISSUER, HOLDER, THIEF = did_key(name="alice"), did_key(name="holder"), did_key(name="mallory")
 
 
@@ -93,6 +95,73 @@ def test_presentation_as_a_token_is_verified_when_it_answers_the_challenge(suite
     require_not_verified(suite.verify_presentation(made, domain="other.example"))
     stolen = presentation_token(envelope(credential_token()), signer=THIEF)
     require_not_verified(suite.verify_presentation(envelope(stolen, "Presentation", "application/vp+jwt")))
+
+
+def bound(holder: Issuer = HOLDER, **asked: str) -> str:
+    """An SD-JWT VC, and its holder's key binding."""
+    made: str = SdJwtVcProofSuite().create_presentation(
+        sd_jwt(ES256, holder), holder_key=holder.key, **{"audience": "tests.example", "nonce": "c-1", **asked}
+    )
+    return made
+
+
+def sd_envelope(content: str) -> Json:
+    return envelope(content, media_type="application/dc+sd-jwt")
+
+
+def test_sd_jwt_is_verified_when_its_key_binding_answers_the_challenge(suite: SuiteServing) -> None:
+    asked = {"challenge": "c-1", "domain": "tests.example"}
+    require_verified(suite.verify(sd_envelope(bound(ES_HOLDER)), **asked))
+    require_verified(suite.verify(sd_envelope(bound(ES_HOLDER))))
+    require_verified(suite.verify(sd_envelope(sd_jwt(ES256, ES_HOLDER))))
+    for wrong in (
+        bound(ES_HOLDER, nonce="c-2"),
+        bound(ES_HOLDER, audience="other.example"),
+        sd_jwt(ES256, ES_HOLDER),  # nobody shows it
+        bound(ES_HOLDER)[:-8] + "AAAAAAAA",
+    ):
+        require_not_verified(suite.verify(sd_envelope(wrong), **asked))
+
+
+def test_sd_jwt_in_a_presentation_has_to_be_shown_to_the_same_verifier(suite: SuiteServing) -> None:
+    holder = ed25519_signer()
+    asked = {"challenge": "c-1", "domain": "tests.example"}
+
+    def verified(content: str) -> None:
+        shown = holder.signed_presentation(sd_envelope(content), holder=holder.did)
+        require_verified(suite.verify_presentation(shown, **asked))
+        as_token = presentation_token(sd_envelope(content), nonce="c-1", aud="tests.example")
+        require_verified(suite.verify_presentation(envelope(as_token, "Presentation", "application/vp+jwt"), **asked))
+
+    verified(bound(ES_HOLDER))
+    verified(sd_jwt(ES256, ES_HOLDER))
+    for wrong in (bound(ES_HOLDER, nonce="c-2"), bound(ES_HOLDER, audience="other.example")):
+        for content in (wrong, wrong.replace("~", "%7E")):
+            shown = holder.signed_presentation(sd_envelope(content), holder=holder.did)
+            require_not_verified(suite.verify_presentation(shown, **asked))
+            as_token = presentation_token(sd_envelope(content), nonce="c-1", aud="tests.example")
+            made = envelope(as_token, "Presentation", "application/vp+jwt")
+            require_not_verified(suite.verify_presentation(made, **asked))
+
+
+def test_presentation_as_an_sd_jwt_is_verified_when_it_answers_the_challenge(suite: SuiteServing) -> None:
+    members = {
+        "@context": [V2],
+        "type": ["VerifiablePresentation"],
+        "holder": HOLDER.did,
+        "verifiableCredential": [envelope(credential_token())],
+    }
+
+    def made(signer: Issuer = HOLDER, **claims: Any) -> Json:  # noqa: ANN401  (any JSON)
+        content = token({**members, **claims}, signer, typ="vp+sd-jwt") + "~"
+        return envelope(content, "Presentation", "application/vp+sd-jwt")
+
+    asked = {"challenge": "c-1", "domain": "tests.example"}
+    require_verified(suite.verify_presentation(made()))
+    require_verified(suite.verify_presentation(made(nonce="c-1", aud=["tests.example"]), **asked))
+    require_not_verified(suite.verify_presentation(made(), **asked))
+    require_not_verified(suite.verify_presentation(made(nonce="c-1", aud="other.example"), **asked))
+    require_not_verified(suite.verify_presentation(made(THIEF, nonce="c-1", aud="tests.example"), **asked))
 
 
 def test_presentation_is_verified_with_tokens_in_it(suite: SuiteServing) -> None:

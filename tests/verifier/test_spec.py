@@ -12,9 +12,9 @@ from api import foreign
 from verifier import bundle, evidence
 from verifier.checks.log import MAX_SIGNATURES
 from verifier.directory import Accreditation, Key, Record
-from verifier.foreign import baked, credential, jws, presentation, sd_jwt, securing, source
+from verifier.foreign import baked, credential, disclosure, jws, presentation, securing, source
 from verifier.foreign.plan import FOREIGN_PLAN, PRESENTATION_PLAN
-from verifier.plan import PLAN
+from verifier.plan import FULL_PLAN
 from verifier.strict_json import MAX_DEPTH, MAX_NUMBER_CHARS
 from verifier.wire import MAX_PROOF_HASHES
 from verifier.wording import SENTENCES
@@ -26,7 +26,7 @@ def page(name: str) -> str:
     return (SPEC / f"{name}.md").read_text("utf-8")
 
 
-CODES = {*PLAN, *FOREIGN_PLAN, *PRESENTATION_PLAN}
+CODES = {*FULL_PLAN, *FOREIGN_PLAN, *PRESENTATION_PLAN}
 
 
 @pytest.mark.parametrize("code", sorted(CODES))
@@ -72,8 +72,8 @@ def test_evidence_page_names_every_member(form: type[msgspec.Struct]) -> None:
         baked.MAX_ELEMENTS,
         baked.MAX_ELEMENT_DEPTH,
         jws.MAX_JWS_CHARS,
-        sd_jwt.MAX_SD_JWT_CHARS,
-        sd_jwt.MAX_DISCLOSURES,
+        disclosure.MAX_SD_JWT_CHARS,
+        disclosure.MAX_DISCLOSURES,
         securing.MAX_PROOFS,
         credential.MAX_STATUS_ENTRIES,
         presentation.MAX_CREDENTIALS,

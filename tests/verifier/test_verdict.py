@@ -116,6 +116,7 @@ def test_every_reason_code_of_the_ledger_has_words() -> None:
         "withdrawn_by_holder",
         "key_compromise",
         "accreditation_withdrawn",
+        "origin_withdrawn",
         "under_review",
         "superseded",
         "other",

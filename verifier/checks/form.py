@@ -80,15 +80,25 @@ def read_form(credential: Credential) -> Form:
     jws = credential.jws
     if jws is not None:
         kinds = DISCLOSURE_KINDS if credential.form == "sd-jwt" else TOKEN_KINDS
-        kid = jws.kid or ""
-        method = kid if kid.startswith("did:") else f"{credential.issuer}#{kid.removeprefix('#')}"
-        return Form(credential, kinds, jws.compact.encode("ascii"), method)
+        return Form(credential, kinds, jws.compact.encode("ascii"), _method(jws.kid or "", credential.issuer))
     proofs = proofs_of(credential.members)
     try:
         data = document_form(credential.members)
     except CanonicalizationError as error:
         raise FormatError(str(error)) from error
     return Form(credential, JSON_KINDS, data, str(proofs[0].get("verificationMethod", "")))
+
+
+def _method(kid: str, issuer: str) -> str:
+    """Read a token's `kid` as a verification method: a DID URL, a fragment, or the address of a key by its id.
+
+    It only names a key; what the directory has under that name is what has to have signed.
+    """
+    if kid.startswith("did:"):
+        return kid
+    if kid.startswith(("https://", "http://")):
+        return f"{issuer}#{kid.rpartition('/')[2]}"
+    return f"{issuer}#{kid.removeprefix('#')}"
 
 
 def recorded_form(members: dict[str, Any], salt: bytes, evidence: Evidence) -> Form | None:

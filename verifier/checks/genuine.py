@@ -21,7 +21,7 @@ from verifier.commitment import DOCUMENT_KIND, commitment, document_form
 from verifier.directory import Key, Record
 from verifier.document import Document, StatusEntry, read_document
 from verifier.error import FormatError, VerifierError
-from verifier.event import Attested, Birth, Edition, PublishedInDetail, RevisedInDetail
+from verifier.event import Attested, Edition, PublishedInDetail, RevisedInDetail
 from verifier.integrity.proof import require_proof
 from verifier.public_key import PublicKey
 from verifier.report import Check, failed, not_judged, passed, skipped, unknown
@@ -37,9 +37,12 @@ ID: Final = "genuine.id"
 DATES: Final = "genuine.dates"
 STATUS_ENTRY: Final = "genuine.status_entry"
 ACHIEVEMENT: Final = "genuine.achievement"
+ORIGIN: Final = "genuine.origin"
 
 PURPOSES: Final = ("revocation", "suspension")
 """Status list 2 * block + n serves PURPOSES[n]."""
+PART_TERM: Final = "urn:cairn:vocabulary:partOf"
+"""Member of a part of an unpacked diploma: a JSON literal that says where it comes from."""
 _CENTI: Final = 100
 
 
@@ -152,8 +155,14 @@ def judge_status_entries(document: Document | None, timeline: Timeline | None) -
     """Step 11g: does the document point to its own place in the status lists?"""
     if document is None or timeline is None:
         return not_judged(STATUS_ENTRY, FORM if document is None else "status.history")
-    due = tuple(_status_entry(document.base, timeline.issued, purpose) for purpose in PURPOSES)
-    told = tuple(sorted(document.status, key=lambda entry: entry.status_purpose))
+    issued = timeline.issued
+    indexes = [issued.status_index]
+    if timeline.origin is not None:  # its second place is the one that it shares with the other parts
+        indexes.append(timeline.origin.made.status_index)
+    entries = [
+        _status_entry(document.base, issued.status_block, index, purpose) for index in indexes for purpose in PURPOSES
+    ]
+    due, told = (tuple(sorted(one, key=_entry_order)) for one in (entries, document.status))
     place = ("document/credentialStatus", "evidence/entries/0")
     pairs = [("credentialStatus", told, due)]
     return _compare(STATUS_ENTRY, "status_entry_agrees", "status_entry_differs", pairs, place)
@@ -181,6 +190,47 @@ def judge_achievement(document: Document | None, timeline: Timeline | None) -> C
     title = edition.template.title
     agrees, differs = "achievement_agrees", "achievement_differs"
     return _compare(ACHIEVEMENT, agrees, differs, pairs, place, title=title)
+
+
+def judge_origin(document: Document | None, timeline: Timeline) -> Check:
+    """Step 11i: is a part of an unpacked diploma a module of the programme, and says so?"""
+    origin, edition = timeline.origin, timeline.edition
+    if origin is None or edition is None:
+        return not_judged(ORIGIN, "status.history")
+    programme, entry, made = origin.programme, origin.programme_entry, origin.made
+    module = next((one for one in programme.curriculum.modules if one.achievement == edition.code), None)
+    pairs: list[tuple[str, object, object]] = [
+        ("programme", entry.originator, made.programme),
+        ("edition", programme.edition, made.edition),
+        ("version", entry.version, made.edition),
+        ("institution", programme.institution, made.institution),
+        ("module", None if module is None else module.edition, edition.edition),
+        ("credits", None if module is None else module.credits_centi, origin.credits_centi),
+        ("template/credits", edition.template.credits_centi, origin.credits_centi),
+    ]
+    if document is not None:
+        told = _part_of(document)
+        tail = f"/{programme.code}/{programme.edition}"
+        address = str(told.get("programme"))
+        is_here = address.startswith(f"{document.base}/v1/programmes/") and address.endswith(tail)
+        pairs += [
+            ("partOf/unpacking", told.get("unpacking"), str(origin.unpacking)),
+            ("partOf/programme", is_here, True),
+            ("partOf/title", told.get("title"), programme.curriculum.title),
+        ]
+    place = ("evidence/part", "evidence/entries", f"document/{PART_TERM}")
+    return _compare(ORIGIN, "origin_agrees", "origin_differs", pairs, place, title=programme.curriculum.title)
+
+
+def says_part(members: dict[str, Json]) -> bool:
+    """Tell whether a document says that it is a part of an unpacked diploma."""
+    return PART_TERM in members
+
+
+def _part_of(document: Document) -> dict[str, Json]:
+    literal = document.members.get(PART_TERM)
+    told = literal.get("@value") if isinstance(literal, dict) else None
+    return told if isinstance(told, dict) else {}
 
 
 def _described(document: Document, edition: Edition) -> list[tuple[str, object, object]]:
@@ -219,14 +269,18 @@ def _centi(credits_told: float | None) -> Fraction | None:
     return None if credits_told is None else Fraction(str(credits_told)) * _CENTI
 
 
-def _status_entry(base: str, issued: Birth, purpose: str) -> StatusEntry:
-    number = 2 * issued.status_block + PURPOSES.index(purpose)
+def _entry_order(entry: StatusEntry) -> tuple[str, str, str]:
+    return entry.status_purpose, entry.status_list_credential, entry.status_list_index
+
+
+def _status_entry(base: str, block: int, index: int, purpose: str) -> StatusEntry:
+    number = 2 * block + PURPOSES.index(purpose)
     url = f"{base}/status-lists/{number}"
     return StatusEntry(
-        id=f"{url}#{issued.status_index}",
+        id=f"{url}#{index}",
         type="BitstringStatusListEntry",
         status_purpose=purpose,
-        status_list_index=str(issued.status_index),
+        status_list_index=str(index),
         status_list_credential=url,
     )
 

@@ -20,7 +20,8 @@ from typing import Final
 from anchoring.error import ProofError
 from anchoring.state import StateCommitment
 from anchoring.tree import leaf_hash, verify_inclusion
-from verifier.directory import Accreditation, Key, Record, parse_record
+from verifier.directory import Accreditation, Key, Limits, Record, parse_record
+from verifier.entitlement import Fit, Subject, fit, subject_of
 from verifier.error import InputError
 from verifier.evidence import Evidence
 from verifier.report import Check, failed, not_judged, passed, skipped, unknown
@@ -32,6 +33,7 @@ KEY: Final = "issuer.key"
 COMPROMISE: Final = "issuer.compromise"
 ACCREDITATION: Final = "issuer.accreditation"
 _PLACE: Final = "evidence/directory"
+_ENTITLED_BY: Final = ("evidence/directory", "evidence/entries")
 
 
 def judge_record(
@@ -106,25 +108,46 @@ def judge_compromise(key: Key | None, outside: Iterable[datetime] | None, anew: 
 
 
 def judge_accreditation(record: Record | None, timeline: Timeline | None) -> Check:
-    """Step 10d: was the issuer accredited on the day of the award, and when it was recorded?
+    """Step 10d: was the issuer entitled to award this on the day of the award, and when it was recorded?
 
     An issuer that never had an accreditation (an employer, say) may issue all the same: then nothing is said about one.
-    One that had, and has it no more, may not.
+    One that had, and has it no more, may not; nor may one whose accreditations do not extend to the award. A document
+    that is no award has neither level nor field nor kind: of that, only the days are judged.
     """
     if record is None or timeline is None:
         return not_judged(ACCREDITATION, KNOWN)
     if not record.accreditations:
         return skipped(ACCREDITATION, "no_accreditation", looked_at=_PLACE)
+    subject = None if timeline.edition is None else subject_of(timeline.edition, record)
     awarded, recorded = timeline.issued.valid_from, timeline.issued.recorded_at
-    then = [one for one in record.accreditations if _covers(one, awarded)]
     detail = f"awarded {format_instant(awarded)}, recorded {format_instant(recorded)}"
+    then = [one for one in record.accreditations if _covers(one, awarded)]
     if not then:
         return failed(ACCREDITATION, "not_accredited", detail=detail, looked_at=_PLACE)
-    still = [one for one in record.accreditations if _covers(one, recorded)]
+    entitling = [one for one in then if _fit(one, subject).is_within]
+    if not entitling:
+        return _not_entitled([_fit(one, subject) for one in then], detail)
+    still = [one for one in record.accreditations if _covers(one, recorded) and _fit(one, subject).is_within]
     if not still:
-        return unknown(ACCREDITATION, "recorded_unaccredited", detail=detail, looked_at=_PLACE)
-    detail = f"{then[0].scope}; {detail}"
-    return passed(ACCREDITATION, "accredited", by=then[0].by, detail=detail, looked_at=_PLACE)
+        return unknown(ACCREDITATION, "recorded_unaccredited", detail=detail, looked_at=_ENTITLED_BY)
+    first = entitling[0]
+    case = "entitled" if isinstance(first.limits, Limits) and subject is not None else "accredited"
+    return passed(ACCREDITATION, case, by=first.by, detail=f"{first.scope}; {detail}", looked_at=_ENTITLED_BY)
+
+
+def _not_entitled(fits: list[Fit], detail: str) -> Check:
+    """Say that no accreditation of the day extends to the award, or that there is no telling."""
+    unstated = [one for one in fits if not one.outside]
+    if unstated:
+        detail = f"{'; '.join(unstated[0].unstated)}; {detail}"
+        return unknown(ACCREDITATION, "entitlement_unstated", detail=detail, looked_at=_ENTITLED_BY)
+    detail = f"{'; '.join(fits[0].outside)}; {detail}"
+    return failed(ACCREDITATION, "not_entitled", detail=detail, looked_at=_ENTITLED_BY)
+
+
+def _fit(accreditation: Accreditation, subject: Subject | None) -> Fit:
+    limits = accreditation.limits
+    return fit(limits if isinstance(limits, Limits) else None, subject)
 
 
 def _covers(accreditation: Accreditation, instant: datetime) -> bool:

@@ -11,6 +11,7 @@ Source: W3C Bitstring Status List v1.0; docs/spec/evidence.md, "Status".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -24,7 +25,8 @@ from verifier.checks.log import ENTRIES, STATE, indexes_rise
 from verifier.commitment import SUCCESSOR_KIND, commitment
 from verifier.credential_id import aggregate_id
 from verifier.event import Replaced
-from verifier.evidence import Evidence, ProvedChunk
+from verifier.evidence import Evidence, ProvedChunk, Status
+from verifier.part import PartError, read_part, shared_entries
 from verifier.report import Check, failed, not_judged, passed, skipped, unknown
 from verifier.timeline import HistoryError, Timeline, UnknownEventError, read_timeline
 from verifier.wire import format_instant
@@ -42,55 +44,76 @@ def judge_history(evidence: Evidence, entries: tuple[Entry, ...] | None) -> tupl
     """Step 7: are these all the events of this very credential, in order?"""
     if entries is None:
         return not_judged(HISTORY, ENTRIES), None
-    place = ("evidence/credential", "evidence/entries")
+    place = ("evidence/credential", "evidence/entries", *(["evidence/part"] if evidence.part else []))
     owner = aggregate_id(evidence.credential)
-    if entries[0].originator != owner:
+    if not evidence.part and entries[0].originator != owner:
         detail = f"the log's id of {evidence.credential} is {owner}, not {entries[0].originator}"
         return failed(HISTORY, "history_other", detail=detail, looked_at=place), None
     try:
-        timeline = read_timeline(entries)
+        timeline = read_part(entries, evidence.part, owner) if evidence.part else read_timeline(entries)
     except HistoryError as error:
-        return failed(HISTORY, "history_broken", detail=str(error), looked_at=place), None
+        case = "part_not_opened" if isinstance(error, PartError) else "history_broken"
+        return failed(HISTORY, case, detail=str(error), looked_at=place), None
     except UnknownEventError as error:
         return unknown(HISTORY, "history_unreadable", detail=str(error), looked_at=place), None
-    if not indexes_rise(evidence.entries[:-1]):
+    if not _in_order(evidence, entries):
         return failed(HISTORY, "history_broken", detail="indexes", looked_at=place), None
     detail = f"{len(entries) - 1} events of {owner}"
     return passed(HISTORY, "history_whole", detail=detail, looked_at=place), timeline
 
 
+def _in_order(evidence: Evidence, entries: Sequence[Entry]) -> bool:
+    """Tell whether the events of each history stand in the log one after the other."""
+    if not evidence.part:
+        return indexes_rise(evidence.entries[:-1])
+    made, count = evidence.entries[0], shared_entries(entries)
+    shared, own = evidence.entries[:count], evidence.entries[count:-2]
+    return indexes_rise(shared) and indexes_rise([made, *own])
+
+
 def judge_bits(
     evidence: Evidence, state: StateCommitment | None, timeline: Timeline | None
-) -> tuple[Check, tuple[bool, bool] | None]:
+) -> tuple[Check, tuple[bool, ...] | None]:
     """Step 8: are the chunks with the credential's two bits under the state commitment?
 
+    A part of an unpacked diploma has two more, which it shares with the other parts.
+
     Returns:
-        The check, and the revocation and suspension bits.
+        The check, and the revocation and suspension bits, a part's own ones first.
     """
     if state is None or timeline is None:
         return not_judged(BITS, STATE if state is None else HISTORY), None
-    place, issued = "evidence/status", timeline.issued
+    issued = timeline.issued
+    places = [(evidence.status, issued.status_block, issued.status_index)]
+    looked_at = ["evidence/status"]
+    if evidence.part and timeline.origin is not None:
+        made = timeline.origin.made
+        places.append((evidence.part.status, made.status_block, made.status_index))
+        looked_at.append("evidence/part/status")
     try:
-        leaf = status_leaf(issued.status_block, issued.status_index)
-        size = state.status_lists * CHUNKS_PER_BLOCK
-        _prove_chunk(evidence.status.revocation, leaf, size, state.revocation_root)
-        _prove_chunk(evidence.status.suspension, leaf, size, state.suspension_root)
+        found = [_read_bits(status, block, index, state) for status, block, index in places]
     except (ProofError, ValueError) as error:
-        return failed(BITS, "bits_not_proved", detail=str(error), looked_at=place), None
-    revoked = read_status_bit(evidence.status.revocation.chunk, issued.status_index)
-    suspended = read_status_bit(evidence.status.suspension.chunk, issued.status_index)
-    detail = (
-        f"block {issued.status_block}, index {issued.status_index}, leaf {leaf} of {size}:"
-        f" revocation {int(revoked)}, suspension {int(suspended)}"
+        return failed(BITS, "bits_not_proved", detail=str(error), looked_at=looked_at), None
+    detail = "; ".join(
+        f"block {block}, index {index}: revocation {int(revoked)}, suspension {int(suspended)}"
+        for (_, block, index), (revoked, suspended) in zip(places, found, strict=True)
     )
-    return passed(BITS, "bits_proved", detail=detail, looked_at=place), (revoked, suspended)
+    return passed(BITS, "bits_proved", detail=detail, looked_at=looked_at), tuple(bit for two in found for bit in two)
 
 
-def judge_agreement(timeline: Timeline | None, bits: tuple[bool, bool] | None) -> Check:
+def _read_bits(status: Status, block: int, index: int, state: StateCommitment) -> tuple[bool, bool]:
+    leaf = status_leaf(block, index)
+    size = state.status_lists * CHUNKS_PER_BLOCK
+    _prove_chunk(status.revocation, leaf, size, state.revocation_root)
+    _prove_chunk(status.suspension, leaf, size, state.suspension_root)
+    return read_status_bit(status.revocation.chunk, index), read_status_bit(status.suspension.chunk, index)
+
+
+def judge_agreement(timeline: Timeline | None, bits: tuple[bool, ...] | None) -> Check:
     """Step 9: do the events, folded, come to the proved bits?"""
     if timeline is None or bits is None:
         return not_judged(AGREEMENT, HISTORY if timeline is None else BITS)
-    folded = (timeline.revoked_bit, timeline.suspended_bit)
+    folded = timeline.bits
     detail = f"events say {[int(bit) for bit in folded]}, bits say {[int(bit) for bit in bits]}"
     place = ("evidence/entries", "evidence/status")
     judge, case = (passed, "history_agrees") if folded == bits else (failed, "history_contradicts")

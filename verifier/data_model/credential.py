@@ -8,7 +8,6 @@ to 5.6.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Final
 
 from verifier.data_model.envelope import CREDENTIAL, check_envelope, is_envelope
@@ -16,7 +15,7 @@ from verifier.data_model.problem import PARSING, RANGE, DataProblem, Problems
 from verifier.data_model.proof_shape import check_proofs
 from verifier.data_model.related_resource import ResourceSource, check_related_resources
 from verifier.data_model.status_entry import check_status_entry
-from verifier.data_model.value import check_id, check_text, check_type, is_url, objects_of, seconds_of
+from verifier.data_model.value import Seconds, check_id, check_text, check_type, is_url, objects_of, seconds_of
 from verifier.strict_json import Json
 
 V1_CONTEXT: Final = "https://www.w3.org/2018/credentials/v1"
@@ -161,7 +160,7 @@ def check_typed(
 def _check_period(
     document: dict[str, Json], names: tuple[str, str], pointer: str, problems: Problems, *, needs_zone: bool
 ) -> None:
-    instants: list[Fraction] = []
+    instants: list[Seconds] = []
     for name in names:
         if name not in document:
             continue

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from verifier.data_model.problem import Problems
 from verifier.strict_json import Json
 
+Seconds = int | Fraction
+"""Seconds since 1970: a fraction only where the stamp has one, since fractions are slow to compare."""
 MAX_URL_CHARS: Final = 8_192
 """Longest URL that is taken for one; enveloped documents (`data:` URLs) are read elsewhere."""
 
@@ -68,7 +70,7 @@ _is_short_url = lru_cache(maxsize=4096)(_is_url)
 """Issuers, contexts and schemas are the same in a thousand credentials; what is remembered is bounded in length too."""
 
 
-def seconds_of(stamp: str, *, needs_zone: bool = True) -> Fraction | None:
+def seconds_of(stamp: str, *, needs_zone: bool = True) -> Seconds | None:
     """Return the instant of a date-time stamp as seconds since 1970, or None if it is none.
 
     Args:
@@ -86,14 +88,14 @@ def seconds_of(stamp: str, *, needs_zone: bool = True) -> Fraction | None:
         return None
     seconds = _days_since_1970(year, month, day) * _DAY_SECONDS - _offset_seconds(match)
     if match["midnight"] is not None:
-        return Fraction(seconds + _DAY_SECONDS)
+        return seconds + _DAY_SECONDS
     seconds += int(match["hour"]) * 3600 + int(match["minute"]) * 60 + int(match["second"])
     part = match["part"]
-    return Fraction(seconds) + Fraction(int(part), 10 ** len(part)) if part else Fraction(seconds)
+    return seconds + Fraction(int(part), 10 ** len(part)) if part else seconds
 
 
 @lru_cache(maxsize=4096)
-def _usual_seconds(stamp: str) -> Fraction | None:
+def _usual_seconds(stamp: str) -> int | None:
     """Read ``YYYY-MM-DDTHH:MM:SSZ``, as nearly every stamp is written; None for anything else of that length."""
     if stamp[4::3][:5] != "--T::" or stamp[-1] != "Z" or not stamp.isascii():
         return None
@@ -101,7 +103,7 @@ def _usual_seconds(stamp: str) -> Fraction | None:
         since = datetime.fromisoformat(stamp) - _EPOCH
     except ValueError:
         return None
-    return Fraction(since.days * _DAY_SECONDS + since.seconds)
+    return since.days * _DAY_SECONDS + since.seconds
 
 
 def _is_leap(year: int) -> bool:

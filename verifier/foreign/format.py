@@ -21,8 +21,9 @@ from verifier.error import FormatError
 from verifier.file_kind import file_kind
 from verifier.foreign.baked import MAX_IMAGE_BYTES, is_png, is_xml, unbake_png, unbake_svg
 from verifier.foreign.credential import Credential, read_document, types_of
+from verifier.foreign.disclosure import MAX_SD_JWT_CHARS, parse_parts, restored
 from verifier.foreign.jws import Jws, is_jws, parse_jws
-from verifier.foreign.sd_jwt import MAX_SD_JWT_CHARS, is_sd_jwt, read_sd_jwt
+from verifier.foreign.sd_jwt import is_sd_jwt, read_sd_jwt
 from verifier.foreign.vc_jwt import read_token
 from verifier.strict_json import Json, parse_json
 
@@ -49,6 +50,7 @@ TOKEN_TYPES: Final = frozenset(
         "application/vc+sd-jwt",
         "application/dc+sd-jwt",
         "application/vp+sd-jwt",
+        "application/vp+ld+json+sd-jwt",
         "text/plain",
     }
 )
@@ -59,6 +61,8 @@ MEDIA_TYPES: Final = JSON_TYPES | TOKEN_TYPES | {PNG_TYPE, SVG_TYPE}
 NOTHING: Final = "neither JSON, nor a token, nor an image"
 PRESENTATION_TYPE: Final = "VerifiablePresentation"
 ENVELOPED: Final = frozenset({"EnvelopedVerifiableCredential", "EnvelopedVerifiablePresentation"})
+DISCLOSED_PRESENTATIONS: Final = frozenset({"vp+sd-jwt", "vp+ld+json+sd-jwt"})
+"""Types of presentations that are secured as an SD-JWT. Source: VC JOSE COSE section 3.2.2."""
 _PRESENTATION_TOKENS: Final = frozenset({"vp+jwt", "vp+ld+json+jwt"})
 _DATA_URL: Final = re.compile(r"data:([a-zA-Z0-9.+-]+/[a-zA-Z0-9.+-]+)(?:;[^,;]*)*,(.+)", re.DOTALL)
 
@@ -73,7 +77,7 @@ class Presented(msgspec.Struct, frozen=True, kw_only=True):
         kind: What it is.
         carrier: In what it came.
         data: Its bytes, out of the image.
-        value: The JSON object; of a token its payload.
+        value: The JSON object; of a token its payload, of a presentation with what it discloses.
         token: The token, if it is one.
     """
 
@@ -157,6 +161,10 @@ def _json(data: bytes, carrier: Carrier) -> Presented:
 
 def _token(text: str, carrier: Carrier) -> Presented:
     if is_sd_jwt(text):
+        parts = parse_parts(text)
+        if parts.issued.typ in DISCLOSED_PRESENTATIONS:
+            value = restored(parts)
+            return Presented(kind="presentation", carrier=carrier, data=text.encode("ascii"), value=value, token=text)
         jws = read_sd_jwt(text).jws
     elif is_jws(text):
         jws = parse_jws(text)

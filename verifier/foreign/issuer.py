@@ -3,10 +3,12 @@
     did:key, did:jwk     the identifier is the key
     did:web, did:webvh   the document that the named domain serves; of did:webvh with its whole history, verified
     https://...          the key set that the address names (JWT VC issuer metadata), or a key under the address itself
+    any other, or an https address where there is nothing     the token's certificate chain, if it leads to an anchor
 
 A document never chooses its key: a `kid` or a `jwk` in a token only selects among the issuer's keys, and a verification
-method that is under another identifier than the issuer's is refused. What a key may be used for is read strictly: a
-document that lists no key for a purpose allows none.
+method that is under another identifier than the issuer's is refused. A `kid` that is the address of a JWK, as
+displayers of Open Badges read it, selects by what is there, and of an issuer with a DID only what its DID document
+lists counts. What a key may be used for is read strictly: a document that lists no key for a purpose allows none.
 
 Source: W3C Controlled Identifiers 1.0 sections 2.3 and 3.3; did:web and did:webvh 1.0 method specifications; IETF
 SD-JWT VC section 4 (JWT VC issuer metadata); Open Badges 3.0 section 8.2.4 (kid).
@@ -14,10 +16,10 @@ SD-JWT VC section 4 (JWT VC issuer metadata); Open Badges 3.0 section 8.2.4 (kid
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from openvc.did.base import DidDocument, parse_did_document
 from openvc.did.did_jwk import DidJwkResolver
@@ -27,6 +29,7 @@ from openvc.errors import OpenvcError
 from openvc.jwt_vc_issuer import jwt_vc_issuer_metadata_url, resolve_jwt_vc_issuer_key
 
 from verifier.error import FormatError, InputError, KeyRefusedError, KeyUnavailableError
+from verifier.foreign.certificate import chain_key
 from verifier.foreign.credential import read_date
 from verifier.foreign.jws import Jws
 from verifier.foreign.source import MAX_SOURCE_BYTES, SourceMissingError, Sources, read_bytes, read_source
@@ -43,6 +46,8 @@ SELF: Final = ("did:key:", "did:jwk:")
 """Identifiers that are keys: nobody but the key itself speaks for them."""
 DOMAIN: Final = ("did:web:", "did:webvh:", "https://")
 """Identifiers whose document is the word of whoever runs the domain."""
+ADDRESS: Final = ("https://", "http://")
+"""How a `kid` begins that is the address of a key."""
 _PRIVATE: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
 
 
@@ -52,11 +57,13 @@ class Issuers:
     Args:
         sources: Where documents of domains are.
         instant: As of which a key has to be in use, aware.
+        anchors: Certificates, in DER, that the certificate chain of a token may lead to.
     """
 
-    def __init__(self, sources: Sources, instant: datetime) -> None:
+    def __init__(self, sources: Sources, instant: datetime, anchors: Sequence[bytes] = ()) -> None:
         self._sources = sources
         self._instant = instant
+        self._anchors = anchors
         self._documents: dict[str, DidDocument] = {}
 
     def verification_key(self, method: str, purpose: str) -> PublicKey:
@@ -86,29 +93,61 @@ class Issuers:
         jwk = jws.header.get("jwk")
         if jwk is not None and (not isinstance(jwk, dict) or not _PRIVATE.isdisjoint(jwk)):
             raise KeyRefusedError("the header's key is no public key")
-        if issuer.startswith("https://"):
-            key = self._from_address(issuer, jws.kid)
-        elif issuer.startswith("did:"):
-            key = self._from_did(issuer, jws.kid, jwk, purpose)
-        else:
-            raise KeyRefusedError(f"an issuer of a kind that is not known here: {issuer[:100]}")
+        key = self._of_issuer(issuer, jws, jwk, purpose)
         if jwk is not None and PublicKey.from_jwk(jwk).multibase != key.multibase:
             raise KeyRefusedError("the key in the header is not the issuer's")
         return key
 
-    def _from_did(self, issuer: str, kid: str | None, jwk: Mapping[str, Any] | None, purpose: str) -> PublicKey:
-        document = self._document(issuer)
+    def _of_issuer(self, issuer: str, jws: Jws, jwk: Mapping[str, Any] | None, purpose: str) -> PublicKey:
+        """Find the key by the issuer's identifier; where that leads nowhere, by the token's certificate chain."""
+        if issuer.startswith("did:"):
+            return self._from_did(issuer, jws, jwk, purpose)
+        if issuer.startswith("https://"):
+            try:
+                return self._from_address(issuer, jws.kid)
+            except KeyUnavailableError:
+                if "x5c" not in jws.header:
+                    raise
+        elif "x5c" not in jws.header:
+            raise KeyRefusedError(f"an issuer of a kind that is not known here: {issuer[:100]}")
+        return chain_key(jws.header["x5c"], issuer, self._anchors, self._instant)
+
+    def _from_did(self, issuer: str, jws: Jws, jwk: Mapping[str, Any] | None, purpose: str) -> PublicKey:
+        document, kid = self._document(issuer), jws.kid
+        if kid is not None and kid.startswith(ADDRESS):
+            # The address of a JWK. It selects, where there is something to choose; the DID document decides.
+            if jwk is None and len(self._usable(document, jws.alg, purpose)) != 1:
+                jwk = self._addressed(issuer, kid)
+            kid = None
         if kid is not None:
             method = kid if kid.startswith("did:") else f"{issuer}#{kid.removeprefix('#')}"
             if method.partition("#")[0] != issuer:
                 raise KeyRefusedError(f"the key {kid[:100]} is not under the issuer {issuer[:100]}")
             return self._from_document(document, method, purpose)
-        usable = [self._from_document(document, method, purpose) for method in _methods(document, purpose)]
+        usable = self._usable(document, jws.alg, purpose)
         if jwk is not None:
             usable = [key for key in usable if key.multibase == PublicKey.from_jwk(jwk).multibase]
         if len(usable) != 1:
             raise KeyRefusedError(f"the header selects {len(usable)} keys of the issuer where it has to be one")
         return usable[0]
+
+    def _usable(self, document: DidDocument, alg: str, purpose: str) -> list[PublicKey]:
+        """Return the issuer's keys for an algorithm."""
+        keys = [self._from_document(document, method, purpose) for method in _methods(document, purpose)]
+        return [key for key in keys if key.is_for(alg)]
+
+    def _addressed(self, issuer: str, kid: str) -> Mapping[str, Any]:
+        """Read the JWK at an address on the issuer's own host; no other host is asked at a document's word."""
+        address = kid.partition("#")[0]
+        if not issuer.startswith("did:web:") or urlsplit(address).netloc != unquote(issuer.split(":")[2]):
+            raise KeyRefusedError(f"the key {kid[:100]} is not on the host of the issuer {issuer[:100]}")
+        try:
+            found = read_source(self._sources, address)
+        except SourceMissingError as error:
+            raise KeyUnavailableError(str(error)) from error
+        except InputError as error:
+            raise KeyRefusedError(f"no key under {kid[:100]}: {error}") from error
+        return _chosen(found, kid) if "keys" in found else found
 
     def _from_document(self, document: DidDocument, method: str, purpose: str) -> PublicKey:
         found = document.key_for_purpose(method, purpose) if method in _methods(document, purpose) else None

@@ -32,9 +32,17 @@ ALGORITHMS: Final[Mapping[str, str]] = {
     "Ed25519": "EdDSA",
     "ES256": "ES256",
     "ES384": "ES384",
+    "ES256K": "ES256K",
+    "ES512": "ES512",
     "RS256": "RS256",
+    "RS384": "RS384",
+    "RS512": "RS512",
+    "PS256": "PS256",
+    "PS384": "PS384",
+    "PS512": "PS512",
 }
-"""Signature algorithms that are verified, and what the key's own is. Source: Open Badges 3.0 section 8.2; RFC 9864."""
+"""Signature algorithms that are verified, and the one name of each. A key of a curve is for its own algorithm, an RSA
+key for all of RSA's. Source: Open Badges 3.0 section 8.2; RFC 7518 section 3.1; RFC 8812 section 3.2; RFC 9864."""
 _SHAPE: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 
 
@@ -46,7 +54,7 @@ class Jws(msgspec.Struct, frozen=True, kw_only=True):
         payload: The payload's JSON object.
         signed: The bytes that the signature is over.
         signature: Its bytes.
-        alg: The algorithm that the key has to be of, one of the values of `ALGORITHMS`.
+        alg: The algorithm that the key has to be for, one of the values of `ALGORITHMS`.
         compact: The whole text.
     """
 

@@ -20,6 +20,7 @@ from verifier.checks.time import Asked
 from verifier.conclusion import NOT_JUDGED, deciding
 from verifier.error import FormatError, InputError
 from verifier.foreign.credential import V1_CONTEXT, V2_CONTEXT, entries, identifier, types_of
+from verifier.foreign.disclosure import binding_problem, parse_parts
 from verifier.foreign.format import PRESENTATION_TYPE, Presented
 from verifier.foreign.issuer import AUTHENTICATION, Issuers
 from verifier.foreign.jws import Jws, parse_jws
@@ -47,6 +48,8 @@ from verifier.wording import say
 MAX_CREDENTIALS: Final = 16
 """Most credentials of one presentation; each is judged by itself."""
 _PLACE: Final = "presentation"
+_NO_CLAIM: Final = frozenset({"vp+jwt", "vp+ld+json+jwt", "vp+sd-jwt", "vp+ld+json+sd-jwt"})
+"""Types that forbid the claim `vp`. Source: VC JOSE COSE section 3.1.3."""
 
 
 class Presentation(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,15 +57,17 @@ class Presentation(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         members: Its members; of a VC 1.1 token those of the claim `vp`.
-        jws: The token, if it is one.
+        jws: The token, if it is one; of an SD-JWT what its holder signed.
         holder: Whom it names as its holder, if anybody.
         credentials: The credentials in it, each as bytes that can be judged by themselves.
+        token: An SD-JWT with its disclosures.
     """
 
     members: dict[str, Any]
     jws: Jws | None
     holder: str | None
     credentials: tuple[bytes, ...]
+    token: str | None = None
 
 
 def read_presentation(presented: Presented) -> Presentation:
@@ -73,10 +78,10 @@ def read_presentation(presented: Presented) -> Presentation:
 
     Not checked: any proof.
     """
-    jws = None
-    if presented.token is not None:
-        if is_sd_jwt(presented.token):
-            raise FormatError("a presentation as an SD-JWT is not read here")
+    jws, token = None, None
+    if presented.token is not None and is_sd_jwt(presented.token):
+        jws, token = parse_parts(presented.token).issued, presented.token
+    elif presented.token is not None:
         jws = parse_jws(presented.token)
     members = _members(presented.value, jws)
     contexts = entries(members, "@context")
@@ -86,7 +91,8 @@ def read_presentation(presented: Presented) -> Presentation:
     if not 1 <= len(shown) <= MAX_CREDENTIALS:
         raise FormatError(f"{len(shown)} credentials; there have to be 1 to {MAX_CREDENTIALS}", "/verifiableCredential")
     holder = identifier(members.get("holder"))
-    return Presentation(members=members, jws=jws, holder=holder, credentials=tuple(_credential(one) for one in shown))
+    credentials = tuple(_credential(one) for one in shown)
+    return Presentation(members=members, jws=jws, holder=holder, credentials=credentials, token=token)
 
 
 def judge_holder(presentation: Presentation, issuers: Issuers, asked: Asked) -> Check:
@@ -157,13 +163,20 @@ def _judge_token(presentation: Presentation, jws: Jws, issuers: Issuers, now: da
     signature = judge_token_signature(jws, found)
     if signature.state is not State.PASSED:
         return failed(HOLDER, "holder_wrong", detail=key.detail or signature.detail, looked_at=_PLACE)
+    wrong = None if presentation.token is None else binding_problem(parse_parts(presentation.token), now)
+    wrong = wrong or _time_problem(jws, now)
+    if wrong is not None:
+        return failed(HOLDER, "holder_wrong", detail=wrong, looked_at=_PLACE)
+    return passed(HOLDER, "holder_bound", detail=told, looked_at=_PLACE)
+
+
+def _time_problem(jws: Jws, now: datetime) -> str | None:
     try:
         starts, ends = token_window(jws)
     except FormatError as error:
-        return failed(HOLDER, "holder_wrong", detail=str(error), looked_at=_PLACE)
-    if (starts is not None and starts > now) or (ends is not None and ends < now):
-        return failed(HOLDER, "holder_wrong", detail="the presentation does not hold now", looked_at=_PLACE)
-    return passed(HOLDER, "holder_bound", detail=told, looked_at=_PLACE)
+        return str(error)
+    is_out = (starts is not None and starts > now) or (ends is not None and ends < now)
+    return "the presentation does not hold now" if is_out else None
 
 
 def _judge_proofs(presentation: Presentation, issuers: Issuers, now: datetime) -> Check:
@@ -204,7 +217,7 @@ def _members(value: dict[str, Any], jws: Jws | None) -> dict[str, Any]:
     if jws is None or "vp" not in jws.payload:
         return value
     inner = jws.payload["vp"]
-    if not isinstance(inner, dict) or jws.typ in {"vp+jwt", "vp+ld+json+jwt"}:
+    if not isinstance(inner, dict) or jws.typ in _NO_CLAIM:
         raise FormatError("a claim `vp` where there may be none, or that is no object", "/vp")
     return inner
 

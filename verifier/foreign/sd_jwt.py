@@ -16,15 +16,11 @@ from typing import Any, Final
 from openvc.errors import OpenvcError
 from openvc.proof.sd_jwt import SdJwtVcProofSuite
 
-from verifier.error import FormatError, TooLargeError
+from verifier.error import FormatError
 from verifier.foreign.credential import Credential
-from verifier.foreign.jws import MAX_JWS_CHARS, parse_jws
+from verifier.foreign.disclosure import parse_parts
 from verifier.foreign.vc_jwt import claimed
 
-MAX_DISCLOSURES: Final = 500
-"""Most disclosures of one token; a long award has some 60."""
-MAX_SD_JWT_CHARS: Final = 2 * MAX_JWS_CHARS
-"""Longest SD-JWT: the token, and its disclosures."""
 TYPES: Final = frozenset({"dc+sd-jwt", "vc+sd-jwt", "vc+ld+json+sd-jwt", None})
 _LEEWAY_SECONDS: Final = 60
 _ANY_AGE_SECONDS: Final = 100 * 365 * 86_400
@@ -42,14 +38,7 @@ def read_sd_jwt(text: str) -> Credential:
         TooLargeError: Beyond a named limit.
         FormatError: Not an SD-JWT, or one of another type.
     """
-    if len(text) > MAX_SD_JWT_CHARS:
-        raise TooLargeError(f"a token of {len(text)} characters; the limit is {MAX_SD_JWT_CHARS}")
-    parts = text.split("~")
-    if len(parts) - 2 > MAX_DISCLOSURES:
-        raise TooLargeError(f"{len(parts) - 2} disclosures; the limit is {MAX_DISCLOSURES}")
-    if "" in parts[1:-1]:
-        raise FormatError("an empty disclosure")
-    jws = parse_jws(parts[0])
+    jws = parse_parts(text).issued
     if jws.typ not in TYPES:
         raise FormatError(f"a token of the type {jws.typ!r} is no SD-JWT VC", "/typ")
     return Credential(form="sd-jwt", members=jws.payload, jws=jws, token=text)

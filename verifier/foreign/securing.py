@@ -18,7 +18,9 @@ from typing import Any, Final
 from openvc.did.base import multikey_to_jwk
 
 from verifier.error import (
+    ChainUntrustedError,
     ContextRefusedError,
+    ContextsContradictError,
     FormatError,
     InputError,
     JsonLdError,
@@ -48,6 +50,8 @@ REGISTERED: Final = frozenset(
 """Claims of the token itself, which no context has to define. Source: RFC 7519 section 4.1; RFC 7800; RFC 9901."""
 UNCHECKED: Final = REGISTERED | {"proof"}
 """Members that are not for a document's vocabulary; a proof is held against its own suite's rules."""
+DISCLOSED_BY: Final = frozenset({"EdDSA", "ES256", "ES384"})
+"""Kinds of keys under whose signature openvc puts disclosures back."""
 _PROOF: Final = "document/proof"
 _HEADER: Final = "token/header"
 
@@ -158,6 +162,8 @@ def judge_token_signature(jws: Jws, key: PublicKey | None) -> Check:
 
 def unavailable(code: str, error: KeyUnavailableError, place: str) -> Check:
     """Say that a key is not at hand: because the network is off, or because it did not give it."""
+    if isinstance(error, ChainUntrustedError):
+        return unknown(code, "issuer_key_chain", detail=str(error), looked_at=place)
     cause = error.__cause__
     is_off = isinstance(cause, SourceMissingError) and cause.missing.reason == "off"
     return unknown(code, "issuer_key_off" if is_off else "issuer_key_unreachable", detail=str(error), looked_at=place)
@@ -171,6 +177,8 @@ def judge_terms(members: Mapping[str, Any]) -> Check:
     words = {name: value for name, value in members.items() if name not in UNCHECKED}
     try:
         expand(words, Loader())
+    except ContextsContradictError as error:
+        return unknown(TERMS, "contexts_contradict", detail=str(error), looked_at=place)
     except ContextRefusedError as error:
         return unknown(TERMS, "context_unknown", detail=str(error), looked_at=place)
     except WorkExceededError as error:
@@ -262,6 +270,10 @@ def _secure_disclosures(
         # Its dates say so; disclosures of what does not hold yet are not read.
         rest = [not_judged(code, "dates.valid_from") for code in (CLAIMS, TERMS, HOLDER)]
         return Secured(credential, key, signature, rest[0], rest[1], rest[2])
+    if found.alg not in DISCLOSED_BY:
+        claims = unknown(CLAIMS, "disclosures_unread", detail=found.alg, looked_at=place)
+        rest = [not_judged(code, CLAIMS) for code in (TERMS, HOLDER)]
+        return Secured(credential, key, signature, claims, rest[0], rest[1])
     try:
         whole, is_bound = disclosed(credential, multikey_to_jwk(found.multibase), now)
     except (FormatError, ValueError) as error:

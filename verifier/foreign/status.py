@@ -2,8 +2,8 @@
 
 A list is a document like any other: it has a signature, an issuer, a time in which it holds. It counts only if all of
 them are good and the issuer is the credential's own; whoever takes over the address where a list is served cannot sign
-one. A list that cannot be had, or is not good, says nothing: `unknown`. A bit that is set counts even if another list
-is not to be had.
+one. (The lists of 1EdTech have no signature; see `revocation_list`.) A list that cannot be had, or is not good, says
+nothing: `unknown`. A bit that is set counts even if another list is not to be had.
 
 Lists speak of the present. A bit that is set today does not say since when, so about an earlier day it is `unknown`; a
 credential that is not revoked today was not revoked then, because a revocation is not taken back.
@@ -26,6 +26,7 @@ from verifier.checks.time import CLOCK_SKEW
 from verifier.error import InputError
 from verifier.foreign.credential import Credential, entries, types_of
 from verifier.foreign.plan import LIST, REVOCATION, SUSPENSION
+from verifier.foreign.revocation_list import REVOCATION_LIST, is_listed
 from verifier.foreign.source import SourceMissingError, missing_case
 from verifier.foreign.status_list import ListError, Lists
 from verifier.foreign.vc_jwt import claimed, token_window
@@ -71,7 +72,7 @@ def judge_status(credential: Credential, lists: Lists, at: datetime | None) -> l
         lists: What is needed to read lists.
         at: The instant asked about, or None for the present.
     """
-    words = [_read_entry(entry, lists) for entry in entries(credential.members, "credentialStatus")]
+    words = [_read_entry(entry, credential, lists) for entry in entries(credential.members, "credentialStatus")]
     words += _token_words(credential, lists)
     return [_judge_list(words), *(_judge_purpose(words, purpose, at) for purpose in _PURPOSES)]
 
@@ -107,7 +108,9 @@ def _judge_purpose(words: Sequence[_Word], purpose: str, at: datetime | None) ->
     return passed(code, f"list_no_{purpose}", looked_at=place)
 
 
-def _read_entry(entry: Any, lists: Lists) -> _Word:  # noqa: ANN401  (untrusted JSON)
+def _read_entry(entry: Any, credential: Credential, lists: Lists) -> _Word:  # noqa: ANN401  (untrusted JSON)
+    if isinstance(entry, dict) and REVOCATION_LIST in types_of(entry):
+        return _read_plain(entry, credential, lists)
     if not isinstance(entry, dict) or ENTRY_TYPES.isdisjoint(types_of(entry)):
         kind = ", ".join(sorted(types_of(entry))) if isinstance(entry, dict) else "no object"
         return _Word(None, None, "status_kind_unknown", f"a status of the kind {kind[:100]}")
@@ -121,6 +124,15 @@ def _read_entry(entry: Any, lists: Lists) -> _Word:  # noqa: ANN401  (untrusted 
     except (SourceMissingError, ListError, InputError, OpenvcError) as error:
         return _Word(purpose, None, _case(error), str(error), url)
     return _Word(purpose, is_set, "list_good", f"{purpose} {int(is_set)}", url)
+
+
+def _read_plain(entry: dict[str, Any], credential: Credential, lists: Lists) -> _Word:
+    url = str(entry.get("id", ""))
+    try:
+        is_set = is_listed(entry, credential, lists)
+    except (SourceMissingError, ListError, InputError) as error:
+        return _Word("revocation", None, _case(error), str(error), url)
+    return _Word("revocation", is_set, "list_good", f"revocation {int(is_set)}, by a list that nobody signed", url)
 
 
 def _case(error: Exception) -> str:

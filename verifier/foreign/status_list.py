@@ -41,7 +41,7 @@ class Lists:
     """
 
     def __init__(self, sources: Sources, issuers: Issuers, issuer: str, now: datetime) -> None:
-        self._sources = sources
+        self.sources = sources
         self._issuers = issuers
         self.issuer = issuer
         self.now = now
@@ -56,7 +56,7 @@ class Lists:
 
         Not checked: whether that issuer is the one whose lists count; dates; what is in it.
         """
-        presented = read_presented(read_bytes(self._sources, url))
+        presented = read_presented(read_bytes(self.sources, url))
         if presented.kind != "credential" or presented.carrier != "plain":
             raise ListError("not a status list")
         credential = read_credential(presented)
@@ -76,7 +76,7 @@ class Lists:
             InputError: It is no token, or malformed.
             SourceMissingError: It is not at hand.
         """
-        raw = read_bytes(self._sources, url).strip()
+        raw = read_bytes(self.sources, url).strip()
         text = raw.decode("ascii", "replace")
         if not is_jws(text):
             raise ListError("not a status list token")
@@ -97,7 +97,7 @@ class Lists:
             return
         if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or ttl < 0:
             raise ListError("a time to live that is no number")
-        self._sources.require_age(url, ttl / units_per_second)
+        self.sources.require_age(url, ttl / units_per_second)
 
 
 def _require(check: Check) -> None:

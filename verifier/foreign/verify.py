@@ -17,7 +17,7 @@ Source: docs/spec/report.md, "A credential from elsewhere"; VC Data Model 2.0 se
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -77,6 +77,7 @@ def verify_foreign(
     sources: Sources,
     asked: Asked,
     listed: Mapping[str, str] | None = None,
+    anchors: Sequence[bytes] = (),
 ) -> Report:
     """Judge a credential of the field.
 
@@ -85,6 +86,7 @@ def verify_foreign(
         sources: Keys of domains, and status lists.
         asked: The present, and the instant asked about.
         listed: Issuers that the caller's own directory knows, by identifier, with their names.
+        anchors: Certificates, in DER, that the certificate chain of a token may lead to.
 
     Returns:
         A report over `FOREIGN_PLAN`.
@@ -100,7 +102,8 @@ def verify_foreign(
         return unreadable_credential(str(error), asked)
     if wrong is not None:
         return unreadable_credential(wrong, asked)
-    return _judge(credential, presented, sources, asked, listed or {})
+    instant = asked.now if asked.at is None else asked.at
+    return _judge(credential, presented, Issuers(sources, instant, anchors), sources, asked, listed or {})
 
 
 def _shape_problem(credential: Credential) -> str | None:
@@ -121,12 +124,16 @@ def _installed(url: str) -> bytes | None:
 
 
 def _judge(
-    credential: Credential, presented: Presented, sources: Sources, asked: Asked, listed: Mapping[str, str]
+    credential: Credential,
+    presented: Presented,
+    issuers: Issuers,
+    sources: Sources,
+    asked: Asked,
+    listed: Mapping[str, str],
 ) -> Report:
     # 1. The form.
     form = passed(FORM, "credential_formed", detail=f"{credential.form} {presented.carrier}", looked_at="document")
     instant = asked.now if asked.at is None else asked.at
-    issuers = Issuers(sources, instant)
     # 2. to 4. Keys, signatures, claims, terms.
     try:
         secured = secure(credential, issuers, asked.now)

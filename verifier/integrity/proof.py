@@ -31,8 +31,8 @@ from typing import Any, Final, Protocol
 
 import msgspec
 import rfc8785
-from openvc.multibase import b58btc_decode
 
+from verifier.base58 import decode_base58
 from verifier.error import (
     ContextRefusedError,
     JsonLdError,
@@ -45,7 +45,8 @@ from verifier.error import (
 from verifier.jsonld.agreement import require_agreement
 from verifier.jsonld.canonical import Effort, canonical_form, require_same_meaning
 from verifier.jsonld.rdfc import HashName
-from verifier.jsonld.shape import Form
+from verifier.jsonld.shape import Read
+from verifier.jsonld.template import Form
 from verifier.public_key import SIGNATURE_BYTES, PublicKey
 from verifier.report import State
 
@@ -135,7 +136,7 @@ class _Expected(msgspec.Struct, frozen=True):
     domain: str | None
 
 
-def verify_proofs(
+def verify_proofs(  # noqa: PLR0913  (what is held against it, and the means)
     document: dict[str, Any],
     keys: KeySource,
     *,
@@ -145,6 +146,7 @@ def verify_proofs(
     domain: str | None = None,
     canonical_json: CanonicalJson = rfc8785.dumps,
     effort: Effort = Effort.LEARN,
+    read: Read | None = None,
 ) -> tuple[ProofOutcome, ...]:
     """Verify every proof of a document.
 
@@ -157,6 +159,7 @@ def verify_proofs(
         domain: The domain that a proof has to be for; None asks for none.
         canonical_json: RFC 8785; a quicker writing of the same bytes may be given.
         effort: How much may be done for it.
+        read: The document without its ``proof`` as `SHAPES` read it, where somebody has had it read already.
 
     Returns:
         One outcome for each proof, in order; one that says so where there is none. The document is proved if there is
@@ -166,7 +169,7 @@ def verify_proofs(
         NotCompiledError: It would have cost more, and only known shapes were wanted.
     """
     expected = _Expected(purpose, now, challenge, domain)
-    return _verify(document, keys, expected, canonical_json, effort)
+    return _verify(document, keys, expected, canonical_json, effort, read)
 
 
 def unfinished(document: Mapping[str, Any], detail: str) -> tuple[ProofOutcome, ...]:
@@ -206,7 +209,12 @@ def require_proof(
 
 
 def _verify(
-    document: dict[str, Any], keys: KeySource, expected: _Expected, canonical_json: CanonicalJson, effort: Effort
+    document: dict[str, Any],
+    keys: KeySource,
+    expected: _Expected,
+    canonical_json: CanonicalJson,
+    effort: Effort,
+    read: Read | None = None,
 ) -> tuple[ProofOutcome, ...]:
     proofs = document.get("proof")
     proofs = proofs if isinstance(proofs, list) else [proofs]
@@ -214,7 +222,7 @@ def _verify(
         return (_outcome({}, _Stop(State.FAILED, "proof_missing")),)
     if len(proofs) > MAX_PROOFS:
         return (_outcome({}, _Stop(State.FAILED, "too_many_proofs", f"{len(proofs)}, at most {MAX_PROOFS}")),)
-    judge = _Judge(document, proofs, keys, expected, canonical_json, effort)
+    judge = _Judge(document, proofs, keys, expected, canonical_json, effort, read)
     return tuple(judge.outcome(proof) for proof in proofs)
 
 
@@ -227,6 +235,7 @@ class _Judge:
         expected: _Expected,
         canonical_json: CanonicalJson,
         effort: Effort,
+        read: Read | None,
     ) -> None:
         self._unsecured = {name: member for name, member in document.items() if name != "proof"}
         self._proofs = proofs
@@ -234,6 +243,7 @@ class _Judge:
         self._expected = expected
         self._canonical_json = canonical_json
         self._effort = effort
+        self._read = read
 
     def outcome(self, proof: Any) -> ProofOutcome:  # noqa: ANN401  any JSON value
         try:
@@ -299,11 +309,16 @@ class _Judge:
     def _signed_rdf(self, key: PublicKey, document: Any, options: Any, signature: bytes) -> tuple[Form, Form]:  # noqa: ANN401  any JSON value
         digest = HASHES[key.alg]
         hashed = _FUNCTIONS[digest]
-        of_options, of_document = (canonical_form(part, digest, self._effort) for part in (options, document))
+        of_options = canonical_form(options, digest, self._effort)
+        of_document = canonical_form(document, digest, self._effort, self._reading(document))
         data = hashed(of_options.nquads).digest() + hashed(of_document.nquads).digest()
         if not key.verify(data, signature):
             raise _Stop(State.FAILED, "signature_wrong")
         return of_document, of_options
+
+    def _reading(self, document: Any) -> Read | None:  # noqa: ANN401  any JSON value
+        """Return what is known of the document that is hashed, if it is the one that was read."""
+        return self._read if document is self._unsecured else None
 
     def _require_same(self, document: dict[str, Any], options: dict[str, Any], forms: tuple[Form, Form] | None) -> None:
         if forms is not None:
@@ -316,7 +331,9 @@ class _Judge:
     def _signed_json(self, key: PublicKey, document: Any, options: dict[str, Any], signature: bytes) -> bool:  # noqa: ANN401  any JSON value
         write = self._canonical_json
         hashed = _FUNCTIONS[HASHES[key.alg]]
-        tail = hashed(write(document)).digest()
+        read = self._reading(document)
+        written = None if read is None else read.canonical_json()
+        tail = hashed(write(document) if written is None else written).digest()
         # Signers without a context of the proof's own hash the document's with the options; read by the letter, the
         # specification has them hash none. The document's context is signed either way.
         candidates = [options] if _CONTEXT in options else [{**options, _CONTEXT: document.get(_CONTEXT)}, options]
@@ -348,7 +365,7 @@ def _signature(value: str) -> bytes:
     if not value.startswith("z") or len(value) > MAX_PROOF_VALUE:
         raise _Stop(State.FAILED, "proof_malformed", "proofValue is not written in base58btc with a z before it")
     try:
-        return b58btc_decode(value[1:])
+        return decode_base58(value[1:])
     except Exception as error:
         raise _Stop(State.FAILED, "proof_malformed", "proofValue is not base58btc") from error
 
@@ -396,6 +413,8 @@ def _context(proof: Mapping[str, Any], context: Any) -> Any:  # noqa: ANN401  an
     if _CONTEXT not in proof:
         return None
     own = proof[_CONTEXT]
+    if type(own) is list and own == context and all(type(one) is str for one in own):
+        return None  # the same, and not only equal: true is 1 to Python
     head = own if isinstance(own, list) else [own]
     whole = context if isinstance(context, list) else [context]
     if not head or whole[: len(head)] != head:

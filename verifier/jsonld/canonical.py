@@ -11,7 +11,8 @@ from verifier.jsonld.agreement import require_agreement
 from verifier.jsonld.expansion import to_quads
 from verifier.jsonld.nquads import parse_nquads
 from verifier.jsonld.rdfc import Canonical, HashName, canonicalise
-from verifier.jsonld.shape import Form, Shapes
+from verifier.jsonld.shape import Read, Shapes
+from verifier.jsonld.template import Form
 
 
 class Effort(IntEnum):
@@ -47,19 +48,22 @@ def canonical_nquads(document: Mapping[str, Any], *, hash_name: HashName = "sha2
     return canonical_form(document, hash_name).nquads
 
 
-def canonical_form(document: Mapping[str, Any], hash_name: HashName, effort: Effort = Effort.LEARN) -> Form:
+def canonical_form(
+    document: Mapping[str, Any], hash_name: HashName, effort: Effort = Effort.LEARN, read: Read | None = None
+) -> Form:
     """Return what a document states, and the template it was made with.
 
     Args:
         document: As :func:`canonical_nquads`.
         hash_name: As :func:`canonical_nquads`.
         effort: How much may be done.
+        read: The document as `SHAPES` read it, where somebody has had it read already.
 
     Raises:
         NotCompiledError: Only known shapes were wanted, and this is none.
         JsonLdError: As :func:`canonical_nquads`.
     """
-    found = SHAPES.find(document, hash_name)
+    found = SHAPES.find(document, hash_name) if read is None else read.form(hash_name)
     if found is not None:
         return found
     if effort is Effort.KNOWN:

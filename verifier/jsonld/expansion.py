@@ -10,12 +10,19 @@ vocabularies: undefined terms are errors).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pyld import jsonld
 
-from verifier.error import ContextRefusedError, JsonLdError, UndefinedTermError, VerifierError, WorkExceededError
+from verifier.error import (
+    ContextRefusedError,
+    ContextsContradictError,
+    JsonLdError,
+    UndefinedTermError,
+    VerifierError,
+    WorkExceededError,
+)
 from verifier.jsonld.context import RELATIVE, Loader, processor_options
 from verifier.jsonld.nquads import RDF_LANG_STRING, Quad, iri, literal, resource
 
@@ -26,6 +33,8 @@ MAX_EXACT_INTEGER: Final = 2**53 - 1
 _MAX_PLAIN: Final = 1e21
 """From here on a number is written as a double. Source: JSON-LD 1.1 API section 8.6."""
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s]*")
+_REDEFINED: Final = "protected term redefinition"
+"""Source: JSON-LD 1.1 API section 9.6.2."""
 _DOUBLE: Final = "http://www.w3.org/2001/XMLSchema#double"
 _DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 
@@ -74,21 +83,39 @@ def expand(document: Mapping[str, Any], loader: Loader) -> list[Any]:
     except RecursionError as error:
         raise WorkExceededError("nested too deeply") from error
     except (jsonld.JsonLdError, UnicodeEncodeError, TypeError, ValueError, KeyError, AttributeError) as error:
-        raise _refusal(error) from error
+        raise _refusal(error, document) from error
     if dropped:
         raise UndefinedTermError(f"no context defines {str(dropped[0])[:100]!r}")
     _require_names(expanded)
     return expanded
 
 
-def _refusal(error: Exception) -> JsonLdError:
+def _refusal(error: Exception, document: Mapping[str, Any]) -> JsonLdError:
     """Find the refused context under what PyLD made of it."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ContextRefusedError):
             return ContextRefusedError(str(cause))
+        if getattr(cause, "code", None) == _REDEFINED and not _has_inline_context(document):
+            return ContextsContradictError(f"no reading of {document.get('@context')!s}"[:400])
         cause = cause.__cause__ or cause.__context__
     return JsonLdError(f"no JSON-LD: {str(error)[:200]}")
+
+
+def _has_inline_context(document: Mapping[str, Any]) -> bool:
+    contexts = document.get("@context")
+    listed = contexts if isinstance(contexts, list) else [contexts]
+    return not all(isinstance(one, str) for one in listed) or any(
+        isinstance(node, Mapping) and "@context" in node for node in _below(document)
+    )
+
+
+def _below(value: object) -> Iterator[object]:
+    """Every value within another, at any depth."""
+    members = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    for member in members:
+        yield member
+        yield from _below(member)
 
 
 def _plain(value: Any, depth: int) -> Any:  # noqa: ANN401  any JSON value

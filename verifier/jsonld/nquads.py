@@ -45,6 +45,8 @@ _ESCAPES: Final = {
 }
 _TO_ESCAPE: Final = re.compile('[\x00-\x1f"\\\\\x7f\ufffe\uffff]')
 _NOT_IN_IRI: Final = re.compile(r'[\x00-\x20<>"{}|^`\\]')
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
+"""Source: BCP 47 as RDF 1.1 wants it, "well-formed"; JSON-LD 1.1 API section 8.2.2 drops what is not."""
 _BLANK: Final = "_:"
 
 
@@ -57,9 +59,11 @@ def literal(text: str, datatype: str = XSD_STRING, language: str | None = None) 
     """Write a literal; `language` wins over `datatype`.
 
     Raises:
-        JsonLdError: The datatype is no IRI.
+        JsonLdError: The datatype is no IRI, or the language no tag: what else it holds would become part of a quad.
     """
     if language is not None:
+        if not _LANGUAGE.fullmatch(language):
+            raise JsonLdError(f"not a language: {language[:100]!r}")
         return f'"{escape(text)}"@{language}'
     return f'"{escape(text)}"' if datatype == XSD_STRING else f'"{escape(text)}"^^{iri(datatype)}'
 

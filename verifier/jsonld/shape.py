@@ -1,7 +1,7 @@
 """A quicker way to canonical N-Quads, for documents of a shape that was seen before.
 
 JSON-LD asks every time what each term means, although of a thousand credentials only the learners' values differ. So a
-shape (the names and their order, the contexts, the types and whatever else bears on meaning) is expanded once, with
+shape (the members' names, the contexts, the types and whatever else bears on meaning) is expanded once, with
 sentinels in place of its values. Where a sentinel comes out whole, as a literal or as an IRI, any value of its kind
 would have come out there, and the quads become templates. A document of that shape is then filled in, its blank nodes
 are named by their first-degree hashes, and that is all.
@@ -13,31 +13,51 @@ Whatever is not plainly so goes the general way, and the general way alone decid
   of an origin under which a context defines terms; which of them are equal is part of the shape;
 - two blank nodes with one hash, two quads that become equal, a string that has no UTF-8: the general way.
 
-The tests compare both ways, and two other processors, over mutated documents.
+What depends on the shape alone is found out once with it: that every term is defined, whether JSON and RDF agree, and
+whether the document as it was written to be taken apart is canonical JSON already (RFC 8785). That one is: the writer
+and the reference library spell strings alike, and all else that they could differ in is in the structure and the names.
 
-Longer than other modules because taking apart, compiling and filling in have to agree on every line.
+The tests compare both ways, and two other processors, over mutated documents.
 
 Source: JSON-LD 1.1 API sections 5.1 to 5.3 and 8.1 (what expansion looks at); RDFC-1.0 section 4.4 (steps 3, 4 and 6).
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cache, lru_cache
 from typing import Any, Final
 
-from verifier.error import JsonLdError
-from verifier.jsonld.context import CONTEXTS, context_document
-from verifier.jsonld.expansion import to_quads
-from verifier.jsonld.nquads import Quad, escape, is_blank
-from verifier.jsonld.rdfc import HashName
+import msgspec
+import orjson
+import rfc8785
 
-MAX_STRINGS: Final = 400
-"""Strings of a document that are worth a template."""
+from verifier.error import JsonLdError
+from verifier.jsonld.expansion import to_quads
+from verifier.jsonld.nquads import Quad, is_blank
+from verifier.jsonld.outline import (
+    FIXED,
+    TEXT,
+    Outline,
+    Picks,
+    Skeleton,
+    Strings,
+    class_of,
+    classes_of,
+    name_places,
+    origin,
+    origins_in,
+    picker,
+    skeleton_of,
+    string_of,
+    take_apart,
+)
+from verifier.jsonld.rdfc import HashName
+from verifier.jsonld.template import Form, Line, Plan, ShapeKey, Template, TemplateKey
+
+MAX_LEAVES: Final = 400
+"""Strings that may differ of a document that is worth a template."""
 MAX_TEMPLATES: Final = 512
 """Templates kept at once; the oldest makes room."""
 MAX_AGREED: Final = 64
@@ -45,102 +65,57 @@ MAX_AGREED: Final = 64
 MAX_ROUNDS: Final = 8
 """How often a compilation starts anew because a string turned out to bear on meaning."""
 
-MAX_PARTS: Final = 4_000
-"""Members, items and values of a document that is worth looking at."""
-MAX_SHORT: Final = 512
-"""Characters of an IRI whose class is remembered."""
-MAX_LEVELS: Final = 24
-"""Objects and lists within each other, of a document that is worth looking at."""
-
 _SENTINEL: Final = "x-sentinel-"
 _FOUND: Final = re.compile(rf"{_SENTINEL}(\d{{4}})x")
 _MARK: Final = rf"{_SENTINEL}\d{{4}}x"
-_WHOLE: Final = re.compile(
-    rf"<(?:https?://{_MARK}/|(?:did|urn):{_MARK})>"
-    rf"|\"(?:https?://{_MARK}/|(?:did|urn):{_MARK}|{_MARK})(?P<tail>\"(?:@[A-Za-z0-9-]+|\^\^<[^>]*>)?)"
-)
+_STAND_IN: Final = rf"https?://{_MARK}/|(?:did|urn):{_MARK}"
+_WHOLE: Final = re.compile(rf"<(?:{_STAND_IN})>|\"(?:{_STAND_IN}|{_MARK})(?P<tail>\"(?:@[A-Za-z0-9-]+|\^\^<[^>]*>)?)")
+_PUT: Final = re.compile(rf"{_STAND_IN}|{_MARK}")
 _IRI: Final = "<>"
 """Kind of a string that comes out as an IRI; that of a literal is what stands after it, from the quote on."""
 _UNFIT: Final = ""
 _CONTEXT: Final = "@context"
-_FIXED: Final = frozenset({"type", "@type", "@context", "@value", "@language", "@direction", "@index"})
-"""Members whose strings are part of the shape without asking."""
 _RDF_TYPE: Final = "<http://www.w3.org/1999/02/22-rdf-syntax-ns#type>"
 _DOUBLE: Final = '"^^<http://www.w3.org/2001/XMLSchema#double>'
 """Strings of this type are rewritten on the way to RDF."""
-_SAFE_IRI: Final = re.compile(
-    r"(https?://[A-Za-z0-9.:\-]+)(?:/[A-Za-z0-9_~!$&'()*+,;=:@%./\-]*)?(?:[?#][A-Za-z0-9_=&%.:/\-]*)?"
-    r"|((?:did|urn):[A-Za-z0-9][A-Za-z0-9_.%=&\-]*)[A-Za-z0-9_.:%#/?=&\-]*"
-)
-"""The groups are its origin: scheme and host, or scheme and first part."""
-_TEXT: Final = 1
-_SCHEMES: Final[Mapping[str, int]] = {"http": 2, "https": 3, "did": 4, "urn": 5}
-"""Kinds of string in a shape, above zero; what is not above zero is the length of a list."""
-_NOTHING: Final[frozenset[str]] = frozenset()
-_LIKE_IRI: Final = frozenset({"http", "did:", "urn:"})
-_MADE_UP: Final = "http://example.org"
-"""Origin of the base that PyLD makes up."""
-
-Key = tuple[Any, ...]
-Line = tuple[str, tuple[int, ...]]
-"""A pattern, and the numbers of what it takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """Canonical N-Quads, and the template they were made with; None if they were made the general way."""
-
-    nquads: bytes
-    template: Template | None
-
-
-@dataclass(slots=True)
-class Template:
-    """What a document of one shape becomes.
+class Read(msgspec.Struct, frozen=True):
+    """A document of a known shape.
 
     Attributes:
-        free: Positions of the strings that are filled in, each with its kind.
-        lines: Every line: a pattern, and the numbers of what it takes, values first and then blank nodes.
-        views: For each blank node the lines that mention it, as seen from it.
-        sentinel: The document with its sentinels, for checks that depend on the shape alone.
-        origins: Origins under which an inline context defines terms.
-        plan: The shape, the positions of strings that bear on meaning, the positions of IRIs.
-        key: The shape, the strings that bear on meaning, and which of the IRIs are equal.
-        agreed: Keys of the templates of proof options with which the JSON was found to agree with the RDF.
+        outline: The document, taken apart.
+        leaves: Its strings that are not part of the shape.
+        template: What is known of the shape.
     """
 
-    free: tuple[tuple[int, str], ...]
-    lines: tuple[Line, ...]
-    views: tuple[tuple[Line, ...], ...]
-    sentinel: dict[str, Any]
-    origins: frozenset[str]
-    plan: tuple[Key, tuple[int, ...], tuple[int, ...]]
-    key: Key
-    agreed: set[Key] = field(default_factory=set)
+    outline: Outline
+    leaves: Strings
+    template: Template
 
-    def fill(self, strings: list[str], hash_name: HashName) -> bytes | None:
-        """Return the canonical N-Quads of a document with these strings; None if the general way must decide."""
-        values = [f"<{strings[at]}>" if kind == _IRI else f'"{escape(strings[at])}{kind}' for at, kind in self.free]
-        if self.origins and any(_origin(strings[at]) in self.origins for at, kind in self.free if kind == _IRI):
-            return None
-        names = self._names(values, hash_name)
-        if names is None:
-            return None
-        lines = _written(self.lines, values + names)
-        if len(set(lines)) != len(lines):
-            return None
-        lines.sort()
-        return "".join(lines).encode()
+    def canonical_json(self) -> bytes | None:
+        """Return the document as canonical JSON (RFC 8785), if it is known to be so written; else None."""
+        return self.outline.written if self.template.is_canonical else None
 
-    def _names(self, values: list[str], hash_name: HashName) -> list[str] | None:
-        """Name the blank nodes by their first-degree hashes; None if two are alike."""
-        hashes, hashed = [], hashlib.sha256 if hash_name == "sha256" else hashlib.sha384
-        for view in self.views:
-            lines = _written(view, values)
-            lines.sort()
-            hashes.append(hashed("".join(lines).encode()).hexdigest())
-        order = {digest: f"_:c14n{place}" for place, digest in enumerate(sorted(hashes))}
-        return [order[digest] for digest in hashes] if len(order) == len(hashes) else None
+    def form(self, hash_name: HashName) -> Form | None:
+        """Return the document as canonical N-Quads; None if the general way must decide."""
+        nquads = self.template.fill(self.leaves, hash_name, is_plain=self.outline.is_plain)
+        return None if nquads is None else Form(nquads, self.template)
+
+
+class _Split(msgspec.Struct, frozen=True):
+    """How the strings of documents of one structure and names are told apart."""
+
+    fixed: Picks
+    leaves: Picks
+
+
+class _Look(msgspec.Struct, frozen=True):
+    """Which strings of a shape are looked at; with the plan, to compare."""
+
+    plan: Plan
+    constants: Picks
+    iris: Picks
 
 
 class Shapes:
@@ -150,48 +125,72 @@ class Shapes:
     """
 
     def __init__(self) -> None:
-        self._plans: dict[Key, tuple[tuple[int, ...], tuple[int, ...]]] = {}
-        self._templates: dict[Key, Template] = {}
+        self._names: dict[bytes, Picks] = {}
+        self._picks: dict[tuple[bytes, bytes], _Split] = {}
+        self._looks: dict[ShapeKey, _Look] = {}
+        self._templates: dict[TemplateKey, Template] = {}
         self._seen: dict[int, None] = {}
-        self._news: dict[Key, None] = {}
+        self._news: dict[TemplateKey, None] = {}
         self._changing = threading.Lock()
+
+    def read(self, document: Mapping[str, Any]) -> Read | None:
+        """Take apart a document of a known shape; None if its shape is not known.
+
+        Every term of a document of a known shape is defined.
+        """
+        outline = take_apart(document)
+        if outline is None:
+            return None
+        pick = self._names.get(outline.structure)
+        if pick is None:
+            return None
+        parts = outline.parts
+        names = b'"'.join(pick(parts))
+        picks = self._picks.get((outline.structure, names))
+        if picks is None:
+            return None
+        leaves = picks.leaves(parts)
+        shape = ShapeKey(outline.structure, names, b'"'.join(picks.fixed(parts)), classes_of(leaves))
+        look = self._looks.get(shape)
+        if look is None:
+            return None
+        constants = look.constants(leaves)
+        template = self._templates.get(TemplateKey(shape, constants, equal_of(constants, look.iris(leaves))))
+        return None if template is None else Read(outline, leaves, template)
 
     def find(self, document: Mapping[str, Any], hash_name: HashName) -> Form | None:
         """Canonicalise a document of a known shape; None if the general way must decide."""
-        outline = _outline(document)
-        template = None if outline is None else self._template(outline)
-        if template is None or outline is None:
-            return None
-        try:
-            nquads = template.fill(outline.strings, hash_name)
-        except UnicodeEncodeError:
-            return None
-        return None if nquads is None else Form(nquads, template)
+        read = self.read(document)
+        return None if read is None else read.form(hash_name)
 
     def knows(self, document: Mapping[str, Any]) -> bool:
         """Tell whether a document is of a known shape, so that every term in it is defined."""
-        outline = _outline(document)
-        return outline is not None and self._template(outline) is not None
+        return self.read(document) is not None
 
     def learn(self, document: Mapping[str, Any], *, at_once: bool = False) -> Template | None:
         """Make a template of the shape of a document that the general way found good; None if it has none.
 
         A shape that is there for the first time is only noted, unless *at_once* is asked for.
         """
-        outline = _outline(document)
-        if outline is None or not (at_once or self._is_back(outline.key)):
+        shaped = _shaped(document)
+        if shaped is None or not (at_once or self._is_back(shaped.key)):
             return None
-        template = self._template(outline) or _compile(document, outline)
+        read = self.read(document)
+        template = _compile(shaped) if read is None else read.template
         if template is not None:
             self._news[template.key] = None
         return None if template is None else self.remember(template)
 
     def remember(self, template: Template) -> Template | None:
         """Keep a template, made here or by another process; return the one that is kept."""
-        shape, constants, iris = template.plan
+        shape, plan, skeleton = template.key.shape, template.plan, template.skeleton
         with self._changing:
-            if self._plans.setdefault(shape, (constants, iris)) != (constants, iris):
+            look = self._looks.setdefault(shape, _Look(plan, picker(plan.constants), picker(plan.iris)))
+            if look.plan != plan:
                 return None
+            self._names.setdefault(shape.structure, picker(skeleton.names))
+            picks = _Split(picker(skeleton.fixed), picker(skeleton.leaves))
+            self._picks.setdefault((shape.structure, shape.names), picks)
             kept = self._templates.setdefault(template.key, template)
             kept.agreed |= template.agreed
             self._make_room()
@@ -211,20 +210,14 @@ class Shapes:
         self._news[template.key] = None
 
     def _make_room(self) -> None:
-        if len(self._templates) > MAX_TEMPLATES:
-            self._templates.pop(next(iter(self._templates)), None)
+        tables: tuple[dict[Any, Any], ...] = (self._templates, self._looks, self._picks, self._names)
+        for table in tables:
+            if len(table) > MAX_TEMPLATES:
+                table.pop(next(iter(table)), None)
         if len(self._news) > MAX_TEMPLATES:
             self._news.clear()
-        if len(self._plans) > MAX_TEMPLATES:
-            self._plans.pop(next(iter(self._plans)), None)
 
-    def _template(self, outline: _Outline) -> Template | None:
-        plan = self._plans.get(outline.key)
-        if plan is None:
-            return None
-        return self._templates.get(_template_key(outline, *plan))
-
-    def _is_back(self, key: Key) -> bool:
+    def _is_back(self, key: ShapeKey) -> bool:
         digest = hash(key)
         if digest in self._seen:
             return True
@@ -234,133 +227,44 @@ class Shapes:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class _Outline:
-    """A document taken apart: what its shape is, and the strings that may differ, in order."""
+class _Shaped(msgspec.Struct, frozen=True):
+    """A document to make a template of: its members sorted, as in its outline."""
 
-    key: Key
-    strings: list[str]
+    document: dict[str, Any]
+    written: bytes
+    skeleton: Skeleton
+    leaves: Strings
+    key: ShapeKey
 
 
-def _outline(document: Mapping[str, Any]) -> _Outline | None:
-    """Take a document apart; None if it is too large or too deep to be worth it."""
-    parts: list[Any] = []
-    strings: list[str] = []
-    try:
-        _take_apart(dict(document), parts, strings, 0)
-    except _TooLargeError:
+def _shaped(document: Mapping[str, Any]) -> _Shaped | None:
+    outline = take_apart(document)
+    if outline is None:
         return None
-    return _Outline(tuple(parts), strings)
+    sorted_document: dict[str, Any] = orjson.loads(outline.written)
+    skeleton = skeleton_of(sorted_document)
+    if len(skeleton.leaves) > MAX_LEAVES or skeleton.names != name_places(outline.structure):
+        return None
+    parts = outline.parts
+    names, fixed, leaves = (picker(places)(parts) for places in (skeleton.names, skeleton.fixed, skeleton.leaves))
+    key = ShapeKey(outline.structure, b'"'.join(names), b'"'.join(fixed), classes_of(leaves))
+    return _Shaped(sorted_document, outline.written, skeleton, leaves, key)
 
 
-class _TooLargeError(Exception):
-    """A document that is worth no template."""
+def equal_of(constants: Strings, iris: Strings) -> tuple[int, ...]:
+    """Return which of the IRIs are equal to each other or to a string that bears on meaning; empty if none are."""
+    alone = len({*iris, *constants}) == len(iris) + len(set(constants))
+    return () if alone else tuple([[*constants, *iris].index(name) for name in iris])
 
 
-def _take_apart(value: Any, parts: list[Any], strings: list[str], level: int) -> None:  # noqa: ANN401  dict or list
-    """Note what a dict or a list is made of: its names or its length, then its members.
-
-    This is most of the work on a known shape, hence so plainly written.
-    """
-    if level > MAX_LEVELS or len(parts) + len(value) > MAX_PARTS or len(strings) > MAX_STRINGS:
-        raise _TooLargeError
-    note = parts.append
-    if type(value) is list:
-        note(-len(value))
-        fixed, members = _NOTHING, zip(value, value, strict=True)
-    else:
-        note(tuple(value))
-        fixed, members = _FIXED, value.items()
-    for name, member in members:
-        kind = type(member)
-        if fixed and name in fixed:
-            note(_frozen(member, level))
-        elif kind is str:
-            strings.append(member)
-            note(_class_of(member) if member[:4] in _LIKE_IRI else _TEXT)
-        elif kind is dict or kind is list:
-            _take_apart(member, parts, strings, level + 1)
-        else:
-            note((kind, repr(member)))
-
-
-def _frozen(value: Any, level: int) -> Any:  # noqa: ANN401  any JSON value
-    """Return a value as something that can be part of a key; unlike values become unlike keys."""
-    kind = type(value)
-    if level > MAX_LEVELS:
-        raise _TooLargeError
-    if kind is str:
-        return value
-    if kind is list:
-        return (list, *[member if type(member) is str else _frozen(member, level + 1) for member in value])
-    if kind is dict:
-        return (dict, *[(name, _frozen(member, level + 1)) for name, member in value.items()])
-    return (kind, repr(value))
-
-
-def _class_of(value: str) -> int:
-    """Return the scheme of an IRI that JSON-LD leaves as it is, wherever IRIs stand; `_TEXT` for other strings."""
-    return _short_class(value) if len(value) <= MAX_SHORT else _class(value)
-
-
-def _class(value: str) -> int:
-    found = _SAFE_IRI.fullmatch(value)
-    if found is None or "/." in value or (found[1] or found[2]) in _known_origins():
-        return _TEXT
-    return _SCHEMES[value.partition(":")[0]]
-
-
-_short_class = lru_cache(maxsize=4096)(_class)
-"""What is remembered is bounded in length as well as in number: strangers choose the strings."""
-
-
-def _may_be_filled_in(value: str) -> bool:
-    return value[:4] in _LIKE_IRI and _class_of(value) != _TEXT
-
-
-def _origin(iri: str) -> str:
-    """Return scheme and host, or scheme and first part."""
-    scheme, _, rest = iri.partition(":")
-    if rest.startswith("//"):
-        return f"{scheme}://{re.split('[/?#]', rest[2:], maxsplit=1)[0]}"
-    return f"{scheme}:{re.split('[:/?#]', rest, maxsplit=1)[0]}"
-
-
-@cache
-def _known_origins() -> frozenset[str]:
-    """Origins under which installed contexts define terms, and that of the base PyLD makes up."""
-    return frozenset({_MADE_UP}.union(*(_origins(context_document(url)) for url in CONTEXTS)))
-
-
-def _origins(context: Any) -> Iterator[str]:  # noqa: ANN401  any JSON value
-    if isinstance(context, str):
-        if ":" in context:
-            yield _origin(context)
-    elif isinstance(context, Mapping):
-        for name, member in context.items():
-            yield from _origins(name)
-            yield from _origins(member)
-    elif isinstance(context, list):
-        for member in context:
-            yield from _origins(member)
-
-
-def _template_key(outline: _Outline, constants: tuple[int, ...], iris: tuple[int, ...]) -> Key:
-    strings = outline.strings
-    fixed = tuple([strings[at] for at in constants])
-    names = [strings[at] for at in iris]
-    alone = len({*names, *fixed}) == len(names) + len(set(fixed))
-    equal = () if alone else tuple([[*fixed, *names].index(name) for name in names])
-    return (outline.key, fixed, equal)
-
-
-def _compile(document: Mapping[str, Any], outline: _Outline) -> Template | None:
+def _compile(shaped: _Shaped) -> Template | None:
     """Make the template of a document's shape; None if it has none."""
-    origins = frozenset(_inline_origins(document))
-    if any(_SENTINEL in string or _is_of(string, origins) for string in outline.strings):
+    origins = frozenset(_inline_origins(shaped.document))
+    strings = [string_of(leaf) for leaf in shaped.leaves]
+    if _SENTINEL.encode() in shaped.written or any(_is_of(string, origins) for string in strings):
         return None
     # 1. Every string that is not in the way of meaning gets a sentinel of its own.
-    found = _settle(document, outline)
+    found = _settle(shaped, strings)
     if found is None:
         return None
     constants, kinds = found
@@ -368,29 +272,40 @@ def _compile(document: Mapping[str, Any], outline: _Outline) -> Template | None:
     # 2. IRIs that are equal get one sentinel, since they name one node.
     first: dict[str, int] = {}
     for at in iris:
-        first.setdefault(outline.strings[at], at)
-    stands_for = {at: first[outline.strings[at]] if kind == _IRI else at for at, kind in kinds.items()}
-    sentinels = {at: _sentinel(outline.strings[at], other) for at, other in stands_for.items()}
-    sentinel = _replaced(document, outline, sentinels)
+        first.setdefault(strings[at], at)
+    stands_for = {at: first[strings[at]] if kind == _IRI else at for at, kind in kinds.items()}
+    sentinels = {at: _sentinel(strings[at], shaped.leaves[at], other) for at, other in stands_for.items()}
+    sentinel = _replaced(shaped.document, sentinels)
     try:
         quads = list(dict.fromkeys(to_quads(sentinel)))
     except JsonLdError:
         return None
-    free = tuple((at, kinds[at]) for at in dict.fromkeys(stands_for.values()))
-    plan = (outline.key, tuple(constants), iris)
-    key = _template_key(outline, *plan[1:])
-    lines, views = _lines(quads, {f"{at:04}": number for number, (at, _) in enumerate(free)})
-    return Template(free, lines, views, sentinel, origins, plan, key)
+    # 3. The quads become patterns.
+    free = tuple(dict.fromkeys(stands_for.values()))
+    lines, views = _lines(quads, {f"{at:04}": number for number, at in enumerate(free)})
+    plan = Plan(tuple(constants), iris)
+    bearing = picker(plan.constants)(shaped.leaves)
+    key = TemplateKey(shaped.key, bearing, equal_of(bearing, picker(iris)(shaped.leaves)))
+    is_canonical = _is_canonical(shaped)
+    return Template(key, shaped.skeleton, plan, free, lines, views, sentinel, origins, is_canonical)
 
 
-def _settle(document: Mapping[str, Any], outline: _Outline) -> tuple[list[int], dict[int, str]] | None:
+def _is_canonical(shaped: _Shaped) -> bool:
+    """Tell whether what was written is what the reference library writes."""
+    try:
+        return rfc8785.dumps(shaped.document) == shaped.written
+    except rfc8785.CanonicalizationError:
+        return False
+
+
+def _settle(shaped: _Shaped, strings: list[str]) -> tuple[list[int], dict[int, str]] | None:
     """Find which strings bear on meaning, and what the others come out as."""
     constants: set[int] = set()
     for _ in range(MAX_ROUNDS):
-        free = [at for at in range(len(outline.strings)) if at not in constants]
-        sentinels = {at: _sentinel(outline.strings[at], at) for at in free}
+        free = [at for at in range(len(strings)) if at not in constants]
+        sentinels = {at: _sentinel(strings[at], shaped.leaves[at], at) for at in free}
         try:
-            kinds = _kinds(to_quads(_replaced(document, outline, sentinels)))
+            kinds = _kinds(to_quads(_replaced(shaped.document, sentinels)))
         except JsonLdError as error:
             named = {int(number) for number in _FOUND.findall(str(error))}
             if not named - constants:
@@ -404,25 +319,26 @@ def _settle(document: Mapping[str, Any], outline: _Outline) -> tuple[list[int], 
     return None
 
 
-def _sentinel(string: str, number: int) -> str:
-    """Return a string that stands for *string*: of its scheme if it may be filled in as an IRI."""
+def _sentinel(string: str, leaf: bytes, number: int) -> str:
+    """Return a string that stands for another: of its scheme if it may be filled in as an IRI."""
     mark = f"{_SENTINEL}{number:04}x"
-    if not _may_be_filled_in(string):
+    if class_of(leaf) == TEXT:
         return mark
     scheme = string.partition(":")[0]
     return f"{scheme}://{mark}/" if scheme.startswith("http") else f"{scheme}:{mark}"
 
 
-def _replaced(document: Mapping[str, Any], outline: _Outline, sentinels: Mapping[int, str]) -> dict[str, Any]:
-    """Copy a document with sentinels in place of its strings."""
-    counter = iter(range(len(outline.strings)))
+def _replaced(document: Mapping[str, Any], sentinels: Mapping[int, str]) -> dict[str, Any]:
+    """Copy a document whose members are sorted, with sentinels in place of its strings."""
+    number = -1
 
     def replace(value: Any) -> Any:  # noqa: ANN401  any JSON value
+        nonlocal number
         if isinstance(value, str):
-            at = next(counter)
-            return sentinels.get(at, value)
+            number += 1
+            return sentinels.get(number, value)
         if isinstance(value, Mapping):
-            return {name: member if name in _FIXED else replace(member) for name, member in value.items()}
+            return {name: member if name in FIXED else replace(member) for name, member in value.items()}
         return [replace(member) for member in value] if isinstance(value, list) else value
 
     copy: dict[str, Any] = replace(document)
@@ -466,23 +382,20 @@ def _line(quad: Quad, places: Mapping[str, int], names: Mapping[str, str]) -> Li
     terms, numbers = [], []
     for term in quad:
         found = _FOUND.search(term)
-        place = places.get(found[1] if found else term)
-        if place is None:
-            terms.append(names.get(term, term).replace("%", "%%"))
+        if found is not None:
+            before, _, after = _PUT.sub("\n", term).replace("%", "%%").partition("\n")
+            terms.append(f"{before}%b{after}")
+            numbers.append(places[found[1]])
+        elif term in places:
+            terms.append("%b")
+            numbers.append(places[term])
         else:
-            terms.append("%s")
-            numbers.append(place)
-    line = Quad(*terms).line()
-    # A line that takes nothing is used as it stands, so its percent signs are single.
-    return (line if numbers else line.replace("%%", "%"), tuple(numbers))
-
-
-def _written(lines: Iterable[Line], filled: list[str]) -> list[str]:
-    return [pattern % tuple([filled[n] for n in numbers]) if numbers else pattern for pattern, numbers in lines]
+            terms.append(names.get(term, term).replace("%", "%%"))
+    return Quad(*terms).line().removesuffix("\n"), tuple(numbers)
 
 
 def _is_of(string: str, origins: frozenset[str]) -> bool:
-    return bool(origins) and ":" in string and _origin(string) in origins
+    return bool(origins) and ":" in string and origin(string) in origins
 
 
 def _inline_origins(value: Any) -> Iterator[str]:  # noqa: ANN401  any JSON value
@@ -493,7 +406,7 @@ def _inline_origins(value: Any) -> Iterator[str]:  # noqa: ANN401  any JSON valu
                 yield from _inline_origins(member)
             else:
                 for entry in member if isinstance(member, list) else [member]:
-                    yield from () if isinstance(entry, str) else _origins(entry)
+                    yield from () if isinstance(entry, str) else origins_in(entry)
     elif isinstance(value, list):
         for member in value:
             yield from _inline_origins(member)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -333,9 +333,10 @@ def judge(
     at: datetime | None = None,
     now: datetime = NOW,
     listed: Mapping[str, str] | None = None,
+    anchors: Sequence[bytes] = (),
 ) -> Report:
     """Judge what was shown, with these answers of the world and no others."""
-    return judged(shown, known, at=at, now=now, listed=listed)[0]
+    return judged(shown, known, at=at, now=now, listed=listed, anchors=anchors)[0]
 
 
 def judged(
@@ -345,11 +346,12 @@ def judged(
     at: datetime | None = None,
     now: datetime = NOW,
     listed: Mapping[str, str] | None = None,
+    anchors: Sequence[bytes] = (),
 ) -> tuple[Report, list[str]]:
     """Judge what was shown; also return the sources that were asked for in vain."""
     data = encode(shown) if isinstance(shown, dict) else shown.encode() if isinstance(shown, str) else shown
     answers = {name: Found(one) if isinstance(one, bytes) else one for name, one in (known or {}).items()}
     sources = Gathered(answers)
     asked = Asked(now, at, timedelta(minutes=10))
-    report = verify_foreign(read_presented(data), sources=sources, asked=asked, listed=listed)
+    report = verify_foreign(read_presented(data), sources=sources, asked=asked, listed=listed, anchors=anchors)
     return report, sources.wanted

@@ -18,6 +18,7 @@ from tests.verifier.foreign.maker import (
     V1,
     V2,
     badge,
+    badge_claims,
     did_key,
     encode,
     instant,
@@ -26,6 +27,7 @@ from tests.verifier.foreign.maker import (
     old_credential,
     sign,
     status_entry,
+    token,
 )
 from verifier.error import InputError
 from verifier.foreign.plan import FOREIGN_PLAN
@@ -245,6 +247,30 @@ def test_document_is_unknown_when_its_vocabulary_is_not_installed() -> None:
     issuer = did_key()
     report, wanted = judged(sign(badge(issuer, **{"@context": [V2, OB3, "https://evil.example/context"]}), issuer))
     assert (report.verdict, report.reason, wanted) == (Verdict.UNKNOWN, "context_unknown", [])
+
+
+@pytest.mark.parametrize("suite", ["eddsa-jcs-2022", "eddsa-rdfc-2022"])
+def test_document_is_unknown_when_two_published_vocabularies_contradict_each_other(suite: str) -> None:
+    """Open Badges 3.0.1 gives `name` a type, and the context of VC 2.0 as it is today lets nobody do so."""
+    issuer = did_key()
+    signed = sign(badge(issuer), issuer, suite)
+    report = judge({**signed, "@context": [V2, OB3.replace("3.0.3", "3.0.1")]})
+    assert report.verdict is not Verdict.VALID
+    if suite == "eddsa-rdfc-2022":
+        assert (report.verdict, report.check("genuine.terms").reason) == (Verdict.UNKNOWN, "contexts_contradict")
+
+
+def test_token_is_unknown_when_two_published_vocabularies_contradict_each_other() -> None:
+    issuer = did_key()
+    report = judge(token(badge_claims(badge(issuer, **{"@context": [V2, OB3.replace("3.0.3", "3.0.1")]})), issuer))
+    assert (report.verdict, report.reason) == (Verdict.UNKNOWN, "contexts_contradict")
+
+
+def test_document_is_invalid_when_its_own_vocabulary_contradicts_the_installed_one() -> None:
+    issuer = did_key()
+    bent = [V2, OB3, {"name": {"@id": "urn:x:other", "@type": "@id"}}]
+    report = judge(sign(badge(issuer), issuer, "eddsa-jcs-2022") | {"@context": bent})
+    assert report.verdict is Verdict.INVALID
 
 
 def test_schema_is_said_to_be_unchecked_when_one_is_named() -> None:

@@ -1,0 +1,290 @@
+"""What becomes of a stacked award that loses a component: the pathway's declared policy, step by step.
+
+An award is lost when it is suspended, revoked or replaced. Which one it was is nowhere in the log: the events speak of
+the stacked award alone, and the vault's rows say what it was made of.
+
+=========  ===========  ================================================================================
+policy     at once      when the deadline passes, nobody has decided, and no appeal waits
+=========  ===========  ================================================================================
+stand      nothing      nothing
+review     a review     nothing: an officer has to decide, and until then verification says ``unknown``
+suspend    a review     the award is suspended; the review ends when no appeal can be made any more
+revoke     a review     the award is revoked; the deadline is never before the end of the time for appeals
+=========  ===========  ================================================================================
+
+When everything holds again before that, the review ends and the award stands. A stacked award that is revoked or
+suspended is itself lost to whatever was made of it, so the next run goes on up the chain.
+
+A run looks at events after the position that it has come to, so it costs what is new; a fresh one begins at the start
+of the log. It may be stopped anywhere and run twice: what was done is seen in the events.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
+
+import msgspec
+
+from ledger.access import Actor, audit
+from ledger.aggregate import fold
+from ledger.application import Decision, Ledger
+from ledger.credential import Credential
+from ledger.error import NotFoundError, RuleError
+from ledger.event import DomainEvent, Event
+from ledger.part_keeping import PartKeeping
+from ledger.pathway import Pathway, read_rules
+from ledger.reason import Reason
+from ledger.spending import SpendingBook, release
+from ledger.stacking.pathway_rules import Cascade as Policy
+from ledger.store import Write
+from ledger.vault import Vault
+
+PAGE: Final = 5_000
+LOSSES: Final = (Credential.Suspended.TOPIC, Credential.Revoked.TOPIC, Credential.Replaced.TOPIC)
+WATCHED: Final = (
+    *LOSSES,
+    Credential.Reinstated.TOPIC,
+    Credential.ReviewOpened.TOPIC,
+    Credential.ReviewClosed.TOPIC,
+    Credential.AppealDecided.TOPIC,
+)
+RUNNER: Final = Actor(name="cascade", role="operator")
+_LOSS = Credential.Suspended | Credential.Revoked | Credential.Replaced
+
+ComponentStanding = Literal["hold", "lost", "accepted", "unknown"]
+"""Whether what an award was made of holds; ``accepted`` is lost, and a review has found that the award stands;
+``unknown`` where nobody can tell any more, the learner being erased."""
+
+
+class Components(msgspec.Struct, frozen=True):
+    """How the components of a stacked award stand, all together: which of them is never told.
+
+    Attributes:
+        standing: Whether they hold.
+        on_loss: The policy that the pathway has declared.
+    """
+
+    standing: ComponentStanding
+    on_loss: Literal["review", "suspend", "revoke", "stand"]
+
+
+class CascadeRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run has done: how many events of each kind, by the name of their class in lower case."""
+
+    looked_at: int
+    done: dict[str, int]
+
+
+class Cascade:
+    """Runs the policies. One object a process; runs wait for each other.
+
+    Args:
+        ledger: The event store.
+        vault: Keeps no answers here, and is asked for by every command.
+        book: What was spent on what.
+    """
+
+    def __init__(self, ledger: Ledger, vault: Vault, book: SpendingBook) -> None:
+        self._ledger = ledger
+        self._vault = vault
+        self._book = book
+        self._parts = PartKeeping(ledger, vault)
+        self._position = 0
+        self._open: set[UUID] = set()
+        self._running = threading.Lock()
+
+    def run(self, actor: Actor = RUNNER) -> CascadeRun:
+        """Do everything that is due, up every chain of stacks.
+
+        Raises:
+            ForbiddenError: The actor is not the operator.
+            StorageError, ConflictError: It stopped half-way; run it again.
+        """
+        actor.require_operator()
+        with self._running:
+            return self._run(actor)
+
+    def _run(self, actor: Actor) -> CascadeRun:
+        done: Counter[str] = Counter()
+        looked_at = 0
+        waiting = self._news() | self._open
+        while waiting:
+            looked_at += len(waiting)
+            for stack in sorted(waiting, key=lambda one: one.bytes):
+                done.update(self._settle(stack, actor))
+            waiting = self._news()
+        return CascadeRun(looked_at=looked_at, done=dict(done))
+
+    def components(self, stack: UUID) -> Components | None:
+        """How the components of a stacked award stand; None for an award that was not stacked.
+
+        Raises:
+            NotFoundError: There is no such award.
+        """
+        credential = self._ledger.load(Credential, stack, "such credential")
+        if credential.pathway is None:
+            return None
+        lost = self._loss(stack)
+        standing: ComponentStanding = "hold" if self._book.made(stack) else "unknown"
+        if lost is not None:
+            standing = "accepted" if self._accepted(stack, lost) else "lost"
+        return Components(standing, self._policy(credential).on_loss)
+
+    def _news(self) -> set[UUID]:
+        """The stacks that rest on an award whose standing has changed since the position that was come to."""
+        found: set[UUID] = set()
+        while page := self._ledger.store.select_notifications(
+            self._position, PAGE, topics=WATCHED, inclusive_of_start=False
+        ):
+            for event in page:
+                owner = UUID(str(event.originator_id))
+                if event.topic == Credential.ReviewOpened.TOPIC:
+                    self._open.add(owner)
+                elif event.topic == Credential.ReviewClosed.TOPIC:
+                    self._open.discard(owner)
+                elif event.topic == Credential.AppealDecided.TOPIC:
+                    found.add(owner)
+                else:
+                    awards = (owner, *self._parts.parts_of(owner))  # what becomes of all parts becomes of each
+                    found |= {row.stack for one in awards for row in self._book.live(one) if row.kind == "stack"}
+                    found |= {owner} & self._open
+            self._position = page[-1].id
+        return found
+
+    def _settle(self, stack: UUID, actor: Actor) -> Counter[str]:
+        """Take the next step with one stacked award, if there is one to take."""
+        done: list[str] = []
+
+        def decide(now: datetime) -> Decision:
+            credential = self._ledger.load(Credential, stack, "such credential")
+            events = self._step(credential, now)
+            done[:] = [type(event.body).__name__.lower() for event in events]
+            writes: list[Write] = []
+            if events:
+                writes.append(audit(actor, "cascade.step", credential.institution, 1, now))
+            if "revoked" in done:
+                writes.append(release(stack))
+            return Decision(events, writes, None)
+
+        if self._is_due(stack):
+            self._ledger.carry_out(self._vault, None, decide)
+        return Counter(done)
+
+    def _is_due(self, stack: UUID) -> bool:
+        """Whether there is anything to do: a look that writes nothing."""
+        try:
+            credential = self._ledger.load(Credential, stack, "such credential")
+        except NotFoundError:
+            return False
+        return bool(self._step(credential, self._ledger.now()))
+
+    def _step(self, credential: Credential, now: datetime) -> list[DomainEvent]:
+        if credential.pathway is None:
+            return []
+        ended = credential.state in {"revoked", "replaced"}
+        review = credential.review
+        if review is None:
+            return [] if ended else self._opened(credential, now)
+        if review.appealed_at is not None or review.reason is not Reason.COMPONENT_LOST:
+            return []
+        if ended:
+            return credential.close_review(outcome="revoked", at=now)
+        if self._loss(credential.id) is None and self._book.made(credential.id):
+            return let_stand(credential, now)
+        return self._taken_effect(credential, self._policy(credential), now)
+
+    def _opened(self, credential: Credential, now: datetime) -> list[DomainEvent]:
+        policy, lost = self._policy(credential), self._loss(credential.id)
+        if policy.on_loss == "stand" or lost is None or self._acknowledged(credential.id, lost):
+            return []
+        appeal_until = now + timedelta(days=policy.appeal_days)
+        due_at = now + timedelta(days=policy.deadline_days)
+        if policy.on_loss == "revoke":  # it is for good, so that an appeal has to come first
+            due_at = max(due_at, appeal_until)
+        events = credential.open_review(reason=Reason.COMPONENT_LOST, due_at=due_at, appeal_until=appeal_until, at=now)
+        return [*events, *self._taken_effect(after(credential, events), policy, now)]
+
+    def _taken_effect(self, credential: Credential, policy: Policy, now: datetime) -> list[DomainEvent]:
+        """What a policy does when its deadline has passed."""
+        review = credential.require_review()
+        if policy.on_loss == "review" or now < review.due_at:
+            return []
+        events: list[DomainEvent] = []
+        if policy.on_loss == "revoke":
+            events = credential.revoke(reason=Reason.COMPONENT_LOST, effective_at=now, note=None, at=now)
+            return [*events, *after(credential, events).close_review(outcome="revoked", at=now)]
+        if credential.state == "active":
+            events = credential.suspend(reason=Reason.COMPONENT_LOST, effective_at=now, note=None, at=now)
+        if now > review.appeal_until:
+            events += after(credential, events).close_review(outcome="suspended", at=now)
+        return events
+
+    def _policy(self, credential: Credential) -> Policy:
+        assert credential.pathway is not None  # noqa: S101  asked of stacked awards alone
+        assert credential.pathway_version is not None  # noqa: S101  as above
+        pathway = self._ledger.load(Pathway, credential.pathway, "such pathway")
+        return read_rules(pathway.versions[credential.pathway_version - 1].rules).cascade
+
+    def _loss(self, stack: UUID) -> datetime | None:
+        """When the newest loss was recorded among what a stack was made of and is lost now; None: all of it holds."""
+        losses = [self._lost(row.award) for row in self._book.made(stack) if not row.released]
+        return max((loss for loss in losses if loss is not None), default=None)
+
+    def _lost(self, award: UUID) -> datetime | None:
+        """When an award was lost; a part of an unpacked diploma also is when all parts are."""
+        part = self._parts.open(award)
+        histories = [award] if part is None else [award, part.opening.unpacking]
+        losses = [self._loss_in(history) for history in histories]
+        return max((loss for loss in losses if loss is not None), default=None)
+
+    def _loss_in(self, award: UUID) -> datetime | None:
+        try:
+            credential = self._ledger.load(Credential, award, "such credential")
+        except NotFoundError:  # it counts by a recognition, or is a part without a history of its own
+            return None
+        if credential.state == "active":
+            return None
+        return max(event.recorded_at for event in self._events(award) if isinstance(event, _LOSS))
+
+    def _acknowledged(self, stack: UUID, lost: datetime) -> bool:
+        """Whether a review was opened since the loss."""
+        opened = [event for event in self._events(stack) if isinstance(event, Credential.ReviewOpened)]
+        return any(lost <= event.recorded_at for event in opened)
+
+    def _accepted(self, stack: UUID, lost: datetime) -> bool:
+        """Whether a review since the loss has found that the award stands."""
+        closed = [event for event in self._events(stack) if isinstance(event, Credential.ReviewClosed)]
+        return any(lost <= event.recorded_at and event.outcome == "stands" for event in closed)
+
+    def _events(self, award: UUID) -> list[Event]:
+        stored = self._ledger.store.select_events(award)
+        return [self._ledger.event_mapper.to_domain_event(event).body for event in stored]
+
+
+def let_stand(credential: Credential, now: datetime) -> list[DomainEvent]:
+    """End a review with the award standing as before; a suspension for the review's reason ends with it.
+
+    Raises:
+        RuleError: No review is open.
+    """
+    review = credential.require_review()
+    events: list[DomainEvent] = []
+    if credential.state == "suspended" and credential.paused_for is review.reason:
+        events = credential.reinstate(effective_at=now, at=now)
+    return [*events, *after(credential, events).close_review(outcome="stands", at=now)]
+
+
+def after(credential: Credential, events: Sequence[DomainEvent]) -> Credential:
+    """The state of *credential* after events that are not committed yet."""
+    state = _PROJECT(credential, events)
+    if state is None:
+        raise RuleError("no such credential")
+    return state
+
+
+_PROJECT: Final = fold(Credential)

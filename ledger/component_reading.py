@@ -1,0 +1,265 @@
+"""Gathers the facts of awards that are presented for stacking, each with what it takes to trust and to spend it.
+
+An award of the institution that stacks belongs to the same learner by the vault. For an award of another institution of
+this ledger the holder hands over its document and salt: they open the commitment in the log, which shows that the
+award is in the holder's hands, and say the grade. That it is the same person is for the officer to see, as with paper.
+
+Facts are read from the log's own events, never from what is presented; the document adds what the log does not hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+
+from ledger.achievement import Achievement
+from ledger.aggregate import Aggregate
+from ledger.application import Ledger
+from ledger.canonical import canonical_json
+from ledger.commitment import DOCUMENT_KIND, SALT_BYTES, commit
+from ledger.component_fact import Logged, achievement_type, read_component, stacking_instant
+from ledger.credential import Credential
+from ledger.error import ErasedError, InvalidInputError, NotFoundError
+from ledger.event import Event
+from ledger.institution import Institution
+from ledger.issuance import SealedDocument
+from ledger.part import KeptPart
+from ledger.part_keeping import PartKeeping
+from ledger.spending import Amount, Spending, SpendingBook, SpendingUnit
+from ledger.stacking.component import Component, Spent
+from ledger.vault import Vault
+
+RECOGNITION = "recognition:"
+"""How the id of a decision on an award of elsewhere begins."""
+
+
+class PresentedAward(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An award that is to count.
+
+    Attributes:
+        award: Its public id, or ``recognition:`` and the id of a recognition.
+        document: Its signed document, as the holder has it; not needed for an own award.
+        salt: The salt that opens its commitment, 32 bytes.
+        revalidated_on: Day on which the institution that stacks has validated it anew.
+    """
+
+    award: str
+    document: dict[str, Any] | None = None
+    salt: bytes | None = None
+    revalidated_on: date | None = None
+
+
+class Gathered(msgspec.Struct, frozen=True, kw_only=True):
+    """One component with what stands behind it.
+
+    Attributes:
+        component: Its facts.
+        award: Aggregate id under which it is spent.
+        seen: The acts that spent it, as far as they were there.
+        rests_on: Aggregates on whose present state the facts rest.
+    """
+
+    component: Component
+    award: UUID
+    seen: Sequence[Spending]
+    rests_on: tuple[Aggregate, ...]
+
+    def amount(self, spent: int) -> Amount:
+        """*spent* of it, in its own measure."""
+        unit: SpendingUnit = "ects" if self.component.credits_centi is not None else "minutes"
+        return Amount(unit=unit, amount=spent, whole=self.component.size)
+
+
+class Stacker(msgspec.Struct, frozen=True, kw_only=True):
+    """Who stacks, for whom, and when.
+
+    Attributes:
+        institution: Who stacks.
+        learner: The learner's handle in the vault; None for one who is not known here.
+        day: Of stacking.
+        now: Present instant.
+    """
+
+    institution: Institution
+    learner: bytes | None
+    day: date
+    now: datetime
+
+    @property
+    def instant(self) -> datetime:
+        """At which components are looked at."""
+        return stacking_instant(self.day, self.now)
+
+
+class Recognised(Protocol):
+    """Where recognitions of awards are read from."""
+
+    def gather(self, recognition: str, stacker: Stacker, book: SpendingBook) -> Gathered:
+        """The component that a recognition comes to, as far as the decision goes.
+
+        Raises:
+            InvalidInputError: There is no such recognition, or it recognises nothing for this institution.
+        """
+
+
+class NoRecognitions:
+    """Recognises nothing; stands where recognitions are not kept."""
+
+    def gather(self, recognition: str, stacker: Stacker, book: SpendingBook) -> Gathered:  # noqa: ARG002  the port
+        """Refuse. Raises InvalidInputError."""
+        message = "there is no such recognition in this ledger"
+        raise InvalidInputError(message, "/award")
+
+
+class ComponentReading:
+    """Gathers components.
+
+    Args:
+        ledger: The event store.
+        vault: Where own documents are.
+        book: What was spent on what.
+        recognised: Where recognitions are read from.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        vault: Vault,
+        book: SpendingBook,
+        recognised: Recognised | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._vault = vault
+        self._book = book
+        self._recognised = recognised or NoRecognitions()
+        self._parts = PartKeeping(ledger, vault)
+
+    def gather(self, presented: Sequence[PresentedAward], stacker: Stacker) -> list[Gathered]:
+        """Gather every award that is presented.
+
+        Raises:
+            InvalidInputError: One of them cannot count as presented; the pointer says which, and why is in the words.
+        """
+        gathered: list[Gathered] = []
+        for number, one in enumerate(presented):
+            try:
+                gathered.append(self._one(one, stacker))
+            except InvalidInputError as error:
+                raise type(error)(error.detail, f"/awards/{number}{error.pointer}") from error
+            if any(before.component.award == one.award for before in gathered[:-1]):
+                message = "this award is presented twice"
+                raise InvalidInputError(message, f"/awards/{number}/award")
+        return gathered
+
+    def _one(self, one: PresentedAward, stacker: Stacker) -> Gathered:
+        if one.award.startswith(RECOGNITION):
+            return self._recognised.gather(one.award.removeprefix(RECOGNITION), stacker, self._book)
+        try:
+            kept = self._parts.find(one.award)
+            credential, *rests_on = self._presented(one, kept, stacker)
+        except InvalidInputError as error:
+            raise InvalidInputError(error.detail, "/award") from error
+        except NotFoundError as error:
+            message = "there is no such award in this ledger; what was awarded elsewhere counts by a recognition"
+            raise InvalidInputError(message, "/award") from error
+        if credential.achievement is None or credential.edition is None:
+            message = "this is a document of an institution's own making, and no award that could count"
+            raise InvalidInputError(message, "/award")
+        events = self.events(credential.id)
+        if kept is not None:  # what the log has of a part begins with no issuance, and a part may have nothing there
+            events = [self._parts.issued(kept), *events[1:]]
+        document = self._document(one, credential, events, stacker)
+        institution = self._ledger.load(Institution, credential.institution, "such institution")
+        achievement = self._ledger.load(Achievement, credential.achievement, "such achievement")
+        issued, *changes = events
+        assert isinstance(issued, Credential.Issued)  # noqa: S101  an award, see above
+        logged = Logged(
+            award=one.award,
+            institution=institution.slug,
+            accreditations=institution.accreditations,
+            achievement=achievement,
+            issued=issued,
+            changes=changes,
+            shared=[] if kept is None else self.events(kept.opening.unpacking)[1:],
+        )
+        seen = self._book.rows(credential.id)
+        if any(row.kind == "unpacking" and not row.released for row in seen):
+            message = "this award was unpacked, and its credits are spent on its parts; present those in its place"
+            raise InvalidInputError(message, "/award")
+        component = read_component(
+            logged,
+            document,
+            stacker.instant,
+            revalidated_on=one.revalidated_on,
+            spent=self._spent(seen),
+            origin=None if kept is None else kept.opening.unpacking.hex,
+            unpacked=next((row.stack.hex for row in seen if row.kind == "unpacking" and not row.released), None),
+        )
+        for history in (credential, *rests_on):
+            if component.standing == "valid" and history.state != "active":
+                message = f"this award has been {history.state} since {history.since.date()}; it can no longer count"
+                raise InvalidInputError(message, "/award")
+        standing = (credential, *rests_on, institution)
+        return Gathered(component=component, award=credential.id, seen=seen, rests_on=standing)
+
+    def _presented(self, one: PresentedAward, kept: KeptPart | None, stacker: Stacker) -> tuple[Credential, ...]:
+        """The award that is presented; of a part of an unpacked diploma, also what it shares with the other parts."""
+        return (self._ledger.credential(one.award),) if kept is None else self._parts.rests_on(kept, stacker.now)
+
+    def events(self, award: UUID) -> list[Event]:
+        """The events of an award, in order."""
+        stored = self._ledger.store.select_events(award)
+        return [self._ledger.event_mapper.to_domain_event(event).body for event in stored]
+
+    def _document(
+        self, one: PresentedAward, credential: Credential, events: Sequence[Event], stacker: Stacker
+    ) -> Mapping[str, Any]:
+        if one.document is not None or one.salt is not None:
+            return _opened(one, credential.id, events)
+        if credential.institution != stacker.institution.id:
+            message = "another institution awarded this; hand over the holder's bundle, or its document and salt"
+            raise InvalidInputError(message, "/document")
+        try:
+            owner = self._vault.learner_of(credential.id).handle
+            part = self._parts.open(credential.id)
+            kept = part or msgspec.msgpack.decode(self._vault.open(credential.id, DOCUMENT_KIND), type=SealedDocument)
+        except ErasedError as error:
+            message = "the institution's copy was erased; hand over the holder's bundle, or its document and salt"
+            raise InvalidInputError(message, "/document") from error
+        if owner != stacker.learner:
+            message = "this is another learner's award, or the learner is known by another reference"
+            raise InvalidInputError(message, "/award")
+        document: dict[str, Any] = msgspec.json.decode(kept.document)
+        return document
+
+    def _spent(self, rows: Sequence[Spending]) -> tuple[Spent, ...]:
+        """What was used for other stacks; what was unpacked is told by its key, since nothing of it is left."""
+        return tuple(
+            Spent(target=self._target(row.stack), amount=row.spent.amount)
+            for row in rows
+            if row.kind == "stack" and not row.released
+        )
+
+    def _target(self, stack: UUID) -> str:
+        made = self._ledger.load(Credential, stack, "such credential")
+        assert made.achievement is not None  # noqa: S101  a stack is an award
+        assert made.edition is not None  # noqa: S101  as above
+        achievement = self._ledger.load(Achievement, made.achievement, "such achievement")
+        return achievement_type(achievement, made.edition)
+
+
+def _opened(one: PresentedAward, award: UUID, events: Sequence[Event]) -> Mapping[str, Any]:
+    """The document that was handed over, if it is the one that was committed to."""
+    if one.document is None or one.salt is None or len(one.salt) != SALT_BYTES:
+        message = f"a document comes with the salt of {SALT_BYTES} bytes that opens its commitment, as in the bundle"
+        raise InvalidInputError(message, "/salt")
+    made = commit(award, DOCUMENT_KIND, canonical_json(one.document), one.salt)
+    for event in events:
+        if isinstance(event, Credential.Issued | Credential.Reissued) and event.commitments.get(DOCUMENT_KIND) == made:
+            return one.document
+    message = "the document and its salt are not what the log has recorded of this award"
+    raise InvalidInputError(message, "/document")
