@@ -11,7 +11,8 @@ import msgspec
 from api.evidence import Evidences
 from ledger.error import ErasedError
 from ledger.issuance import Issuance, SealedDocument
-from ledger.part_keeping import KeptPart, PartKeeping
+from ledger.part import KeptPart
+from ledger.part_keeping import PartKeeping
 from ledger.stacking_up import StackingUp
 
 BUNDLE_FORMAT: Final = "cairn/bundle/v1"
