@@ -40,7 +40,8 @@ from ledger.store import Write
 from ledger.text import certainly_clean
 from ledger.vault import LEARNER_SQL, SEAL_SQL, Learner, Vault
 
-_LEARNERS = "learners"
+_LEARNERS, _SIGNER = "learners", "signer"
+"""What is noted of several commands that are decided on together; see :attr:`ledger.application.Ledger.noted`."""
 MAX_BATCH = 10_000
 """Awards in one request. Source: the project's own limit, one request commits atomically."""
 
@@ -280,7 +281,7 @@ class _Batch:
         self.events: list[DomainEvent] = []
         self._ledger, self._vault, self._institution = ledger, vault, institution
         self._now, self._key_id = now, key.key_id
-        self._signer = signing.form_signer(institution)
+        self._signer = signing.form_signer(institution, ledger.noted)
         self._achievements: dict[str, Achievement] = {}
         self._learners: dict[str, Learner] = {}
         self._new_learners: list[tuple[Any, ...]] = []
@@ -396,20 +397,21 @@ class _Signing:
     def __init__(self, keys: KeyStore, base_url: str, canonicalise: Canonicalise | None) -> None:
         self._keys, self._base_url, self._canonicalise = keys, base_url, canonicalise
         self._badges = PrintedBadges(base_url)
-        self._signers: dict[UUID, tuple[Institution, FormSigner]] = {}
 
-    def form_signer(self, institution: Institution) -> FormSigner:
-        """What signs for *institution* as it is now; the same while nothing about it changes.
+    def form_signer(self, institution: Institution, noted: dict[Any, Any]) -> FormSigner:
+        """What signs for *institution* as it is now: one for all commands that are decided on together, and no longer.
+
+        It holds private keys, which are not to outlive their destruction.
 
         Raises:
             RuleError, NotFoundError: A key is not in force, or not here.
         """
-        known = self._signers.get(institution.id)
-        if known is not None and known[0] is institution:
-            return known[1]
+        known: FormSigner | None = noted.get((_SIGNER, institution.id, institution.version))
+        if known is not None:
+            return known
         forms = every_form([form_named(name) for name in institution.forms])
         signer = FormSigner(institution, forms, self._keys, self._base_url, self._canonicalise, self._badges)
-        self._signers[institution.id] = institution, signer
+        noted[_SIGNER, institution.id, institution.version] = signer
         return signer
 
 
