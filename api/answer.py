@@ -323,7 +323,7 @@ _PROGRAMME: Final = {
     "language": "en",
     "achievement": "BSC",
     "partial": "BSC-PART",
-    "credits_centi": 18000,
+    "credits_centi": 600,
     "withdrawal": "review",
     "review_days": 30,
     "modules": [_MODULE],
@@ -406,6 +406,7 @@ ANSWERS: Final[dict[str, Answer]] = {
             "recognition": RECOGNITION_ID,
             "agreement": None,
             "url": f"{BASE}/v1/recognitions/{RECOGNITION_ID}",
+            "stack_as": f"recognition:{RECOGNITION_ID.replace('-', '')}",
             **_DECISION_IN_FULL,
         }
     ),
@@ -513,7 +514,7 @@ ANSWERS: Final[dict[str, Answer]] = {
                     "edition": 2,
                     "title": "Bachelor of Data Work",
                     "language": "en",
-                    "credits_centi": 18000,
+                    "credits_centi": 600,
                     "modules": 1,
                     "url": _PROGRAMME_URL,
                 }

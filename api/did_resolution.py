@@ -14,6 +14,7 @@ import binascii
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -147,9 +148,18 @@ def key_document(did: str) -> dict[str, Any]:
 
     An Ed25519 key cannot agree on keys, so the X25519 key that follows from it is there for that.
 
+    Returns:
+        The document; what is in it is shared with others' and must not be changed.
+
     Raises:
         DidError: The key cannot be read, or is of another kind.
     """
+    return dict(_key_document(did))
+
+
+@lru_cache(maxsize=1024)
+def _key_document(did: str) -> dict[str, Any]:
+    """Make it once for each key: the key alone says what is in it, and an issuer's key verifies many documents."""
     multibase = did.removeprefix("did:key:")
     code, raw = _read_key(multibase)
     method = _multikey(did, multibase)

@@ -14,6 +14,7 @@ from ledger.access import Actor, audit
 from ledger.commitment import DERIVATION_KIND, DOCUMENT_KIND
 from ledger.error import ErasedError
 from ledger.issuance import SealedDocument
+from ledger.part import PART_KIND
 from ledger.stacking_up import KeptDerivation
 from ledger.store import Commit
 
@@ -59,8 +60,12 @@ def disclose(node: LedgerNode, slug: str | None, to: Path, actor: Actor) -> int:
         with os.fdopen(descriptor, "wb") as file:
             file.write(write_header(node.identity.origin, slug, now))
             count = 0
-            for row in node.ledger.store.query("SELECT aggregate_id FROM vault_item WHERE kind=?", (DOCUMENT_KIND,)):
-                line = _line(node, UUID(bytes=row[0]), None if institution is None else institution.did)
+            rows = node.ledger.store.query(
+                "SELECT aggregate_id, kind FROM vault_item WHERE kind IN (?,?)", (DOCUMENT_KIND, PART_KIND)
+            )
+            for raw, kind in rows:
+                write = _part if kind == PART_KIND else _line
+                line = write(node, UUID(bytes=raw), None if institution is None else institution.did)
                 count += line is not None
                 file.write(line or b"")
             file.write(write_trailer(count))
@@ -83,6 +88,17 @@ def _line(node: LedgerNode, aggregate: UUID, did: str | None) -> bytes | None:
     if did is not None and msgspec.json.decode(kept.document, type=_Issued).issuer.id != did:
         return None
     return write_line(aggregate, DOCUMENT_KIND, kept.salt, kept.document, _stack(node, aggregate))
+
+
+def _part(node: LedgerNode, aggregate: UUID, did: str | None) -> bytes | None:
+    """The line of a part of an unpacked diploma; None as for an award."""
+    kept = node.parts.open(aggregate)
+    whole = None if kept is None else node.parts.whole(kept.opening.unpacking)
+    if kept is None or whole is None:
+        return None
+    if did is not None and msgspec.json.decode(kept.document, type=_Issued).issuer.id != did:
+        return None
+    return write_line(aggregate, DOCUMENT_KIND, kept.salt, kept.document, part=(kept.opening, whole))
 
 
 def _stack(node: LedgerNode, aggregate: UUID) -> tuple[bytes, bytes] | None:

@@ -17,8 +17,9 @@ from api.cpu_bound import CpuBound, is_second_try
 from ledger.canonical import canonical_json
 from verifier.document import VC_CONTEXT
 from verifier.error import NotCompiledError, WorkExceededError
+from verifier.familiar import Familiar
 from verifier.integrity.known_key import KnownKeys
-from verifier.integrity.proof import ProofOutcome, unfinished, verify_proofs
+from verifier.integrity.proof import KeySource, ProofOutcome, unfinished, verify_proofs
 from verifier.jsonld.agreement import require_agreement
 from verifier.jsonld.canonical import SHAPES, Effort, canonical_form
 from verifier.jsonld.context import CONTEXTS
@@ -53,6 +54,21 @@ class DocumentWork:
 
     def __init__(self, cpu: CpuBound) -> None:
         self._cpu = cpu
+        self._familiar = Familiar(SHAPES)
+
+    def verify_familiar(self, document: dict[str, Any], keys: KeySource, expected: Expected) -> ProofOutcome | None:
+        """Verify a credential of a familiar make in one pass: shape, terms and proof; see `verifier.familiar`.
+
+        Returns:
+            The outcome of its one proof if all of them are good; None says nothing.
+        """
+        if expected.challenge is not None or expected.domain is not None:
+            return None
+        return self._familiar.verify(document, keys, purpose=expected.purpose, now=expected.now)
+
+    def make_familiar(self, document: Mapping[str, Any]) -> None:
+        """Note the make of a credential whose shape, terms and proofs were found good."""
+        self._familiar.learn(document)
 
     def read(self, unsecured: Mapping[str, Any]) -> Read | None:
         """Read a document of a known shape, without its proof; None if its shape is not known.

@@ -183,9 +183,14 @@ PROGRAMME: dict[str, Any] = {
         "title": "Bachelor of Data Work",
         "language": "en",
         "achievement": "BSC",
-        "credits_centi": 18000,
-        "withdrawal": "suspend",
-        "modules": [{"code": "M1", "achievement": "DATA-101", "semester": 1}],
+        "partial": "BSC-PART",
+        "credits_centi": 600,
+        "withdrawal": "review",
+        "review_days": 30,
+        "modules": [
+            {"code": "M1", "achievement": "DATA-101", "semester": 1},
+            {"code": "M2", "achievement": "DATA-102", "semester": 2},
+        ],
     },
 }
 UNPACKING: dict[str, Any] = {

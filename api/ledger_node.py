@@ -31,6 +31,7 @@ from ledger.part_keeping import PartKeeping
 from ledger.pathway_publishing import PathwayPublishing
 from ledger.prospectus import Prospectus
 from ledger.quality_keeping import QualityKeeping
+from ledger.recognised_component import RecognisedComponents
 from ledger.recognising import Recognising
 from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
@@ -156,7 +157,9 @@ def open_ledger(
         records=RecordKeeping(ledger, vault, attesting, identity.base_url),
         pathways=PathwayPublishing(ledger, vault),
         spending=book,
-        stacking=StackingUp(ledger, vault, issuance, ComponentReading(ledger, vault, book)),
+        stacking=StackingUp(
+            ledger, vault, issuance, ComponentReading(ledger, vault, book, RecognisedComponents(ledger, vault))
+        ),
         cascade=Cascade(ledger, vault, book),
         reviewing=Reviewing(ledger, vault),
         log_keeping=LogKeeping(ledger, vault, lambda number: vkeys(secret_keys(vault, identity.origin, number))),

@@ -57,11 +57,11 @@ class Lookup:
         Raises:
             UnknownResourceError: There is no such award.
         """
-        facts = self.views.facts(public_id)
+        facts = self.evidences.facts(public_id)
         record = self.views.directory.record(self.views.record(facts.institution).number)
         if record is None or "freshness" in answer:
             return None
-        return entity_tag(facts.events[-1].position, record, answer["state"], answer["verdict"])
+        return entity_tag(facts.newest, record, answer["state"], answer["verdict"])
 
     def institutions(self) -> list[dict[str, Any]]:
         """Every institution's record."""

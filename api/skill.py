@@ -160,7 +160,7 @@ class Skills:
         if report.credential is None:
             return Shown(report, {})
         try:
-            edition = self._views.edition(self._views.facts(report.credential))
+            edition = self._views.edition(self._lookup.evidences.facts(report.credential))
         except UnknownResourceError:
             return Shown(report, {})
         return Shown(report, {} if edition is None else _skills(edition))

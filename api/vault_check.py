@@ -1,7 +1,8 @@
 """The vault's part of ``fsck``: every sealed row opens, and every row is what the log committed to.
 
 1. Documents open, in every form, and are what their awards' commitments commit to; so do the details of decisions on
-   others' awards, and derivations, which are what stacked awards commit to.
+   others' awards, and derivations, which are what stacked awards commit to. Parts of unpacked diplomas are under the
+   roots of their unpackings, and the diplomas are those that these commit to.
 2. Notes, files and the ids of successors open. Sealing binds a row to its award and kind, so none can have been
    exchanged.
 3. Signing keys open, and are the private halves of the keys that the log names.
@@ -24,6 +25,8 @@ from uuid import UUID
 
 import msgspec
 
+from anchoring.error import ProofError
+from anchoring.tree import verify_inclusion
 from api.ledger_node import LedgerNode
 from ledger.attesting import ATTESTED_KIND, AttestedDocument
 from ledger.commitment import DERIVATION_KIND, DOCUMENT_KIND, RECOGNITION_KIND, commit
@@ -31,8 +34,10 @@ from ledger.credential import SIGNED_BIRTHS, Credential
 from ledger.error import LedgerError, NotFoundError
 from ledger.institution import Institution, SigningKeyRecord
 from ledger.issuance import SealedDocument
-from ledger.recognising import KeptDetails, details_kind
+from ledger.part import PART_KIND, WHOLE_KIND, KeptPart, KeptWhole, read_leaf
+from ledger.part_tree import hash_leaf
 from ledger.recognition import Recognition
+from ledger.recognition_book import KeptDetails, details_kind
 from ledger.stacking_up import KeptDerivation
 from verifier.error import VerifierError
 from verifier.public_key import PublicKey
@@ -85,7 +90,7 @@ class VaultCheck:
         documents = 0
         for done, (raw, kind) in enumerate(rows, 1):
             identity = UUID(bytes=raw)
-            documents += kind in DOCUMENTS
+            documents += kind in DOCUMENTS or kind == PART_KIND
             self._item(identity, kind)
             if done % PROGRESS_EVERY == 0:
                 self._progress("vault", done, len(rows))
@@ -107,8 +112,9 @@ class VaultCheck:
     def _judge(self, kind: str) -> Callable[[UUID, str], _Found | None]:
         if kind in DOCUMENTS:
             return self._document
-        if kind == DERIVATION_KIND:
-            return self._derivation
+        judges = {DERIVATION_KIND: self._derivation, PART_KIND: self._part, WHOLE_KIND: self._whole}
+        if kind in judges:
+            return judges[kind]
         return self._details if kind.startswith(f"{RECOGNITION_KIND}-") else self._opened
 
     def _details(self, identity: UUID, kind: str) -> _Found | None:
@@ -160,6 +166,41 @@ class VaultCheck:
                 if isinstance(body, (*SIGNED_BIRTHS, Credential.Reissued)):
                     newest = body.commitments
         return newest
+
+    def _part(self, identity: UUID, kind: str) -> _Found | None:
+        """Judge a part of an unpacked diploma: the document under its leaf, and the leaf under the unpacking's root."""
+        where = f"part {identity}"
+        try:
+            kept = msgspec.msgpack.decode(self._node.vault.open(identity, kind), type=KeptPart)
+            leaf, made = read_leaf(kept.opening.leaf), self._node.parts.made(kept.opening.unpacking)
+        except UNREADABLE as error:
+            return "document-unreadable", where, str(error)
+        form = {DOCUMENT_KIND: commit(identity, DOCUMENT_KIND, kept.document, kept.salt)}
+        if leaf.credential != identity or leaf.commitments != form:
+            return "document-differs", where, "it is not what its leaf commits to"
+        try:
+            verify_inclusion(
+                leaf=hash_leaf(kept.opening.leaf),
+                index=kept.opening.index,
+                size=made.leaves,
+                proof=kept.opening.path,
+                root=bytes.fromhex(made.root),
+            )
+        except (ProofError, ValueError) as error:
+            return "document-differs", where, f"its leaf is not under the root of its unpacking: {error}"
+        return None
+
+    def _whole(self, identity: UUID, kind: str) -> _Found | None:
+        """Judge what an unpacking is of."""
+        where = f"unpacking {identity}"
+        try:
+            kept = msgspec.msgpack.decode(self._node.vault.open(identity, kind), type=KeptWhole)
+            made = self._node.parts.made(identity)
+        except UNREADABLE as error:
+            return "sealed-unreadable", where, str(error)
+        if commit(identity, WHOLE_KIND, kept.whole.bytes, kept.salt) != made.whole:
+            return "document-differs", where, "the diploma is not the one that the log commits to"
+        return None
 
     def _derivation(self, identity: UUID, kind: str) -> _Found | None:
         try:

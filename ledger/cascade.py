@@ -1,6 +1,7 @@
 """What becomes of a stacked award that loses a component: the pathway's declared policy, step by step.
 
-An award is lost when it is suspended, revoked or replaced. Which one it was is nowhere in the log: the events speak of
+An award is lost when it is suspended, revoked or replaced; one from elsewhere, when the recognition by which it counts
+is withdrawn. Which one it was is nowhere in the log: the events speak of
 the stacked award alone, and the vault's rows say what it was made of.
 
 =========  ===========  ================================================================================
@@ -39,6 +40,7 @@ from ledger.event import DomainEvent, Event
 from ledger.part_keeping import PartKeeping
 from ledger.pathway import Pathway, read_rules
 from ledger.reason import Reason
+from ledger.recognition import Recognition
 from ledger.spending import SpendingBook, release
 from ledger.stacking.pathway_rules import Cascade as Policy
 from ledger.store import Write
@@ -52,6 +54,8 @@ WATCHED: Final = (
     Credential.ReviewOpened.TOPIC,
     Credential.ReviewClosed.TOPIC,
     Credential.AppealDecided.TOPIC,
+    Recognition.Withdrawn.TOPIC,
+    Recognition.AppealDecided.TOPIC,
 )
 RUNNER: Final = Actor(name="cascade", role="operator")
 _LOSS = Credential.Suspended | Credential.Revoked | Credential.Replaced
@@ -246,10 +250,21 @@ class Cascade:
         try:
             credential = self._ledger.load(Credential, award, "such credential")
         except NotFoundError:  # it counts by a recognition, or is a part without a history of its own
-            return None
+            return self._recognition_lost(award)
         if credential.state == "active":
             return None
         return max(event.recorded_at for event in self._events(award) if isinstance(event, _LOSS))
+
+    def _recognition_lost(self, identity: UUID) -> datetime | None:
+        """When the recognition of an award from elsewhere was lost: withdrawn, or refused after an appeal."""
+        try:
+            known = self._ledger.load(Recognition, identity, "such recognition")
+        except NotFoundError:
+            return None
+        if known.withdrawal is not None:
+            return known.withdrawal.recorded_at
+        newest = known.rulings[-1]
+        return newest.recorded_at if newest.decision == "refused" else None
 
     def _acknowledged(self, stack: UUID, lost: datetime) -> bool:
         """Whether a review was opened since the loss."""

@@ -82,12 +82,14 @@ class Stacker(msgspec.Struct, frozen=True, kw_only=True):
         learner: The learner's handle in the vault; None for one who is not known here.
         day: Of stacking.
         now: Present instant.
+        pathway: Code of the pathway; None where nothing depends on it.
     """
 
     institution: Institution
     learner: bytes | None
     day: date
     now: datetime
+    pathway: str | None = None
 
     @property
     def instant(self) -> datetime:
@@ -195,7 +197,7 @@ class ComponentReading:
             document,
             stacker.instant,
             revalidated_on=one.revalidated_on,
-            spent=self._spent(seen),
+            spent=spent_on(self._ledger, seen),
             origin=None if kept is None else kept.opening.unpacking.hex,
             unpacked=next((row.stack.hex for row in seen if row.kind == "unpacking" and not row.released), None),
         )
@@ -236,20 +238,22 @@ class ComponentReading:
         document: dict[str, Any] = msgspec.json.decode(kept.document)
         return document
 
-    def _spent(self, rows: Sequence[Spending]) -> tuple[Spent, ...]:
-        """What was used for other stacks; what was unpacked is told by its key, since nothing of it is left."""
-        return tuple(
-            Spent(target=self._target(row.stack), amount=row.spent.amount)
-            for row in rows
-            if row.kind == "stack" and not row.released
-        )
 
-    def _target(self, stack: UUID) -> str:
-        made = self._ledger.load(Credential, stack, "such credential")
-        assert made.achievement is not None  # noqa: S101  a stack is an award
-        assert made.edition is not None  # noqa: S101  as above
-        achievement = self._ledger.load(Achievement, made.achievement, "such achievement")
-        return achievement_type(achievement, made.edition)
+def spent_on(ledger: Ledger, rows: Sequence[Spending]) -> tuple[Spent, ...]:
+    """What was used for other stacks; what was unpacked is told by its key, since nothing of it is left."""
+    return tuple(
+        Spent(target=_target(ledger, row.stack), amount=row.spent.amount)
+        for row in rows
+        if row.kind == "stack" and not row.released
+    )
+
+
+def _target(ledger: Ledger, stack: UUID) -> str:
+    made = ledger.load(Credential, stack, "such credential")
+    assert made.achievement is not None  # noqa: S101  a stack is an award
+    assert made.edition is not None  # noqa: S101  as above
+    achievement = ledger.load(Achievement, made.achievement, "such achievement")
+    return achievement_type(achievement, made.edition)
 
 
 def _opened(one: PresentedAward, award: UUID, events: Sequence[Event]) -> Mapping[str, Any]:

@@ -20,7 +20,7 @@ from ledger.aggregate import Aggregate
 from ledger.error import InvalidInputError, NotFoundError, RuleError
 from ledger.event import DomainEvent, Event, Instant, check_instant
 from ledger.form.kind import CHOICES, Form
-from ledger.limit import NO_LIMITS, Limits
+from ledger.limit import NO_LIMITS, Limits, Subject
 from ledger.reason import Reason
 from ledger.signing_algorithm import Algorithm, algorithm_of
 from ledger.text import check_text, is_blank
@@ -71,6 +71,11 @@ class Accreditation(msgspec.Struct, frozen=True, kw_only=True):
     valid_until: Instant | None = None
     withdrawn_at: Instant | None = None
     limits: Limits | None = None
+
+    def in_force(self, at: datetime) -> bool:
+        """Whether it held at *at*; the end is the last instant, the withdrawal the first one without."""
+        begun = self.valid_from <= at and (self.valid_until is None or at <= self.valid_until)
+        return begun and (self.withdrawn_at is None or at < self.withdrawn_at)
 
 
 class Institution(Aggregate, frozen=True, kw_only=True):
@@ -372,6 +377,18 @@ class Institution(Aggregate, frozen=True, kw_only=True):
             message = f"«{form.name}» cannot be signed with an RSA key"
             raise RuleError(message)
         return key
+
+    def entitled(self, subject: Subject, at: datetime) -> bool | None:
+        """Whether it was entitled to award *subject* at *at*, as far as is known now.
+
+        Returns:
+            None where there is no telling: it never had an accreditation, or *subject* does not state what the limits
+            of those in force are about.
+        """
+        fits = [(one.limits or NO_LIMITS).fit(subject) for one in self.accreditations if one.in_force(at)]
+        if any(fit.is_within for fit in fits):
+            return True
+        return None if not self.accreditations or not all(fit.outside for fit in fits) else False
 
     @property
     def has_did_key(self) -> bool:

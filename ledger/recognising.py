@@ -7,7 +7,7 @@ its scope and dates is recognised in full, and the details name the agreement.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -15,13 +15,13 @@ from uuid import UUID
 import msgspec
 
 from ledger.access import Actor, audit
-from ledger.agreement import MAX_AGREEMENTS, Agreement, agreement_id
+from ledger.agreement import Agreement
 from ledger.application import Decision as Decided
 from ledger.application import Ledger, Outcome, Request
 from ledger.award_showing import AwardShowing, KnownAward
 from ledger.commitment import NOTE_KIND, RECOGNITION_KIND, SALT_BYTES, commit
 from ledger.decision import FORMAT, DecisionClaim, Details, parse_details
-from ledger.error import ErasedError, InvalidInputError, NotFoundError, RuleError
+from ledger.error import InvalidInputError, RuleError
 from ledger.event import DomainEvent
 from ledger.institution import Institution
 from ledger.lifecycle import MAX_NOTE_CHARS
@@ -35,21 +35,12 @@ from ledger.recognition import (
     Recognition,
     make_recognition_id,
 )
+from ledger.recognition_book import FILE_KIND, HOLDS, KeptDetails, RecognitionBook, details_kind
 from ledger.store import Write
 from ledger.text import check_text, is_blank
 from ledger.vault import SEAL_SQL, Learner, Vault
 
-FILE_KIND: Final = "recognised-file"
-"""What the vault calls a file that came with an award from elsewhere; never a kind of commitment."""
-HOLDS: Final = "active"
 MAX_REFERENCE_CHARS: Final = 120
-
-
-class KeptDetails(msgspec.Struct, frozen=True):
-    """What the vault keeps of a decision: the exact form of its details, and the salt of the commitment to it."""
-
-    form: bytes
-    salt: bytes
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -67,12 +58,16 @@ class Recognising:
     Args:
         ledger: The event store.
         vault: Where details, documents and statements are kept.
+
+    Attributes:
+        book: Looks recognitions up.
     """
 
     def __init__(self, ledger: Ledger, vault: Vault) -> None:
         self._ledger = ledger
         self._vault = vault
         self._showing = AwardShowing(ledger, vault)
+        self.book = RecognitionBook(ledger, vault)
 
     def decide(
         self,
@@ -248,45 +243,6 @@ class Recognising:
 
         return self._ledger.carry_out(self._vault, request, decide)
 
-    def recognition(self, identity: UUID) -> Recognition:
-        """The present state of a recognition. Raises NotFoundError."""
-        return self._ledger.load(Recognition, identity, "such recognition")
-
-    def kept(self, recognition: Recognition, version: int) -> KeptDetails:
-        """The details of the decision that the event of *version* commits to, and their salt.
-
-        Raises:
-            ErasedError: The learner's data was erased.
-        """
-        opened = self._vault.open(recognition.id, details_kind(version))
-        return msgspec.msgpack.decode(opened, type=KeptDetails)
-
-    def details(self, recognition: Recognition) -> dict[int, Details]:
-        """The details of every decision by the version of its event; none of a learner who was erased."""
-        found: dict[int, Details] = {}
-        for ruling in recognition.rulings:
-            try:
-                found[ruling.version] = parse_details(self.kept(recognition, ruling.version).form)
-            except ErasedError:
-                continue
-        return found
-
-    def file(self, recognition: UUID, number: int) -> bytes:
-        """The exact bytes of a file that came with an award from elsewhere, by its place from 0.
-
-        Raises:
-            ErasedError: The learner's data was erased, or there is no such file.
-        """
-        return self._vault.open(recognition, f"{FILE_KIND}-{number}")
-
-    def agreements_between(self, one: UUID, other: UUID) -> Iterator[Agreement]:
-        """Every agreement between two institutions, in the order in which they were proposed."""
-        for number in range(1, MAX_AGREEMENTS + 1):
-            try:
-                yield self._ledger.load(Agreement, agreement_id(one, other, number), "such agreement")
-            except NotFoundError:
-                return
-
     def _see(self, shown: AwardShown, institution: Institution, reference: str | None, now: datetime) -> Shown:
         """Find out what is shown and whose it is."""
         try:
@@ -333,7 +289,7 @@ class Recognising:
         Raises:
             RuleError: There is none: then somebody has to decide.
         """
-        for agreement in () if known is None else self.agreements_between(recogniser.id, known.awarder.id):
+        for agreement in () if known is None else self.book.agreements_between(recogniser.id, known.awarder.id):
             assert known is not None and known.award.achievement is not None  # noqa: S101, PT018  it is of this ledger
             covers = agreement.covers(
                 recogniser=recogniser.id,
@@ -357,7 +313,7 @@ class Recognising:
 
     def _replace(self, known: Recognition, claim: DecisionClaim, begin: datetime) -> tuple[str, Write]:
         """Commit to another decision about the same award, and seal it."""
-        newest = parse_details(self.kept(known, known.rulings[-1].version).form)
+        newest = parse_details(self.book.kept(known, known.rulings[-1].version).form)
         _check_claim(claim, newest.award)
         if (claim, begin) == (newest.decision, newest.effective_at):
             message = "nothing differs from the decision before; uphold it"
@@ -383,7 +339,7 @@ class Recognising:
         return commit(known.id, NOTE_KIND, form, salt), [Write(SEAL_SQL, [row])]
 
     def _own(self, recognition: UUID, actor: Actor) -> Recognition:
-        known = self.recognition(recognition)
+        known = self.book.recognition(recognition)
         actor.require_institution(known.institution)
         return known
 
@@ -398,11 +354,6 @@ class Recognising:
     ) -> Decided:
         row = audit(actor, act, known.institution, 1, now)
         return Decided(events, [*writes, row], {"recognition": str(known.id)})
-
-
-def details_kind(version: int) -> str:
-    """What the vault calls the details that the event of *version* commits to."""
-    return f"{RECOGNITION_KIND}-{version}"
 
 
 def _appeal_until(claim: DecisionClaim, given: datetime | None, now: datetime) -> datetime | None:

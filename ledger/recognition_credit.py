@@ -105,6 +105,7 @@ def component_of(
     *,
     towards: Towards | None = None,
     standing: Standing = "valid",
+    accredited: bool | None = None,
 ) -> Component | None:
     """The facts of a recognition for the rules of a pathway; None when nothing of it counts there on *day*.
 
@@ -118,6 +119,7 @@ def component_of(
         towards: What is stacked; a recognition for another programme or pathway does not count.
         standing: How the award itself stands on *day*, where it is one of this ledger: what was revoked by who made it
             is recognised no more.
+        accredited: Whether its issuer was entitled to award it on its day; None where nobody knows.
     """
     ruling, credit = ruling_on(recognition, day), credit_on(recognition, details, agreement, day)
     if ruling is None or credit.is_nothing or (credit.towards is not None and credit.towards != towards):
@@ -137,6 +139,7 @@ def component_of(
         eqf_level=credit.eqf_level,
         fields=credit.fields,
         grade=award.grade,
+        accredited=accredited,
         recognised_by=opened.institution,
         stands_for=tuple(AchievementRef(institution=one.institution, code=one.code) for one in credit.stands_for),
         source=award.source,

@@ -213,7 +213,11 @@ class StackingUp:
         day = claim.day or now.date()
         _check(claim, rules, day, now)
         stacker = Stacker(
-            institution=institution, learner=self._handle(institution.id, claim.learner), day=day, now=now
+            institution=institution,
+            learner=self._handle(institution.id, claim.learner),
+            day=day,
+            now=now,
+            pathway=pathway.code,
         )
         gathered = self._reading.gather(claim.awards, stacker)
         evaluation = evaluate(

@@ -138,6 +138,12 @@ class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     review: Review | None = None
 
     @property
+    def newest(self) -> int:
+        """Position of the newest event, of all parts together too."""
+        shared = () if self.part is None else self.part.shared
+        return max(event.position for event in (*self.events[-1:], *shared[-1:]))
+
+    @property
     def signings(self) -> tuple[Signing, ...]:
         """Every time that the document was signed, oldest first."""
         return (Signing(self.key_id, self.commitments, self.recorded_at, self.events[0].position), *self.reissues)

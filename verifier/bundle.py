@@ -38,7 +38,7 @@ MAX_DOCUMENT_BYTES: Final = 262_144
 """Longest document; a micro-credential takes 4 to 8 KiB. Source: docs/spec/bundle.md."""
 MAX_COMPONENTS: Final = 200
 """Components of one stack. Source: docs/spec/bundle.md."""
-MAX_STACK_BYTES: Final = 4_194_304
+MAX_STACK_BYTES: Final = 2_097_152
 """Longest `stack`: 200 components of some 10 KiB each, and their derivation."""
 MAX_BUNDLE_BYTES: Final = MAX_EVIDENCE_BYTES + MAX_DOCUMENT_BYTES + MAX_STACK_BYTES + 4_096
 """Longest bundle: its parts and what frames them."""

@@ -9,9 +9,10 @@ Source: docs/spec/events.md; docs/spec/evidence.md, "Status".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import compress
 from uuid import UUID
 
 from anchoring.entry import Entry
@@ -107,13 +108,12 @@ class Timeline:
         """When the log learned the last of it."""
         return max(event.recorded_at for event in (self.issued, *self.changes, *self.shared))
 
-    def known_at(self, instant: datetime) -> Timeline:
-        """The history as the log knew it at an instant at which it knew of its beginning."""
-        changes = tuple(event for event in self.changes if event.recorded_at <= instant)
+    def only(self, own: Iterable[bool], shared: Iterable[bool]) -> Timeline:
+        """The history without the changes for which there is a false: its own, and those of all parts together."""
+        changes = tuple(compress(self.changes, own))
         if self.origin is None:
             return replace(self, changes=changes)
-        shared = tuple(event for event in self.origin.changes if event.recorded_at <= instant)
-        return replace(self, changes=changes, origin=replace(self.origin, changes=shared))
+        return replace(self, changes=changes, origin=replace(self.origin, changes=tuple(compress(self.shared, shared))))
 
     @property
     def signings(self) -> tuple[Signing, ...]:

@@ -26,6 +26,7 @@ import msgspec
 
 from api.audit.finding import Findings
 from api.audit.history import AwardHistory
+from api.audit.part_check import PartCheck
 from api.audit.replay import Replay
 from ledger.commitment import DERIVATION_KIND, SALT_BYTES, commit
 from ledger.component_fact import Logged, achievement_type, read_component, results_stated, stacking_instant
@@ -64,6 +65,16 @@ def stated_by(document: Mapping[str, Any]) -> Stated:
     return Stated(grade if isinstance(grade, str) else None, tuple(sorted(results_stated(document).items())))
 
 
+class _Told(msgspec.Struct, frozen=True):
+    """What the log tells of a component: its issuance, what became of it, of a part where it comes from."""
+
+    issued: Credential.Issued
+    changes: Sequence[Event]
+    shared: Sequence[Event]
+    origin: str | None
+    is_opened: bool
+
+
 class DerivationCheck:
     """Checks the derivations of a file of disclosures.
 
@@ -73,6 +84,7 @@ class DerivationCheck:
         findings: Where differences go.
         stated: What disclosed documents state, by aggregate id; of one that is not there, nothing.
         is_opened: Whether the award that was issued at a log index was disclosed.
+        parts: The parts of unpacked diplomas that were disclosed.
     """
 
     def __init__(
@@ -82,12 +94,14 @@ class DerivationCheck:
         findings: Findings,
         stated: Mapping[bytes, Stated],
         is_opened: Callable[[int], bool],
+        parts: PartCheck,
     ) -> None:
         self._replay = replay
         self._history = history
         self._findings = findings
         self._stated = stated
         self._is_opened = is_opened
+        self._parts = parts
         self._rules: dict[tuple[UUID, int], PathwayRules] = {}
         self._spent: dict[UUID, list[tuple[int, Component, Use, str, int | None]]] = defaultdict(list)
 
@@ -175,21 +189,14 @@ class DerivationCheck:
         self, component: Component, derivation: Derivation, recorded_at: datetime, stacked_at: int
     ) -> Iterator[str]:
         identity = _identity(component.award)
-        place = None if identity is None else self._replay.awards.find(identity.bytes)
-        if identity is None or place is None:
+        told = None if identity is None else self._told(identity, stacked_at)
+        if identity is None or told is None:
             yield "award"
             return
-        changed = self._replay.changed.get(identity.bytes)
-        issued, *changes = self._history.events(place, changed)
-        indexes = () if changed is None else changed.entries
-        registry = self._replay.registry
-        institution = (
-            registry.institutions.get(issued.institution.bytes) if isinstance(issued, Credential.Issued) else None
-        )
-        achievement = (
-            registry.achievements.get(issued.achievement.bytes) if isinstance(issued, Credential.Issued) else None
-        )
-        if not isinstance(issued, Credential.Issued) or institution is None or achievement is None:
+        issued, registry = told.issued, self._replay.registry
+        institution = registry.institutions.get(issued.institution.bytes)
+        achievement = registry.achievements.get(issued.achievement.bytes)
+        if institution is None or achievement is None:
             yield "award"
             return
         logged = Logged(
@@ -198,17 +205,39 @@ class DerivationCheck:
             accreditations=registry.accredited(issued.institution.bytes, recorded_at),
             achievement=achievement,
             issued=issued,
-            changes=[change for index, change in zip(indexes, changes, strict=True) if index < stacked_at],
+            changes=told.changes,
+            shared=told.shared,
         )
-        expected = read_component(logged, None, stacking_instant(derivation.day, recorded_at))
+        expected = read_component(logged, None, stacking_instant(derivation.day, recorded_at), origin=told.origin)
         for name in Component.__struct_fields__:
             if name in {*UNPROVED, "grade", "results"}:
                 continue
             if getattr(expected, name) != getattr(component, name):
                 yield name
         stated = self._stated.get(identity.bytes, NOTHING_STATED)
-        if self._is_opened(place.entry) and stated != Stated(component.grade, tuple(sorted(component.results.items()))):
+        if told.is_opened and stated != Stated(component.grade, tuple(sorted(component.results.items()))):
             yield "grade or result"
+
+    def _told(self, identity: UUID, stacked_at: int) -> _Told | None:
+        """What was known of an award before a stack; of a part, by what was disclosed of it. None: there is none."""
+        part, place = self._parts.opened.get(identity.bytes), self._replay.awards.find(identity.bytes)
+        if part is not None:
+            changes = self._before(identity, stacked_at)[1:]
+            shared = self._before(part.unpacking, stacked_at)[1:]
+            return _Told(part.issued, changes, shared, part.unpacking.hex, is_opened=True)
+        events = self._before(identity, stacked_at)
+        if place is None or not isinstance(events[0], Credential.Issued):
+            return None
+        return _Told(events[0], events[1:], (), None, is_opened=self._is_opened(place.entry))
+
+    def _before(self, identity: UUID, entry: int) -> Sequence[Event]:
+        """The events of something with a status that stand in the log before an entry; its first one always does."""
+        place, changed = self._replay.awards.find(identity.bytes), self._replay.changed.get(identity.bytes)
+        if place is None:
+            return ()
+        first, *changes = self._history.events(place, changed)
+        indexes = () if changed is None else changed.entries
+        return [first, *(change for index, change in zip(indexes, changes, strict=True) if index < entry)]
 
     def _keep(self, derivation: Derivation, entry: int, events: Sequence[Event], changes: Sequence[int]) -> None:
         issued = _issued(events)
@@ -225,7 +254,15 @@ class DerivationCheck:
                 self._spent[identity].append((entry, components[use.award], use, target, ended))
 
     def _check_spending(self) -> None:
-        """Step 4. In the order of the log each stack has to know of what those before it had used."""
+        """Step 4. In the order of the log each stack has to know of what those before it had used.
+
+        Of a diploma that was unpacked, nothing is left: its parts count in its place.
+        """
+        for whole, entries in self._parts.wholes().items():
+            acts = self._spent.get(whole, ())
+            if any(ended is None or ended > min(entries) for _, _, _, _, ended in acts):
+                what = "the diploma that was unpacked is used in a stack as well"
+                self._findings.at(min(entries), "credits-spent-twice", what)
         for acts in self._spent.values():
             acts.sort(key=lambda act: act[0])
             for number, (entry, component, use, _, _) in enumerate(acts):

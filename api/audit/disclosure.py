@@ -30,6 +30,7 @@ from openvc.proof.di_jcs import EddsaJcsProofSuite
 from api.audit.derivation import NOTHING_STATED, DerivationCheck, Stated, stated_by
 from api.audit.finding import Findings
 from api.audit.history import AwardHistory
+from api.audit.part_check import DisclosedPart, PartCheck
 from api.audit.replay import Replay
 from api.audit.report import DisclosureReport
 from ledger.achievement import Template
@@ -41,6 +42,7 @@ from ledger.error import LedgerError
 from ledger.event import Instant
 from ledger.form.open_badge import elements_of
 from ledger.institution import Institution
+from ledger.part import KeptWhole, Opening
 from projections.credential_status import CredentialFacts
 from verifier.error import InputError
 from verifier.strict_json import parse_json
@@ -93,6 +95,37 @@ class StackPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     salt: str
 
 
+class PartLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What shows a part of an unpacked diploma: ids as 32 hexadecimal digits, bytes in base64.
+
+    ``whole`` is the diploma, ``whole_salt`` the salt of the commitment to it; ``leaf``, ``index`` and ``proof`` show
+    the part under the root of the unpacking.
+    """
+
+    unpacking: Annotated[str, msgspec.Meta(pattern=_AGGREGATE)]
+    whole: Annotated[str, msgspec.Meta(pattern=_AGGREGATE)]
+    whole_salt: str
+    leaf: str
+    index: int
+    proof: tuple[str, ...]
+
+    def decoded(self, part: UUID) -> DisclosedPart:
+        """The same, as bytes.
+
+        Raises:
+            binascii.Error: Something is not base64.
+        """
+        return DisclosedPart(
+            part=part,
+            unpacking=UUID(hex=self.unpacking),
+            whole=UUID(hex=self.whole),
+            whole_salt=base64.b64decode(self.whole_salt, validate=True),
+            leaf=base64.b64decode(self.leaf, validate=True),
+            index=self.index,
+            proof=tuple(base64.b64decode(one, validate=True) for one in self.proof),
+        )
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One award: aggregate id, kind of the form, salt in base64, the signed document; and its stack, if it is one."""
 
@@ -101,6 +134,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     salt: str
     document: msgspec.Raw
     stack: StackPart | None = None
+    part: PartLine | None = None
 
 
 class Trailer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -159,8 +193,8 @@ class Disclosures:
                 except msgspec.MsgspecError as error:
                     message = f"line {number} of {self._path.name} is no disclosure, or the file was cut off: {error}"
                     raise DisclosureError(message) from error
-                if line.stack is not None and not self.has_derivations:
-                    message = f"line {number} of {self._path.name} has a derivation, which its format has no place for"
+                if (line.stack is not None or line.part is not None) and not self.has_derivations:
+                    message = f"line {number} of {self._path.name} has a member that its format has no place for"
                     raise DisclosureError(message)
                 yield line
 
@@ -181,7 +215,12 @@ def write_header(origin: str, institution: str | None, made_at: datetime) -> byt
 
 
 def write_line(
-    aggregate: UUID, kind: str, salt: bytes, document: bytes, stack: tuple[bytes, bytes] | None = None
+    aggregate: UUID,
+    kind: str,
+    salt: bytes,
+    document: bytes,
+    stack: tuple[bytes, bytes] | None = None,
+    part: tuple[Opening, KeptWhole] | None = None,
 ) -> bytes:
     """Return an award's line; *document* is the exact form that is committed to.
 
@@ -191,18 +230,31 @@ def write_line(
         salt: Of the commitment to it.
         document: The form.
         stack: The derivation's canonical bytes and the salt of the commitment to them, of a stacked award.
+        part: What opens a part of an unpacked diploma, and what the unpacking is of.
     """
-    part = None
+    shown = None
     if stack is not None:
-        part = StackPart(derivation=msgspec.Raw(stack[0]), salt=base64.b64encode(stack[1]).decode())
+        shown = StackPart(derivation=msgspec.Raw(stack[0]), salt=base64.b64encode(stack[1]).decode())
     line = Line(
         aggregate=aggregate.hex,
         kind=kind,
         salt=base64.b64encode(salt).decode(),
         document=msgspec.Raw(document),
-        stack=part,
+        stack=shown,
+        part=None if part is None else _part_line(*part),
     )
     return msgspec.json.encode(line) + b"\n"
+
+
+def _part_line(opening: Opening, whole: KeptWhole) -> PartLine:
+    return PartLine(
+        unpacking=opening.unpacking.hex,
+        whole=whole.whole.hex,
+        whole_salt=base64.b64encode(whole.salt).decode(),
+        leaf=base64.b64encode(opening.leaf).decode(),
+        index=opening.index,
+        proof=tuple(base64.b64encode(one).decode() for one in opening.path),
+    )
 
 
 def write_trailer(awards: int) -> bytes:
@@ -228,6 +280,7 @@ class DisclosureCheck:
         self._count = 0
         self._stacked = 0
         self._stated: dict[bytes, Stated] = {}
+        self._parts = PartCheck(replay, history, findings)
 
     def run(self, disclosures: Disclosures, progress: Callable[[int], None]) -> DisclosureReport:
         """Check every line; says how many commitments were opened, and how many awards were not disclosed.
@@ -241,10 +294,13 @@ class DisclosureCheck:
             self._one(line)
             if read % 1_000 == 0:
                 progress(read)
+        self._parts.finish()
         derived = 0
         if disclosures.has_derivations and self._stacked:
             # A second time through the file: what documents state of components is known now, wherever they stood.
-            check = DerivationCheck(self._replay, self._history, self._findings, self._stated, self._is_opened)
+            check = DerivationCheck(
+                self._replay, self._history, self._findings, self._stated, self._is_opened, self._parts
+            )
             derived = check.run(disclosures.lines())
         header = disclosures.header
         return DisclosureReport(
@@ -253,37 +309,70 @@ class DisclosureCheck:
             read=read,
             opened=self._count,
             derived=derived,
+            parts=len(self._parts.opened),
             not_disclosed=len(self._replay.awards) - self._count,
             differences=self._findings.count - before,
         )
 
     def _one(self, line: Line) -> None:
         identity = UUID(hex=line.aggregate)
+        if line.part is not None:
+            self._part(line, line.part, identity)
+            return
         place = self._replay.awards.find(identity.bytes)
         if place is None:
             self._findings.add("disclosure-unlogged", line.aggregate, "the log has no such award")
             return
         facts = self._history.facts(identity, place, self._replay.changed.get(identity.bytes))
-        try:
-            document = parse_json(bytes(line.document), max_bytes=MAX_LINE_BYTES)
-            salt = base64.b64decode(line.salt, validate=True)
-        except (InputError, binascii.Error) as error:
-            self._find(place.entry, f"the disclosed document or salt cannot be read: {error}")
+        read = self._read(line, identity, place.entry)
+        if read is None:
             return
-        if not isinstance(document, dict) or len(salt) != SALT_BYTES or line.kind != DOCUMENT_KIND:
-            self._find(place.entry, f"it is no document of kind {DOCUMENT_KIND} with a salt of {SALT_BYTES} bytes")
-            return
-        made = commit(identity, line.kind, canonical_json(document), salt)
+        document, made = read
         signing = next((one for one in facts.signings if one.commitments.get(line.kind) == made), None)
         if signing is None:
             self._find(place.entry, "the document and its salt do not open the commitment in the log")
             return
         self._mark(place.entry)
         self._stacked += facts.stacked is not None
+        self._compare(identity, facts, signing.key_id, document, place.entry)
+
+    def _part(self, line: Line, shown: PartLine, identity: UUID) -> None:
+        """Check a part of an unpacked diploma, of which the log need have nothing."""
+        unpacking = self._replay.awards.find(UUID(hex=shown.unpacking).bytes)
+        entry = 0 if unpacking is None else unpacking.entry
+        read = self._read(line, identity, entry)
+        try:
+            opened = None if read is None else self._parts.open(shown.decoded(identity), read[1], line.kind)
+        except binascii.Error as error:
+            self._find(entry, f"what shows part {identity} cannot be read: {error}")
+            return
+        if read is None or opened is None:
+            return
+        self._mark(opened.entry)
+        if (own := self._replay.awards.find(identity.bytes)) is not None:
+            self._mark(own.entry)
+        self._compare(identity, opened.facts, opened.facts.key_id, read[0], opened.entry)
+
+    def _read(self, line: Line, identity: UUID, entry: int) -> tuple[dict[str, Any], str] | None:
+        """The disclosed document, and what it and its salt commit to; None when it cannot be read."""
+        try:
+            document = parse_json(bytes(line.document), max_bytes=MAX_LINE_BYTES)
+            salt = base64.b64decode(line.salt, validate=True)
+        except (InputError, binascii.Error) as error:
+            self._find(entry, f"the disclosed document or salt cannot be read: {error}")
+            return None
+        if not isinstance(document, dict) or len(salt) != SALT_BYTES or line.kind != DOCUMENT_KIND:
+            self._find(entry, f"it is no document of kind {DOCUMENT_KIND} with a salt of {SALT_BYTES} bytes")
+            return None
+        return document, commit(identity, line.kind, canonical_json(document), salt)
+
+    def _compare(
+        self, identity: UUID, facts: CredentialFacts, key_id: str, document: dict[str, Any], entry: int
+    ) -> None:
         if (stated := stated_by(document)) != NOTHING_STATED:
             self._stated[identity.bytes] = stated
-        for what in self._differences(identity, facts, signing.key_id, document):
-            self._find(place.entry, what)
+        for what in self._differences(identity, facts, key_id, document):
+            self._find(entry, what)
 
     def _is_opened(self, index: int) -> bool:
         return bool(self._opened[index >> 3] & 1 << (index & 7))
@@ -371,8 +460,11 @@ def _places(document: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _logged_places(event: CredentialFacts) -> list[tuple[str, str, str]]:
+    """The places that a document has to name; a part's second one is what it shares with the other parts."""
+    indexes = [event.status_index, *([] if event.part is None else [event.part.status_index])]
     return [
-        (purpose, str(2 * event.status_block + offset), str(event.status_index))
+        (purpose, str(2 * event.status_block + offset), str(index))
+        for index in indexes
         for offset, purpose in enumerate(PURPOSES)
     ]
 

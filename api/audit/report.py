@@ -37,6 +37,7 @@ class DisclosureReport(msgspec.Struct, frozen=True, kw_only=True):
         read: Awards in the file.
         opened: Awards whose commitment was opened.
         derived: Stacked awards whose rules were run again over what they were made of.
+        parts: Parts of unpacked diplomas that were opened.
         not_disclosed: Awards of the log that were not in the file: erased, of other institutions, or kept back.
         differences: Findings about them.
     """
@@ -48,6 +49,7 @@ class DisclosureReport(msgspec.Struct, frozen=True, kw_only=True):
     derived: int
     not_disclosed: int
     differences: int
+    parts: int = 0
 
 
 class AuditReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -132,7 +132,7 @@ def load_skills() -> dict[str, str]:
     Raises:
         CatalogueError: The file is not a table of strings.
     """
-    return _read(SKILLS_FILE, dict[str, str])
+    return read_content(SKILLS_FILE, dict[str, str])
 
 
 def load_catalogue() -> tuple[InstitutionEntry, ...]:
@@ -146,7 +146,7 @@ def load_catalogue() -> tuple[InstitutionEntry, ...]:
             element, or a skill is not in the table.
     """
     skills = load_skills()
-    return tuple(_institution(_read(name, _InstitutionFile), skills) for name in INSTITUTION_FILES)
+    return tuple(_institution(read_content(name, _InstitutionFile), skills) for name in INSTITUTION_FILES)
 
 
 def _institution(entry: _InstitutionFile, skills: dict[str, str]) -> InstitutionEntry:
@@ -235,9 +235,15 @@ def _checked(template: Template, code: str) -> Template:
     return template
 
 
-def _read(name: str, kind: type[_T]) -> _T:
+def read_content(name: str, kind: type[_T]) -> _T:
+    """Read a data file, TOML or JSON by its name, as a *kind*.
+
+    Raises:
+        CatalogueError: It is not of the kind.
+    """
     text = (files("api.demo") / "content" / name).read_text(encoding="utf-8")
     try:
-        return msgspec.toml.decode(text, type=kind)
+        decode = msgspec.json.decode if name.endswith(".json") else msgspec.toml.decode
+        return decode(text, type=kind)
     except msgspec.DecodeError as error:
         raise CatalogueError(f"{name}: {error}") from error

@@ -5,13 +5,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from api.demo.showcase import Verdict
 
 SUMMARY_FILE: Final = "demonstration.json"
+REFUSALS_FILE: Final = "refused-stacks.json"
 INDENT: Final = " " * 2
 WORD_COLUMNS: Final = len("INVALID  ")
 LEAST_COLUMNS: Final = 40
@@ -59,6 +60,14 @@ def example_directory(data: Path) -> Path:
     return data.with_name(f"{data.name}.examples")
 
 
+def write_refusals(data: Path, refusals: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    """Write why a stack was refused, for each rule in turn, beside the data."""
+    directory = example_directory(data)
+    directory.mkdir(parents=True, exist_ok=True)
+    told = [{"rule": rule, **explanation} for rule, explanation in refusals]
+    (directory / REFUSALS_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n")
+
+
 def show_command(award: ShownAward, data: Path, base_url: str) -> str:
     """The command that shows *award*, short enough for one line of 80 characters or broken where a shell allows it."""
     address = base_url.removeprefix("http://")  # curl's own default
@@ -82,6 +91,10 @@ def closing_text(awards: Sequence[ShownAward], data: Path, base_url: str, *, col
         "that gives the same as JSON (a pipe to `python3 -m json.tool` sets it out in lines)."
     )
     parts = [textwrap.fill(heading, max(columns, LEAST_COLUMNS))]
+    refusals = example_directory(data) / REFUSALS_FILE
+    if refusals.exists():
+        told = f"{refusals} says why a stack was refused, for each rule of a pathway in turn."
+        parts.append(textwrap.fill(told, max(columns, LEAST_COLUMNS), break_long_words=False, break_on_hyphens=False))
     return "\n\n".join([*parts, *(_award_text(award, data, base_url, columns) for award in awards)])
 
 

@@ -26,11 +26,12 @@ from anchoring.anchorer import Anchorer
 from anchoring.error import ConflictError
 from anchoring.lock import SequencerLock
 from api.anchor_setup import demonstration_witness
-from api.demo.closing import ShownAward, example_directory, read_summary, write_summary
+from api.demo.closing import ShownAward, example_directory, read_summary, write_refusals, write_summary
 from api.demo.driver import Driver, SimulatedClock
 from api.demo.judging import Judge
 from api.demo.plan import Plan, make_plan
 from api.demo.showcase import Showcase, Verdict
+from api.demo.story import SHOWN, Story, StoryTeller
 from api.ledger_node import LedgerNode, open_ledger
 from api.log_node import LOCK_FILE, LogNode, open_log
 from api.setting import Settings
@@ -111,20 +112,25 @@ def _fill(settings: Settings, unfinished: Path, now: datetime, progress: Progres
         log = open_log(node, clock)
         last.callback(log.lock.release)
         first.callback(log.store.close)
-        driver = _carry_out(node, log, plan, clock, progress)  # 2
+        driver, story = _carry_out(node, log, plan, clock, progress)  # 2
         judge = Judge(node, log)
         verdicts = [judge.verdict(driver, showcase) for showcase in plan.showcases]
+        told_verdicts = [judge.award(story.awards[showcase.award]) for showcase in SHOWN]
         first.close()  # 3
         awards = [
             _shown(settings.data_dir, driver, showcase, verdict)
             for showcase, verdict in zip(plan.showcases, verdicts, strict=True)
         ]
+        awards += [_told(story, *told) for told in zip(SHOWN, told_verdicts, strict=True)]
+        write_refusals(settings.data_dir, story.refusals)
         write_summary(unfinished, awards)
         unfinished.rename(settings.data_dir)  # 4
     return awards
 
 
-def _carry_out(node: LedgerNode, log: LogNode, plan: Plan, clock: SimulatedClock, progress: Progress) -> Driver:
+def _carry_out(
+    node: LedgerNode, log: LogNode, plan: Plan, clock: SimulatedClock, progress: Progress
+) -> tuple[Driver, Story]:
     witness = demonstration_witness(node, log, clock)
     anchorer = Anchorer([witness], log.store, clock, AnchorSchedule())
 
@@ -134,9 +140,16 @@ def _carry_out(node: LedgerNode, log: LogNode, plan: Plan, clock: SimulatedClock
 
     driver = Driver(node, clock, publish)
     driver.carry_out(plan.steps, lambda done: progress(done, len(plan.steps)))
+    story = StoryTeller(node, clock, plan.end).tell()
     clock.set(plan.end)
     log.publish_all()
-    return driver
+    return driver, story
+
+
+def _told(story: Story, showcase: Showcase, verdict: Verdict) -> ShownAward:
+    return ShownAward(
+        credential=story.awards[showcase.award], state=showcase.state, verdict=verdict, sentence=showcase.sentence
+    )
 
 
 def _shown(data: Path, driver: Driver, showcase: Showcase, verdict: Verdict) -> ShownAward:

@@ -70,10 +70,12 @@ class Judge:
         """What verification says of *showcase*: of its document if it was forged, else of its award."""
         forged = driver.forged.get(showcase.award)
         if forged is None:
-            report = self._verification.credential(driver.credentials[showcase.award], None)
-        else:
-            report = self._verification.verify(msgspec.json.encode(forged), None)
-        return report.verdict.value
+            return self.award(driver.credentials[showcase.award])
+        return self._verification.verify(msgspec.json.encode(forged), None).verdict.value
+
+    def award(self, public_id: str) -> Verdict:
+        """What verification says of an award."""
+        return self._verification.credential(public_id, None).verdict.value
 
     def _facts(self, public_id: str) -> CredentialFacts:
         stored = self._status.get(credential_aggregate_id(public_id).bytes)

@@ -19,8 +19,9 @@ from api.openapi import body_of
 from api.schema import AppealOutcome, AppealRequest, Change, RecognitionRequest
 from api.write import Write, json_answer, submit
 from ledger.application import Outcome
-from ledger.recognising import KeptDetails
+from ledger.component_reading import RECOGNITION
 from ledger.recognition import Recognition
+from ledger.recognition_book import KeptDetails
 from ledger.recognition_credit import credit_on
 from projections.recognition_register import RecognitionRegister
 
@@ -73,7 +74,7 @@ def make_router(node: Node) -> APIRouter:
     def file(request: Request, recognition: UUID, number: Annotated[int, Path(ge=0, le=99)]) -> Response:
         """The exact bytes of a document or scan that was entered. For the institution that decided."""
         known = _own(node, recognition, request)
-        return Response(node.parts.recognising.file(known.id, number), 200, PRIVATE, media_type=OCTETS)
+        return Response(node.parts.recognising.book.file(known.id, number), 200, PRIVATE, media_type=OCTETS)
 
     return router
 
@@ -104,10 +105,10 @@ def _decide(node: Node, write: Write) -> Response:
     )
     node.wait_until_visible(outcome.position, RecognitionRegister.NAME)
     identity = UUID(outcome.answer["recognition"])
-    recognising = node.parts.recognising
-    kept = recognising.kept(recognising.recognition(identity), 1)
+    book = node.parts.recognising.book
+    kept = book.kept(book.recognition(identity), 1)
     url = f"{node.parts.identity.base_url}/v1/recognitions/{identity}"
-    answer = {**outcome.answer, "url": url, **_opened(kept)}
+    answer = {**outcome.answer, "url": url, "stack_as": f"{RECOGNITION}{identity.hex}", **_opened(kept)}
     return json_answer(answer, 201, {"Location": url})
 
 
@@ -160,15 +161,15 @@ def _changed(node: Node, outcome: Outcome, identity: UUID, status: int = 200) ->
 def _own(node: Node, identity: UUID, request: Request) -> Recognition:
     """A recognition that the caller's institution decided."""
     actor = authenticate(request, node.access, node.ledger.now())
-    known = node.parts.recognising.recognition(identity)
+    known = node.parts.recognising.book.recognition(identity)
     actor.require_institution(known.institution)
     return known
 
 
 def _in_full(node: Node, known: Recognition, day: date) -> dict[str, Any]:
-    recognising = node.parts.recognising
-    kept = {ruling.version: recognising.kept(known, ruling.version) for ruling in known.rulings}
-    opened = recognising.details(known)
+    book = node.parts.recognising.book
+    kept = {ruling.version: book.kept(known, ruling.version) for ruling in known.rulings}
+    opened = book.details(known)
     named = {one.agreement for one in opened.values() if one.agreement is not None}
     agreement = node.parts.agreeing.agreement(named.pop()) if named else None
     credit = credit_on(known, opened, agreement, day)

@@ -41,13 +41,12 @@ from verifier.data_model import (
 from verifier.data_model.envelope import CREDENTIAL, PRESENTATION
 from verifier.data_model.problem import CRYPTOGRAPHIC_SECURITY, MALFORMED_VALUE, RANGE
 from verifier.data_model.value import seconds_of
-from verifier.error import ContextRefusedError, JsonLdError, KeyRefusedError, KeyUnavailableError
+from verifier.error import ContextRefusedError, JsonLdError
 from verifier.integrity.binding import controller_of
-from verifier.integrity.known_key import KnownKeys
+from verifier.integrity.known_key import KeysOnce
 from verifier.integrity.proof import KeySource, ProofOutcome, is_over_rdf
 from verifier.jsonld.context import context_bytes
 from verifier.jsonld.shape import Read
-from verifier.public_key import PublicKey
 from verifier.report import State
 
 ASSERTION: Final = "assertionMethod"
@@ -103,13 +102,19 @@ class Judging:
 
     def credential(self, asked: VerifyRequest) -> Judgement:
         """Judge a credential."""
-        document = asked.document
-        problems = (*_purpose_problems(asked, ASSERTION), *credential_problems(document, resource_at_hand))  # 1
+        document, problems = asked.document, _purpose_problems(asked, ASSERTION)
+        expected = Expected(ASSERTION, self._now(), asked.challenge, asked.domain)
+        keys = KeysOnce(self._keys)
+        if isinstance(document, dict) and not problems:
+            judged = self._familiar(document, asked, expected, keys)
+            if judged is not None:
+                return judged
+        problems = (*problems, *credential_problems(document, resource_at_hand))  # 1
         if problems:
             return Judgement(problems)
         if not isinstance(document, dict) or is_envelope(document, CREDENTIAL):
             return judge_envelope(self._tokens, document, asked, "credential")
-        return self._secured(document, asked, Expected(ASSERTION, self._now(), asked.challenge, asked.domain))
+        return self._secured(document, asked, expected, keys)
 
     def presentation(self, asked: VerifyRequest) -> Judgement:
         """Judge a presentation and every credential in it."""
@@ -119,7 +124,8 @@ class Judging:
             return Judgement(problems)
         if not isinstance(document, dict) or is_envelope(document, PRESENTATION):
             return judge_envelope(self._tokens, document, asked, "presentation")
-        outcomes = self._proofs(document, Expected(AUTHENTICATION, self._now(), asked.challenge, asked.domain))
+        expected = Expected(AUTHENTICATION, self._now(), asked.challenge, asked.domain)
+        outcomes = self._proofs(document, expected, KeysOnce(self._keys))
         found = [*term_problems(self._work, document), *proof_problems(outcomes), *_holder_problems(document, outcomes)]
         if found:
             return Judgement(tuple(found))
@@ -140,37 +146,44 @@ class Judging:
             return judge_envelope(self._tokens, credential, asked, "credential", is_held=True)
         if "proof" in credential:
             # The challenge is the presentation's to answer.
-            return self._secured(credential, asked, Expected(ASSERTION, self._now()))
+            expected, keys = Expected(ASSERTION, self._now()), KeysOnce(self._keys)
+            judged = self._familiar(credential, asked, expected, keys)
+            return judged or self._secured(credential, asked, expected, keys)
         # The presentation's proof covers it: the holder's own word, or nobody's.
         if holder_of(document) is None or issuer_of(credential) != holder_of(document):
             detail = "a credential without a proof of its own is by the holder whom the presentation names"
             return Judgement((DataProblem(CRYPTOGRAPHIC_SECURITY, detail, "/issuer"),))
         return self._in_force(credential, asked)
 
-    def _secured(self, document: dict[str, Any], asked: VerifyRequest, expected: Expected) -> Judgement:
-        # Taken apart once, for the proof and for the terms: of a known shape every term is defined.
-        read = self._work.read({name: value for name, value in document.items() if name != "proof"})
-        outcomes = self._proofs(document, expected, read)  # 3
-        is_defined = read is not None or _is_proved_rdf(outcomes)
-        problems = () if is_defined else term_problems(self._work, document)  # 2
-        if problems:
-            return Judgement(problems)
-        problems = (*proof_problems(outcomes), *_issuer_problems(document, outcomes))
+    def _familiar(
+        self, document: dict[str, Any], asked: VerifyRequest, expected: Expected, keys: KeysOnce
+    ) -> Judgement | None:
+        """Judge a credential of a familiar make, if it is found good in one pass; None says nothing."""
+        outcome = self._work.verify_familiar(document, keys, expected)  # 1, 2, 3
+        if outcome is None:
+            return None
+        problems = _issuer_problems(document, (outcome,))  # 3
         return Judgement(problems) if problems else self._in_force(document, asked)
 
+    def _secured(self, document: dict[str, Any], asked: VerifyRequest, expected: Expected, keys: KeysOnce) -> Judgement:
+        # Taken apart once, for the proof and for the terms: of a known shape every term is defined.
+        read = self._work.read({name: value for name, value in document.items() if name != "proof"})
+        outcomes = self._proofs(document, expected, keys, read)  # 3
+        is_defined = read is not None or _is_proved_rdf(outcomes)
+        problems = () if is_defined else term_problems(self._work, document)  # 2
+        problems = problems or (*proof_problems(outcomes), *_issuer_problems(document, outcomes))
+        if problems:
+            return Judgement(problems)
+        self._work.make_familiar(document)
+        return self._in_force(document, asked)
+
     def _proofs(
-        self, document: dict[str, Any], expected: Expected, read: Read | None = None
+        self, document: dict[str, Any], expected: Expected, keys: KeysOnce, read: Read | None = None
     ) -> tuple[ProofOutcome, ...]:
         listed = document.get("proof")
-        found: dict[tuple[str, str], PublicKey | KeyRefusedError | KeyUnavailableError] = {}
-        for proof in listed if isinstance(listed, list) else [listed]:
-            if isinstance(proof, dict):
-                asked = str(proof.get("verificationMethod")), expected.purpose
-                try:
-                    found[asked] = self._keys.verification_key(*asked)
-                except (KeyRefusedError, KeyUnavailableError) as error:
-                    found[asked] = error
-        return self._work.verify_proofs(document, KnownKeys(found), expected, read)
+        proofs = [proof for proof in (listed if isinstance(listed, list) else [listed]) if isinstance(proof, dict)]
+        known = keys.known([(str(proof.get("verificationMethod")), expected.purpose) for proof in proofs])
+        return self._work.verify_proofs(document, known, expected, read)
 
     def _in_force(self, document: dict[str, Any], asked: VerifyRequest) -> Judgement:
         problems = _period_problems(document, self._now())  # 4

@@ -5,6 +5,7 @@ Source: W3C Controlled Identifiers 1.0, section 3.3 (Retrieve Verification Metho
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Final
 
 from api.did_resolution import INVALID, INVALID_KEY_LENGTH, DidError, DidResolution
@@ -67,7 +68,11 @@ def _read(method: dict[str, Any], controller: str) -> PublicKey:
         raise KeyRefusedError("the verification method is another controller's")
     kind, multibase, jwk = method.get("type"), method.get("publicKeyMultibase"), method.get("publicKeyJwk")
     if kind == MULTIKEY and isinstance(multibase, str):
-        return PublicKey.from_multibase(multibase)
+        return _key(multibase)
     if kind in JSON_WEB_KEY and isinstance(jwk, dict):
         return PublicKey.from_jwk(jwk)
     raise KeyRefusedError("the verification method is of a type that is not read here: Multikey and JsonWebKey are")
+
+
+_key = lru_cache(maxsize=1024)(PublicKey.from_multibase)
+"""A key is what its spelling says; whether it may still be used is asked every time."""

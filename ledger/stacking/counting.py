@@ -6,7 +6,7 @@ Source: the pathway page of the specification (docs/spec/pathway.md), which says
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import date
+from datetime import MAXYEAR, date
 from fractions import Fraction
 
 import msgspec
@@ -45,11 +45,17 @@ def never_counts(component: Component, day: date) -> bool:
 
 
 def last_day(start: date, years: int) -> date:
-    """The same calendar day *years* later; 28 February for a 29th that the year does not have."""
+    """The same calendar day *years* later; 28 February for a 29th that the year does not have.
+
+    Where the calendar ends first, in the year 9999, its last day.
+    """
+    year = start.year + years
+    if year > MAXYEAR:
+        return date.max
     try:
-        return start.replace(year=start.year + years)
+        return start.replace(year=year)
     except ValueError:
-        return start.replace(year=start.year + years, day=28)
+        return start.replace(year=year, day=28)
 
 
 def admits(  # noqa: PLR0911  one answer for each kind of rule

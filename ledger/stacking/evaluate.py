@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Final
 
 import msgspec
 
@@ -30,11 +31,14 @@ from ledger.stacking.judging import Judge
 from ledger.stacking.pathway_rules import PathwayRules
 from ledger.stacking.search import Meter
 
+MAX_COMPONENTS: Final = 500
+"""Awards that are looked at together; the search goes one call deeper for each."""
+
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):
     """How far a search may go, in steps and not in time, so that the answer is the same everywhere."""
 
-    steps: int = 1_000
+    steps: int = 700
 
 
 def evaluate(
@@ -62,9 +66,10 @@ def evaluate(
         The same answer for the same arguments, whatever their order.
 
     Raises:
-        InvalidInputError: An award is there twice, or a waiver is of a rule that may not be waived.
+        InvalidInputError: An award is there twice, there are more than ``MAX_COMPONENTS``, or a waiver is of a rule
+            that may not be waived.
     """
-    _refuse_repeated(components)
+    _check(components)
     waived = frozenset(waiver.rule for waiver in waivers)
     if problems := waiver_problems(rules, waivers):
         raise InvalidInputError(problems[0], "/waivers")
@@ -95,7 +100,10 @@ def evaluate(
     return Evaluation(state="met", outcomes=told, derivation=derivation, steps=meter.used)
 
 
-def _refuse_repeated(components: Sequence[Component]) -> None:
+def _check(components: Sequence[Component]) -> None:
+    if len(components) > MAX_COMPONENTS:
+        message = f"at most {MAX_COMPONENTS} awards are looked at together; name those that are to count"
+        raise InvalidInputError(message, "/components")
     seen = set()
     for number, component in enumerate(components):
         if component.award in seen:

@@ -125,18 +125,25 @@ def thinned(encoding: Encoding, chosen: Sequence[int], unwelcome: frozenset[str]
         range(len(chosen)), key=lambda at: (encoding.award(at) in unwelcome, encoding.age(at)), reverse=True
     )
     taken = list(chosen)
-    for place in places:
-        for option in encoding.lighter(place, taken[place]):
-            left = slack.copy()
-            for row, amount in encoding.vectors[place][taken[place]]:
-                left[row] -= amount
-            for row, amount in encoding.vectors[place][option]:
-                left[row] += amount
-            if min(left, default=0) >= 0:
-                slack, taken[place] = left, option
-                break
+    # What one award is needed for (a share, say) may be given back after it: hence again, until nothing changes.
+    while sum(_lighten(encoding, place, taken, slack) for place in places):
+        continue
     used = zip(encoding.numbers, encoding.options, taken, strict=True)
     return {number: options[option] for number, options, option in used if options[option].mode is not None}
+
+
+def _lighten(encoding: Encoding, place: int, taken: list[int], slack: list[int]) -> bool:
+    """Use less of the award at *place* if every row holds without; tell whether that was so."""
+    for option in encoding.lighter(place, taken[place]):
+        left = slack.copy()
+        for row, amount in encoding.vectors[place][taken[place]]:
+            left[row] -= amount
+        for row, amount in encoding.vectors[place][option]:
+            left[row] += amount
+        if min(left, default=0) >= 0:
+            slack[:], taken[place] = left, option
+            return True
+    return False
 
 
 def pin(encoding: Encoding, taken: dict[int, Option], candidates: Candidates) -> tuple[Pinned, tuple[Use, ...]]:

@@ -224,7 +224,7 @@ def _most_urgent_first(options: _Kept, first: int, lack: tuple[int | None, ...],
                 continue
             # What is more than is lacking brings nothing; what is taken away counts in full. (This is a hot loop.)
             if amount > -have:
-                amount = -have if have < 0 else 0  # noqa: PLW2901
+                amount = -have if have < 0 else 0  # noqa: PLW2901  as much as counts
             score += amount * _SCALE // (have + most[row] + 1)
         scored.append((-score, number))
     scored.sort()
@@ -287,9 +287,11 @@ def _betters(other: Vector, mine: Vector) -> bool:
 
 def _without_idle_rows(program: Program) -> tuple[list[_Kept], list[int]]:
     """The undominated options without the rows that cannot fail, and the needs of those that are left."""
-    everything = [list(enumerate(options)) for options in program.items]
-    _, least = _bounds(everything, len(program.needs))
-    live = [row for row, need in enumerate(program.needs) if least[0][row] < need]
+    least = [0] * len(program.needs)
+    for options in program.items:
+        for row, (_, bottom) in _extremes(list(enumerate(options))).items():
+            least[row] += bottom
+    live = [row for row, need in enumerate(program.needs) if least[row] < need]
     places = {row: place for place, row in enumerate(live)}
     items = [
         _undominated([tuple((places[row], amount) for row, amount in option if row in places) for option in options])

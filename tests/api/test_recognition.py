@@ -15,7 +15,7 @@ import pytest
 
 from api.vault_check import VaultCheck
 from ledger.commitment import RECOGNITION_KIND, commit
-from ledger.recognising import details_kind
+from ledger.recognition_book import details_kind
 from ledger.store import Commit, Write
 from ledger.vault import RESEAL_SQL
 from tests.api.served import OPERATOR, SLUG, Served, open_school, serving
@@ -83,9 +83,10 @@ def test_recognition_is_made_of_a_holders_bundle_and_opens_the_logs_commitment(
     public = served.http.get(f"/v1/recognitions/{made['recognition']}").json()
     assert (public["institution"], public["decision"], public["reasons"]) == (LAKE, "partial", ["workload"])
     assert (public["state"], public["under_appeal"], public["withdrawal"]) == ("in_force", False, None)
+    assert made["stack_as"] == f"recognition:{UUID(made['recognition']).hex}"
     salt = base64.b64decode(made["salt"])
-    known = served.node.parts.recognising.recognition(UUID(made["recognition"]))
-    kept = served.node.parts.recognising.kept(known, 1)
+    known = served.node.parts.recognising.book.recognition(UUID(made["recognition"]))
+    kept = served.node.parts.recognising.book.kept(known, 1)
     assert commit(known.id, RECOGNITION_KIND, kept.form, salt) == public["commitment"]
     assert msgspec.json.decode(kept.form) == made["details"]
     assert made["details"]["award"]["institution"] == SLUG

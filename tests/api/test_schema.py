@@ -20,6 +20,7 @@ import pytest
 from api import example
 from api.answer import ANSWERS, DID_KEY, NULLABLE, OPEN, OPTIONAL
 from api.problem import PROBLEMS
+from tests.api.diploma import PROGRAMME, award, draft, publish_programme, unpack
 from tests.api.served import CODE, SLUG, TEMPLATE, Served
 from tests.system.school import open_school
 from tests.system.serving import Serving, environment
@@ -85,6 +86,7 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         "get /problems/{name}": "/problems/not-found",
     }
     sent |= {name: served.http.get(path) for name, path in reads.items()}
+    sent |= stack_answers(served, school_key, operator)
     sent["post /v1/anchors"] = served.http.post("/v1/anchors", headers={"Authorization": f"Bearer {operator}"})
     writes = [
         ("delete /v1/credentials/{id}/suspension", f"{award}/suspension", {}, school_key),
@@ -142,6 +144,7 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         ("post /v1/institutions/{slug}/access-keys", f"{place}/access-keys", example.KEY_GRANT, operator),
     ]
     sent |= recognition_answers(served, school_key, operator)
+    sent |= programme_answers(served, school_key)
     did = served.http.get(f"/institutions/{SLUG}").json()["did"]
     sent |= vc_api_answers(served, did, school_key)
     for name, path, body, key in writes:
@@ -177,6 +180,54 @@ def recognition_answers(served: Served, school_key: str, operator: str) -> dict[
         "post /v1/agreements/{agreement}/acceptance": served.write("POST", f"{agreed}/acceptance", {}, partner_key),
         "get /v1/agreements": served.http.get("/v1/agreements?limit=1"),
         "post /v1/agreements/{agreement}/end": served.write("POST", f"{agreed}/end", {}, partner_key),
+    }
+
+
+def stack_answers(served: Served, key: str, operator: str) -> dict[str, httpx.Response]:
+    """A pathway, an award that is stacked by it, and a component of it that is lost."""
+    place, learner = f"/v1/institutions/{SLUG}/pathways", {"name": "Mari Maasikas", "reference": "S-stack"}
+    core = {"rule": "required", "id": "core", "achievements": [{"institution": SLUG, "code": CODE}]}
+    publication = {**example.PATHWAY, "rules": {**example.PATHWAY["rules"], "rule": core}}
+    published = served.write("POST", place, publication, key)
+    code = published.json()["code"]
+    component = served.issue(key, learner=learner)["id"]
+    request = {"pathway": code, "learner": learner, "awards": [{"award": component}]}
+    made = served.write("POST", "/v1/stackings", request, key)
+    award = f"/v1/credentials/{made.json()['id']}"
+    served.write("POST", f"/v1/credentials/{component}/revocation", example.REVOCATION, key)
+    run = served.write("POST", "/v1/cascade/runs", {}, operator)
+    appealed = served.write("POST", f"{award}/appeal", example.REVIEW_APPEAL, key)
+    dismissed = {"outcome": "dismissed"}
+    return {
+        "post /v1/institutions/{slug}/pathways": published,
+        "get /v1/pathways/{slug}/{code}": served.http.get(f"/v1/pathways/{SLUG}/{code}"),
+        "get /v1/pathways/{slug}/{code}/{version}": served.http.get(f"/v1/pathways/{SLUG}/{code}/1"),
+        "post /v1/stackings": made,
+        "post /v1/cascade/runs": run,
+        "post /v1/credentials/{id}/appeal": appealed,
+        "post /v1/credentials/{id}/appeal/decision": served.write("POST", f"{award}/appeal/decision", dismissed, key),
+        "post /v1/credentials/{id}/review/decision": served.write(
+            "POST", f"{award}/review/decision", example.REVIEW_DECISION, key
+        ),
+        "post /v1/institutions/{slug}/pathways/{code}/retirement": served.write(
+            "POST", f"{place}/{code}/retirement", {}, key
+        ),
+    }
+
+
+def programme_answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
+    """A programme that was revised, and a diploma of it unpacked."""
+    publish_programme(served, school_key, SLUG, modules=2, withdrawal="review", review_days=30)
+    revised = draft(2, withdrawal="review", review_days=30, title="BSc Data Work")
+    body, place = {"code": PROGRAMME, "programme": revised}, f"/v1/programmes/{SLUG}"
+    return {
+        "post /v1/institutions/{slug}/programmes": served.write(
+            "POST", f"/v1/institutions/{SLUG}/programmes", body, school_key
+        ),
+        "get /v1/programmes/{slug}": served.http.get(place),
+        "get /v1/programmes/{slug}/{code}": served.http.get(f"{place}/{PROGRAMME}"),
+        "get /v1/programmes/{slug}/{code}/{edition}": served.http.get(f"{place}/{PROGRAMME}/2"),
+        "post /v1/unpackings": unpack(served, school_key, award(served, school_key), 1, 2),
     }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,7 @@ from api.audit.report import DisclosureReport
 from api.disclosing import disclose
 from api.ledger_node import LedgerNode, open_ledger
 from api.setting import Settings
+from ledger.claim import LearnerClaim
 from ledger.commitment import DERIVATION_KIND, commit
 from ledger.credential import Credential
 from ledger.credential_id import credential_aggregate_id
@@ -40,7 +43,7 @@ from tests.ledger.stack_world import (
     stack,
     with_bundle,
 )
-from tests.ledger.world import OPERATOR, SeededRandom, SetClock, World, open_world, settle
+from tests.ledger.world import OPERATOR, SLUG, SeededRandom, SetClock, World, claim, open_world, settle
 
 MAPPER = make_mapper()
 Line = dict[str, Any]
@@ -114,7 +117,7 @@ def audited(world: World, directory: Path) -> Audited:
     )
     node: LedgerNode = open_ledger(settings, clock=SetClock(world.clock.now), random=SeededRandom(9))
     try:
-        events = [MAPPER.to_domain_event(_stored(event)) for event in node.ledger.read(0, 100_000)]
+        events = [MAPPER.to_domain_event(_stored(event)) for event in node.ledger.read(0, 1_000_000)]
         disclose(node, None, directory / "made.jsonl", OPERATOR)
     finally:
         node.close()
@@ -226,3 +229,42 @@ def test_disclosures_of_the_former_format_are_read_without_derivations(world: Wo
     del given.stacked(made)["stack"]
     report, found = given.run()
     assert (report.derived, report.opened, found) == (0, 3, [])
+
+
+def many(world: World, learners: int) -> str:
+    """A certificate of two modules for each of *learners*; returns the id of one in the middle."""
+    middle = ""
+    for first in range(0, learners, 2_500):
+        numbers = range(first, min(first + 2_500, learners))
+        claims = [claim(achievement=code, reference=f"S-{n}", grade="B") for n in numbers for code in MODULES[:2]]
+        made = world.issuance.issue(slug=SLUG, claims=claims, actor=OPERATOR).answer
+        for place, number in enumerate(numbers):
+            learner_claim = LearnerClaim(name="Ada Example", reference=f"S-{number}")
+            public_id = stack(world, *made[2 * place : 2 * place + 2], learner=learner_claim)
+            middle = public_id if number == learners // 2 else middle
+    return middle
+
+
+def derive_many(world: World, directory: Path, learners: int) -> None:
+    """No difference in a ledger of three awards for each learner; one derivation changed in a copy is found."""
+    middle = many(world, learners)
+    given = audited(world, directory)
+    begun = time.process_time()
+    report, found = given.run()
+    took = time.process_time() - begun
+    assert found == []
+    assert (report.derived, report.opened) == (learners, 3 * learners)
+    given.stacked(middle)["stack"]["derivation"]["components"][1]["grade"] = "A"
+    _, found = given.run()
+    assert [code for code, _ in found] == ["derivation-differs"]
+    said = f"{3 * learners:,} awards, {learners:,} stacks: derived in {took:.1f} s of processor time"
+    logging.getLogger(__name__).info(said)  # shown with --log-cli-level=INFO
+
+
+def test_every_stack_of_a_ledger_is_derived_again(world: World, tmp_path: Path) -> None:
+    derive_many(world, tmp_path, 50)
+
+
+@pytest.mark.soak
+def test_every_stack_of_a_ledger_of_a_hundred_thousand_awards_is_derived_again(world: World, tmp_path: Path) -> None:
+    derive_many(world, tmp_path, 33_334)

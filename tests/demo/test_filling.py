@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from api.demo.closing import ShownAward, closing_text, read_summary
+from api.demo.closing import REFUSALS_FILE, ShownAward, closing_text, example_directory, read_summary
 from api.demo.filling import ORIGIN, FillingError, fill
 from api.demo.plan import make_plan
+from api.demo.story import SHOWN
 from api.fsck import Fsck
 from api.ledger_node import open_ledger
 from api.setting import Settings, load_settings
@@ -34,7 +36,19 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[ShownAw
 def test_demonstration_gets_the_verdicts_that_its_plan_expects(filled: tuple[Path, list[ShownAward]]) -> None:
     _, awards = filled
     plan = make_plan(seed=2026, end=NOW)
-    assert {one.state: one.verdict for one in awards} == {one.state: one.expected for one in plan.showcases}
+    shown = (*plan.showcases, *SHOWN)
+    assert {one.state: one.verdict for one in awards} == {one.state: one.expected for one in shown}
+
+
+def test_demonstration_says_of_each_rule_in_turn_why_a_stack_was_refused(filled: tuple[Path, list[ShownAward]]) -> None:
+    data, _ = filled
+    refused = json.loads((example_directory(data) / REFUSALS_FILE).read_bytes())
+    assert {one["rule"] for one in refused} >= {"core", "capstone", "order", "size", "category", "level", "residency"}
+    assert {one["rule"] for one in refused} >= {"recency", "grade", "quality", "status", "partner", "overlap"}
+    for one in refused:
+        assert one["state"] == "unmet"
+        told = next(outcome for outcome in one["outcomes"] if outcome["rule"] == one["rule"])
+        assert told["state"] == "unmet" or told.get("excluded"), one["rule"]
 
 
 def test_demonstration_is_whole_when_it_is_checked(filled: tuple[Path, list[ShownAward]]) -> None:

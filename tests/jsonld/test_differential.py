@@ -87,6 +87,37 @@ def test_general_way_equals_node_when_anything_differs(make: Any, node: Processo
     assert compared > ROUNDS // 10
 
 
+@pytest.mark.parametrize("make", DOCUMENTS)
+def test_shape_equals_node_when_strings_and_the_order_of_members_differ(make: Any, node: Processor) -> None:  # noqa: ANN401  a maker
+    chance, shapes, compared = random.Random(f"order {make.__name__}"), Shapes(), 0
+    shapes.learn(make(), at_once=True)
+    for number in range(ROUNDS // 3):
+        document = shuffled(refilled(make(), chance) if number else make(), chance)
+        found = by_shape(shapes, document)
+        if found is None:
+            continue
+        compared += 1
+        told = node.ask(canonize=document)["nquads"]
+        assert found.decode() == "".join(dict.fromkeys(told.splitlines(keepends=True))), json.dumps(document)
+        assert found == generally(document), json.dumps(document)
+    assert compared
+
+
+@pytest.mark.parametrize("make", DOCUMENTS)
+def test_general_way_says_the_same_when_members_stand_in_another_order(make: Any) -> None:  # noqa: ANN401  a maker
+    chance = random.Random(f"turned {make.__name__}")
+    for _ in range(ROUNDS // 5):
+        document = mutated(make(), chance)
+        assert generally(shuffled(document, chance)) == generally(document), json.dumps(document)
+
+
+def shuffled(value: Any, chance: random.Random) -> Any:  # noqa: ANN401  any JSON
+    """Return a value with its members in another order, those of contexts included."""
+    if isinstance(value, dict):
+        return {name: shuffled(value[name], chance) for name in chance.sample(list(value), len(value))}
+    return [shuffled(member, chance) for member in value] if isinstance(value, list) else value
+
+
 def is_known_difference(value: Any) -> bool:  # noqa: ANN401  any JSON
     """What the npm packages are known to do otherwise than the specifications say.
 

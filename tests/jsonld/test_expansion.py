@@ -78,6 +78,14 @@ def test_document_is_refused_when_a_value_has_no_one_meaning(value: object) -> N
         canonical_nquads(document)
 
 
+@pytest.mark.parametrize("language", ["en .\n<urn:a> <urn:b> <urn:c>", "\b", "", "en_US", "x" * 9, 'en"', "deutsch-"])
+def test_document_is_refused_when_a_language_is_no_tag(language: str) -> None:
+    document = course()
+    document["credentialSubject"][0]["note"] = {"@value": "hello", "@language": language}
+    with pytest.raises(JsonLdError):
+        canonical_nquads(document)
+
+
 def test_integer_with_a_fraction_of_zero_is_an_integer_when_json_says_7_0() -> None:
     document = course()
     document["credentialSubject"][0]["note"] = 7.0

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from ledger.error import InvalidInputError, NotFoundError, RuleError
-from ledger.event import DomainEvent
+from ledger.event import DomainEvent, Event
 from ledger.institution import Institution
-from ledger.limit import NO_LIMITS, Limits
+from ledger.limit import NO_LIMITS, Limits, Subject
 from ledger.reason import Reason
 from tests.ledger.scenario import IDENTITY, Scenario
 
@@ -266,3 +266,41 @@ def test_institution_refuses_an_end_of_a_key_when_unknown_or_to_come() -> None:
     scenario.when(lambda i: i.declare_compromised(key_id="key-1", compromised_at=T2, at=T1)).then_refused(
         RuleError, "future"
     )
+
+
+SUBJECT = Subject(level=6, field="0613", kind="micro_credential", country="EE")
+MS = timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize(
+    "given, subject, at, entitled",
+    [
+        ((), SUBJECT, T1, None),
+        ((GRANTED,), SUBJECT, T0, True),
+        ((GRANTED,), SUBJECT, T0 - MS, False),
+        ((GRANTED,), SUBJECT, T3, True),
+        ((GRANTED,), SUBJECT, T3 + MS, False),
+        ((GRANTED_WITHIN,), SUBJECT, T0 - MS, False),
+        ((GRANTED_WITHIN,), SUBJECT, T0, True),
+        ((GRANTED_WITHIN,), Subject(level=7, field="0613", kind="micro_credential", country="EE"), T0, False),
+        ((GRANTED_WITHIN,), Subject(level=6, field=None, kind="micro_credential", country="EE"), T0, None),
+        ((GRANTED_WITHIN,), Subject(level=7, field=None, kind="micro_credential", country="EE"), T0, False),
+        ((GRANTED, GRANTED_WITHIN), Subject(level=7, field=None, kind="degree", country="LV"), T3, True),
+        ((GRANTED, GRANTED_WITHIN), Subject(level=7, field=None, kind="degree", country="LV"), T3 + MS, False),
+    ],
+)
+def test_institution_is_entitled_to_what_an_accreditation_of_the_day_extends_to(
+    given: tuple[Event, ...],
+    subject: Subject,
+    at: datetime,
+    entitled: bool | None,  # noqa: FBT001  a column of the table
+) -> None:
+    assert Scenario(Institution, REGISTERED, *given).state.entitled(subject, at) is entitled
+
+
+def test_institution_is_not_entitled_from_the_instant_of_a_withdrawal() -> None:
+    withdrawn = Institution.AccreditationWithdrawn(
+        accreditation_id="accreditation-1", reason=Reason.OTHER, effective_at=T2, recorded_at=T3
+    )
+    state = Scenario(Institution, REGISTERED, GRANTED, withdrawn).state
+    assert [state.entitled(SUBJECT, at) for at in (T2 - MS, T2)] == [True, False]

@@ -17,7 +17,7 @@ from ledger.agreement import Terms
 from ledger.application import Outcome, Request, institution_id
 from ledger.commitment import NOTE_KIND, RECOGNITION_KIND, commit
 from ledger.credential import Credential
-from ledger.decision import DecisionClaim, SubstantialDifference, parse_details
+from ledger.decision import DecisionClaim, SubstantialDifference, Towards, parse_details
 from ledger.error import ErasedError, ForbiddenError, InvalidInputError, NotFoundError, RuleError
 from ledger.limit import Limits
 from ledger.reason import Reason
@@ -77,13 +77,13 @@ def decided(world: World, shown: AwardShown, decision: DecisionClaim | None = PA
 def test_award_of_this_ledger_is_recognised_when_document_and_salt_open_its_commitment(world: World) -> None:
     [public_id] = world.issue(claim(grade="B"))
     identity = decide(world, held(world, public_id))
-    known = world.recognising.recognition(identity)
-    opened = world.recognising.details(known)[1]
+    known = world.recognising.book.recognition(identity)
+    opened = world.recognising.book.details(known)[1]
     award = opened.award
     assert (award.origin, award.credential, award.institution, award.achievement) == ("ledger", public_id, SLUG, CODE)
     assert (award.credits_centi, award.eqf_level, award.grade, award.awarded_on) == (250, 6, "B", date(2026, 2, 1))
     assert award.outcomes == ("cleans a table", "plots a distribution")
-    kept = world.recognising.kept(known, 1)
+    kept = world.recognising.book.kept(known, 1)
     assert commit(identity, RECOGNITION_KIND, kept.form, kept.salt) == known.rulings[0].details
     assert parse_details(kept.form) == opened
     assert known.rulings[0].appeal_until == START + timedelta(days=30)
@@ -108,8 +108,8 @@ def test_every_form_of_an_award_opens_its_commitment_and_tells_no_more_than_it_s
         document = msgspec.json.decode(text) if kind == "elm" else text
         salt = base64.b64encode(form.salt).decode()
         identity = decide(world, HeldAward(credential=public_id, document=document, salt=salt))
-        known = world.recognising.recognition(identity)
-        grades[kind] = world.recognising.details(known)[1].award.grade
+        known = world.recognising.book.recognition(identity)
+        grades[kind] = world.recognising.book.details(known)[1].award.grade
     assert grades == {"vc+jwt": "B", "vc+sd-jwt": None, "elm": None}
 
 
@@ -153,8 +153,8 @@ def test_own_award_is_recognised_without_being_shown_and_belongs_to_its_holder(w
     north = Actor(name="north", role="issuer", institution=institution_id(SLUG))
     identity = decide(world, HeldAward(credential=public_id), slug=SLUG, learner=None, actor=north)
     assert world.vault.learner_of(identity).handle == world.vault.find_learner(institution_id(SLUG), "N-1")
-    known = world.recognising.recognition(identity)
-    assert world.recognising.details(known)[1].award.grade == "A"
+    known = world.recognising.book.recognition(identity)
+    assert world.recognising.book.details(known)[1].award.grade == "A"
     decide(world, HeldAward(credential=public_id), slug=SLUG, learner="N-1", actor=north)
     with pytest.raises(InvalidInputError, match="another learner") as caught:
         decide(world, HeldAward(credential=public_id), slug=SLUG, learner="N-2", actor=north)
@@ -187,11 +187,11 @@ def test_document_of_an_institutions_own_making_is_no_award(world: World) -> Non
 
 def test_paper_award_is_committed_to_and_its_evidence_kept(world: World) -> None:
     identity = decide(world, PAPER)
-    known = world.recognising.recognition(identity)
-    award = world.recognising.details(known)[1].award
+    known = world.recognising.book.recognition(identity)
+    award = world.recognising.book.details(known)[1].award
     assert (award.origin, award.title, award.credential) == ("paper", "Kursus", None)
     assert [(file.name, file.bytes) for file in award.files] == [("scan.pdf", len(SCAN)), ("letter.txt", 11)]
-    assert [world.recognising.file(identity, number) for number in (0, 1)] == [SCAN, b"We confirm."]
+    assert [world.recognising.book.file(identity, number) for number in (0, 1)] == [SCAN, b"We confirm."]
 
 
 def test_signed_award_from_elsewhere_is_kept_to_the_byte(world: World) -> None:
@@ -199,8 +199,8 @@ def test_signed_award_from_elsewhere_is_kept_to_the_byte(world: World) -> None:
     file = File(name="badge.jwt", media_type="application/vc+jwt", content=base64.b64encode(raw).decode())
     shown = SignedAward(title="Badge", awarded_by="Elsewhere", awarded_on=date(2025, 6, 1), files=(file,))
     identity = decide(world, shown, DecisionClaim(decision="full", credits_centi=200))
-    assert world.recognising.file(identity, 0) == raw
-    assert world.recognising.details(world.recognising.recognition(identity))[1].award.origin == "document"
+    assert world.recognising.book.file(identity, 0) == raw
+    assert world.recognising.book.details(world.recognising.book.recognition(identity))[1].award.origin == "document"
 
 
 @pytest.mark.parametrize(
@@ -268,16 +268,16 @@ def test_appeal_changes_the_decision_from_its_own_beginning(world: World) -> Non
     identity = decide(world, PAPER)
     world.clock.advance(days=10)
     world.recognising.appeal(recognition=identity, statement="Read my thesis.", actor=west(world))
-    known = world.recognising.recognition(identity)
+    known = world.recognising.book.recognition(identity)
     assert known.open_appeal is not None
     assert known.open_appeal.decide_by == world.clock.now + timedelta(days=90)
     world.clock.advance(days=10)
     world.recognising.decide_appeal(recognition=identity, result="changed", decision=FULL, actor=west(world))
-    known = world.recognising.recognition(identity)
-    opened = world.recognising.details(known)
+    known = world.recognising.book.recognition(identity)
+    opened = world.recognising.book.details(known)
     assert sorted(opened) == [1, 3]
     assert credit_on(known, opened, None, START.date()).credits_centi == 500
-    kept = world.recognising.kept(known, 3)
+    kept = world.recognising.book.kept(known, 3)
     assert commit(identity, RECOGNITION_KIND, kept.form, kept.salt) == known.rulings[1].details
 
 
@@ -318,23 +318,23 @@ def test_erasure_removes_the_details_the_files_and_the_statements(world: World) 
     other = decide(world, PAPER, learner="W-8")
     world.recognising.appeal(recognition=identity, statement="Read my thesis.", actor=west(world))
     world.erasing.erase_learner(slug=WEST, reference="W-7", actor=west(world))
-    known = world.recognising.recognition(identity)
+    known = world.recognising.book.recognition(identity)
     assert known.rulings[0].decision == "partial"
-    assert world.recognising.details(known) == {}
+    assert world.recognising.book.details(known) == {}
     assert credit_on(known, {}, None, START.date()).is_nothing
     for look in (
-        lambda: world.recognising.kept(known, 1),
-        lambda: world.recognising.file(identity, 0),
+        lambda: world.recognising.book.kept(known, 1),
+        lambda: world.recognising.book.file(identity, 0),
         lambda: world.vault.open(identity, f"{NOTE_KIND}-2"),
     ):
         with pytest.raises(ErasedError):
             look()
-    assert world.recognising.file(other, 0) == SCAN
+    assert world.recognising.book.file(other, 0) == SCAN
     for path in world.directory.iterdir():
         assert SCAN not in path.read_bytes()
     world.recognising.decide_appeal(recognition=identity, result="upheld", actor=west(world))
     world.recognising.withdraw(recognition=identity, reason=Reason.OTHER, actor=west(world))
-    assert world.recognising.recognition(identity).withdrawal is not None
+    assert world.recognising.book.recognition(identity).withdrawal is not None
 
 
 def test_changed_decision_is_refused_when_nobody_can_tell_any_more_what_it_is_about(world: World) -> None:
@@ -374,8 +374,8 @@ def test_agreement_has_what_lies_within_it_recognised_in_full_and_is_named_in_th
     [public_id] = world.issue(claim())
     outcome = decided(world, held(world, public_id), None)
     assert outcome.answer["agreement"] == str(agreement)
-    known = world.recognising.recognition(UUID(outcome.answer["recognition"]))
-    opened = world.recognising.details(known)
+    known = world.recognising.book.recognition(UUID(outcome.answer["recognition"]))
+    opened = world.recognising.book.details(known)
     assert (known.rulings[0].decision, known.rulings[0].reasons) == ("full", ())
     assert opened[1].agreement == agreement
     assert credit_on(known, opened, world.agreeing.agreement(agreement), START.date()).credits_centi == 125
@@ -429,9 +429,12 @@ def test_what_was_recognised_under_an_agreement_stands_when_it_is_ended(world: W
     world.agreeing.end(agreement=agreement, slug=WEST, actor=west(world))
     with pytest.raises(RuleError, match="say what is decided"):
         decide(world, held(world, other), None)
-    known = world.recognising.recognition(identity)
+    known = world.recognising.book.recognition(identity)
     credit = credit_on(
-        known, world.recognising.details(known), world.agreeing.agreement(agreement), START.date() + timedelta(days=9)
+        known,
+        world.recognising.book.details(known),
+        world.agreeing.agreement(agreement),
+        START.date() + timedelta(days=9),
     )
     assert credit.credits_centi == 250
 
@@ -439,7 +442,7 @@ def test_what_was_recognised_under_an_agreement_stands_when_it_is_ended(world: W
 def test_second_agreement_decides_when_the_first_does_not_cover_the_award(world: World) -> None:
     agree(world, achievements=("OTHER-1",))
     second = agree(world)
-    between = world.recognising.agreements_between(institution_id(SLUG), institution_id(WEST))
+    between = world.recognising.book.agreements_between(institution_id(SLUG), institution_id(WEST))
     assert [agreement.number for agreement in between] == [1, 2]
     [public_id] = world.issue(claim())
     assert decided(world, held(world, public_id), None).answer["agreement"] == str(second)
@@ -481,7 +484,67 @@ def test_award_revoked_while_it_is_being_recognised_is_looked_at_again(
 def test_recognition_takes_effect_on_the_day_that_is_given(world: World) -> None:
     begin = datetime(2026, 9, 1, tzinfo=UTC)
     identity = decide(world, PAPER, effective_at=begin, appeal_until=START + timedelta(days=60))
-    known = world.recognising.recognition(identity)
-    opened = world.recognising.details(known)
+    known = world.recognising.book.recognition(identity)
+    opened = world.recognising.book.details(known)
     assert known.rulings[0].appeal_until == START + timedelta(days=60)
     assert [credit_on(known, opened, None, date(2026, month, 1)).credits_centi for month in (3, 8, 9)] == [0, 0, 100]
+
+
+def test_component_stands_as_its_award_stands_on_the_day(world: World) -> None:
+    world.registry.grant_accreditation(
+        slug=SLUG,
+        by="Agency",
+        scope="Level 6",
+        limits=Limits(levels=(6,)),
+        valid_from=datetime(2026, 2, 1, tzinfo=UTC),
+        valid_until=None,
+        actor=OPERATOR,
+    )
+    [public_id] = world.issue(claim(grade="B"))
+    identity = decide(world, held(world, public_id), FULL)
+    component = world.recognising.book.component(identity, START.date())
+    assert component is not None
+    assert (component.standing, component.accredited, component.grade) == ("valid", True, "B")
+    assert (component.recognised_by, component.source, component.credits_centi) == (WEST, public_id, 250)
+    world.clock.advance(days=10)
+    world.lifecycle.revoke(public_id=public_id, reason=Reason.OTHER, actor=OPERATOR)
+    days = [START.date() + timedelta(days=days) for days in (9, 10, 11)]
+    found = [world.recognising.book.component(identity, day) for day in days]
+    assert [one and one.standing for one in found] == ["valid", "revoked", "revoked"]
+    assert world.recognising.book.component(identity, START.date() - timedelta(days=1)) is None
+
+
+def test_component_of_an_award_made_outside_of_an_accreditation_says_so(world: World) -> None:
+    [public_id] = world.issue(claim())
+    identity = decide(world, held(world, public_id), FULL)
+    component = world.recognising.book.component(identity, START.date())
+    assert component is not None
+    assert component.accredited is None
+    world.registry.grant_accreditation(
+        slug=SLUG,
+        by="Agency",
+        scope="Level 7",
+        limits=Limits(levels=(7,)),
+        valid_from=datetime(2026, 1, 1, tzinfo=UTC),
+        valid_until=None,
+        actor=OPERATOR,
+    )
+    component = world.recognising.book.component(identity, START.date())
+    assert component is not None
+    assert component.accredited is False
+
+
+def test_component_counts_by_the_agreement_and_towards_what_was_said(world: World) -> None:
+    agree(world, share_percent=50)
+    [public_id] = world.issue(claim())
+    component = world.recognising.book.component(decide(world, held(world, public_id), None), START.date())
+    assert component is not None
+    assert component.credits_centi == 125
+    towards = Towards(kind="pathway", code="MASTER")
+    identity = decide(world, PAPER, msgspec.structs.replace(PART, towards=towards))
+    assert world.recognising.book.component(identity, START.date()) is None
+    assert world.recognising.book.component(identity, START.date(), towards) is not None
+    world.erasing.erase_learner(slug=WEST, reference="W-7", actor=west(world))
+    assert world.recognising.book.component(identity, START.date(), towards) is None
+    with pytest.raises(NotFoundError):
+        world.recognising.book.component(UUID(int=1), START.date())

@@ -29,6 +29,7 @@ from ledger.lifecycle import Lifecycle
 from ledger.part_keeping import PartKeeping
 from ledger.pathway_publishing import PathwayPublishing
 from ledger.prospectus import Prospectus
+from ledger.recognised_component import RecognisedComponents
 from ledger.recognising import Recognising
 from ledger.record_keeping import RecordKeeping
 from ledger.registry import Registry
@@ -192,7 +193,9 @@ def open_world(directory: Path, *, seed: int = 1, random_bytes: RandomBytes | No
         attesting=attesting,
         pathways=PathwayPublishing(ledger, vault),
         book=book,
-        stacking=StackingUp(ledger, vault, issuance, ComponentReading(ledger, vault, book)),
+        stacking=StackingUp(
+            ledger, vault, issuance, ComponentReading(ledger, vault, book, RecognisedComponents(ledger, vault))
+        ),
         cascade=Cascade(ledger, vault, book),
         reviewing=Reviewing(ledger, vault),
         records=RecordKeeping(ledger, vault, attesting, BASE_URL),

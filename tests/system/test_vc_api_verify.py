@@ -23,6 +23,8 @@ from tests.system.suite_server import (
     p384_signer,
 )
 from tests.verifier.data_model_case import ABSENT, ACCEPTED, REFUSED
+from tests.verifier.foreign.maker import did_key
+from tests.verifier.foreign.test_selective import derived
 
 MALFORMED: Final = "https://www.w3.org/TR/vc-data-model#MALFORMED_VALUE_ERROR"
 CRYPTOGRAPHIC: Final = "https://www.w3.org/TR/vc-data-model#CRYPTOGRAPHIC_SECURITY_ERROR"
@@ -111,6 +113,13 @@ def test_credential_verifies_only_when_its_proof_answers_what_the_caller_asks(su
     require_verified(suite.verify(made, **{name: "tests.example"}))
     require_not_verified(suite.verify(made, **{name: "other.example"}))
     require_not_verified(suite.verify(signed(), **{name: "tests.example"}))
+
+
+def test_part_of_a_credential_verifies_when_its_proof_was_derived(suite: SuiteServing) -> None:
+    made = derived(did_key("ES256"))
+    require_verified(suite.verify(made))
+    achievement = altered(made, "credentialSubject", "achievement", "name", value="another")
+    assert require_not_verified(suite.verify(achievement)) == [CRYPTOGRAPHIC]
 
 
 @pytest.mark.parametrize("number", [0, 1])

@@ -14,6 +14,7 @@ from verifier.checks.log import MAX_SIGNATURES
 from verifier.directory import Accreditation, Key, Record
 from verifier.foreign import baked, credential, disclosure, jws, presentation, securing, source
 from verifier.foreign.plan import FOREIGN_PLAN, PRESENTATION_PLAN
+from verifier.integrity import selective
 from verifier.plan import FULL_PLAN
 from verifier.strict_json import MAX_DEPTH, MAX_NUMBER_CHARS
 from verifier.wire import MAX_PROOF_HASHES
@@ -75,6 +76,8 @@ def test_evidence_page_names_every_member(form: type[msgspec.Struct]) -> None:
         disclosure.MAX_SD_JWT_CHARS,
         disclosure.MAX_DISCLOSURES,
         securing.MAX_PROOFS,
+        selective.MAX_VALUE_CHARS,
+        selective.MAX_STATEMENTS,
         credential.MAX_STATUS_ENTRIES,
         presentation.MAX_CREDENTIALS,
         source.MAX_SOURCE_BYTES,

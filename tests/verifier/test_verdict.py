@@ -119,6 +119,7 @@ def test_every_reason_code_of_the_ledger_has_words() -> None:
         "origin_withdrawn",
         "under_review",
         "superseded",
+        "component_lost",
         "other",
     }
     assert set(REASONS) == codes

@@ -60,6 +60,18 @@ class ProvedComponent:
     indexes: tuple[int, ...]
     record: Record
 
+    @property
+    def shared_indexes(self) -> tuple[int, ...]:
+        """Where the changes of all parts of an unpacked diploma stand, if it is one of them."""
+        return self.indexes[1 : 1 + len(self.timeline.shared)]
+
+    @property
+    def own_indexes(self) -> tuple[int, ...]:
+        """Where its own changes stand; a part's come after those of all parts and the beginning of its own history."""
+        if self.timeline.origin is None:
+            return self.indexes[1:]
+        return self.indexes[2 + len(self.timeline.shared) : -1]
+
 
 def judge_stack(
     shown: Stack | None,
@@ -310,12 +322,8 @@ def _supervised(supervision: str | None) -> bool | None:
 def _standing(proved: ProvedComponent, instant: datetime, stacked_at: int) -> str:
     """How an award stood at an instant, by what was in the log before the stack."""
     timeline = proved.timeline
-    changes = zip(timeline.changes, proved.indexes[1:], strict=True)
-    known = Timeline(
-        timeline.issued,
-        tuple(event for event, index in changes if index < stacked_at),
-        timeline.edition,
-        timeline.edition_entry,
+    known = timeline.only(
+        (index < stacked_at for index in proved.own_indexes), (index < stacked_at for index in proved.shared_indexes)
     )
     ended = known.ended
     if ended is not None and ended.effective_at <= instant:

@@ -21,7 +21,7 @@ from verifier.strict_json import Json
 V1_CONTEXT: Final = "https://www.w3.org/2018/credentials/v1"
 V2_CONTEXT: Final = "https://www.w3.org/ns/credentials/v2"
 CREDENTIAL_TYPE: Final = "VerifiableCredential"
-_TYPED: Final = ("evidence", "refreshService", "termsOfUse", "confidenceMethod", "renderMethod")
+TYPED: Final = ("evidence", "refreshService", "termsOfUse", "confidenceMethod", "renderMethod")
 """Members that hold objects which have a type. Source: VC Data Model 2.0, sections 4.5 and 5.10."""
 
 
@@ -118,21 +118,26 @@ def _check_names(holder: dict[str, Json], pointer: str, problems: Problems) -> N
 
 def _check_second_edition(document: dict[str, Json], pointer: str, problems: Problems, source: ResourceSource) -> None:
     _check_names(document, pointer, problems)
-    _check_period(document, ("validFrom", "validUntil"), pointer, problems, needs_zone=True)
-    if "credentialStatus" in document:
-        for entry, place in objects_of(document["credentialStatus"], f"{pointer}/credentialStatus", problems):
-            check_status_entry(entry, place, problems)
+    check_changing(document, pointer, problems)
     _check_schemas(document, pointer, problems)
-    for name in _TYPED:
+    for name in TYPED:
         check_typed(document, name, pointer, problems)
     if "relatedResource" in document:
         check_related_resources(document["relatedResource"], f"{pointer}/relatedResource", problems, source)
 
 
+def check_changing(document: dict[str, Json], pointer: str, problems: Problems) -> None:
+    """Note what is wrong with the members of a credential of the second edition that are seldom the same in two."""
+    check_period(document, ("validFrom", "validUntil"), pointer, problems, needs_zone=True)
+    if "credentialStatus" in document:
+        for entry, place in objects_of(document["credentialStatus"], f"{pointer}/credentialStatus", problems):
+            check_status_entry(entry, place, problems)
+
+
 def _check_first_edition(document: dict[str, Json], pointer: str, problems: Problems) -> None:
     if "issuanceDate" not in document:
         problems.add("an issuance date is missing", f"{pointer}/issuanceDate")
-    _check_period(document, ("issuanceDate", "expirationDate"), pointer, problems, needs_zone=False)
+    check_period(document, ("issuanceDate", "expirationDate"), pointer, problems, needs_zone=False)
     if "credentialStatus" in document:
         for entry, place in objects_of(document["credentialStatus"], f"{pointer}/credentialStatus", problems):
             check_id(entry, place, problems, is_needed=True)
@@ -157,9 +162,10 @@ def check_typed(
             check_id(one, place, problems, is_needed=needs_id)
 
 
-def _check_period(
+def check_period(
     document: dict[str, Json], names: tuple[str, str], pointer: str, problems: Problems, *, needs_zone: bool
 ) -> None:
+    """Note what is wrong with the members that are the beginning and the end."""
     instants: list[Seconds] = []
     for name in names:
         if name not in document:

@@ -96,14 +96,21 @@ def seconds_of(stamp: str, *, needs_zone: bool = True) -> Seconds | None:
 
 @lru_cache(maxsize=4096)
 def _usual_seconds(stamp: str) -> int | None:
-    """Read ``YYYY-MM-DDTHH:MM:SSZ``, as nearly every stamp is written; None for anything else of that length."""
-    if stamp[4::3][:5] != "--T::" or stamp[-1] != "Z" or not stamp.isascii():
+    instant = usual_instant(stamp)
+    if instant is None:
+        return None
+    since = instant - _EPOCH
+    return since.days * _DAY_SECONDS + since.seconds
+
+
+def usual_instant(stamp: str) -> datetime | None:
+    """Read ``YYYY-MM-DDTHH:MM:SSZ``, as nearly every stamp is written; None for anything else."""
+    if len(stamp) != _USUAL_CHARS or stamp[4::3][:5] != "--T::" or stamp[-1] != "Z" or not stamp.isascii():
         return None
     try:
-        since = datetime.fromisoformat(stamp) - _EPOCH
+        return datetime.fromisoformat(stamp)
     except ValueError:
         return None
-    return since.days * _DAY_SECONDS + since.seconds
 
 
 def _is_leap(year: int) -> bool:

@@ -37,6 +37,7 @@ from verifier.foreign.source import SourceMissingError
 from verifier.foreign.vc_jwt import disagreement
 from verifier.integrity.binding import controller_of
 from verifier.integrity.proof import SUITES, ProofOutcome, verify_proofs
+from verifier.jsonld.canonical import SHAPES
 from verifier.jsonld.context import Loader
 from verifier.jsonld.expansion import expand
 from verifier.public_key import PublicKey
@@ -176,7 +177,7 @@ def judge_terms(members: Mapping[str, Any]) -> Check:
         return skipped(TERMS, "no_terms", looked_at="document")
     words = {name: value for name, value in members.items() if name not in UNCHECKED}
     try:
-        expand(words, Loader())
+        _require_defined(words)
     except ContextsContradictError as error:
         return unknown(TERMS, "contexts_contradict", detail=str(error), looked_at=place)
     except ContextRefusedError as error:
@@ -186,6 +187,17 @@ def judge_terms(members: Mapping[str, Any]) -> Check:
     except JsonLdError as error:
         return failed(TERMS, "terms_undefined", detail=str(error), looked_at=place)
     return passed(TERMS, "terms_defined", looked_at=place)
+
+
+def _require_defined(words: dict[str, Any]) -> None:
+    """Read a document as JSON-LD, unless it is of a shape that was read before.
+
+    Raises:
+        JsonLdError: As `expand`.
+    """
+    if not SHAPES.knows(words):
+        expand(words, Loader())
+        SHAPES.learn(words)
 
 
 def proofs_of(members: Mapping[str, Any]) -> list[dict[str, Any]]:

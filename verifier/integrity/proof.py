@@ -31,6 +31,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 import rfc8785
+from openvc.errors import OpenvcError
 
 from verifier.base58 import decode_base58
 from verifier.error import (
@@ -42,6 +43,8 @@ from verifier.error import (
     ProofError,
     WorkExceededError,
 )
+from verifier.integrity.selective import SUITE as SELECTIVE
+from verifier.integrity.selective import require_derived
 from verifier.jsonld.agreement import require_agreement
 from verifier.jsonld.canonical import Effort, canonical_form, require_same_meaning
 from verifier.jsonld.rdfc import HashName
@@ -101,10 +104,11 @@ class ProofOutcome(msgspec.Struct, frozen=True):
 
 
 class Suite(msgspec.Struct, frozen=True):
-    """A cryptosuite: the kinds of key it takes, and whether it signs RDF or JSON."""
+    """A cryptosuite: the kinds of key it takes, whether it signs RDF or JSON, and whether parts may be withheld."""
 
     algorithms: frozenset[str]
     rdf: bool
+    is_selective: bool = False
 
 
 SUITES: Final[Mapping[str, Suite]] = {
@@ -112,6 +116,7 @@ SUITES: Final[Mapping[str, Suite]] = {
     "eddsa-rdfc-2022": Suite(frozenset({"EdDSA"}), rdf=True),
     "ecdsa-jcs-2019": Suite(frozenset({"ES256", "ES384"}), rdf=False),
     "ecdsa-rdfc-2019": Suite(frozenset({"ES256", "ES384"}), rdf=True),
+    SELECTIVE: Suite(frozenset({"ES256"}), rdf=True, is_selective=True),
 }
 HASHES: Final[Mapping[str, HashName]] = {"EdDSA": "sha256", "ES256": "sha256", "ES384": "sha384"}
 _FUNCTIONS: Final = {"sha256": hashlib.sha256, "sha384": hashlib.sha384}
@@ -272,6 +277,9 @@ class _Judge:
         unsecured = self._unsecured if context is None else {**self._unsecured, _CONTEXT: context}
         document = {**unsecured, "proof": previous} if previous else unsecured
         options = {name: member for name, member in proof.items() if name != "proofValue"}
+        if suite.is_selective:
+            self._require_derived(proof, options, key, previous)  # 7, 8
+            return created
         if len(signature) != SIGNATURE_BYTES[key.alg]:
             raise _Stop(State.FAILED, "proof_malformed", f"a signature of {len(signature)} bytes")
         if suite.rdf:
@@ -281,6 +289,20 @@ class _Judge:
         elif not self._signed_json(key, document, options, signature):  # 7
             raise _Stop(State.FAILED, "signature_wrong")
         return created
+
+    def _require_derived(
+        self, proof: Mapping[str, Any], options: dict[str, Any], key: PublicKey, previous: list[Any]
+    ) -> None:
+        if self._effort is Effort.KNOWN:
+            raise NotCompiledError("a derived proof")
+        if previous or _CONTEXT in proof:
+            raise _Stop(State.UNKNOWN, "suite_unknown", f"{SELECTIVE} with a previous proof or a context of its own")
+        options[_CONTEXT] = self._unsecured.get(_CONTEXT)
+        try:
+            require_derived(self._unsecured, options, proof["proofValue"], key)
+        except ProofError as error:
+            raise _Stop(State.FAILED, error.code, str(error)) from error
+        require_agreement(self._unsecured, options)
 
     def _previous(self, proof: Mapping[str, Any]) -> list[Any]:
         if "previousProof" not in proof:
@@ -358,16 +380,27 @@ def _read(proof: Any) -> tuple[Suite, bytes]:  # noqa: ANN401  any JSON value
         raise _Stop(State.UNKNOWN, "suite_unknown", f"the cryptosuite {suite[:100]!r}")
     if "id" in proof and not isinstance(proof["id"], str):
         raise _Stop(State.FAILED, "proof_malformed", "id is no string")
-    return SUITES[suite], _signature(proof["proofValue"])
+    known = SUITES[suite]
+    return known, b"" if known.is_selective else _signature(proof["proofValue"])
 
 
 def _signature(value: str) -> bytes:
     if not value.startswith("z") or len(value) > MAX_PROOF_VALUE:
         raise _Stop(State.FAILED, "proof_malformed", "proofValue is not written in base58btc with a z before it")
+    signature = signature_of(value)
+    if signature is None:
+        raise _Stop(State.FAILED, "proof_malformed", "proofValue is not base58btc")
+    return signature
+
+
+def signature_of(value: str) -> bytes | None:
+    """Read a ``proofValue``; None if it is none."""
+    if not value.startswith("z") or len(value) > MAX_PROOF_VALUE:
+        return None
     try:
         return decode_base58(value[1:])
-    except Exception as error:
-        raise _Stop(State.FAILED, "proof_malformed", "proofValue is not base58btc") from error
+    except OpenvcError:
+        return None
 
 
 def _require_expected(proof: Mapping[str, Any], expected: _Expected) -> None:

@@ -193,6 +193,11 @@ def string_of(string: bytes) -> str:
     return read
 
 
+def restored(text: bytes, outline: Outline) -> bytes:
+    """Return parts of an outline, joined again, as they were written."""
+    return text if outline.is_plain else text.replace(_QUOTE, b'\\"').replace(_BACKSLASH, b"\\\\")
+
+
 def classes_of(strings: Sequence[bytes]) -> bytes:
     """Return the class of each string: one of `SCHEMES`, or `TEXT`."""
     # Plainly written, since it is done for every string of every document.

@@ -19,6 +19,8 @@ and the reference library spell strings alike, and all else that they could diff
 
 The tests compare both ways, and two other processors, over mutated documents.
 
+Longer than other modules because what is compiled and what is looked up have to agree on every line.
+
 Source: JSON-LD 1.1 API sections 5.1 to 5.3 and 8.1 (what expansion looks at); RDFC-1.0 section 4.4 (steps 3, 4 and 6).
 """
 

@@ -12,7 +12,7 @@ from tests.ledger.stacking.text import all_of, award, outcome, ref, rules, stack
 Json = dict[str, Any]
 
 
-def minimum(amount: int, name: str = "total", **more: Any) -> Json:  # noqa: ANN401  JSON
+def minimum(amount: int, name: str = "total", **more: Any) -> Json:  # noqa: ANN401  any JSON value
     return {"rule": "minimum", "id": name, "credits": amount, **more}
 
 

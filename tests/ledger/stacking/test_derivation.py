@@ -239,3 +239,14 @@ def test_rule_texts_have_one_digest_when_spelled_in_other_ways() -> None:
     spelled = json.dumps(dict(reversed(text.items())), indent=3).encode()
     assert parse_rules(spelled).digest() == pathway().digest()
     assert pathway().digest() == sha256(pathway().canonical()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "value", [0, -1, 2**53 - 1, -(2**53 - 1), "", "x", "0001-01-01", "9999-12-31", True, [], {}, None]
+)
+def test_checking_ends_in_problems_or_a_refusal_when_any_value_is_replaced(value: Any) -> None:  # noqa: ANN401  any JSON value
+    tree = json.loads(derivation().canonical())
+    for path, before in leaves(tree):
+        if value != before:
+            # Whatever it is, nothing but InvalidInputError is raised: an auditor reads what strangers wrote.
+            found_wrong(changed(tree, path, value))

@@ -23,12 +23,12 @@ def stacked(name: str, *components: Component) -> Evaluation:
     return evaluation
 
 
-def minutes(name: str, centi: int, **facts: Any) -> Component:  # noqa: ANN401  JSON
+def minutes(name: str, centi: int, **facts: Any) -> Component:  # noqa: ANN401  any JSON value
     """An award of so many hundredths of a credit of ten hours."""
     return award(name, None, workload_minutes=centi * 6, **facts)
 
 
-def hours(name: str, centi: int, ects_per_hundred: int = 200, **facts: Any) -> Component:  # noqa: ANN401  JSON
+def hours(name: str, centi: int, ects_per_hundred: int = 200, **facts: Any) -> Component:  # noqa: ANN401  any JSON value
     """An award of so many hundredths of a semester credit hour."""
     return award(name, centi * ects_per_hundred // 100, **facts)
 

@@ -18,7 +18,7 @@ from tests.ledger.stacking.text import DAY, all_of, award, outcome, ref, rules, 
 ANY: dict[str, Any] = {}
 
 
-def met(pathway: PathwayRules, *components: Component, **how: Any) -> Evaluation:  # noqa: ANN401
+def met(pathway: PathwayRules, *components: Component, **how: Any) -> Evaluation:  # noqa: ANN401  any JSON value
     evaluation = stack(pathway, *components, **how)
     assert evaluation.state == "met"
     assert evaluation.derivation is not None
@@ -26,7 +26,7 @@ def met(pathway: PathwayRules, *components: Component, **how: Any) -> Evaluation
     return evaluation
 
 
-def unmet(pathway: PathwayRules, *components: Component, **how: Any) -> Evaluation:  # noqa: ANN401
+def unmet(pathway: PathwayRules, *components: Component, **how: Any) -> Evaluation:  # noqa: ANN401  any JSON value
     evaluation = stack(pathway, *components, **how)
     assert evaluation.state == "unmet"
     assert evaluation.derivation is None
@@ -38,11 +38,11 @@ def used(evaluation: Evaluation) -> dict[str, tuple[str, int]]:
     return {use.award: (use.group, use.credits) for use in evaluation.derivation.uses}
 
 
-def choose(name: str, of: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+def choose(name: str, of: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:  # noqa: ANN401  any JSON value
     return {"rule": "choose", "id": name, "of": of or {}, **more}
 
 
-def minimum(amount: int, name: str = "total", **more: Any) -> dict[str, Any]:  # noqa: ANN401
+def minimum(amount: int, name: str = "total", **more: Any) -> dict[str, Any]:  # noqa: ANN401  any JSON value
     return {"rule": "minimum", "id": name, "credits": amount, **more}
 
 
@@ -255,6 +255,11 @@ def test_recency_ends_on_the_same_calendar_day_when_years_have_passed(start: str
     met(pathway, old, day=end)
     found = outcome(unmet(pathway, old, day=date.fromordinal(end.toordinal() + 1)), "fresh")
     assert (found.state, found.excluded) == ("unmet", ("1",))
+
+
+def test_recency_ends_with_the_calendar_when_an_award_is_of_its_last_years() -> None:
+    assert last_day(date(9995, 1, 1), 7) == date(9999, 12, 31)
+    assert last_day(date(9992, 2, 29), 7) == date(9999, 2, 28)
 
 
 def test_recency_counts_from_the_re_validation_when_there_is_one() -> None:

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from ledger.error import InvalidInputError
 from ledger.stacking.alternative import Alternatives
 from ledger.stacking.candidate import Candidates
 from ledger.stacking.component import Component
 from ledger.stacking.encoding import Encoding
+from ledger.stacking.evaluate import MAX_COMPONENTS
 from ledger.stacking.greedy import greedy, holds
 from ledger.stacking.pathway_rules import PathwayRules
 from ledger.stacking.search import Meter, OutOfBudgetError, Program
@@ -101,6 +103,16 @@ def test_a_budget_of_no_steps_decides_nothing_but_what_is_plain_when_given() -> 
     pathway = rules(choose("one", {}, count=1))
     assert stack(pathway, award("1"), steps=0).state == "undecided"
     assert stack(pathway, steps=0).state == "unmet"
+
+
+def test_as_many_awards_as_are_allowed_are_searched_and_one_more_is_refused_when_there_are_so_many() -> None:
+    # Two groups that part everything exactly: the search goes down to the last award.
+    sizes = [100 + number for number in range(MAX_COMPONENTS)]
+    held = [award(f"{number:03}", size) for number, size in enumerate(sizes)]
+    pathway = rules(all_of(choose("one", {}, credits=sum(sizes) // 2), choose("two", {}, credits=sum(sizes) // 2)))
+    assert stack(pathway, *held).state == "met"
+    with pytest.raises(InvalidInputError):
+        stack(pathway, *held, award("more"))
 
 
 def test_meter_counts_every_step_when_it_runs_out() -> None:

@@ -22,12 +22,12 @@ def ref(code: str, institution: str = "here") -> dict[str, str]:
     return {"institution": institution, "code": code}
 
 
-def text(rule: dict[str, Any], **more: Any) -> dict[str, Any]:  # noqa: ANN401  JSON
+def text(rule: dict[str, Any], **more: Any) -> dict[str, Any]:  # noqa: ANN401  any JSON value
     whole = {"format": "cairn/pathway/v1", "unit": {"kind": "ects"}, "cascade": CASCADE, "rule": rule}
     return {**whole, **more}
 
 
-def rules(rule: dict[str, Any], **more: Any) -> PathwayRules:  # noqa: ANN401  JSON
+def rules(rule: dict[str, Any], **more: Any) -> PathwayRules:  # noqa: ANN401  any JSON value
     return parse_rules(json.dumps(text(rule, **more)).encode())
 
 
@@ -35,10 +35,10 @@ def all_of(*inner: dict[str, Any], name: str = "root") -> dict[str, Any]:
     return {"rule": "all_of", "id": name, "rules": list(inner)}
 
 
-def award(name: str, credits_centi: int | None = 500, **facts: Any) -> Component:  # noqa: ANN401  JSON
-    whole = {"award": name, "institution": "here", "awarded_on": "2025-01-01", "standing": "valid"}
+def award(name: str, credits_centi: int | None = 500, **facts: Any) -> Component:  # noqa: ANN401  any JSON value
+    whole: dict[str, Any] = {"award": name, "institution": "here", "awarded_on": "2025-01-01", "standing": "valid"}
     if credits_centi is not None:
-        whole["credits_centi"] = credits_centi  # type: ignore[assignment]
+        whole["credits_centi"] = credits_centi
     return convert({**whole, **facts}, Component)
 
 
