@@ -19,6 +19,7 @@ from api.anchor_setup import own_policy
 from api.demo.closing import read_summary, show_command
 from api.demo.sentence import RUSSIAN
 from api.did_resolution import DidResolution, web_documents
+from api.direct import DirectMiddleware, DirectRoute
 from api.document_work import DocumentWork
 from api.fetching import Fetching
 from api.foreign import ForeignVerification
@@ -125,17 +126,22 @@ def make_app(
     if node.log.witnesses is not None:
         readers = (*readers, *witness_readers(node.log, node.log.witnesses))
     metrics = Metrics(version=app.version, readers=readers)
+    issue = credential.make_issue(node)
+    app.include_router(credential.make_router(node, issue))
     _include(app, node, renderer, writer, metrics, _ready_checks(node, runtime, standing, clock), runtime, stand_in)
     install_problem_handlers(app, writer)
     # Inside the framework's own last handler, which would answer first and in plain text.
     app.add_middleware(UnexpectedErrorMiddleware, writer=writer, log=log, random_bytes=os.urandom)
     install_openapi(app)
+    issuing = DirectRoute(credential.PATH, issue, writer)
+    answered = UnexpectedErrorMiddleware(issuing, writer=writer, log=log, random_bytes=os.urandom)
     # Not for one's own machine: browsers would remember it for whatever else is developed there.
     is_https = identity.base_url.startswith("https:") and not settings.is_loopback
     limiter = make_limiter(settings)
     if offer is not None and settings.shortcut:
         offer(_shortcut(node, limiter, metrics, log, is_https=is_https))
-    return wrap(HeadMiddleware(app), settings, writer, metrics, log, limiter, is_https=is_https)
+    direct = DirectMiddleware(HeadMiddleware(app), issuing, answered)
+    return wrap(direct, settings, writer, metrics, log, limiter, is_https=is_https)
 
 
 def _shortcut(
@@ -219,7 +225,6 @@ def _include(
     app.include_router(anchor.read_router(node.lookup, runtime.anchor_standing))
     app.include_router(anchor.make_router(node, runtime.stamp))
     app.include_router(log_router(node.log.tiles.read, lambda: node.log.keys.log.vkey))
-    app.include_router(credential.make_router(node))
     app.include_router(credential.read_router(node.lookup))
     app.include_router(credential_change.make_router(node))
     app.include_router(document.make_router(node))

@@ -10,7 +10,8 @@ import msgspec
 
 from api.evidence import Evidences
 from ledger.error import ErasedError
-from ledger.issuance import Issuance
+from ledger.issuance import Issuance, SealedDocument
+from ledger.part import KeptPart
 from ledger.part_keeping import PartKeeping
 from ledger.stacking_up import StackingUp
 
@@ -74,13 +75,7 @@ class Bundles:
         Raises:
             ErasedError: The document was erased.
         """
-        kept = self._parts.find(public_id) or self._issuance.sealed_document(public_id)
-        bundle: dict[str, Any] = {
-            "format": BUNDLE_FORMAT,
-            "document": msgspec.Raw(kept.document),
-            "salt": _text(kept.salt),
-            "evidence": None,
-        }
+        bundle = fresh_bundle(self._parts.find(public_id) or self._issuance.sealed_document(public_id))
         successor = self._issuance.successor(public_id)
         if successor is not None:
             bundle["successor"] = {
@@ -110,6 +105,16 @@ class ShownDerivation(msgspec.Struct):
     pathway: str
     version: int
     components: list[_Component]
+
+
+def fresh_bundle(kept: KeptPart | SealedDocument) -> dict[str, Any]:
+    """The holder's bundle of an award that nothing has happened to yet."""
+    return {
+        "format": BUNDLE_FORMAT,
+        "document": msgspec.Raw(kept.document),
+        "salt": _text(kept.salt),
+        "evidence": None,
+    }
 
 
 def _text(raw: bytes) -> str:

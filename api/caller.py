@@ -15,6 +15,7 @@ from ledger.application import Request
 from ledger.error import AuthenticationError
 
 MAX_IDEMPOTENCY_KEY_CHARS = 255
+_PLAIN_PATH = re.compile(r"(/[A-Za-z0-9_-]+)+")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -55,4 +56,7 @@ def submission_request(http: HttpRequest, actor: Actor, body: bytes) -> Request:
         message = f"an Idempotency-Key is 1 to {MAX_IDEMPOTENCY_KEY_CHARS} visible ASCII characters"
         raise InvalidRequestError(message, errors=(FieldError(message, parameter="Idempotency-Key"),))
     owner = "operator" if actor.institution is None else actor.institution.hex
-    return Request(scope=f"{owner} {http.method} {http.url.path}", key=key, body=body)
+    path = http.scope["path"]
+    if not _PLAIN_PATH.fullmatch(path):  # of a plain one it is the same, and takes no taking apart
+        path = http.url.path
+    return Request(scope=f"{owner} {http.method} {path}", key=key, body=body)

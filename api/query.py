@@ -13,12 +13,16 @@ MAX_NAME_CHARS: Final = 64
 """Of a parameter's name, how much is repeated in a refusal; longer than any that a route has."""
 
 
-def refuse_repeated(request: Request) -> None:
+async def refuse_repeated(request: Request) -> None:
     """Refuse a parameter that is there twice: one reader would take the first, another the last.
+
+    It waits for nothing, and is a coroutine so that no thread is asked for it.
 
     Raises:
         InvalidRequestError: Names the parameters.
     """
+    if not request.scope["query_string"]:
+        return
     counted = Counter(name for name, _ in request.query_params.multi_items())
     repeated = [name[:MAX_NAME_CHARS] for name, count in counted.items() if count > 1]
     if repeated:

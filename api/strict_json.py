@@ -91,6 +91,7 @@ def parse_strict_json(data: bytes, limits: JsonLimits = DEFAULT_LIMITS) -> JsonV
 # and content with a string that never ends, so that no text makes it look at a byte twice.
 _STRING_BYTES: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_ONE_KIND: Final = bytes.maketrans(b"{}", b"[]")
 
 
 def read_quickly(data: bytes, limits: JsonLimits = DEFAULT_LIMITS) -> tuple[bool, JsonValue]:
@@ -110,7 +111,7 @@ def read_quickly(data: bytes, limits: JsonLimits = DEFAULT_LIMITS) -> tuple[bool
     # Never below the true count: each value but the first follows a comma, a colon or an opening.
     if 1 + openings + skeleton.count(b",") + 2 * colons > limits.max_items:
         return False, None
-    if _depth(skeleton) > limits.max_depth:
+    if not _is_shallow(skeleton, limits.max_depth):
         return False, None
     try:
         value = cast("JsonValue", orjson.loads(data))
@@ -119,15 +120,14 @@ def read_quickly(data: bytes, limits: JsonLimits = DEFAULT_LIMITS) -> tuple[bool
     return (True, value) if _count_members(value) == colons else (False, None)
 
 
-def _depth(skeleton: bytes) -> int:
-    depth = deepest = 0
-    for bracket in skeleton.translate(None, _NOT_BRACKETS):
-        if bracket in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        else:
-            depth -= 1
-    return deepest
+def _is_shallow(skeleton: bytes, max_depth: int) -> bool:
+    """Tell whether brackets, all taken for one kind, are balanced and at most so deep: a turn removes the innermost."""
+    brackets = skeleton.translate(_ONE_KIND, _NOT_BRACKETS)
+    for _ in range(max_depth):
+        if not brackets:
+            break
+        brackets = brackets.replace(b"[]", b"")
+    return not brackets
 
 
 def _count_members(value: JsonValue) -> int:

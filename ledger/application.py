@@ -8,9 +8,12 @@ again when another command was faster.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID, uuid5
 
 import msgspec
@@ -23,7 +26,7 @@ from ledger.aggregate import Aggregate, fold
 from ledger.agreement import Agreement
 from ledger.credential import Credential
 from ledger.credential_id import credential_aggregate_id
-from ledger.error import ConflictError, NotFoundError
+from ledger.error import ConflictError, LedgerError, NotFoundError, StorageError
 from ledger.event import DomainEvent, EventMapper
 from ledger.event_catalogue import make_mapper
 from ledger.institution import Institution
@@ -46,6 +49,8 @@ MAX_ATTEMPTS = 5
 CACHED_AGGREGATES = "2000"
 
 A = TypeVar("A", bound=Aggregate)
+_SHARED = frozenset({Institution, Achievement})
+"""What many commands read, and what is read once for all that are decided on together."""
 _PROJECTORS = {
     kind: fold(kind)
     for kind in (
@@ -74,21 +79,52 @@ class Request(msgspec.Struct, frozen=True):
 class Decision(msgspec.Struct, frozen=True):
     """What a command decided: events and rows to commit, and an answer (any JSON value without personal data).
 
-    ``unchanged`` are aggregates on whose present state the decision rests, though it adds no event to them.
+    ``unchanged`` are aggregates on whose present state the decision rests, though it adds no event to them. ``made`` is
+    what the command has at hand anyway and its caller may want, personal data included; it is kept nowhere.
     """
 
     events: Sequence[DomainEvent]
     writes: Sequence[Write]
     answer: Any
     unchanged: Sequence[Aggregate] = ()
+    made: Any = None
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What came of a request: its answer, the newest position it wrote (0 when repeated), whether it was repeated."""
+    """What came of a request.
+
+    Attributes:
+        answer: What the command answers, now and to every repetition.
+        position: The newest position that it wrote, 0 when repeated.
+        repeated: Whether it was carried out before.
+        made: See :class:`Decision`; None when repeated.
+    """
 
     answer: Any
     position: int
     repeated: bool
+    made: Any = None
+
+
+class Task(msgspec.Struct, frozen=True):
+    """A request that has not been carried out.
+
+    Attributes:
+        request: What makes a repetition recognisable; None when the command has no idempotency key.
+        decide: Decides on the present state, given the instant; called again when another command was faster.
+        subject: What it is about, for whoever carries out several together.
+    """
+
+    request: Request | None
+    decide: Callable[[datetime], Decision]
+    subject: Any = None
+
+
+Foresee: TypeAlias = Callable[[Sequence[Task]], None]
+"""Looks up at once what several tasks are going to ask for, and notes it in :attr:`Ledger.noted`."""
+
+
+_Decided: TypeAlias = Outcome | Exception | tuple[Decision, Commit, datetime]
 
 
 class _Recorded(msgspec.Struct):
@@ -117,6 +153,7 @@ class Ledger(Application[UUID]):
         self.random = random
         super().__init__({"AGGREGATE_CACHE_MAXSIZE": CACHED_AGGREGATES, "DEEPCOPY_FROM_AGGREGATE_CACHE": "n"})
         self._writer = GroupWriter(self.store, on_commit)
+        self._state = threading.local()
         self._recording_clock = SteadyClock(self.now, self._newest_recorded_at)
 
     def construct_env(self, name: str, env: Mapping[str, str] | None = None) -> Environment:
@@ -156,6 +193,13 @@ class Ledger(Application[UUID]):
         Raises:
             NotFoundError: There is none; *what* names it in the message.
         """
+        if kind in _SHARED:
+            noted = self.noted
+            found: A = noted.get(aggregate_id) or noted.setdefault(aggregate_id, self._load(kind, aggregate_id, what))
+            return found
+        return self._load(kind, aggregate_id, what)
+
+    def _load(self, kind: type[A], aggregate_id: UUID, what: str) -> A:
         try:
             aggregate = self.repository.get(aggregate_id, projector_func=_PROJECTORS[kind])  # type: ignore[index]  # one projector per kind, and a kind is not a type of keys
         except AggregateNotFoundError as error:
@@ -200,39 +244,103 @@ class Ledger(Application[UUID]):
             ClockError: The clock is behind what was recorded.
             LedgerError: Whatever *decide* raises.
         """
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            if request is not None and (repeated := self._repeated(vault, request)) is not None:
-                return repeated
-            now = self._recording_clock()
-            decision = decide(now)
-            try:
-                return self._commit(vault, request, decision, now)
-            except ConflictError:
-                if attempt == MAX_ATTEMPTS:
-                    raise
-        raise AssertionError
+        [outcome] = self.carry_out_together(vault, [Task(request, decide)])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
-    def _commit(self, vault: Vault, request: Request | None, decision: Decision, now: datetime) -> Outcome:
+    def carry_out_together(
+        self, vault: Vault, tasks: Sequence[Task], foresee: Foresee | None = None
+    ) -> list[Outcome | Exception]:
+        """Carry out several requests, each by itself, with one wait for the disk.
+
+        What one of them is refused with, or fails with, concerns no other. They are decided on in order, on the state
+        before any of them: of two that change the same aggregate the later conflicts, and is decided on again.
+
+        Args:
+            vault: Keeps the answers.
+            tasks: The requests.
+            foresee: Called before they are decided on, each time; what it raises is passed over, for whoever needs
+                what it looks up will hear of it.
+
+        Returns:
+            For each its outcome, or what :meth:`carry_out` would have raised.
+        """
+        done: dict[int, Outcome | Exception] = {}
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            open_tasks = {number: task for number, task in enumerate(tasks) if number not in done}
+            decided = self._decide_all(vault, open_tasks, foresee)
+            waiting = {number: one for number, one in decided.items() if isinstance(one, tuple)}
+            done |= {number: one for number, one in decided.items() if not isinstance(one, tuple)}
+            if not waiting:
+                break
+            written = self._write([commit for _, commit, _ in waiting.values()])
+            for (number, (decision, _, now)), positions in zip(waiting.items(), written, strict=True):
+                if not isinstance(positions, Exception):
+                    self._recording_clock.recorded(now)
+                    newest = positions[-1] if positions else 0
+                    done[number] = Outcome(decision.answer, newest, repeated=False, made=decision.made)
+                elif attempt == MAX_ATTEMPTS or not isinstance(positions, ConflictError):
+                    done[number] = positions
+        return [done[number] for number in range(len(tasks))]
+
+    @property
+    def noted(self) -> dict[Any, Any]:
+        """What was looked up for the tasks that are being decided on; forgotten with them. Not to be relied on."""
+        noted: dict[Any, Any] | None = getattr(self._state, "noted", None)
+        return {} if noted is None else noted
+
+    def _decide_all(self, vault: Vault, tasks: Mapping[int, Task], foresee: Foresee | None) -> dict[int, _Decided]:
+        """Decide on each of *tasks*; what several of them read is read once."""
+        identities = {
+            number: _identity(vault, task.request) for number, task in tasks.items() if task.request is not None
+        }
+        known = self.store.known(identities.values())
+        self._state.noted = {}
+        try:
+            if foresee is not None:
+                with suppress(LedgerError):
+                    foresee(list(tasks.values()))
+            return {
+                number: self._decide(
+                    vault, task, identities.get(number), may_be_repeated=identities.get(number) in known
+                )
+                for number, task in tasks.items()
+            }
+        finally:
+            self._state.noted = None
+
+    def _decide(self, vault: Vault, task: Task, identity: UUID | None, *, may_be_repeated: bool) -> _Decided:
+        try:
+            if may_be_repeated and task.request is not None and identity is not None:
+                return self._repeated(vault, task.request, identity)
+            now = self._recording_clock()
+            decision = task.decide(now)
+            return decision, self._commit(vault, task.request, identity, decision, now), now
+        except Exception as error:  # noqa: BLE001  raised again by whoever asked for this task
+            return error
+
+    def _write(self, commits: Sequence[Commit]) -> Sequence[list[int] | Exception]:
+        try:
+            return self._writer.write_all(commits)
+        except StorageError as error:
+            return [error] * len(commits)
+
+    def _commit(
+        self, vault: Vault, request: Request | None, identity: UUID | None, decision: Decision, now: datetime
+    ) -> Commit:
         events, writes = list(decision.events), list(decision.writes)
-        if request is not None:
+        if request is not None and identity is not None:
             secret = vault.secret("submissions")
-            identity = submission_id(secret, request.scope, request.key)
             events.append(Submission.accept(id=identity, digest=submission_digest(secret, request.body), at=now))
             writes.append(vault.keep_answer(identity, msgspec.json.encode(decision.answer)))
         stored = [self.mapper.to_stored_event(event) for event in events]
         unchanged = [(aggregate.id, aggregate.version) for aggregate in decision.unchanged]
-        positions = self._writer.write(Commit(stored, writes, unchanged))
-        self._recording_clock.recorded(now)
-        return Outcome(decision.answer, positions[-1] if positions else 0, repeated=False)
+        return Commit(stored, writes, unchanged)
 
-    def _repeated(self, vault: Vault, request: Request) -> Outcome | None:
-        secret = vault.secret("submissions")
-        identity = submission_id(secret, request.scope, request.key)
-        try:
-            submission = self.load(Submission, identity, "submission")
-        except NotFoundError:
-            return None
-        submission.require_same(submission_digest(secret, request.body))
+    def _repeated(self, vault: Vault, request: Request, identity: UUID) -> Outcome:
+        submission = self.load(Submission, identity, "submission")
+        submission.require_same(submission_digest(vault.secret("submissions"), request.body))
         return Outcome(msgspec.json.decode(vault.answer(identity)), 0, repeated=True)
 
     def _newest_recorded_at(self) -> datetime | None:
@@ -255,11 +363,17 @@ class Ledger(Application[UUID]):
         super().close()
 
 
+def _identity(vault: Vault, request: Request) -> UUID:
+    return submission_id(vault.secret("submissions"), request.scope, request.key)
+
+
+@lru_cache(maxsize=4_096)
 def institution_id(slug: str) -> UUID:
     """Aggregate id of the institution with *slug*."""
     return uuid5(NAMESPACE, f"institution:{slug}")
 
 
+@lru_cache(maxsize=4_096)
 def achievement_id(institution: UUID, code: str) -> UUID:
     """Aggregate id of the achievement that *institution* calls *code*."""
     return uuid5(institution, f"achievement:{code}")

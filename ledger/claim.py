@@ -79,6 +79,14 @@ class AwardClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             InvalidInputError: An element is not well formed, or a date does not fit.
         """
         check_text(self)
+        self.check_elements(now)
+
+    def check_elements(self, now: datetime) -> None:
+        """Refuse what :meth:`check` refuses, of a claim whose text is known to be clean.
+
+        Raises:
+            MissingElementError, InvalidInputError: See :meth:`check`.
+        """
         self._check_learner()
         if self.grade is not None and (is_blank(self.grade) or len(self.grade) > MAX_GRADE_CHARS):
             message = f"a grade has 1 to {MAX_GRADE_CHARS} characters; leave it out if there is none"
@@ -88,7 +96,7 @@ class AwardClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise InvalidInputError(message, "/awarded_on")
         if self.valid_until is not None:
             self._check_valid_until(self.valid_until)
-        if self.performance != _NOTHING:
+        if any(getattr(self, name) != nothing for name, nothing in _NOTHING):
             self.performance.check()
         self._check_activity()
         if self.holder_jwk is not None:
@@ -138,16 +146,11 @@ class AwardClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return datetime.combine(self.awarded_on, time(), UTC)
 
 
-_NOTHING = Performance(
-    results=(),
-    evidence=(),
-    source=None,
-    narrative=None,
-    license_number=None,
-    role=None,
-    term=None,
-    endorsements=(),
+_NOTHING = tuple(
+    (name, AwardClaim.__struct_defaults__[AwardClaim.__struct_fields__.index(name) - len(AwardClaim.__struct_fields__)])
+    for name in Performance.__struct_fields__
 )
+"""The parts of a performance, and what each is when nothing is claimed."""
 
 
 def _check_holder_key(jwk: dict[str, str]) -> None:

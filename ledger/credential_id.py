@@ -8,7 +8,6 @@ links.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from datetime import UTC, datetime, timedelta
@@ -21,9 +20,14 @@ PUBLIC_ID_BYTES = 6 + RANDOM_BYTES
 PUBLIC_ID_CHARS = 36
 _TAG = b"cairn/credential-id/v1\n"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _ALPHABET = re.compile(rb"[0-9a-v]{36}")
 _UNUSED = 0b1111
 """36 digits of five bits hold 180 bits; an id has 176."""
+_DIGITS = "0123456789abcdefghijklmnopqrstuv"
+_PAIRS = tuple(first + second for first in _DIGITS for second in _DIGITS)
+_SHIFTS = tuple(range(5 * PUBLIC_ID_CHARS - 10, -1, -10))
+"""Where each two characters stand in the id as a number. (The library's base32 takes three times as long.)"""
 
 
 def make_public_id(issued_at: datetime, randomness: bytes) -> str:
@@ -42,9 +46,21 @@ def make_public_id(issued_at: datetime, randomness: bytes) -> str:
     if len(randomness) != RANDOM_BYTES:
         message = f"a public id takes {RANDOM_BYTES} random bytes, not {len(randomness)}"
         raise ValueError(message)
-    milliseconds = (issued_at - _EPOCH) // timedelta(milliseconds=1)
+    milliseconds = (issued_at - _EPOCH) // _MILLISECOND
     raw = milliseconds.to_bytes(6, "big") + randomness
-    return base64.b32hexencode(raw).decode("ascii").rstrip("=").lower()
+    number = int.from_bytes(raw) << _UNUSED.bit_length()
+    return "".join([_PAIRS[number >> shift & 0x3FF] for shift in _SHIFTS])
+
+
+def make_credential_id(issued_at: datetime, randomness: bytes) -> tuple[str, UUID]:
+    """Make a public id, and the aggregate id that :func:`credential_aggregate_id` derives from it.
+
+    Args:
+        issued_at: Aware instant; milliseconds are kept.
+        randomness: 16 fresh random bytes.
+    """
+    public_id = make_public_id(issued_at, randomness)
+    return public_id, credential_aggregate_id(public_id)
 
 
 def make_part_id(before: datetime, randomness: bytes) -> str:

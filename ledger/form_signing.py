@@ -16,6 +16,7 @@ from ledger.document import JSON_SUITES, Award, document_form, sign_document
 from ledger.form.elm import build_elm
 from ledger.form.kind import BASE, Form
 from ledger.form.open_badge import build_document, without_repetition
+from ledger.form.printed_badge import PrintedBadges
 from ledger.form.sd_jwt import issuer_signed_part, sign_sd_jwt
 from ledger.form.vc_jwt import key_address, key_header, sign_jwt
 from ledger.institution import Institution
@@ -35,6 +36,7 @@ class FormSigner:
         keys: Where private keys are.
         base_url: Absolute public URL of the ledger, without a trailing slash.
         canonicalise: JSON-LD to canonical N-Quads, for proofs over RDF; see :func:`ledger.integrity_proof.add_proof`.
+        badges: Signs the form that every award has; its own when not given, which knows no award yet.
 
     Raises:
         RuleError: A form's key is not in force.
@@ -47,7 +49,9 @@ class FormSigner:
         keys: KeyStore,
         base_url: str,
         canonicalise: Canonicalise | None,
+        badges: PrintedBadges | None = None,
     ) -> None:
+        self._badges = badges or PrintedBadges(base_url)
         self._base_url = base_url
         self._canonicalise = canonicalise
         self._keys: dict[str, tuple[Form, str, SigningKey]] = {}
@@ -70,15 +74,18 @@ class FormSigner:
         Raises:
             MissingElementError: A form must carry an element that the award does not have.
         """
-        document = build_document(award, self._base_url)
         signed: dict[str, dict[str, bytes]] = {}
+        document: dict[str, Any] | None = None
         for kind, (_, key_id, signer) in self._keys.items():
-            signed.setdefault(key_id, {})[kind] = self._sign(kind, award, document, signer, now)
+            if kind == DOCUMENT_KIND:
+                form = self._badges.sign(award, signer, now)
+            else:
+                document = document or build_document(award, self._base_url)
+                form = self._sign(kind, award, document, signer, now)
+            signed.setdefault(key_id, {})[kind] = form
         return signed
 
     def _sign(self, kind: str, award: Award, document: dict[str, Any], key: SigningKey, now: datetime) -> bytes:
-        if kind == DOCUMENT_KIND:
-            return document_form(sign_document(document, key, now))
         if kind == "vc+rdfc":
             suite = JSON_SUITES[key.alg].replace("jcs", "rdfc")
             return document_form(

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import msgspec
 
 from ledger.access import Actor, audit
 from ledger.achievement import Achievement
-from ledger.application import Decision, Ledger, Outcome, Request, achievement_id
+from ledger.application import Decision, Ledger, Outcome, Request, Task, institution_id
 from ledger.claim import AwardClaim
 from ledger.commitment import DOCUMENT_KIND, SALT_BYTES, SUCCESSOR_KIND, commit
 from ledger.credential import Credential
-from ledger.credential_id import RANDOM_BYTES, credential_aggregate_id, make_public_id
+from ledger.credential_id import RANDOM_BYTES, credential_aggregate_id, make_credential_id
 from ledger.document import Award, StackedUnder
 from ledger.error import ErasedError, InvalidInputError, RuleError
 from ledger.event import DomainEvent
 from ledger.form.kind import form_named
+from ledger.form.printed_badge import PrintedBadges
 from ledger.form_signing import FormSigner, committed_part, every_form
 from ledger.institution import Institution
 from ledger.integrity_proof import Canonicalise
@@ -36,8 +37,11 @@ from ledger.signing import KeyStore
 from ledger.spending import carry_over
 from ledger.status_allocation import StatusAllocator, StatusPlace
 from ledger.store import Write
-from ledger.vault import SEAL_SQL, Learner, Vault
+from ledger.text import certainly_clean
+from ledger.vault import LEARNER_SQL, SEAL_SQL, Learner, Vault
 
+_LEARNERS, _SIGNER = "learners", "signer"
+"""What is noted of several commands that are decided on together; see :attr:`ledger.application.Ledger.noted`."""
 MAX_BATCH = 10_000
 """Awards in one request. Source: the project's own limit, one request commits atomically."""
 
@@ -128,11 +132,35 @@ class Issuance:
     ) -> Outcome:
         """Make awards, all or none. The answer is the list of their public ids, in the order of *claims*.
 
+        What the outcome names as made are their :class:`SealedDocument`, in the same order.
+
         Raises:
             ForbiddenError: The actor acts for another institution.
             InvalidInputError: A claim cannot be accepted; the pointer says which and where.
             NotFoundError: No such institution or achievement.
             RuleError: The institution has no key in force.
+        """
+        task = self.issuing(slug=slug, claims=claims, actor=actor, request=request)
+        return self._ledger.carry_out(self._vault, task.request, task.decide)
+
+    def issue_together(self, tasks: Sequence[Task]) -> list[Outcome | Exception]:
+        """Carry out several of :meth:`issuing`, each by itself; see :meth:`Ledger.carry_out_together`."""
+        return self._ledger.carry_out_together(self._vault, tasks, self._foresee if len(tasks) > 1 else None)
+
+    def _foresee(self, tasks: Sequence[Task]) -> None:
+        """Look up the learners of several tasks at once."""
+        wanted: dict[UUID, set[str]] = {}
+        for task in tasks:
+            institution, claims = task.subject
+            wanted.setdefault(institution, set()).update(_references(claims))
+        for institution, references in wanted.items():
+            self._ledger.noted[_LEARNERS, institution] = self._vault.learners_called(institution, sorted(references))
+
+    def issuing(self, *, slug: str, claims: Sequence[AwardClaim], actor: Actor, request: Request | None = None) -> Task:
+        """What :meth:`issue` carries out.
+
+        Raises:
+            InvalidInputError: Too many claims or none. The rest is refused when it is carried out.
         """
         if not 0 < len(claims) <= MAX_BATCH:
             message = f"one request makes 1 to {MAX_BATCH} awards, not {len(claims)}; split it"
@@ -144,11 +172,12 @@ class Issuance:
             batch = _Batch(self._ledger, self._vault, self._signing, institution, now)
             batch.check(claims)
             places = self._places.allocate(institution.id, len(claims))
+            batch.know_learners(claims)
             public_ids = [batch.add(claim, place) for claim, place in zip(claims, places, strict=True)]
             writes = [*batch.writes(), audit(actor, "credential.issue", institution.id, len(claims), now)]
-            return Decision(batch.events, writes, public_ids, [institution])
+            return Decision(batch.events, writes, public_ids, [institution], batch.made)
 
-        return self._ledger.carry_out(self._vault, request, decide)
+        return Task(request, decide, (institution_id(slug), claims))
 
     def make_stacked(
         self, institution: Institution, claim: AwardClaim, learner: Learner, stack: Stack, now: datetime
@@ -252,24 +281,33 @@ class _Batch:
         self.events: list[DomainEvent] = []
         self._ledger, self._vault, self._institution = ledger, vault, institution
         self._now, self._key_id = now, key.key_id
-        forms = every_form([form_named(name) for name in institution.forms])
-        self._signer = FormSigner(institution, forms, signing.keys, signing.base_url, signing.canonicalise)
+        self._signer = signing.form_signer(institution, ledger.noted)
         self._achievements: dict[str, Achievement] = {}
         self._learners: dict[str, Learner] = {}
-        self._new_learners: list[Write] = []
+        self._new_learners: list[tuple[Any, ...]] = []
+        self.made: list[SealedDocument] = []
         self._sealed: list[tuple[bytes, str, bytes, bytes]] = []
 
     def check(self, claims: Sequence[AwardClaim]) -> None:
         """Refuse what can be refused, before anything is signed; the error's pointer says which claim it is about."""
+        clean = certainly_clean(claims)
         for number, claim in enumerate(claims):
             try:
-                self.check_one(claim)
+                self.check_one(claim, clean=clean)
             except InvalidInputError as error:
                 raise type(error)(error.detail, f"/credentials/{number}{error.pointer}") from error
 
-    def check_one(self, claim: AwardClaim) -> None:
-        """Refuse a claim that is not well formed or asks for an edition that is not there."""
-        claim.check(self._now)
+    def check_one(self, claim: AwardClaim, *, clean: bool = False) -> None:
+        """Refuse a claim that is not well formed or asks for an edition that is not there.
+
+        Args:
+            claim: The claim.
+            clean: Whether its text is known to be clean.
+        """
+        if clean:
+            claim.check_elements(self._now)
+        else:
+            claim.check(self._now)
         achievement = self._achievement(claim.achievement)
         editions = len(achievement.editions)
         if claim.edition is not None and not 0 < claim.edition <= editions:
@@ -277,6 +315,18 @@ class _Batch:
             raise InvalidInputError(message, "/edition")
         if claim.results:
             check_results(claim.results, achievement.details[(claim.edition or editions) - 1])
+
+    def know_learners(self, claims: Sequence[AwardClaim]) -> None:
+        """Look up the learners of all *claims* at once."""
+        references = _references(claims)
+        foreseen = self._ledger.noted.get((_LEARNERS, self._institution.id), {})
+        if all(reference in foreseen for reference in references):
+            self._learners = {reference: foreseen[reference] for reference in references}
+        else:
+            self._learners = self._vault.learners_called(self._institution.id, references)
+        self._new_learners = [
+            row for learner in self._learners.values() for write in learner.writes for row in write.rows
+        ]
 
     def add(
         self, claim: AwardClaim, place: StatusPlace, learner: Learner | None = None, stack: Stack | None = None
@@ -290,25 +340,28 @@ class _Batch:
         salt = self._ledger.random(SALT_BYTES)
         signed = self._signer.sign(award, self._now)
         commitments = commit_forms(award.aggregate_id, signed, salt)
-        self.events.append(_issued(award, commitments.pop(self._key_id)))
+        achievement = self._achievement(claim.achievement).id
+        self.events.append(_issued(award, achievement, commitments.pop(self._key_id)))
         self.events += following
         self.events += added_forms(award.aggregate_id, 2 + len(following), commitments, self._now)
         owner = learner or self._learner(claim)
-        kept = seal_forms(signed, salt, msgspec.msgpack.encode(claim))
-        self._sealed.append(self._vault.seal(owner, award.aggregate_id, DOCUMENT_KIND, kept))
+        kept = sealed_forms(signed, salt, msgspec.msgpack.encode(claim))
+        row = self._vault.seal(owner, award.aggregate_id, DOCUMENT_KIND, msgspec.msgpack.encode(kept))
+        self.made.append(kept)
+        self._sealed.append(row)
         return award.public_id
 
     def writes(self) -> list[Write]:
         """Rows to commit with the events."""
-        return [*self._new_learners, Write(SEAL_SQL, self._sealed)]
+        return [Write(LEARNER_SQL, self._new_learners), Write(SEAL_SQL, self._sealed)]
 
     def _award(self, claim: AwardClaim, place: StatusPlace) -> Award:
         achievement = self._achievement(claim.achievement)
         edition = claim.edition or len(achievement.editions)
-        public_id = make_public_id(self._now, self._ledger.random(RANDOM_BYTES))
+        public_id, aggregate_id = make_credential_id(self._now, self._ledger.random(RANDOM_BYTES))
         return Award(
             public_id=public_id,
-            aggregate_id=credential_aggregate_id(public_id),
+            aggregate_id=aggregate_id,
             institution=self._institution,
             achievement_code=achievement.code,
             edition=edition,
@@ -327,23 +380,39 @@ class _Batch:
         return self._achievements[code]
 
     def _learner(self, claim: AwardClaim) -> Learner:
-        reference = claim.learner.reference or claim.learner.email
+        reference = _reference(claim)
         known = None if reference is None else self._learners.get(reference)
         if known is not None:
             return known
         learner = self._vault.learner(self._institution.id, reference)
-        self._new_learners.extend(learner.writes)
+        self._new_learners += [row for write in learner.writes for row in write.rows]
         if reference is not None:
             self._learners[reference] = learner
         return learner
 
 
-class _Signing(msgspec.Struct, frozen=True):
-    """What it takes to sign the forms of awards, whoever's they are."""
+class _Signing:
+    """Signs the forms of awards, whoever's they are."""
 
-    keys: KeyStore
-    base_url: str
-    canonicalise: Canonicalise | None
+    def __init__(self, keys: KeyStore, base_url: str, canonicalise: Canonicalise | None) -> None:
+        self._keys, self._base_url, self._canonicalise = keys, base_url, canonicalise
+        self._badges = PrintedBadges(base_url)
+
+    def form_signer(self, institution: Institution, noted: dict[Any, Any]) -> FormSigner:
+        """What signs for *institution* as it is now: one for all commands that are decided on together, and no longer.
+
+        It holds private keys, which are not to outlive their destruction.
+
+        Raises:
+            RuleError, NotFoundError: A key is not in force, or not here.
+        """
+        known: FormSigner | None = noted.get((_SIGNER, institution.id, institution.version))
+        if known is not None:
+            return known
+        forms = every_form([form_named(name) for name in institution.forms])
+        signer = FormSigner(institution, forms, self._keys, self._base_url, self._canonicalise, self._badges)
+        noted[_SIGNER, institution.id, institution.version] = signer
+        return signer
 
 
 Signed: TypeAlias = Mapping[str, Mapping[str, bytes]]
@@ -368,18 +437,27 @@ def added_forms(
     ]
 
 
-def seal_forms(signed: Signed, salt: bytes, claim: bytes) -> bytes:
-    """The vault's plain bytes of an award that was signed just now in all of its forms."""
+def _references(claims: Sequence[AwardClaim]) -> list[str]:
+    return [reference for claim in claims if (reference := _reference(claim)) is not None]
+
+
+def _reference(claim: AwardClaim) -> str | None:
+    """By what the institution knows the learner: awards with the same are one person's."""
+    return claim.learner.reference or claim.learner.email
+
+
+def sealed_forms(signed: Signed, salt: bytes, claim: bytes) -> SealedDocument:
+    """What the vault keeps of an award that was signed just now in all of its forms."""
     forms = {kind: form for by_key in signed.values() for kind, form in by_key.items()}
     document = forms.pop(DOCUMENT_KIND)
     others = {kind: SealedForm(form, salt) for kind, form in forms.items()}
-    return msgspec.msgpack.encode(SealedDocument(document, salt, others, claim))
+    return SealedDocument(document, salt, others, claim)
 
 
-def _issued(award: Award, commitments: dict[str, str]) -> DomainEvent:
+def _issued(award: Award, achievement: UUID, commitments: dict[str, str]) -> DomainEvent:
     body = Credential.Issued(
         institution=award.institution.id,
-        achievement=achievement_id(award.institution.id, award.achievement_code),
+        achievement=achievement,
         edition=award.edition,
         key_id=award.key_id,
         commitments=commitments,

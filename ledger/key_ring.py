@@ -66,10 +66,19 @@ class KeyRing:
 
     def wrap(self, secret: bytes, context: bytes) -> bytes:
         """Wrap *secret* under the newest key, bound to *context*."""
+        return self.wrapper()(secret, context)
+
+    def wrapper(self) -> Callable[[bytes, bytes], bytes]:
+        """What wraps as :meth:`wrap` does, under the key that is the newest now: for many secrets of one command."""
         self._follow()
         current, ciphers = self._ring
-        nonce = self._random(NONCE_BYTES)
-        return current + nonce + ciphers[current].encrypt(nonce, secret, context)
+        cipher = ciphers[current]
+
+        def wrap(secret: bytes, context: bytes) -> bytes:
+            nonce = self._random(NONCE_BYTES)
+            return current + nonce + cipher.encrypt(nonce, secret, context)
+
+        return wrap
 
     def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
         """Open what :meth:`wrap` made with the same *context*.

@@ -18,7 +18,6 @@ from ledger.error import NotFoundError
 from ledger.key_ring import KeyRing, RandomBytes
 from ledger.signing_algorithm import (
     Algorithm,
-    PrivateKey,
     decode_private_key,
     encode_private_key,
     make_private_key,
@@ -70,7 +69,7 @@ class SealedKeyStore:
         self._recorder = recorder
         self._key_ring = key_ring
         self._random = random
-        self._opened: dict[tuple[UUID, str], PrivateKey] = {}
+        self._opened: dict[tuple[UUID, str], dict[str, SigningKey]] = {}
 
     def make(self, institution: UUID, key_id: str | None, algorithm: Algorithm = "Ed25519") -> tuple[str, list[Write]]:
         """Make a key; see :class:`KeyStore`."""
@@ -83,8 +82,9 @@ class SealedKeyStore:
 
     def signing_key(self, institution: UUID, key_id: str, verification_method: str) -> SigningKey:
         """The key, ready to sign; see :class:`KeyStore`."""
-        private = self._opened.get((institution, key_id))
-        if private is None:
+        opened = self._opened.setdefault((institution, key_id), {})
+        key = opened.get(verification_method)
+        if key is None:
             rows = self._recorder.query(
                 "SELECT wrapped FROM vault_signing_key WHERE institution=? AND key_id=?", (institution.bytes, key_id)
             )
@@ -92,8 +92,8 @@ class SealedKeyStore:
                 message = f"the private half of {key_id} is not in this ledger's vault"
                 raise NotFoundError(message)
             kept = self._key_ring.unwrap(bytes(rows[0][0]), signing_key_context(institution, key_id))
-            private = self._opened[institution, key_id] = decode_private_key(kept)
-        return signer(private, verification_method)
+            key = opened[verification_method] = signer(decode_private_key(kept), verification_method)
+        return key
 
     def destroy(self, institution: UUID, key_id: str) -> list[Write]:
         """The writes that destroy the private half; see :class:`KeyStore`."""

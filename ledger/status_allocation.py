@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import deque
+from functools import lru_cache
 from uuid import UUID
 
 import msgspec
@@ -26,6 +27,8 @@ BLOCK_ENTRIES = 131_072
 _HALF_BITS = 9
 _HALF_MASK = (1 << _HALF_BITS) - 1
 _ROUNDS = 4
+_KEPT_WORDS = 8 * _ROUNDS << _HALF_BITS
+"""Words of the permutation that are kept: all of eight blocks, so that a place costs no hashing."""
 LEASE_SLOTS = 64
 _MAX_ATTEMPTS = 20
 
@@ -112,9 +115,14 @@ def permute(secret: bytes, block: int, slot: int) -> int:
     while True:
         left, right = value >> _HALF_BITS, value & _HALF_MASK
         for number in range(_ROUNDS):
-            message = block.to_bytes(8, "big") + bytes([number]) + right.to_bytes(2, "big")
-            word = int.from_bytes(hashlib.blake2b(message, key=secret, digest_size=2).digest(), "big")
-            left, right = right, left ^ (word & _HALF_MASK)
+            left, right = right, left ^ _word(secret, block, number, right)
         value = left << _HALF_BITS | right
         if value < BLOCK_ENTRIES:
             return value
+
+
+@lru_cache(maxsize=_KEPT_WORDS)
+def _word(secret: bytes, block: int, number: int, right: int) -> int:
+    """What one round of the permutation mixes in."""
+    message = block.to_bytes(8, "big") + bytes([number]) + right.to_bytes(2, "big")
+    return int.from_bytes(hashlib.blake2b(message, key=secret, digest_size=2).digest(), "big") & _HALF_MASK

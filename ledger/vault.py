@@ -12,7 +12,8 @@ under a new key; it cannot be committed under the destroyed one.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from uuid import UUID
 
 import msgspec
@@ -26,6 +27,8 @@ from ledger.store import Commit, LedgerRecorder, Write
 LEARNER_KEY_BYTES = 32
 HANDLE_BYTES = 16
 SECRET_BYTES = 32
+LOOKUPS_AT_ONCE = 500
+"""Parameters of one statement; SQLite takes 32,766, and older ones 999."""
 
 VAULT_SCHEMA = (
     "CREATE TABLE IF NOT EXISTS vault_secret (name TEXT PRIMARY KEY, wrapped BLOB NOT NULL) WITHOUT ROWID",
@@ -58,6 +61,9 @@ class Learner(msgspec.Struct, frozen=True):
     handle: bytes
     key: bytes
     writes: tuple[Write, ...] = ()
+
+
+_NOBODY = Learner(b"", b"")
 
 
 class Vault:
@@ -115,14 +121,32 @@ class Vault:
 
         Two commands that make the same learner at once conflict, and the later one is tried again.
         """
-        lookup = self._random(SECRET_BYTES) if reference is None else self._lookup(institution, reference)
-        rows = self._recorder.query("SELECT handle, wrapped FROM vault_learner WHERE lookup=?", (lookup,))
-        if rows:
-            handle = bytes(rows[0][0])
-            return Learner(handle, self._key_ring.unwrap(rows[0][1], vault_context("learner", handle)))
-        handle, key = self._random(HANDLE_BYTES), self._random(LEARNER_KEY_BYTES)
-        row = (handle, lookup, self._key_ring.wrap(key, vault_context("learner", handle)))
-        return Learner(handle, key, (Write("INSERT INTO vault_learner VALUES (?,?,?)", [row]),))
+        if reference is None:
+            return self._make_learner(self._random(SECRET_BYTES), self._key_ring.wrapper())
+        return self.learners_called(institution, [reference])[reference]
+
+    def learners_called(self, institution: UUID, references: Iterable[str]) -> dict[str, Learner]:
+        """The learners whom *institution* calls by *references*, each as :meth:`learner` gives it."""
+        lookups = {self._lookup(institution, reference): reference for reference in references}
+        found = dict.fromkeys(lookups.values(), _NOBODY)
+        waiting = iter(lookups)
+        while some := tuple(islice(waiting, LOOKUPS_AT_ONCE)):
+            marks = ",".join("?" * len(some))
+            sql = f"SELECT lookup, handle, wrapped FROM vault_learner WHERE lookup IN ({marks})"  # noqa: S608  question marks
+            for lookup, handle, wrapped in self._recorder.query(sql, some):
+                key = self._key_ring.unwrap(wrapped, vault_context("learner", handle))
+                found[lookups[lookup]] = Learner(handle, key)
+        wrap = self._key_ring.wrapper()
+        for lookup, reference in lookups.items():
+            if found[reference] is _NOBODY:
+                found[reference] = self._make_learner(lookup, wrap)
+        return found
+
+    def _make_learner(self, lookup: bytes, wrap: Callable[[bytes, bytes], bytes]) -> Learner:
+        drawn = self._random(HANDLE_BYTES + LEARNER_KEY_BYTES)
+        handle, key = drawn[:HANDLE_BYTES], drawn[HANDLE_BYTES:]
+        row = (handle, lookup, wrap(key, vault_context("learner", handle)))
+        return Learner(handle, key, (Write(LEARNER_SQL, [row]),))
 
     def find_learner(self, institution: UUID, reference: str) -> bytes:
         """Handle of the learner whom *institution* calls *reference*.
@@ -235,6 +259,8 @@ class Vault:
             raise CorruptionError(message) from error
 
 
+LEARNER_SQL = "INSERT INTO vault_learner VALUES (?,?,?)"
+"""Takes the rows of new learners."""
 SEAL_SQL = "INSERT INTO vault_item VALUES (?,?,?,?)"
 """Takes the rows that :meth:`Vault.seal` makes."""
 RESEAL_SQL = (

@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from itertools import islice
 
 from ledger.error import LedgerError
 from ledger.store import Commit, LedgerRecorder
@@ -20,7 +21,8 @@ MAX_COMMITS_PER_GROUP = 256
 MAX_EVENTS_PER_GROUP = 20_000
 _LOGGER = logging.getLogger(__name__)
 
-_Item = tuple[Commit, "Future[list[int]]"]
+_Results = Sequence[list[int] | LedgerError]
+_Item = tuple[Sequence[Commit], "Future[_Results]"]
 
 
 class GroupWriter:
@@ -50,12 +52,27 @@ class GroupWriter:
             StorageError: The transaction failed; nothing was recorded.
             RuntimeError: The writer was closed.
         """
-        future: Future[list[int]] = Future()
+        [result] = self.write_all([commit])
+        if isinstance(result, LedgerError):
+            raise result
+        return result
+
+    def write_all(self, commits: Sequence[Commit]) -> _Results:
+        """Record several commits in one transaction, at most :data:`MAX_COMMITS_PER_GROUP` of them.
+
+        Returns:
+            For each the positions of its events, now on disk, or what :meth:`write` would have raised for it alone.
+
+        Raises:
+            StorageError: The transaction failed; nothing was recorded.
+            RuntimeError: The writer was closed.
+        """
+        future: Future[_Results] = Future()
         with self._lock:
             if self._closed:
                 message = "the ledger is closed"
                 raise RuntimeError(message)
-            self._queue.put((commit, future))
+            self._queue.put((commits, future))
         return future.result()
 
     def close(self) -> None:
@@ -85,34 +102,33 @@ class GroupWriter:
             The group, an item that no longer fitted into it, and whether the writer was told to close.
         """
         group = [first]
-        events = len(first[0].events)
-        while len(group) < MAX_COMMITS_PER_GROUP:
+        commits, events = len(first[0]), _events(first)
+        while commits < MAX_COMMITS_PER_GROUP:
             try:
                 item = self._queue.get_nowait()
             except queue.Empty:
                 break
             if item is None:
                 return group, None, True
-            if events + len(item[0].events) > MAX_EVENTS_PER_GROUP:
+            more = _events(item)
+            if events + more > MAX_EVENTS_PER_GROUP:
                 return group, item, False
             group.append(item)
-            events += len(item[0].events)
+            commits, events = commits + len(item[0]), events + more
         return group, None, False
 
     def _record(self, group: list[_Item]) -> None:
         try:
-            results = self._recorder.record([commit for commit, _ in group])
+            results = iter(self._recorder.record([commit for commits, _ in group for commit in commits]))
         except Exception as error:  # noqa: BLE001  each waiting command must hear of it
             for _, future in group:
                 future.set_exception(error)
             return
         newest = 0
-        for (_, future), result in zip(group, results, strict=True):
-            if isinstance(result, LedgerError):
-                future.set_exception(result)
-            else:
-                newest = max(newest, *result, 0)
-                future.set_result(result)
+        for commits, future in group:
+            own = list(islice(results, len(commits)))
+            newest = max(newest, *(result[-1] for result in own if not isinstance(result, LedgerError) and result), 0)
+            future.set_result(own)
         if newest:
             self._tell(newest)
 
@@ -121,3 +137,7 @@ class GroupWriter:
             self._on_commit(newest)
         except Exception:
             _LOGGER.exception("what is told of commits failed at position %d", newest)
+
+
+def _events(item: _Item) -> int:
+    return sum(len(commit.events) for commit in item[0])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import statistics
 import tempfile
 import threading
@@ -19,8 +20,12 @@ from pathlib import Path
 from loadtests.audit import audited_files, tree_leaves_per_second, write_sample
 from loadtests.baseline import digitalbazaar_per_second, hashes_per_second, sqlite_rows_per_second
 from loadtests.server import Client, Server, award, cairn, running_server
+from loadtests.swarm import post, swarm
 
 BATCH = 1_000
+BULK_CLIENTS = 2
+_AWARD = re.compile(rb'\{"id":"([0-9a-v]{36})","url":')
+PATIENCE_SECONDS = 120.0
 CREATED = 201
 OK = 200
 
@@ -165,23 +170,9 @@ def measure(directory: Path, awards: int, singles: int) -> list[Row]:
     data = directory / "ledger"
     rows: list[Row] = []
     with running_server(data) as server:
-        raw_batch = sqlite_rows_per_second(directory, 50_000, BATCH)
-        raw_single = sqlite_rows_per_second(directory, 2_000, 1)
         hashing = hashes_per_second(500_000)
-        rows.append(
-            Row("awards issued, 1,000 a request", batches(server, awards), "raw SQLite rows, 1,000 a commit", raw_batch)
-        )
-        for clients in (1, 16):
-            rate, p99 = many_clients(server, clients, singles // clients, _issue(clients))
-            rows.append(
-                Row(
-                    f"awards issued one by one, {clients} clients",
-                    rate,
-                    "raw SQLite rows, one a commit",
-                    raw_single,
-                    p99,
-                )
-            )
+        rows += _issued(server, directory, awards, singles)
+        raw_single = rows[-1].baseline
         rows.append(_publication(server, clients=8, each=40, baseline=raw_single))
         ids = _some_ids(server)
         rate, p99 = many_clients(
@@ -220,12 +211,70 @@ def measure_audit(directory: Path, entries: int) -> list[Row]:
     return rows
 
 
-def _issue(clients: int) -> Callable[[Client, int], None]:
-    def call(client: Client, number: int) -> None:
-        status, _ = client.call("POST", "/v1/credentials", award(number), f"single-{clients}-{number}")
-        _expect(status, CREATED)
+def _issued(server: Server, directory: Path, awards: int, singles: int) -> list[Row]:
+    """In batches, and one by one."""
+    raw_batch = sqlite_rows_per_second(directory, 50_000, BATCH)
+    raw_single = sqlite_rows_per_second(directory, 2_000, 1)
+    rows = [
+        Row("awards issued, 1,000 a request", batches(server, awards), "raw SQLite rows, 1,000 a commit", raw_batch)
+    ]
+    return rows + [_one_by_one(server, clients, singles, raw_single) for clients in (1, 16, 64)]
 
-    return call
+
+def _one_by_one(server: Server, clients: int, awards: int, baseline: float) -> Row:
+    """Each client asks for its next award when it has the one before."""
+    requests = [
+        post(server, "/v1/credentials", award(number), f"single-{clients}-{number}") for number in range(awards)
+    ]
+    used = server.processor_seconds()
+    pace = swarm(server, clients, requests)
+    used = (server.processor_seconds() - used) / awards * 1e6
+    what = f"awards issued one by one, {clients} clients; {used:,.0f} µs of processor time each"
+    return Row(what, pace.per_second, "raw SQLite rows, one a commit", baseline, pace.p99_ms)
+
+
+def bulk(directory: Path, awards: int) -> list[Row]:
+    """A graduation: from the first request to when every award is published in the log and can be looked up."""
+    data = directory / "bulk"
+    data.mkdir()
+    with running_server(data / "ledger") as server:
+        requests = []
+        for start in range(0, awards, BATCH):
+            body = {"credentials": [award(start + number, awards) for number in range(BATCH)]}
+            requests.append(post(server, "/v1/credentials", body, f"bulk-{start}"))
+        begin, used = time.perf_counter(), server.processor_seconds()
+        pace = swarm(server, BULK_CLIENTS, requests, keep=last_id)
+        issued = time.perf_counter() - begin
+        client = Client(server)
+        for public_id in pace.kept[-BULK_CLIENTS:]:  # what stands in the log before them is published with them
+            _until_found(client, f"/v1/credentials/{public_id}/evidence")
+        for public_id in pace.kept:
+            _get(client, f"/v1/credentials/{public_id}/status")
+        client.close()
+        took = time.perf_counter() - begin
+        used = server.processor_seconds() - used
+        what = f"{awards:,} awards of as many learners, {BATCH:,} a request, {BULK_CLIENTS} clients, until provable and"
+        what += (
+            f" visible; {took:.1f} s, of which {issued:.1f} s until the last was durable; {used / awards * 1e6:,.0f}"
+        )
+        what += f" µs of processor time each; {server.peak_megabytes():,.0f} MB at most"
+        raw = sqlite_rows_per_second(data, 50_000, BATCH)
+        return [Row(what, awards / took, "raw SQLite rows, 1,000 a commit", raw)]
+
+
+def last_id(body: bytes) -> str:
+    """The id of the last award of a batch's answer."""
+    public_id: bytes = _AWARD.findall(body)[-1]
+    return public_id.decode("ascii")
+
+
+def _until_found(client: Client, path: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while client.call("GET", path)[0] != OK:
+        if time.monotonic() > deadline:
+            message = f"{path} is not published after {PATIENCE_SECONDS:.0f} s"
+            raise TimeoutError(message)
+        time.sleep(0.02)
 
 
 def _publication(server: Server, clients: int, each: int, baseline: float) -> Row:
@@ -266,15 +315,23 @@ def main() -> None:
     parser.add_argument("--awards", type=int, default=10_000, help="awards in the batch figure, a multiple of 1,000")
     parser.add_argument("--entries", type=int, default=100_000, help="entries of the log that is measured by itself")
     parser.add_argument("--singles", type=int, default=1_600, help="awards in each one-by-one figure")
+    parser.add_argument("--bulk", type=int, default=100_000, help="awards issued at once until all are provable")
+    parser.add_argument("--only-issuing", action="store_true", help="leave out what is not about issuing")
     parser.add_argument("--stackings", type=int, default=1_200, help="evaluations of pathways")
     parser.add_argument("--audited", type=int, default=1_000_000, help="entries of the made-up log that is audited")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cairn-bench-") as directory:
-        rows = verified(Path(directory))
-        rows += stacked(arguments.stackings)
-        rows += measure(Path(directory), arguments.awards, arguments.singles)
-        rows += measure_audit(Path(directory), arguments.audited)
-        rows += logged(Path(directory), arguments.entries)
+        place = Path(directory)
+        rows = bulk(place, arguments.bulk)
+        if arguments.only_issuing:
+            with running_server(place / "ledger") as server:
+                rows += _issued(server, place, arguments.awards, arguments.singles)
+        else:
+            rows += verified(place)
+            rows += stacked(arguments.stackings)
+            rows += measure(place, arguments.awards, arguments.singles)
+            rows += measure_audit(place, arguments.audited)
+            rows += logged(place, arguments.entries)
     print("| what | per second | beside | per second | ratio | p99 ms |")
     print("|---|---:|---|---:|---:|---:|")
     for row in rows:

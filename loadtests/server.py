@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.client
 import json
 import os
@@ -26,11 +27,22 @@ class Server:
     port: int
     data: Path
     token: str
+    pid: int = 0
 
     @property
     def url(self) -> str:
         """Base address."""
         return f"http://{HOST}:{self.port}"
+
+    def processor_seconds(self) -> float:
+        """Seconds of processor time, user and system, that the process has used so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def peak_megabytes(self) -> float:
+        """The most memory that the process has held at once."""
+        lines = Path(f"/proc/{self.pid}/status").read_text("ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
 
 
 class Client:
@@ -86,7 +98,7 @@ def running_server(data: Path) -> Iterator[Server]:
         )
         try:
             _wait_until_ready(port)
-            yield _prepare(port, data)
+            yield dataclasses.replace(_prepare(port, data), pid=process.pid)
         finally:
             process.terminate()
             process.wait(START_SECONDS)
@@ -141,11 +153,11 @@ TEMPLATE: dict[str, Any] = {
 }
 
 
-def award(number: int) -> dict[str, Any]:
-    """A claim for made-up learner *number*."""
+def award(number: int, learners: int = 1000) -> dict[str, Any]:
+    """A claim for made-up learner *number*, one of so many."""
     return {
         "achievement": "B-1",
-        "learner": {"name": f"Learner {number}", "reference": f"L-{number % 1000}"},
+        "learner": {"name": f"Learner {number}", "reference": f"L-{number % learners}"},
         "awarded_on": "2026-01-31",
         "grade": "passed",
     }

@@ -29,7 +29,7 @@ __all__ = ["LINGER_SECONDS", "POLL_SECONDS", "Projector", "Standing", "Track"]
 
 POLL_SECONDS: Final = 0.1
 """How soon an event of another process is noticed."""
-LINGER_SECONDS: Final = 0.02
+LINGER_SECONDS: Final = 0.05
 """How long a view that nobody waits for gathers commits before it applies them."""
 
 
@@ -69,6 +69,7 @@ class Projector:
         self._lock = threading.Lock()
         self._waiting: list[_Waiter] = []
         self._closing = threading.Event()
+        self._told = 0
         self._bells = {track.view.name: _Bell() for track in tracks}
         self._threads = [
             threading.Thread(target=self._run, args=(track,), name=f"project-{track.view.name}", daemon=True)
@@ -89,8 +90,9 @@ class Projector:
             if thread.ident is not None:
                 thread.join()
 
-    def wake(self, _position: int) -> None:
-        """Say that the store has new events: the ledger's commit hook. Returns at once."""
+    def wake(self, position: int) -> None:
+        """Say that the store has new events up to *position*: the ledger's commit hook. Returns at once."""
+        self._told = max(self._told, position)
         for bell in self._bells.values():
             bell.rung.set()
 
@@ -156,7 +158,8 @@ class Projector:
                 if not prepared:
                     track.prepare(self._source, self._closing)
                     prepared = True
-                more = track.advance(self._source)
+                # At the newest event that this process wrote there is no need to look whether there are more.
+                more = track.advance(self._source) and track.position != self._told
                 track.error = None
             except (SourceError, RebuildRunningError) as error:
                 track.error = str(error)

@@ -6,8 +6,10 @@ from typing import Annotated, Any, TypeAlias
 
 from fastapi import Path
 
+from api.bundle import fresh_bundle
 from api.error import FieldError, UnknownResourceError
 from api.node import Node
+from ledger.application import Outcome
 from ledger.credential_id import parse_public_id
 from ledger.error import ErasedError, InvalidInputError
 
@@ -25,6 +27,16 @@ def known_form(public_id: str) -> str:
     except InvalidInputError as error:
         raise UnknownResourceError(error.detail, errors=(FieldError(error.detail, parameter="id"),)) from error
     return public_id
+
+
+def made_awards(node: Node, outcome: Outcome) -> list[dict[str, Any]]:
+    """What :func:`made_award` says of every award of an outcome; of those made just now, without opening the vault."""
+    if outcome.made is None:
+        return [made_award(node, public_id) for public_id in outcome.answer]
+    return [
+        {"id": public_id, **node.links(public_id), "bundle": fresh_bundle(kept)}
+        for public_id, kept in zip(outcome.answer, outcome.made, strict=True)
+    ]
 
 
 def made_award(node: Node, public_id: str) -> dict[str, Any]:

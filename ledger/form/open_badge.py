@@ -22,6 +22,7 @@ from ledger.performance import Result
 
 VC_CONTEXT = "https://www.w3.org/ns/credentials/v2"
 OPEN_BADGES_CONTEXT = "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.3.json"
+CONTEXT = (VC_CONTEXT, OPEN_BADGES_CONTEXT)
 MICROCREDENTIAL_TERM = "urn:cairn:vocabulary:euMicrocredential"
 PART_TERM = "urn:cairn:vocabulary:partOf"
 """JSON literal of a part of an unpacked diploma: where it comes from."""
@@ -41,10 +42,7 @@ def build_document(award: Award, base_url: str) -> dict[str, Any]:
     """
     claim = award.claim
     document: dict[str, Any] = {
-        "@context": [
-            VC_CONTEXT,
-            OPEN_BADGES_CONTEXT,
-        ],
+        "@context": list(CONTEXT),
         "id": award.url(base_url),
         "type": ["VerifiableCredential", "OpenBadgeCredential"],
         "name": award.template.title,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 import resource
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -13,9 +14,9 @@ from uuid import UUID
 
 import pytest
 
-from ledger.error import StorageError
+from ledger.error import ConflictError, StorageError
 from ledger.store import Commit, LedgerFactory, LedgerRecorder, Write
-from tests.ledger.recorder_contract import ONE, SCHEMA, RecorderContract, event, history, row
+from tests.ledger.recorder_contract import INSERT, ONE, SCHEMA, RecorderContract, event, history, row
 
 FULL, SECURE, MEMORY = 2, 1, 2
 
@@ -184,3 +185,68 @@ def test_recorder_refuses_to_write_when_it_is_asked_to_read(recorder: LedgerReco
 
 def _connections() -> int:
     return sum(isinstance(found, sqlite3.Connection) for found in gc.get_objects())
+
+
+def some_commit(dice: random.Random) -> Commit:
+    """A commit that may well be in another one's way."""
+    owners = [UUID(int=dice.randrange(1, 60)) for _ in range(6)]
+    events = [
+        event(owner, dice.choice((1, 1, 2)), dice.randbytes(4)) for owner in dice.sample(owners, dice.randrange(3))
+    ]
+    rows = [(f"row {dice.randrange(40)}", dice.choice((b"v", b"v", b"v", None))) for _ in range(dice.randrange(3))]
+    writes = [Write(INSERT, rows)]
+    if dice.random() < 0.1:
+        writes.append(Write("DELETE FROM contract_row WHERE name=?", [(f"row {dice.randrange(40)}",)]))
+    unchanged = [(dice.choice(owners), dice.choice((1, 2)))] if dice.random() < 0.15 else []
+    return Commit(events, writes, unchanged)
+
+
+def content(recorder: LedgerRecorder) -> list[object]:
+    return [recorder.query(f"SELECT * FROM {table} ORDER BY 1") for table in ("stored_events", "contract_row")]  # noqa: S608  our own names
+
+
+def test_commits_recorded_together_end_as_if_recorded_in_turn(tmp_path: Path) -> None:
+    merged = refused = 0
+    for seed in range(12):
+        dice = random.Random(seed)
+        together, in_turn = open_recorder(tmp_path / f"together-{seed}.db"), open_recorder(tmp_path / f"turn-{seed}.db")
+        for _ in range(20):
+            group = [some_commit(dice) for _ in range(dice.randrange(1, 5))]
+            found = together.record(group)
+            wanted = [in_turn.record([commit])[0] for commit in group]
+            assert list(map(fate, found)) == list(map(fate, wanted))
+            assert content(together) == content(in_turn)
+            kept_out = sum(not isinstance(one, list) for one in found)
+            merged += len(group) > 1 and not kept_out
+            refused += kept_out
+        for recorder in (together, in_turn):
+            recorder.datastore.close()
+    assert min(merged, refused) > 20, "there were groups with nothing in the way, and others"
+
+
+def fate(result: object) -> object:
+    return result if isinstance(result, list) else type(result)
+
+
+def test_rows_are_added_in_an_order_that_each_commit_can_bear(tmp_path: Path) -> None:
+    """The row that refers to another is written after it, though an earlier commit writes the same two tables."""
+    schema = (
+        "CREATE TABLE parent (name TEXT PRIMARY KEY)",
+        "CREATE TABLE child (name TEXT PRIMARY KEY, parent TEXT REFERENCES parent (name))",
+    )
+    recorder = LedgerFactory(tmp_path / "ledger.db", schema).application_recorder()
+    parent, child = "INSERT INTO parent VALUES (?)", "INSERT INTO child VALUES (?,?)"
+    commits = [
+        Commit(
+            [event(UUID(int=number), 1)],
+            [Write(parent, [(f"p{number}",)]), Write(child, [(f"c{number}", f"p{number}")])],
+        )
+        for number in range(1, 20)
+    ]
+    orphan = Commit([event(UUID(int=99), 1)], [Write(child, [("orphan", "nobody")])])
+    assert recorder.record(commits) == [[number] for number in range(1, 20)]
+    last = Commit([event(UUID(int=100), 1)], [Write(parent, [("p",)])])
+    found = recorder.record([orphan, last])
+    assert isinstance(found[0], ConflictError)
+    assert found[1] == [20]
+    recorder.datastore.close()
