@@ -19,8 +19,9 @@ from typing import Final, Self
 import msgspec
 
 from anchoring.tile import TILE_WIDTH
-from api.audit.scan import Chunk, Scanner
+from api.audit.scan import Scanner
 from api.audit.source import LogPlace, SourceError
+from api.audit.stretch import Chunk
 from api.audit.worker import COLLECT_AFTER, LENGTH, REQUEST, Reply, read_exactly
 from ledger.event_catalogue import make_mapper
 

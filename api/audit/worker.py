@@ -17,8 +17,9 @@ from typing import IO, Final
 
 import msgspec
 
-from api.audit.scan import Chunk, Scanner
+from api.audit.scan import Scanner
 from api.audit.source import LogPlace, SourceError
+from api.audit.stretch import Chunk
 from ledger.event_catalogue import make_mapper
 
 REQUEST: Final = struct.Struct(">QQQ")
