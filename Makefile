@@ -90,8 +90,8 @@ bench: setup ## Measure issuing, auditing and proving against raw SQLite and pla
 	@$(BIN)/python -m loadtests.bench $(BENCH_ARGS)
 
 .PHONY: soak
-soak: test-setup ## Two hundred cycles of kill -9 under load, on the store and on the server, each ending in fsck
-	@$(BIN)/python -m pytest -m soak tests/ledger tests/system
+soak: test-setup ## Two hundred cycles of kill -9 under load, each ending in fsck, and an audit of a million entries killed and resumed
+	@$(BIN)/python -m pytest -m soak tests/ledger tests/system tests/audit
 
 .PHONY: lock
 lock: ## Write requirements/*.txt anew from requirements/*.in (needs uv)

@@ -1,8 +1,8 @@
 """Worker processes that scan ranges of a log: how they are started, asked, heard and ended.
 
 A copy of this process (``fork``) is at work at once; a new one has to import what scanning takes, a third of a second
-of a processor. But a copy is safe only of a process that does one thing at a time, so where there are other threads (a bar
-that moves on a terminal) a new one is started. Both speak the protocol of :mod:`api.audit.worker`.
+of a processor. But a copy is safe only of a process that does one thing at a time, so where there are other threads (a
+bar that moves on a terminal) a new one is started. Both speak the protocol of :mod:`api.audit.worker`.
 """
 
 from __future__ import annotations
