@@ -31,7 +31,7 @@ import msgspec
 from anchoring.entry import ID_BYTES, parse_entry
 from anchoring.error import AnchoringError, MalformedError
 from anchoring.state import BLOCK_BITS
-from anchoring.tile import TILE_WIDTH, TileId, decode_bundle, tile_width
+from anchoring.tile import TILE_WIDTH, decode_bundle, entries_path, tile_path, tile_width
 from api.audit.instant import Instants, milliseconds
 from api.audit.source import Source
 from api.audit.stretch import (
@@ -223,36 +223,36 @@ class Scanner:
         stretch = _Open(first)
         numbers = range(first // TILE_WIDTH, -(-(first + count) // TILE_WIDTH))
         widths = [tile_width(0, number, size) for number in numbers]
-        self._source.ahead(
-            [TileId(level, *tile).path for tile in zip(numbers, widths, strict=True) for level in (None, 0)]
-        )
-        for number, width in zip(numbers, widths, strict=True):
-            path, bundle, held = self._tile(TileId(None, number, width))
+        tiles = list(zip(numbers, widths, strict=True))
+        self._source.ahead(_path(level, *tile) for tile in tiles for level in (None, 0))
+        for number, width in tiles:
+            path, bundle, held = self._tile(None, number, width)
             if bundle is None:
                 return Chunk(first, count, [], b"", [], [], f"{path} is missing")
             try:
                 entries = decode_bundle(bundle, held)[:width]
             except MalformedError:
                 return Chunk(first, count, [], b"", [], [], f"{path} is not a bundle of {held} entries")
-            self._hash_tile(chunk, TileId(0, number, width), b"".join(map(_DIGEST, map(sha256, map(_LEAF, entries)))))
+            self._hash_tile(chunk, number, width, b"".join(map(_DIGEST, map(sha256, map(_LEAF, entries)))))
             stretch = self._sum_up(entries, number * TILE_WIDTH, stretch, chunk.stretches)
         if first + count > stretch.first:
             chunk.stretches.append(_close(stretch, first + count, None))
         return chunk
 
-    def _tile(self, tile: TileId) -> tuple[str, bytes | None, int]:
+    def _tile(self, level: int | None, number: int, width: int) -> tuple[str, bytes | None, int]:
         """Fetch a tile, or the full one that has taken its place."""
-        content = self._source(tile.path)
-        if content is None and tile.width != TILE_WIDTH:
-            full = TileId(tile.level, tile.index)
-            return full.path, self._source(full.path), TILE_WIDTH
-        return tile.path, content, tile.width
+        path = _path(level, number, width)
+        content = self._source(path)
+        if content is None and width != TILE_WIDTH:
+            full = _path(level, number, TILE_WIDTH)
+            return full, self._source(full), TILE_WIDTH
+        return path, content, width
 
-    def _hash_tile(self, chunk: Chunk, tile: TileId, joined: bytes) -> None:
-        path, stored, _ = self._tile(tile)
-        if stored != joined and (stored is None or tile.width == TILE_WIDTH or stored[: len(joined)] != joined):
+    def _hash_tile(self, chunk: Chunk, number: int, width: int, joined: bytes) -> None:
+        path, stored, _ = self._tile(0, number, width)
+        if stored != joined and (stored is None or width == TILE_WIDTH or stored[: len(joined)] != joined):
             chunk.faults.append(path)
-        if tile.width == TILE_WIDTH:
+        if width == TILE_WIDTH:
             chunk.roots.append(_root(joined))
         else:
             chunk.leaves = joined
@@ -388,6 +388,10 @@ class Scanner:
         else:
             stretch.once.append(framed.originator.bytes + index.to_bytes(6, "big"))
         return stretch
+
+
+def _path(level: int | None, number: int, width: int) -> str:
+    return entries_path(number, width) if level is None else tile_path(level, number, width)
 
 
 def _last_like(entries: list[bytes], low: int, stop: int, front: bytes) -> int:
