@@ -3,8 +3,8 @@
 Award ids begin with the instant of issue, and awards stand in the log nearly in the order of their instants. So they
 are kept in columns as they come, 20 bytes each, and a run of awards that share an instant costs 36 more; an instant
 finds its runs by bisection. An award whose instant is before one that is there already goes to the late ones, which
-are kept sorted (:class:`~api.audit.late_award.LateAwards`); so does one whose id begins with no instant at all, as those
-of parts do, for it might look later than everything that is still to come.
+are kept sorted (:class:`~api.audit.late_award.LateAwards`); so does one whose id begins with no instant at all, as
+those of parts do, for it might look later than everything that is still to come.
 """
 
 from __future__ import annotations
