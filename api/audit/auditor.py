@@ -56,7 +56,7 @@ Fetch = Callable[[str], "bytes | None"]
 Progress = Callable[[str, int, "int | None"], None]
 MAX_ROUNDS: Final = 5
 KEEP_SECONDS: Final = 20.0
-"""How often an audit in progress is kept: some 60 MB at a million awards, a tenth of a second."""
+"""How often an audit in progress is kept: some 30 MB at a million awards, a tenth of a second."""
 
 
 class AuditError(Exception):

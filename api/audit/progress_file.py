@@ -93,12 +93,15 @@ class ProgressFile:
         Raises:
             OSError: It could not be written.
         """
-        body = MAGIC + msgspec.msgpack.encode(_kept(vkey, size, root, replay))
+        body = msgspec.msgpack.encode(_kept(vkey, size, root, replay))
+        digest = hashlib.sha256(MAGIC)
+        digest.update(body)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._path.with_suffix(".new")
         with temporary.open("wb") as file:
+            file.write(MAGIC)
             file.write(body)
-            file.write(hashlib.sha256(body).digest())
+            file.write(digest.digest())
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._path)
