@@ -90,7 +90,7 @@ bench: setup ## Measure issuing, auditing and proving against raw SQLite and pla
 	@$(BIN)/python -m loadtests.bench $(BENCH_ARGS)
 
 .PHONY: soak
-soak: test-setup ## Two hundred cycles of kill -9 under load, on the store and on the server, each ending in fsck; an audit of 100,002 awards with stacks
+soak: test-setup ## 200 cycles of kill -9 under load, each ending in fsck; an audit of a million entries, killed and resumed; one of 100,002 awards with stacks
 	@$(BIN)/python -m pytest -m soak tests/ledger tests/system tests/audit
 
 .PHONY: lock

@@ -209,15 +209,15 @@ def decode_bundle(bundle: bytes, count: int) -> list[bytes]:
         MalformedError: It holds fewer, or bytes are left over.
     """
     entries: list[bytes] = []
-    keep, at = entries.append, 0
+    keep, at, end = entries.append, 0, len(bundle)
     try:
-        for _ in range(count):
+        while at < end:
             start = at + 2
             at = start + (bundle[at] << 8 | bundle[at + 1])
             keep(bundle[start:at])
     except IndexError:
         at = -1
-    if at != len(bundle) or len(entries) != count:
+    if at != end or len(entries) != count:
         msg = f"a bundle that is not exactly {count} entries"
         raise MalformedError(msg)
     return entries

@@ -65,15 +65,15 @@ class AccreditationTally:
             number: How many.
             part: Indexes of the log among which they are.
         """
-        for recorded, (earliest, latest) in enumerate(spans):
-            key = (institution, edition, earliest // DAY_MS, bool(recorded))
+        for recorded, (earliest, latest) in zip((False, True), spans, strict=True):
+            key = (institution, edition, earliest // DAY_MS, recorded)
             facts = self._days.get(key)
             if facts is None:
-                self._days[key] = DayFacts(earliest, latest, number, part.start, part.stop)
-                continue
-            facts.earliest, facts.latest = min(facts.earliest, earliest), max(facts.latest, latest)
+                facts = self._days[key] = DayFacts(earliest, latest, 0, part.start, part.stop)
             facts.count += number
-            facts.first, facts.end = min(facts.first, part.start), max(facts.end, part.stop)
+            if earliest < facts.earliest or latest > facts.latest or part.start < facts.first or part.stop > facts.end:
+                facts.earliest, facts.latest = min(facts.earliest, earliest), max(facts.latest, latest)
+                facts.first, facts.end = min(facts.first, part.start), max(facts.end, part.stop)
 
     def never(self, institutions: Iterable[Institution]) -> list[tuple[Institution, int]]:
         """Return the institutions that awarded and were never accredited at all, with how often."""

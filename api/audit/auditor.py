@@ -43,10 +43,10 @@ from api.audit.progress_file import ProgressFile, restored
 from api.audit.recognition import overdue
 from api.audit.replay import Replay
 from api.audit.report import NOT_SERVED, AuditReport, DisclosureReport, not_checked
-from api.audit.scan import Chunk
 from api.audit.served import ServedComparison
 from api.audit.source import LogPlace
 from api.audit.stamp import StampCheck, check_extension, check_logged_anchors, check_part
+from api.audit.stretch import Chunk
 from ledger.credential import Credential
 from ledger.event_catalogue import make_mapper
 from projections.directory_record import Entitlement
@@ -56,7 +56,7 @@ Fetch = Callable[[str], "bytes | None"]
 Progress = Callable[[str, int, "int | None"], None]
 MAX_ROUNDS: Final = 5
 KEEP_SECONDS: Final = 20.0
-"""How often an audit in progress is kept: some 60 MB at a million awards, a tenth of a second."""
+"""How often an audit in progress is kept: some 30 MB at a million awards, a tenth of a second."""
 
 
 class AuditError(Exception):

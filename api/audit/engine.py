@@ -1,35 +1,34 @@
-"""Scanning on every core: ranges of the log go out to worker processes in turn, and their facts come back in order.
+"""Scanning on every core: ranges of the log go out to worker processes, and their facts come back in order.
 
-At most a few ranges for each worker are out or waiting at a time, so memory does not grow with the log.
+This process is one of those at work: while no worker has answered, it scans a range itself. So few processes share the
+processors as there are processors, and whoever is quicker does more. At most a few ranges for each process are out or
+waiting at a time, so memory does not grow with the log.
 """
 
 from __future__ import annotations
 
 import gc
 import os
-import queue
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from types import TracebackType
-from typing import Final, Self
-
-import msgspec
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Final
 
 from anchoring.tile import TILE_WIDTH
-from api.audit.scan import Chunk, Scanner
-from api.audit.source import LogPlace, SourceError
-from api.audit.worker import COLLECT_AFTER, LENGTH, REQUEST, Reply, read_exactly
+from api.audit.crew import Worker, hired
+from api.audit.scan import Scanner
+from api.audit.source import LogPlace
+from api.audit.stretch import Chunk
+from api.audit.worker import COLLECT_AFTER
 from ledger.event_catalogue import make_mapper
 
 CHUNK_ENTRIES: Final = 32 * TILE_WIDTH
-"""Entries that go out together: some 4 MB of log, 0.4 MB of facts."""
-OUT_PER_WORKER: Final = 3
+"""Entries that go out together: some 4 MB of log, 0.2 MB of facts."""
+OUT_PER_WORKER: Final = 2
+"""Ranges that a worker has at a time: the one at which it is, and the next."""
+AHEAD_PER_PROCESS: Final = 3
+"""Ranges, for each process, by which scanning may run ahead of the replay."""
 WORTH_A_PROCESS: Final = 40_000
-"""Entries from which further processes earn back their start, which takes a fifth of a second each."""
-END_SECONDS: Final = 5.0
+"""Entries from which further processes earn back their start, which can take a third of a second each."""
 
 
 def cores() -> int:
@@ -45,87 +44,56 @@ def scanned(place: LogPlace, first: int, size: int, workers: int) -> Iterator[Ch
         place: The log.
         first: Where to begin, a multiple of 256.
         size: Entries of the log.
-        workers: Processes; 1 scans in this one.
+        workers: Processes, this one among them.
 
     Raises:
         SourceError: The place cannot be read, or a worker was killed.
     """
     ranges = [(start, min(CHUNK_ENTRIES, size - start)) for start in range(first, size, CHUNK_ENTRIES)]
-    if workers == 1 or size - first < WORTH_A_PROCESS:
-        with closing(place.open()) as source, _rare_collection():
-            scanner = Scanner(source, make_mapper())
-            yield from (scanner.scan(start, count, size) for start, count in ranges)
-        return
-    with ExitStack() as stack:
-        stack.enter_context(_rare_collection())
-        crew = [stack.enter_context(_Worker(place)) for _ in range(workers)]
-        ahead = workers * OUT_PER_WORKER
-        for number in range(-ahead, len(ranges)):
-            if number + ahead < len(ranges):
-                crew[(number + ahead) % workers].ask(*ranges[number + ahead], size)
-            if number >= 0:
-                yield crew[number % workers].answer()
+    others = 0 if size - first < WORTH_A_PROCESS else workers - 1
+    with _rare_collection(), hired(place, others) as crew, closing(place.open()) as source:
+        yield from _shared(ranges, size, crew, Scanner(source, make_mapper()))
+
+
+def _shared(ranges: Sequence[tuple[int, int]], size: int, crew: Sequence[Worker], scanner: Scanner) -> Iterator[Chunk]:
+    """Share the ranges out and yield what comes of them, in order."""
+    done: dict[int, Chunk] = {}
+    given = 0
+    for number in range(len(ranges)):
+        end = min(len(ranges), number + AHEAD_PER_PROCESS * (len(crew) + 1))
+        while number not in done:
+            given = _hand_out(ranges, given, end, size, crew)
+            for worker in crew:
+                done.update(worker.answers(wait=False))
+            if number in done:
+                break
+            if given < end:
+                done[given] = scanner.scan(*ranges[given], size)
+                given += 1
+            else:
+                for worker in crew:
+                    done.update(worker.answers(wait=True))
+        yield done.pop(number)
+
+
+def _hand_out(ranges: Sequence[tuple[int, int]], given: int, end: int, size: int, crew: Sequence[Worker]) -> int:
+    """Give the workers what they can take, each in turn; return how many ranges are given out then."""
+    for turn in range(OUT_PER_WORKER):
+        for worker in crew:
+            if len(worker) <= turn and given < end:
+                worker.ask(given, ranges[given], size)
+                given += 1
+    return given
 
 
 @contextmanager
 def _rare_collection() -> Iterator[None]:
-    """Look for cycles among objects rarely, as the workers do."""
+    """Look for cycles among objects rarely, and not among those that are there already, as the workers do."""
     before = gc.get_threshold()
+    gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
     try:
         yield
     finally:
         gc.set_threshold(*before)
-
-
-class _Worker:
-    """One worker process; a thread takes its replies, so that it never waits for this process to read them."""
-
-    def __init__(self, place: LogPlace) -> None:
-        self._process = subprocess.Popen(  # noqa: S603  our own module, and an address that is one argument
-            [sys.executable, "-m", "api.audit.worker", place.address], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        self._replies: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._decode = msgspec.msgpack.Decoder(Reply).decode
-        self._thread = threading.Thread(target=self._listen, name="audit-worker", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.terminate()
-        self._thread.join(END_SECONDS)
-        with self._process:  # closes the pipes and waits
-            pass
-
-    def ask(self, first: int, count: int, size: int) -> None:
-        """Have a range scanned; see :meth:`Scanner.scan`."""
-        assert self._process.stdin is not None  # noqa: S101  it was asked for
-        try:
-            self._process.stdin.write(REQUEST.pack(first, count, size))
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # the answer will tell
-
-    def answer(self) -> Chunk:
-        """Return what came of the oldest range that was asked for; SourceError if nothing did."""
-        body = self._replies.get()
-        if body is None:
-            message = "a worker process of the audit ended early; run the command again, it goes on where it was"
-            raise SourceError(message)
-        reply = self._decode(body)
-        if reply.chunk is None:
-            raise SourceError(reply.error)
-        return reply.chunk
-
-    def _listen(self) -> None:
-        stream = self._process.stdout
-        assert stream is not None  # noqa: S101  it was asked for
-        body: bytes | None = b""
-        while body is not None:
-            head = read_exactly(stream, LENGTH.size)
-            body = None if head is None else read_exactly(stream, LENGTH.unpack(head)[0])
-            self._replies.put(body)
+        gc.unfreeze()

@@ -9,8 +9,8 @@ from uuid import UUID
 from anchoring.entry import parse_entry
 from anchoring.reader import LogReader
 from anchoring.tile import TILE_WIDTH
-from api.audit.award_table import Place
 from api.audit.facts import facts_of
+from api.audit.late_award import Place
 from api.audit.replay import ChangedAward
 from ledger.event import Event, EventMapper
 from projections.credential_status import CredentialFacts, CredentialStatus, parse_facts

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from operator import itemgetter
 
-from anchoring.state import BLOCK_BITS, BLOCK_BYTES, StatusTree
-from api.audit.scan import BlockFacts
+from anchoring.state import BLOCK_BITS, StatusTree
+from api.audit.stretch import BlockFacts
 from projections.status_lists import MAX_BLOCKS_AHEAD
-
-FULL_ENOUGH: Final = BLOCK_BITS
 
 
 class PlaceMap:
-    """Places in use: 16 KiB for each block, and the two status trees. Not safe for concurrent use."""
+    """Places in use: a byte for each, 128 KiB a block, and the two status trees. Not safe for concurrent use."""
 
     def __init__(self) -> None:
         self.used: dict[int, bytearray] = {}
@@ -31,7 +29,7 @@ class PlaceMap:
             return f"there is no status place {index} in block {block}"
         if self.owners.get(block, institution) != institution:
             return f"status block {block} belongs to another institution"
-        if block in self.used and self.used[block][index >> 3] & 0x80 >> (index & 7):
+        if block in self.used and self.used[block][index]:
             return f"status place {index} in block {block} is in use"
         return None
 
@@ -45,24 +43,20 @@ class PlaceMap:
         used = self.used.get(facts.block)
         if used is None:
             return True
-        if facts.bitmap:
-            return not int.from_bytes(used) & int.from_bytes(facts.bitmap)
-        return not any(used[place >> 3] & 0x80 >> (place & 7) for place in facts.places)
+        return not any(itemgetter(*facts.places, facts.places[0])(used))  # of two at least it gives a tuple
 
     def take(self, facts: BlockFacts) -> None:
         """Take the places of *facts*; they are free."""
         used = self._open(facts.block, facts.institution)
-        if facts.bitmap:
-            used[:] = (int.from_bytes(used) | int.from_bytes(facts.bitmap)).to_bytes(BLOCK_BYTES)
         for place in facts.places:
-            used[place >> 3] |= 0x80 >> (place & 7)
+            used[place] = 1
 
     def _open(self, block: int, institution: bytes) -> bytearray:
         while self.blocks <= block:
             self.revocation.append_block()
             self.suspension.append_block()
         self.owners.setdefault(block, institution)
-        return self.used.setdefault(block, bytearray(BLOCK_BYTES))
+        return self.used.setdefault(block, bytearray(BLOCK_BITS))
 
     def parts(self) -> tuple[list[tuple[int, bytes, bytes]], bytes, bytes]:
         """Return everything: blocks in use with their owners, the bits of the revocations and of the suspensions."""

@@ -1,6 +1,6 @@
 """An interrupted audit, kept so that it can go on: everything that was replayed, in one file that is replaced whole.
 
-    cairn-audit-state/v3 LF
+    cairn-audit-state/v4 LF
     MessagePack of :class:`KeptAudit`
     SHA-256 of all of the above (32)
 
@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from api.audit.accreditation import AccreditationTally, DayFacts, Edition
-from api.audit.award_table import AwardTable
+from api.audit.award_table import AwardTable, KeptAwards
 from api.audit.finding import Finding, Findings
 from api.audit.folded import Folded
 from api.audit.once import OnceTable
@@ -32,7 +32,7 @@ from ledger.log_key import LogKeys
 from ledger.pathway import Pathway
 from ledger.programme import Programme
 
-MAGIC: Final = b"cairn-audit-state/v3\n"
+MAGIC: Final = b"cairn-audit-state/v4\n"
 _DIGEST_BYTES: Final = 32
 
 
@@ -55,7 +55,7 @@ class KeptAudit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     blocks: list[tuple[int, bytes, bytes]]
     revocation: bytes
     suspension: bytes
-    awards: list[bytes]
+    awards: KeptAwards
     changed: list[tuple[bytes, ChangedAward]]
     once: list[bytes]
     others: list[tuple[bytes, int]]
@@ -93,12 +93,15 @@ class ProgressFile:
         Raises:
             OSError: It could not be written.
         """
-        body = MAGIC + msgspec.msgpack.encode(_kept(vkey, size, root, replay))
+        body = msgspec.msgpack.encode(_kept(vkey, size, root, replay))
+        digest = hashlib.sha256(MAGIC)
+        digest.update(body)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._path.with_suffix(".new")
         with temporary.open("wb") as file:
+            file.write(MAGIC)
             file.write(body)
-            file.write(hashlib.sha256(body).digest())
+            file.write(digest.digest())
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._path)
@@ -143,7 +146,7 @@ def _kept(vkey: str, size: int, root: bytes, replay: Replay) -> KeptAudit:
         blocks=blocks,
         revocation=revocation,
         suspension=suspension,
-        awards=replay.awards.runs(),
+        awards=replay.awards.kept(),
         changed=list(replay.changed.items()),
         once=replay.once.buckets(),
         others=list(replay.others.items()),
@@ -174,7 +177,7 @@ def restored(kept: KeptAudit, mapper: EventMapper) -> Replay:
     replay.registry.programmes = {one.id.bytes: one for one in kept.programmes}
     replay.registry.accreditations = kept.accreditations
     replay.places = PlaceMap.from_parts(kept.blocks, kept.revocation, kept.suspension)
-    replay.awards = AwardTable(kept.awards)
+    replay.awards = AwardTable.from_kept(kept.awards)
     replay.changed = dict(kept.changed)
     replay.once = OnceTable(kept.once)
     replay.others = dict(kept.others)

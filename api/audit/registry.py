@@ -12,12 +12,12 @@ from anchoring.tree import MemoryTree, leaf_hash
 from api.audit import rule
 from api.audit.folded import Folded
 from api.audit.rule import Illegal
-from api.audit.scan import Offer
+from api.audit.stretch import Offer
 from ledger.achievement import FIRST, Achievement, EditionEvent
 from ledger.application import achievement_id
 from ledger.credential import Credential
 from ledger.event import Event, Instant
-from ledger.institution import Accreditation, Institution
+from ledger.institution import Accreditation, Institution, SigningKeyRecord
 from ledger.limit import Subject, subject_of
 from ledger.part_tree import BUCKETS
 from ledger.pathway import Pathway, read_rules
@@ -36,8 +36,6 @@ class KnownAccreditations(msgspec.Struct, frozen=True, array_like=True):
 class Registry:
     """Replays institutions, offers and whatever else there is little of. Not safe for concurrent use."""
 
-    """Replays institutions, achievements and what there is little of beside them. Not safe for concurrent use."""
-
     def __init__(self) -> None:
         self.institutions: dict[bytes, Institution] = {}
         self.achievements: dict[bytes, Achievement] = {}
@@ -50,6 +48,7 @@ class Registry:
         self._numbers: dict[bytes, int] = {}
         self._names: set[str] = set()
         self._digests: dict[tuple[UUID, int], str] = {}
+        self._keys: dict[bytes, SigningKeyRecord | None] = {}
 
     def institution(self, originator: UUID, version: int, body: object) -> None:
         """Replay an institution's event; what can be taken in is taken in, even when it was not legal.
@@ -243,7 +242,9 @@ class Registry:
             return "award-impossible", "it names an achievement that the institution never published"
         if not 1 <= offer.edition <= len(achievement.editions):
             return "award-impossible", f"there is no edition {offer.edition} of «{achievement.code}»"
-        key = institution.active_key
+        if offer.institution not in self._keys:
+            self._keys[offer.institution] = institution.active_key
+        key = self._keys[offer.institution]
         if key is None or key.key_id != offer.key_id:
             now = "no key" if key is None else key.key_id
             return "key-not-in-force", f"it is signed with {offer.key_id}, and {now} of {institution.slug} was in force"
@@ -280,6 +281,7 @@ class Registry:
 
     def _keep(self, institution: Institution, at: datetime | None = None) -> None:
         identity = institution.id.bytes
+        self._keys.pop(identity, None)
         before = self.institutions.get(identity)
         if at is not None and institution.accreditations != (() if before is None else before.accreditations):
             known_then = KnownAccreditations(at, institution.accreditations)

@@ -4,9 +4,9 @@ There are two ways through a stretch of the log, and they come to the same. The 
 worker summed up and asks whether *all* of it was legal; then they are taken in together. When anything is doubtful
 nothing has been taken in, and the stretch is read again, entry by entry, which finds what is wrong and says so.
 
-What is kept is bounded: 40 bytes for each award, 22 for each submission and erasure, some 250 for each award whose
-status ever changed, some 600 for each recognition, 32 KiB for each block of the status lists, 16 for each checkpoint,
-and the institutions, achievements and agreements.
+What is kept is bounded: 20 to 56 bytes for each award, 22 for each submission and erasure, some 250 for each award
+whose status ever changed, some 600 for each recognition, 160 KiB for each block of the status lists, 16 for each
+checkpoint, and the institutions, achievements and agreements.
 """
 
 from __future__ import annotations
@@ -25,16 +25,17 @@ from anchoring.error import AnchoringError
 from anchoring.state import StateCommitment, parse_state_commitment
 from api.audit import rule
 from api.audit.accreditation import AccreditationTally
-from api.audit.award_table import AwardTable, Place
+from api.audit.award_table import AwardTable
 from api.audit.finding import Findings
 from api.audit.folded import Folded
 from api.audit.instant import instant, milliseconds
+from api.audit.late_award import Place
 from api.audit.once import OnceTable
 from api.audit.place_map import PlaceMap
 from api.audit.recognition import object_to_late
 from api.audit.registry import Registry
 from api.audit.rule import Illegal, NotReplayed
-from api.audit.scan import DISORDER_MS, PLACE_BITS, ROW, BlockFacts, Offer, Stretch
+from api.audit.stretch import DISORDER_MS, BlockFacts, Offer, Stretch
 from ledger.achievement import EVENTS as ACHIEVEMENT_EVENTS
 from ledger.achievement import EditionEvent
 from ledger.credential import (
@@ -173,7 +174,7 @@ class Replay:
         for facts in stretch.offers:
             if facts.offer.valid_from > facts.earliest or self.registry.trouble(facts.offer) is not None:
                 return False
-        if not all(map(self.places.free, stretch.blocks)) or not self.awards.add(stretch.rows):
+        if not all(map(self.places.free, stretch.blocks)) or not self.awards.add(stretch.awards):
             return False
         part = range(stretch.first, stretch.first + stretch.count)
         for facts in stretch.offers:
@@ -320,8 +321,9 @@ class Replay:
         if taken is not None:
             self.findings.at(index, "place-impossible", taken)
             return
-        self.places.take(BlockFacts(body.status_block, owner, 1, [body.status_index], b""))
-        self.awards.add(ROW.pack(identity, body.status_block << PLACE_BITS | body.status_index, index, begin))
+        self.places.take(BlockFacts(body.status_block, owner, [body.status_index]))
+        place = Place(body.status_block, body.status_index, index, begin)
+        self.awards.add_one(identity, place, milliseconds(body.recorded_at))
 
     def _change(self, index: int, originator: UUID, version: int, body: Event) -> None:
         """Replay a change of an award's status; what it does to the status lists is done even when it was not legal."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -61,7 +61,7 @@ class Source(Protocol):
             SourceError: It cannot be told.
         """
 
-    def ahead(self, paths: Sequence[str]) -> None:
+    def ahead(self, paths: Iterable[str]) -> None:
         """Say what will be asked for next, in this order."""
 
     def close(self) -> None:
@@ -88,7 +88,7 @@ class DirectorySource:
             message = f"{path} cannot be read: {error}"
             raise SourceError(message) from error
 
-    def ahead(self, paths: Sequence[str]) -> None:
+    def ahead(self, paths: Iterable[str]) -> None:
         """Nothing is gained by reading files early."""
 
     def close(self) -> None:
@@ -127,7 +127,7 @@ class ServerSource:
         early = self._early.pop(path, None)
         return self._fetch(path) if early is None else early.result()
 
-    def ahead(self, paths: Sequence[str]) -> None:
+    def ahead(self, paths: Iterable[str]) -> None:
         """Begin to fetch files."""
         self._early = {path: self._pool.submit(self._fetch, path) for path in paths}
 

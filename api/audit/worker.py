@@ -3,8 +3,9 @@
     request   first entry, entries, entries of the log: three u64, big endian
     reply     length (u64), MessagePack of a Chunk or of an error's words
 
-It imports what scanning takes and nothing else, so it is at work in a fifth of a second; and it ends when its standard
-input does, so no worker outlives the process that started it, even when that one is killed.
+It imports what scanning takes and nothing else; and it ends when its standard input does, so no worker outlives the
+process that started it, even when that one is killed. Where a copy of that process can do the same,
+:mod:`api.audit.crew` has the copy serve.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from typing import IO, Final
 
 import msgspec
 
-from api.audit.scan import Chunk, Scanner
+from api.audit.scan import Scanner
 from api.audit.source import LogPlace, SourceError
+from api.audit.stretch import Chunk
 from ledger.event_catalogue import make_mapper
 
 REQUEST: Final = struct.Struct(">QQQ")

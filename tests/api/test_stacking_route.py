@@ -167,7 +167,7 @@ def test_awards_that_do_not_stack_are_refused_with_the_explanation(served: Serve
 
 
 def test_search_that_runs_out_of_its_budget_is_no_refusal(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    evaluate = stacking_up.evaluate
+    evaluate = vars(stacking_up)["evaluate"]
     groups = [{"rule": "choose", "id": f"g{number}", "of": {}, "credits": 500} for number in range(4)]
     rules = {**RULES, "rule": {"rule": "all_of", "id": "all", "rules": groups}}
     assert (

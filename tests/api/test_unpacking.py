@@ -93,7 +93,7 @@ def test_programme_is_not_found_when_there_is_none(served: Served, school: str, 
 
 
 def test_programme_refusal_points_into_the_body_when_a_module_does_not_fit(served: Served, school: str) -> None:
-    body = {"code": "OTHER", "programme": draft(MODULES)}
+    body: dict[str, Any] = {"code": "OTHER", "programme": draft(MODULES)}
     body["programme"]["modules"][1]["achievement"] = "NONE"
     answered = served.write("POST", f"/v1/institutions/{SLUG}/programmes", body, school)
     assert answered.status_code == httpx.codes.UNPROCESSABLE_ENTITY

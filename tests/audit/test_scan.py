@@ -14,9 +14,11 @@ from anchoring.entry import parse_entry
 from anchoring.error import AnchoringError
 from anchoring.tile import encode_bundle
 from anchoring.tree import leaf_hash
-from api.audit.award_table import AwardTable
+from api.audit.award_table import SEARCHED, AwardTable
 from api.audit.instant import Instants, milliseconds
-from api.audit.scan import ROW, Chunk, Scanner, Stretch
+from api.audit.late_award import ROW, LateAwards, Place
+from api.audit.scan import Scanner
+from api.audit.stretch import PLACE_BYTES, RUN, AwardFacts, Chunk, Stretch
 from ledger.error import LedgerError
 from tests.audit.made_log import MAPPER, framed, sample_events
 
@@ -58,7 +60,7 @@ def _is_taken(entry: bytes) -> bool:
 
 
 def _awards(stretch: Stretch) -> int:
-    return 0 if stretch.odd else len(stretch.rows) // ROW.size
+    return 0 if stretch.odd else len(stretch.awards.places) // PLACE_BYTES
 
 
 def _is_exact(entry: bytes) -> bool:
@@ -162,16 +164,84 @@ def _rows(*numbers: int) -> bytes:
     return b"".join(ROW.pack(number.to_bytes(16, "big"), number, number, number) for number in sorted(numbers))
 
 
-def test_award_table_is_a_dictionary_when_rows_come_in_any_order() -> None:
+def test_late_awards_are_a_dictionary_when_rows_come_in_any_order() -> None:
     chance = Random(5)
-    table, known = AwardTable(), set[int]()
+    table, known = LateAwards(), set[int]()
     for _ in range(300):
         some = {chance.randrange(3_000) for _ in range(chance.randrange(1, 20))}
         assert table.add(_rows(*some)) == known.isdisjoint(some)
         known |= some if known.isdisjoint(some) else set()
     assert [int.from_bytes(key) for key, _ in table.items()] == sorted(known)
     assert all((table.find(number.to_bytes(16, "big")) is not None) == (number in known) for number in range(3_000))
-    assert [place for _, place in AwardTable(table.runs()).items()] == [place for _, place in table.items()]
+    assert [place for _, place in LateAwards(table.runs()).items()] == [place for _, place in table.items()]
+
+
+def _identity(time: int, number: int) -> bytes:
+    return time.to_bytes(6, "big") + number.to_bytes(10, "big")
+
+
+def _facts(runs: list[tuple[int, list[int]]], entry: int) -> tuple[AwardFacts, dict[bytes, Place]]:
+    """Runs of awards, each of an instant and some numbers, from log index *entry* on, and what a table should say."""
+    ids, places, packed, known = b"", b"", b"", dict[bytes, Place]()
+    for time, numbers in runs:
+        packed += RUN.pack(time, entry, len(numbers), time % 3, -time)
+        for number in numbers:
+            ids += _identity(time, number)
+            places += number.to_bytes(PLACE_BYTES, "little")
+            known[_identity(time, number)] = Place(time % 3, number, entry, -time)
+            entry += 1
+        entry += 1  # an entry of another kind
+    return AwardFacts(ids, places, packed), known
+
+
+@pytest.mark.parametrize("disorder", [0, 1, 6])
+def test_award_table_is_a_dictionary_when_awards_come_nearly_in_order(disorder: int) -> None:
+    chance = Random(disorder)
+    table, known, entry = AwardTable(), dict[bytes, Place](), 0
+    for turn in range(300):
+        times = [max(0, turn // 2 + chance.randrange(-disorder, 2)) for _ in range(chance.randrange(1, 5))]
+        if not disorder:
+            times.sort()
+        each = dict.fromkeys(times)  # a stretch names an id once
+        facts, added = _facts([(time, chance.sample(range(40), chance.randrange(1, 6))) for time in each], entry)
+        assert table.add(facts) == known.keys().isdisjoint(added)
+        known |= added if known.keys().isdisjoint(added) else {}
+        entry += 100
+    again = AwardTable.from_kept(table.kept())
+    for one in (table, again):
+        assert list(one.items()) == sorted(known.items())
+        assert len(one) == len(known)
+        assert all(one.find(identity) == place for identity, place in known.items())
+        assert all(one.find(_identity(time, 99)) is None for time in range(200))
+
+
+def test_award_table_refuses_an_id_when_one_without_an_instant_of_its_own_had_it() -> None:
+    apart = (_identity(500, 1), _identity(3, 1))
+    table = AwardTable()
+    assert table.add(_facts([(5, [1, 2])], 0)[0])
+    for index, identity in enumerate(apart):
+        table.add_one(identity, Place(0, 9, 50 + index, 0), 6)
+    for one in (table, AwardTable.from_kept(table.kept())):
+        assert [one.find(identity) for identity in apart] == [Place(0, 9, 50, 0), Place(0, 9, 51, 0)]
+        assert not one.add(_facts([(500, [2, 1])], 100)[0])
+        assert not one.add(_facts([(3, [1])], 100)[0])
+        assert one.add(_facts([(6, [1]), (500, [2])], 200)[0])
+        assert not one.add(_facts([(500, [1])], 300)[0])
+        assert [identity for identity, _ in one.items()] == sorted(
+            [*map(_identity, [5, 5, 6, 500], [1, 2, 1, 2]), *apart]
+        )
+
+
+def test_award_table_finds_awards_one_by_one_when_very_many_have_one_instant() -> None:
+    table = AwardTable()
+    numbers = Random(2).sample(range(100_000), SEARCHED + 500)
+    facts, known = _facts([(7, numbers)], 0)
+    assert table.add(facts)
+    assert all(table.find(identity) == place for identity, place in known.items())
+    assert table.find(_identity(7, 100_000)) is None
+    assert not table.add(_facts([(7, [numbers[-1]])], 9_000)[0])
+    table.add_one(_identity(7, 100_001), Place(1, 5, 9_000, 0), 7)
+    assert table.find(_identity(7, 100_001)) == Place(1, 5, 9_000, 0)
 
 
 def test_sample_history_has_every_kind_of_event_when_it_is_long_enough(tmp_path: Path) -> None:

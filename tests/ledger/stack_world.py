@@ -75,7 +75,7 @@ def publish(world: World, stack_rules: PathwayRules, *changes: str, code: str = 
     return number
 
 
-def award(world: World, code: str, *, slug: str = SLUG, reference: str = "S-1", **members: object) -> str:
+def award(world: World, code: str, *, slug: str = SLUG, reference: str = "S-1", **members: Any) -> str:  # noqa: ANN401  members of a claim
     claimed = claim(achievement=code, reference=reference, **members)
     made: list[str] = world.issuance.issue(slug=slug, claims=[claimed], actor=OPERATOR).answer
     return made[0]
@@ -96,13 +96,13 @@ def stack_claim(*awards: str | PresentedAward, pathway: str = PATHWAY, **members
     return msgspec.structs.replace(StackClaim(pathway=pathway, learner=LEARNER, awards=presented), **members)
 
 
-def stack(world: World, *awards: str | PresentedAward, **members: object) -> str:
+def stack(world: World, *awards: str | PresentedAward, **members: Any) -> str:  # noqa: ANN401  members of a claim
     claimed = stack_claim(*awards, **members)
     made: str = world.stacking.stack(slug=SLUG, claim=claimed, actor=OPERATOR).answer
     return made
 
 
-def try_out(world: World, *awards: str | PresentedAward, **members: object) -> dict[str, Any]:
+def try_out(world: World, *awards: str | PresentedAward, **members: Any) -> dict[str, Any]:  # noqa: ANN401  as above
     return world.stacking.try_out(slug=SLUG, claim=stack_claim(*awards, **members), actor=OPERATOR)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -99,10 +100,11 @@ def test_revision_is_refused_when_nothing_differs_or_the_pathway_was_retired() -
     with pytest.raises(RuleError, match="nothing differs"):
         Scenario(Pathway, PUBLISHED).state.revise(achievement="CERT", edition=None, rules=RULES, changes=CHANGES, at=T1)
     retired = Scenario(Pathway, PUBLISHED).when(lambda pathway: pathway.retire(at=T1)).then(RETIRED)
-    for act in (
+    acts: tuple[Callable[[], object], ...] = (
         lambda: retired.retire(at=T1),
         lambda: retired.revise(achievement="CERT", edition=None, rules=STRICTER, changes=CHANGES, at=T1),
-    ):
+    )
+    for act in acts:
         with pytest.raises(RuleError, match="was retired"):
             act()
 

@@ -24,7 +24,13 @@ OWNER = UUID("5d0f7a7e-3f4b-5a39-9a52-5b6a2c3d4e5f")
 
 
 def module(code: str = "M1", **changes: Any) -> Module:  # noqa: ANN401  members of a module
-    members = {"code": code, "achievement": f"A-{code}", "edition": 1, "credits_centi": 600, "semester": 1}
+    members: dict[str, Any] = {
+        "code": code,
+        "achievement": f"A-{code}",
+        "edition": 1,
+        "credits_centi": 600,
+        "semester": 1,
+    }
     return Module(**({**members, "required": True} | changes))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -42,7 +43,7 @@ from tests.ledger.stack_world import (
 )
 from tests.ledger.world import OPERATOR, SLUG, START, World
 
-WAIVABLE = {"counting": [{"rule": "recency", "id": "fresh", "years": 1, "waivable": True}]}
+WAIVABLE: dict[str, Any] = {"counting": [{"rule": "recency", "id": "fresh", "years": 1, "waivable": True}]}
 WAIVER = WaiverClaim(
     rule="fresh", code="practice_since", officer="Dean Recognisable", reason="Worked in it ever since."
 )

@@ -200,7 +200,8 @@ def test_familiar_answers_as_the_usual_way_when_the_proof_is_odd(name: str) -> N
     both, document = Both(), signed("eddsa-jcs-2022", ED25519, award())
     both.require_same(document)
     for odd in CHANGES[name]:
-        both.require_same(resigned(document, **{name: odd}))
+        changed: dict[str, Any] = {name: odd}
+        both.require_same(resigned(document, **changed))
         both.require_same(document)
     assert both.quick > len(CHANGES[name])
 
@@ -275,11 +276,12 @@ def test_familiar_says_nothing_when_a_make_is_there_for_the_first_time() -> None
 
 def test_familiar_learns_nothing_when_a_document_is_at_fault() -> None:
     both = Both()
-    for document in (
+    at_fault: tuple[dict[str, Any], ...] = (
         resigned(signed("eddsa-jcs-2022", ED25519, award()) | {"issuer": "nobody"}),
         options(),
         {"@context": []},
-    ):
+    )
+    for document in at_fault:
         both.familiar.learn(document, at_once=True)
         assert both.at_once(document) is None
     assert not both.familiar._kinds
