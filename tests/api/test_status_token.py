@@ -92,7 +92,7 @@ def test_token_verifies_with_openvc_and_says_what_the_lists_say(school: tuple[Se
         [jwk] = [method.public_key_jwk for method in document.verification_methods]
         listed = verify_status_list_token(answered.text, public_key_jwk=jwk, expected_uri=f"{BASE}{TOKEN}")
         assert listed["exp"] - listed["iat"] == EXPIRES_AFTER.total_seconds()
-        result = check_token_status(claims, resolve_status_list_token=lambda _, listed=listed: listed)  # type: ignore[misc]
+        result = check_token_status(claims, resolve_status_list_token=lambda _, listed=listed: listed)  # type: ignore[misc]  # bound early, for the loop
         assert result is not None
         assert result.status == status
         index = claims["status"]["status_list"]["idx"]

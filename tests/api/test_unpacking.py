@@ -108,8 +108,8 @@ def test_part_is_valid_alone_when_its_bundle_is_shown(served: Served, school: st
         content = bundle(served, school, part)
         report = judge(served, content)
         assert report.verdict is Verdict.VALID, report.sentence
-        assert report.facts["achievement"]["code"] == f"MOD-{number}"  # type: ignore[index,call-overload]  # JSON
-        assert report.facts["origin"]["programme"] == PROGRAMME  # type: ignore[index,call-overload]  # JSON
+        assert report.facts["achievement"]["code"] == f"MOD-{number}"  # type: ignore[index,call-overload]  # facts are any JSON
+        assert report.facts["origin"]["programme"] == PROGRAMME  # type: ignore[index,call-overload]  # as above
         assert not any(other.encode() in content for other in parts if other != part)
         online = served.verify(content).json()
         assert (online["verdict"], online["mode"]) == ("valid", "live")

@@ -29,7 +29,7 @@ def _keep_and_die(least: int) -> None:
             KEEP(self, vkey, size, root, replay)
             os.kill(os.getpid(), signal.SIGKILL)
 
-    ProgressFile.keep = keep  # type: ignore[method-assign]
+    ProgressFile.keep = keep  # type: ignore[method-assign]  # this process keeps oftener
 
 
 def main() -> None:

@@ -87,7 +87,7 @@ def test_agreement_is_accepted_by_its_partner_alone_and_once() -> None:
     Scenario(Agreement, PROPOSED).when(lambda a: a.accept(institution=SOUTH, at=T0 + 5 * DAY)).then(ACCEPTED)
     for other in (NORTH, WEST):
         Scenario(Agreement, PROPOSED).when(
-            lambda a, other=other: a.accept(institution=other, at=T0)  # type: ignore[misc]
+            lambda a, other=other: a.accept(institution=other, at=T0)  # type: ignore[misc]  # bound early
         ).then_refused(RuleError, "that it was proposed to")
     for given_events in ((PROPOSED, ACCEPTED), (PROPOSED, ENDED)):
         Scenario(Agreement, *given_events).when(lambda a: a.accept(institution=SOUTH, at=T0)).then_refused(
@@ -102,7 +102,7 @@ def test_agreement_is_ended_by_either_of_the_two_once_and_never_in_the_past() ->
     for who in (NORTH, SOUTH):
         after = (
             Scenario(Agreement, PROPOSED, ACCEPTED)
-            .when(lambda a, who=who: a.end(institution=who, effective_at=T0 + 50 * DAY, at=T0 + 20 * DAY))  # type: ignore[misc]
+            .when(lambda a, who=who: a.end(institution=who, effective_at=T0 + 50 * DAY, at=T0 + 20 * DAY))  # type: ignore[misc]  # the same
             .then(msgspec.structs.replace(ENDED, institution=who))
         )
         assert after.ended_at == T0 + 50 * DAY

@@ -56,7 +56,7 @@ def test_pathway_begins_with_its_first_version() -> None:
 
 
 def test_revision_leaves_the_version_before_as_it_was() -> None:
-    def revise(pathway: Pathway) -> Any:  # noqa: ANN401  events
+    def revise(pathway: Pathway) -> Any:  # noqa: ANN401  events of a pathway
         return pathway.revise(achievement="CERT", edition=None, rules=STRICTER, changes=CHANGES, at=T1)
 
     state = Scenario(Pathway, PUBLISHED).when(revise).then(REVISED)

@@ -24,7 +24,7 @@ MAX_CERTIFICATES: Final = 8
 """Longest chain; one of the field has two or three."""
 
 
-def chain_key(x5c: Any, issuer: str, anchors: Sequence[bytes], instant: datetime) -> PublicKey:  # noqa: ANN401  (JSON)
+def chain_key(x5c: Any, issuer: str, anchors: Sequence[bytes], instant: datetime) -> PublicKey:  # noqa: ANN401  any JSON value
     """Return the key of a chain's leaf.
 
     Args:

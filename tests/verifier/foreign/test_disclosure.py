@@ -194,4 +194,5 @@ def test_restored_claims_are_those_of_the_reference_implementation() -> None:
 def test_presentation_is_told_by_its_type_and_shows_what_it_discloses() -> None:
     read = read_presented(presented(disclosure("s", "name", "Ada")).encode(), "application/vp+sd-jwt")
     assert (read.kind, read.value["name"]) == ("presentation", "Ada")
-    assert json.loads(base64.urlsafe_b64decode(read.token.split(".")[0] + "=="))["typ"] == "vp+sd-jwt"  # type: ignore[union-attr]
+    assert read.token is not None
+    assert json.loads(base64.urlsafe_b64decode(read.token.split(".")[0] + "=="))["typ"] == "vp+sd-jwt"
