@@ -85,13 +85,13 @@ check: lint ## Everything that has to pass before a commit: lint, then the tests
 
 .PHONY: bench
 bench: setup ## Measure issuing, auditing and proving against raw SQLite and plain hashing (BENCH_ARGS="--entries 10000000" for a large log)
-	@bash scripts/system_parts.sh npm
+	@bash scripts/system_parts.sh npm nginx wrk
 	@bash scripts/node_parts.sh
 	@$(BIN)/python -m loadtests.bench $(BENCH_ARGS)
 
 .PHONY: soak
 soak: test-setup ## 200 cycles of kill -9 under load, each ending in fsck; an audit of a million entries, killed and resumed; one of 100,002 awards with stacks
-	@$(BIN)/python -m pytest -m soak tests/ledger tests/system tests/audit
+	@$(BIN)/python -m pytest -m soak tests/ledger tests/system tests/audit tests/api
 
 .PHONY: lock
 lock: ## Write requirements/*.txt anew from requirements/*.in (needs uv)

@@ -79,7 +79,7 @@ class Statuses:
             raise FutureInstantError(message, errors=(FieldError(message, parameter=error.name),)) from error
         verdict, stack = self._verdict(facts, answer, record, edition), None
         if facts.stacked is not None:
-            stack = self._stack(public_id, facts, known_at=known_at, is_now=at is None and known_at is None)
+            stack = self._stack(public_id, facts, at=at, known_at=known_at)
             verdict = _worse(verdict, stack["verdict"])
         body: dict[str, Any] = {
             "credential": public_id,
@@ -116,7 +116,7 @@ class Statuses:
         return signed if entitled == "valid" else "unknown"
 
     def _stack(
-        self, public_id: str, facts: CredentialFacts, *, known_at: datetime | None, is_now: bool
+        self, public_id: str, facts: CredentialFacts, *, at: datetime | None, known_at: datetime | None
     ) -> dict[str, Any]:
         """By which rules it was stacked, and whether what it was made of holds: all together, and never which.
 
@@ -125,8 +125,10 @@ class Statuses:
         """
         assert facts.stacked is not None  # noqa: S101  asked of stacked awards alone
         named = self._pathway(facts.stacked.pathway)
-        found = self._components(public_id) if is_now else None
+        found = self._components(public_id) if at is None and known_at is None else None
         review = facts.review if known_at is None else None
+        if review is not None and at is not None and review.opened_at > at:
+            review = None  # at that instant nobody had lost anything yet
         standing = "unknown" if found is None else found.standing
         if review is not None and standing in {"unknown", "hold"}:
             standing = "lost"

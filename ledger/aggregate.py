@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from ledger.error import CorruptionError
+from ledger.error import CorruptionError, NotFoundError
 from ledger.event import DomainEvent, Event
 
 
@@ -21,6 +21,11 @@ class Aggregate(msgspec.Struct, frozen=True, kw_only=True):
 
     id: UUID
     version: int
+
+    @classmethod
+    def can_begin(cls, body: Event) -> bool:  # noqa: ARG003  asked of those whose ids others may have too
+        """Whether *body* is an event that such an aggregate's history begins with."""
+        return True
 
     @classmethod
     def begin(cls, originator_id: UUID, body: Event) -> Self:
@@ -44,7 +49,8 @@ def fold(kind: type[A]) -> Callable[[A | None, Iterable[DomainEvent]], A | None]
 
     Returns:
         A function (state or None, events) -> state, None when there was no event at all. It raises
-        :class:`~ledger.error.CorruptionError` when versions have a gap.
+        :class:`~ledger.error.CorruptionError` when versions have a gap, and :class:`~ledger.error.NotFoundError` when it
+        is the history of something else.
     """
 
     def project(state: A | None, events: Iterable[DomainEvent]) -> A | None:
@@ -54,6 +60,9 @@ def fold(kind: type[A]) -> Callable[[A | None, Iterable[DomainEvent]], A | None]
                 message = f"{event.originator_id}: version {event.originator_version} where {expected} was due"
                 raise CorruptionError(message)
             if state is None:
+                if not kind.can_begin(event.body):
+                    message = f"{event.originator_id} is something else"
+                    raise NotFoundError(message)
                 state = kind.begin(event.originator_id, event.body)
             else:
                 state = msgspec.structs.replace(state.evolve(event.body), version=expected)

@@ -202,7 +202,7 @@ class Ledger(Application[UUID]):
     def _load(self, kind: type[A], aggregate_id: UUID, what: str) -> A:
         try:
             aggregate = self.repository.get(aggregate_id, projector_func=_PROJECTORS[kind])  # type: ignore[index]  # one projector per kind, and a kind is not a type of keys
-        except AggregateNotFoundError as error:
+        except (AggregateNotFoundError, NotFoundError) as error:
             message = f"there is no {what} in this ledger"
             raise NotFoundError(message) from error
         if not isinstance(aggregate, kind):

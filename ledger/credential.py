@@ -448,6 +448,11 @@ class Credential(Aggregate, frozen=True, kw_only=True):
             raise RuleError(message)
 
     @classmethod
+    def can_begin(cls, body: Event) -> bool:
+        """Whether it is an award, or something else with a status of its own."""
+        return isinstance(body, BIRTHS)
+
+    @classmethod
     def begin(cls, originator_id: UUID, body: Event) -> Credential:
         """State after issuance."""
         if isinstance(body, cls.Parted | Unpacking.Made):

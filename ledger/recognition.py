@@ -300,6 +300,11 @@ class Recognition(Aggregate, frozen=True, kw_only=True):
             raise RuleError(message)
 
     @classmethod
+    def can_begin(cls, body: Event) -> bool:
+        """Whether it is a decision."""
+        return isinstance(body, cls.Decided)
+
+    @classmethod
     def begin(cls, originator_id: UUID, body: Event) -> Recognition:
         """State after the decision."""
         assert isinstance(body, cls.Decided)  # noqa: S101  the mapper has checked the topic

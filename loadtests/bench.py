@@ -19,6 +19,7 @@ from pathlib import Path
 
 from loadtests.audit import audited_files, tree_leaves_per_second, write_sample
 from loadtests.baseline import digitalbazaar_per_second, hashes_per_second, sqlite_rows_per_second
+from loadtests.lookup import looked_up
 from loadtests.server import Client, Server, award, cairn, running_server
 from loadtests.swarm import post, swarm
 
@@ -190,6 +191,17 @@ def measure(directory: Path, awards: int, singles: int) -> list[Row]:
     return rows
 
 
+def looked_up_rows(directory: Path) -> list[Row]:
+    """Look-ups for a second of processor time, beside nginx with a file of the same size."""
+    place = directory / "lookup"
+    place.mkdir()
+    with running_server(place / "ledger") as server:
+        ours, nginx = looked_up(server, place)
+    what = "status look-ups for each second of one core, 64 connections"
+    beside = f"nginx serving a file of that size, the same (p99 {nginx.p99_ms:.1f} ms)"
+    return [Row(what, ours.per_second, beside, nginx.per_second, ours.p99_ms)]
+
+
 def measure_audit(directory: Path, entries: int) -> list[Row]:
     """Audit a made-up log from its files: on one core, then on all of them.
 
@@ -329,6 +341,7 @@ def main() -> None:
         else:
             rows += verified(place)
             rows += stacked(arguments.stackings)
+            rows += looked_up_rows(place)
             rows += measure(place, arguments.awards, arguments.singles)
             rows += measure_audit(place, arguments.audited)
             rows += logged(place, arguments.entries)

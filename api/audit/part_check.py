@@ -198,7 +198,7 @@ class PartCheck:
         if self._places.setdefault(place, leaf.credential) != leaf.credential:
             yield f"another part has its status place {leaf.status_index} in block {made.status_block}"
         own, used = self._replay.awards.find(leaf.credential.bytes), self._replay.places.used.get(place[0], b"")
-        is_used = bool(used) and bool(used[leaf.status_index >> 3] & 0x80 >> (leaf.status_index & 7))
+        is_used = bool(used) and bool(used[leaf.status_index])
         if (own is None and is_used) or (own is not None and (own.block, own.index) != place):
             yield f"its status place {leaf.status_index} in block {made.status_block} is another award's"
 

@@ -93,7 +93,9 @@ def closing_text(awards: Sequence[ShownAward], data: Path, base_url: str, *, col
     parts = [textwrap.fill(heading, max(columns, LEAST_COLUMNS))]
     refusals = example_directory(data) / REFUSALS_FILE
     if refusals.exists():
-        told = f"{refusals} says why a stack was refused, for each rule of a pathway in turn."
+        told = (
+            f"{refusals.parent.name}/{refusals.name} says why a stack was refused, for each rule of a pathway in turn."
+        )
         parts.append(textwrap.fill(told, max(columns, LEAST_COLUMNS), break_long_words=False, break_on_hyphens=False))
     return "\n\n".join([*parts, *(_award_text(award, data, base_url, columns) for award in awards)])
 

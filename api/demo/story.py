@@ -15,6 +15,7 @@ import json
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
@@ -255,7 +256,7 @@ class StoryTeller:
         outcome = self._node.recognising.decide(
             slug=OWN, shown=shown, decision=decision, actor=self._actor, learner=reference
         )
-        return RECOGNITION + str(outcome.answer["recognition"])
+        return RECOGNITION + UUID(outcome.answer["recognition"]).hex
 
     def _stack_all(self, reference: str, name: str, held: dict[str, str], into: str) -> None:
         certificates = {}

@@ -1,17 +1,9 @@
-"""The API's description, held against a real server: its examples, and what an outside measurer makes of it.
-
-The outside measurer is schemathesis. It sends what the description allows and what it does not, with a key and without,
-and looks at statuses, media types, shapes and header fields. How many cases each operation gets is bounded here.
-"""
+"""The API's description, held against a real server: its examples are what is answered."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -22,15 +14,6 @@ from api.answer import ANSWERS, DID_KEY, NULLABLE, OPEN, OPTIONAL
 from api.problem import PROBLEMS
 from tests.api.diploma import PROGRAMME, award, draft, publish_programme, unpack
 from tests.api.served import CODE, SLUG, TEMPLATE, Served
-from tests.system.school import open_school
-from tests.system.serving import Serving, environment
-
-MEASURER: Final = Path(sys.executable).with_name("schemathesis")
-CASES: Final = "10"
-SEED: Final = "3"
-# Rules beyond the description's forms (a date that does not exist, an award that does not) refuse valid-looking data.
-LEFT_OUT: Final = "positive_data_acceptance"
-LONGEST_SECONDS: Final = 600
 
 
 @pytest.fixture(scope="module")
@@ -313,27 +296,3 @@ def test_reference_page_shows_the_examples(served: Served) -> None:
 def test_description_is_named_in_metrics_when_it_is_asked_for(served: Served) -> None:
     served.http.get("/openapi.json")
     assert 'route="/openapi.json"' in served.http.get("/metrics").text
-
-
-@pytest.mark.parametrize("who", ["stranger", "issuer"])
-def test_outside_measurer_finds_nothing_when_it_tries_every_operation(who: str, tmp_path: Path) -> None:
-    assert MEASURER.exists(), "install it with `make test-setup`"
-    server = Serving(tmp_path / "data", tmp_path / "home")
-    server.start()
-    try:
-        school = open_school(server)
-        keys = [] if who == "stranger" else ["--header", f"Authorization: Bearer {school.key}"]
-        options = ["--checks", "all", "--exclude-checks", LEFT_OUT, "--mode", "all", "--max-examples", CASES]
-        options += ["--phases", "examples,coverage,fuzzing", "--continue-on-failure", "--no-color", "--seed", SEED]
-        done = subprocess.run(
-            [MEASURER, "run", f"{server.url}/openapi.json", *options, *keys],
-            cwd=tmp_path,
-            env={**environment(tmp_path), "PATH": os.environ["PATH"]},
-            capture_output=True,
-            text=True,
-            timeout=LONGEST_SECONDS,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout[done.stdout.find("= FAILURES") :]
-    finally:
-        server.close()

@@ -10,8 +10,9 @@ import pytest
 from ledger.aggregate import fold
 from ledger.credential import Credential
 from ledger.erasure import Erasure
-from ledger.error import CorruptionError, IdempotencyError
+from ledger.error import CorruptionError, IdempotencyError, NotFoundError
 from ledger.event import DomainEvent
+from ledger.recognition import Recognition
 from ledger.submission import Submission, submission_digest, submission_id
 from tests.ledger.scenario import IDENTITY
 from tests.ledger.test_credential import ISSUED, REINSTATED, SUSPENDED
@@ -61,3 +62,10 @@ def test_erasure_records_nothing_but_the_instant() -> None:
     state = fold(Erasure)(None, [event])
     assert state is not None
     assert state.erased_at == T0
+
+
+def test_fold_finds_nothing_when_the_history_is_of_something_else() -> None:
+    event = DomainEvent(IDENTITY, 1, Erasure.Recorded(recorded_at=T0))
+    for kind in (Credential, Recognition):
+        with pytest.raises(NotFoundError, match="something else"):
+            fold(kind)(None, [event])

@@ -55,7 +55,7 @@ def put(value: Any, pointer: str, new: Any) -> Any:  # noqa: ANN401  any JSON va
 @pytest.mark.parametrize(
     "pointer,new,place",
     [
-        ("/format", "cairn/evidence/v2", "/format"),
+        ("/format", "cairn/evidence/v3", "/format"),
         ("/credential", "x", "/credential"),
         ("/credential", "V" * 36, "/credential"),
         ("/credential", "v" * 36, "/credential"),

@@ -1,0 +1,147 @@
+"""Look-ups of an award's status beside nginx, which serves a file of the same size, for a second of processor time.
+
+Both serve on one core, and ``wrk`` asks from another over 64 connections that stay open. nginx has Debian's settings
+with one worker and no access log; ``sendfile`` is on. What is compared is processor time: a busy machine does not
+decide.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtests.server import HOST, Client, Server, award, free_port
+
+CONNECTIONS = 64
+SECONDS = 5
+ROUNDS = 3
+AWARDS = 1_000
+SETTLED_SECONDS = 2.5
+"""Within the second in which an award was recorded it is answered the ordinary way."""
+_REQUESTS = re.compile(r"(\d+) requests in")
+_TAIL = re.compile(r"99%\s+([0-9.]+)(us|ms|s)")
+_SCALE = {"us": 0.001, "ms": 1.0, "s": 1_000.0}
+_CONFIGURATION = """
+{user}daemon off; worker_processes 1; pid {place}/nginx.pid; error_log {place}/nginx.log;
+events {{ worker_connections 768; }}
+http {{
+  sendfile on; tcp_nopush on; types_hash_max_size 2048; access_log off; gzip on; keepalive_requests 100000000;
+  default_type application/json; client_body_temp_path {place}/body; proxy_temp_path {place}/proxy;
+  fastcgi_temp_path {place}/fastcgi; uwsgi_temp_path {place}/uwsgi; scgi_temp_path {place}/scgi;
+  server {{ listen {host}:{port}; root {place}/www; }}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What one program did: requests for a second of its processor time, and the slowest hundredth in milliseconds."""
+
+    per_second: float
+    p99_ms: float
+
+
+def looked_up(server: Server, place: Path) -> tuple[Looked, Looked]:
+    """Measure the server, and nginx beside it, in turn; the best of some rounds of each.
+
+    Raises:
+        RuntimeError: ``nginx`` or ``wrk`` is not installed.
+    """
+    for program in ("nginx", "wrk"):
+        if shutil.which(program) is None:
+            message = f"{program} is not installed: apt-get install {program}"
+            raise RuntimeError(message)
+    paths = _awards(server)
+    size = len(_fetched(server, paths[0]))
+    os.sched_setaffinity(server.pid, {0})
+    script = place / "ask.lua"
+    with _nginx(place, size) as (port, worker):
+        ours, theirs = [], []
+        for _ in range(ROUNDS):
+            script.write_text(_script(["/answer.json"]), "ascii")
+            theirs.append(_asked(port, worker, script))
+            script.write_text(_script(paths), "ascii")
+            ours.append(_asked(server.port, server.pid, script))
+    return max(ours, key=_rate), max(theirs, key=_rate)
+
+
+def _rate(looked: Looked) -> float:
+    return looked.per_second
+
+
+def _awards(server: Server) -> list[str]:
+    """Addresses of awards to which nothing has happened."""
+    time.sleep(SETTLED_SECONDS)
+    client = Client(server)
+    claims = [award(number) for number in range(AWARDS)]
+    status, made = client.call("POST", "/v1/credentials", {"credentials": claims}, f"looked-up-{time.time_ns()}")
+    client.close()
+    if status != 201:
+        message = f"awards were answered with {status}"
+        raise RuntimeError(message)
+    time.sleep(SETTLED_SECONDS)
+    return [f"/v1/credentials/{one['id']}/status" for one in made["credentials"]]
+
+
+def _fetched(server: Server, path: str) -> bytes:
+    client = Client(server)
+    _, answer = client.call("GET", path)
+    client.close()
+    return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _script(paths: list[str]) -> str:
+    """What wrk runs: it asks for one address after the other."""
+    listed = ",".join(f'"{path}"' for path in paths)
+    return (
+        f"paths={{{listed}}} asked={{}} n=0\n"
+        'function init() for i,path in ipairs(paths) do asked[i]=wrk.format("GET",path) end end\n'
+        "function request() n=n%#asked+1 return asked[n] end\n"
+    )
+
+
+@contextmanager
+def _nginx(place: Path, size: int) -> Iterator[tuple[int, int]]:
+    """Serve a file of *size* bytes on the first core; gives the port and the worker's process id."""
+    port, www = free_port(), place / "www"
+    www.mkdir()
+    (www / "answer.json").write_bytes(b"x" * size)
+    configuration = place / "nginx.conf"
+    # Started as root it would serve as somebody who may not read this directory.
+    user = "user root; " if os.geteuid() == 0 else ""
+    configuration.write_text(_CONFIGURATION.format(user=user, place=place, host=HOST, port=port), "utf-8")
+    process = subprocess.Popen(["nginx", "-c", str(configuration)], stderr=subprocess.DEVNULL)
+    os.sched_setaffinity(process.pid, {0})
+    try:
+        time.sleep(1)
+        worker = int(subprocess.run(["pgrep", "-P", str(process.pid)], check=True, capture_output=True).stdout)
+        os.sched_setaffinity(worker, {0})
+        yield port, worker
+    finally:
+        process.terminate()
+        process.wait(SECONDS)
+
+
+def _asked(port: int, pid: int, script: Path) -> Looked:
+    before = _processor_seconds(pid)
+    command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "--latency", "-s", str(script)]
+    shown = subprocess.run([*command, f"http://{HOST}:{port}"], check=True, capture_output=True, text=True).stdout
+    used = _processor_seconds(pid) - before
+    requests, tail = _REQUESTS.search(shown), _TAIL.search(shown)
+    if requests is None or tail is None or "Non-2xx" in shown:
+        message = f"wrk says: {shown}"
+        raise RuntimeError(message)
+    return Looked(int(requests[1]) / used, float(tail[1]) * _SCALE[tail[2]])
+
+
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
