@@ -49,8 +49,8 @@ def fold(kind: type[A]) -> Callable[[A | None, Iterable[DomainEvent]], A | None]
 
     Returns:
         A function (state or None, events) -> state, None when there was no event at all. It raises
-        :class:`~ledger.error.CorruptionError` when versions have a gap, and :class:`~ledger.error.NotFoundError` when it
-        is the history of something else.
+        :class:`~ledger.error.CorruptionError` when versions have a gap, and :class:`~ledger.error.NotFoundError` when
+        it is the history of something else.
     """
 
     def project(state: A | None, events: Iterable[DomainEvent]) -> A | None:
