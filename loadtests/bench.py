@@ -195,7 +195,7 @@ def looked_up_rows(directory: Path) -> list[Row]:
     """Look-ups for a second of processor time, beside nginx with a file of the same size."""
     place = directory / "lookup"
     place.mkdir()
-    with running_server(place / "ledger") as server:
+    with running_server(place / "ledger", "--quiet") as server:  # nginx writes no access log either
         ours, nginx = looked_up(server, place)
     what = "status look-ups for each second of one core, 64 connections"
     beside = f"nginx serving a file of that size, the same (p99 {nginx.p99_ms:.1f} ms)"

@@ -86,7 +86,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_server(data: Path) -> Iterator[Server]:
+def running_server(data: Path, *options: str) -> Iterator[Server]:
     """Serve *data* until the block ends, with one institution and one micro-credential in it."""
     port = free_port()
     environment = {**os.environ, "CAIRN_RATE_LIMIT_PER_MINUTE": "0", "CAIRN_RATE_LIMIT_BURST": "0"}
@@ -94,7 +94,10 @@ def running_server(data: Path) -> Iterator[Server]:
     environment["CAIRN_BASE_URL"] = f"http://{HOST}:{port}"
     with (data.parent / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            [program, "serve", "--data", str(data), "--port", str(port)], env=environment, stdout=log, stderr=log
+            [program, "serve", "--data", str(data), "--port", str(port), *options],
+            env=environment,
+            stdout=log,
+            stderr=log,
         )
         try:
             _wait_until_ready(port)
