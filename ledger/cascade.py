@@ -172,7 +172,7 @@ class Cascade:
             if events:
                 writes.append(audit(actor, "cascade.step", credential.institution, 1, now))
             if "revoked" in done:
-                writes.append(release(stack))
+                writes += release(stack)
             return Decision(events, writes, None)
 
         if self._is_due(stack):

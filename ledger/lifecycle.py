@@ -115,7 +115,7 @@ class Lifecycle:
             following, freed = self._withdrawal.follow(credential.id, events[-1].body, now)
             writes += freed
             if any(isinstance(event.body, Credential.Revoked) for event in events):
-                writes.append(release(credential.id))  # what was spent on it is free again
+                writes += release(credential.id)  # what was spent on it is free again
             writes.append(audit(actor, act, credential.institution, 1, now))
             return Decision([*before, *events, *following], writes, {"credential": public_id})
 

@@ -54,7 +54,7 @@ class PartWithdrawal:
         unpackings = sorted({row.stack for row in self._book.live(whole) if row.kind == "unpacking"})
         events = [event for unpacking in unpackings for event in self._follow(unpacking, change, now)]
         replaced = isinstance(change, Credential.Replaced)
-        return events, [release(unpacking) for unpacking in unpackings if replaced]
+        return events, [write for unpacking in unpackings if replaced for write in release(unpacking)]
 
     def _follow(self, unpacking: UUID, change: Event, now: datetime) -> list[DomainEvent]:
         made = self._parts.made(unpacking)

@@ -104,7 +104,7 @@ class Reviewing:
             commitment, writes = self._keep(credential, kind, said)
             events = change(credential, commitment, now)
             if any(isinstance(event.body, Credential.Revoked) for event in events):
-                writes.append(release(credential.id))
+                writes += release(credential.id)
             writes.append(audit(actor, act, credential.institution, 1, now))
             return Decision(events, writes, {"credential": public_id})
 

@@ -29,9 +29,24 @@ from ledger.vault import Learner
 SpendingKind = Literal["stack", "unpacking"]
 SpendingUnit = Literal["ects", "minutes"]
 
+FREE: Final = 1
+"""What stands in the table for credits that are free again."""
 _SELECT: Final = "SELECT award, number, stack, kind, unit, amount, whole, released FROM vault_spending "
 _INSERT: Final = "INSERT INTO vault_spending VALUES (?,?,?,?,?,?,?,?,0)"
-_RELEASE: Final = "UPDATE vault_spending SET released=1 WHERE stack=?"
+_END: Final = "UPDATE vault_spending SET released=2 WHERE stack=? AND released=0"
+_FREE: Final = (
+    "UPDATE vault_spending SET released=1 WHERE stack=? AND released=2 "
+    "AND NOT EXISTS (SELECT 1 FROM vault_spending AS above WHERE above.award=? AND above.released<>1)"
+)
+_FREE_BELOW: Final = (
+    "UPDATE vault_spending SET released=1 WHERE released=2 AND stack IN ("
+    "WITH RECURSIVE below (part) AS (SELECT award FROM vault_spending WHERE stack=? "
+    "UNION SELECT next.award FROM vault_spending AS next JOIN below ON next.stack=below.part) SELECT part FROM below) "
+    "AND NOT EXISTS ("
+    "SELECT 1 FROM vault_spending AS above WHERE above.award=vault_spending.stack AND above.released<>1)"
+)
+LEVELS: Final = 6
+"""How many stacks upon stacks are freed in one go; a micro-credential, a certificate and a degree are three."""
 _CARRY_OVER: Final = (
     "INSERT INTO vault_spending SELECT ?, number, learner, stack, kind, unit, amount, whole, released "
     "FROM vault_spending WHERE award=?"
@@ -64,7 +79,7 @@ class Spending(msgspec.Struct, frozen=True, kw_only=True):
         stack: Aggregate id of what it was spent on.
         kind: What that is.
         spent: How much.
-        released: Whether what it was spent on is no more, so that the credits are free again.
+        released: Whether the credits are free again: what they were spent on is no more, and not spent itself.
     """
 
     award: UUID
@@ -106,7 +121,7 @@ class SpendingBook:
                 stack=UUID(bytes=bytes(stack)),
                 kind=kind,
                 spent=Amount(unit=unit, amount=amount, whole=whole),
-                released=bool(released),
+                released=released == FREE,
             )
             for award, number, stack, kind, unit, amount, whole, released in rows
         ]
@@ -142,9 +157,18 @@ def spend(
     return Write(_INSERT, rows)
 
 
-def release(stack: UUID) -> Write:
-    """Frees what was spent on *stack*; committed together with the event that ends it."""
-    return Write(_RELEASE, [(stack.bytes,)])
+def release(stack: UUID) -> list[Write]:
+    """Free what was spent on *stack*; committed together with the event that ends it.
+
+    As long as *stack* is itself spent on something that holds, what it was made of counts there, and is not free: then
+    it is freed when that ends. In the table 1 stands for free, 2 for what waits like that.
+    """
+    identity = stack.bytes
+    return [
+        Write(_END, [(identity,)]),
+        Write(_FREE, [(identity, identity)]),
+        Write(_FREE_BELOW, [(identity,)] * LEVELS),
+    ]
 
 
 def carry_over(award: UUID, successor: UUID) -> Write:

@@ -64,9 +64,6 @@ class Source:
     unpacked: bool = False
     stacks: list[str] = field(default_factory=list)
 
-    def counts(self, living: set[str]) -> bool:
-        return self.holds and not self.unpacked and not living & set(self.stacks)
-
 
 class CreditMachine(RuleBasedStateMachine):
     """Histories of one learner."""
@@ -107,7 +104,7 @@ class CreditMachine(RuleBasedStateMachine):
         known = list(self.sources)
         offered = list(dict.fromkeys(known[number % len(known)] for number in picked))
         sound = all(self.sources[one].holds and not self.sources[one].unpacked for one in offered)
-        there = sum(self.sources[one].size for one in offered if self.sources[one].counts(self.living))
+        there = sum(self.sources[one].size for one in offered if self._counts(one))
         try:
             made = stack(self.world, *offered, learner=self.learner)
         except (NotStackedError, InvalidInputError):
@@ -120,7 +117,7 @@ class CreditMachine(RuleBasedStateMachine):
         assert used <= {_identity(one) for one in offered}
         for one in offered:
             if _identity(one) in used:
-                assert self.sources[one].counts(self.living - {made})
+                assert self._counts(one)
                 self.sources[one].stacks.append(made)
 
     @precondition(lambda self: self._wholes())
@@ -129,7 +126,7 @@ class CreditMachine(RuleBasedStateMachine):
         self.world.clock.advance(seconds=1)
         wholes = self._wholes()
         whole = wholes[number % len(wholes)]
-        may = self.sources[whole].counts(self.living)
+        may = self._counts(whole)
         asked = Separation(diploma=whole, programme=PROGRAMME, completed=completed(*range(1, MODULES + 1)))
         try:
             answer = self.world.separating.unpack(slug=SLUG, asked=asked, actor=OPERATOR).answer
@@ -153,7 +150,7 @@ class CreditMachine(RuleBasedStateMachine):
             return  # what becomes of parts then is test_conservation's affair
         self.world.lifecycle.revoke(public_id=lost, reason=Reason.OTHER, actor=OPERATOR)
         self.sources[lost].holds = False
-        self.living.discard(lost)  # what a stack that is gone was made of can be used again
+        self.living.discard(lost)  # what a stack that is gone was made of can be used again, unless it counts elsewhere
 
     @invariant()
     def no_credit_is_spent_twice(self) -> None:
@@ -161,11 +158,20 @@ class CreditMachine(RuleBasedStateMachine):
             return
         for name, source in self.sources.items():
             live = self._book().live(_identity(name))
-            stacks = {credential_aggregate_id(one) for one in source.stacks if one in self.living}
+            stacks = {credential_aggregate_id(one) for one in source.stacks if self._binds(one)}
             assert len(stacks) + source.unpacked <= 1
             assert {row.stack for row in live if row.kind == "stack"} == stacks
             assert sum(row.kind == "unpacking" for row in live) == source.unpacked
             assert sum(row.spent.amount for row in live) <= source.size
+
+    def _counts(self, name: str) -> bool:
+        """Whether its credits can be used."""
+        source = self.sources[name]
+        return source.holds and not source.unpacked and not any(map(self._binds, source.stacks))
+
+    def _binds(self, stacked: str) -> bool:
+        """Whether a stack holds what it was made of: it holds, or it is gone and counts in one that holds."""
+        return stacked in self.living or any(map(self._binds, self.sources[stacked].stacks))
 
     def _book(self) -> SpendingBook:
         return SpendingBook(self.world.ledger.store)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import datetime
 from fractions import Fraction
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -75,7 +76,7 @@ def test_spending_still_conflicts_when_a_release_came_between(world: World, awar
     """Were the number free again, the one who saw the old row and the one who did not would both commit."""
     record(world, commit_spending(world, award, FIRST, HALF))
     seen_before = commit_spending(world, award, UUID(int=73), HALF)
-    record(world, Commit((), [release(FIRST)]))
+    record(world, Commit((), release(FIRST)))
     seen_after = commit_spending(world, award, SECOND)
     results = record(world, seen_after, seen_before)
     assert results[0] == []
@@ -86,9 +87,31 @@ def test_spending_still_conflicts_when_a_release_came_between(world: World, awar
 def test_release_frees_what_was_spent_on_that_stack_alone(world: World, award: UUID) -> None:
     record(world, commit_spending(world, award, FIRST, HALF))
     record(world, commit_spending(world, award, SECOND, HALF))
-    record(world, Commit((), [release(FIRST)]))
+    record(world, Commit((), release(FIRST)))
     assert [row.stack for row in book(world).live(award)] == [SECOND]
     assert spent_share(book(world).rows(award)) == Fraction(1, 2)
+
+
+def test_release_waits_while_the_stack_itself_is_spent_on_something_that_holds(world: World, award: UUID) -> None:
+    learner = world.vault.learner_of(award)
+    record(world, commit_spending(world, award, FIRST))
+    record(world, Commit((), [spend(learner, SECOND, "stack", [(FIRST, WHOLE, [])])]))
+    record(world, Commit((), release(FIRST)))
+    assert [row.stack for row in book(world).live(award)] == [FIRST]
+    record(world, Commit((), release(SECOND)))
+    assert book(world).live(award) == book(world).live(FIRST) == []
+
+
+def test_release_reaches_down_a_chain_of_stacks_that_are_gone(world: World, award: UUID) -> None:
+    learner, chain = world.vault.learner_of(award), [UUID(int=80 + number) for number in range(4)]
+    record(world, commit_spending(world, award, chain[0]))
+    for below, above in pairwise(chain):
+        record(world, Commit((), [spend(learner, above, "stack", [(below, WHOLE, [])])]))
+    for gone in chain[:-1]:
+        record(world, Commit((), release(gone)))
+    assert [row.stack for row in book(world).live(award)] == [chain[0]]
+    record(world, Commit((), release(chain[-1])))
+    assert [book(world).live(one) for one in (award, *chain)] == [[]] * 5
 
 
 def test_carry_over_leaves_a_successor_spent_as_far_as_its_predecessor(world: World, award: UUID) -> None:
@@ -97,7 +120,7 @@ def test_carry_over_leaves_a_successor_spent_as_far_as_its_predecessor(world: Wo
     record(world, commit_spending(world, award, FIRST, HALF))
     record(world, Commit((), [carry_over(award, successor)]))
     assert [(row.stack, row.spent) for row in book(world).live(successor)] == [(FIRST, HALF)]
-    record(world, Commit((), [release(FIRST)]))
+    record(world, Commit((), release(FIRST)))
     assert book(world).live(successor) == []
 
 
