@@ -22,7 +22,7 @@ import msgspec
 from ledger.achievement import EVENTS, FIRST, EditionEvent, Template, details_of
 from ledger.detail import Details
 from ledger.event import EventMapper, Instant
-from projections.fold import read_body, refuse
+from projections.fold import read_bodies, refuse
 from projections.source import Notification
 from projections.table import Readable, Table
 
@@ -73,10 +73,7 @@ class AchievementCatalogue:
         Raises:
             CorruptionError: A code is taken twice, an edition is out of turn, or a revision moves the achievement.
         """
-        for event in batch:
-            if event.topic not in self.TOPICS:
-                continue
-            body = read_body(self._mapper, event)
+        for event, body in read_bodies(self._mapper, batch, self.TOPICS):
             assert isinstance(body, EditionEvent)  # noqa: S101  TOPICS says so
             known = _listing(table.get(b"a" + event.originator))
             if (isinstance(body, FIRST), body.edition) != (

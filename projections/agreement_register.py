@@ -17,8 +17,8 @@ from uuid import UUID
 import msgspec
 
 from ledger.agreement import EVENTS, Agreement
-from ledger.event import EventMapper
-from projections.fold import read_body, refuse
+from ledger.event import Event, EventMapper
+from projections.fold import read_bodies, refuse
 from projections.source import Notification
 from projections.table import Readable, Table
 
@@ -48,26 +48,26 @@ class AgreementRegister:
         Raises:
             CorruptionError: An agreement is proposed twice, or one changes that was never proposed.
         """
-        for event in batch:
-            if event.topic in self.TOPICS:
-                self._apply(event, table)
+        for event, body in read_bodies(self._mapper, batch, self.TOPICS):
+            _apply_one(event, body, table)
 
-    def _apply(self, event: Notification, table: Table) -> None:
-        body, key = read_body(self._mapper, event), b"i" + event.originator_id.bytes
-        number = table.get(key)
-        if isinstance(body, Agreement.Proposed):
-            if number is not None:
-                raise refuse(event, "this agreement was proposed before")
-            number = table.get(_COUNT) or _U32.pack(0)
-            table.put(key, number)
-            table.put(_COUNT, _U32.pack(_U32.unpack(number)[0] + 1))
-            table.put(b"n" + number, _ENCODER.encode(Agreement.begin(event.originator_id, body)))
-            return
-        stored = None if number is None else table.get(b"n" + number)
-        if number is None or stored is None:
-            raise refuse(event, "this agreement was never proposed")
-        after = msgspec.structs.replace(_DECODER.decode(stored).evolve(body), version=event.version)
-        table.put(b"n" + number, _ENCODER.encode(after))
+
+def _apply_one(event: Notification, body: Event, table: Table) -> None:
+    key = b"i" + event.originator_id.bytes
+    number = table.get(key)
+    if isinstance(body, Agreement.Proposed):
+        if number is not None:
+            raise refuse(event, "this agreement was proposed before")
+        number = table.get(_COUNT) or _U32.pack(0)
+        table.put(key, number)
+        table.put(_COUNT, _U32.pack(_U32.unpack(number)[0] + 1))
+        table.put(b"n" + number, _ENCODER.encode(Agreement.begin(event.originator_id, body)))
+        return
+    stored = None if number is None else table.get(b"n" + number)
+    if number is None or stored is None:
+        raise refuse(event, "this agreement was never proposed")
+    after = msgspec.structs.replace(_DECODER.decode(stored).evolve(body), version=event.version)
+    table.put(b"n" + number, _ENCODER.encode(after))
 
 
 class AgreementReader:

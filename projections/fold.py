@@ -8,7 +8,7 @@ another version are rebuilt.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar, Protocol
 
 from ledger.error import LedgerError
@@ -45,6 +45,19 @@ def read_body(mapper: EventMapper, event: Notification) -> Event:
     except LedgerError as error:
         message = f"{error} (version {event.version} of {event.originator_id})"
         raise CorruptionError(message) from error
+
+
+def read_bodies(
+    mapper: EventMapper, batch: Iterable[Notification], topics: frozenset[str]
+) -> Iterator[tuple[Notification, Event]]:
+    """Pick the events of *topics* and decode their bodies, one at a time and in order.
+
+    Raises:
+        CorruptionError: See :func:`read_body`.
+    """
+    for event in batch:
+        if event.topic in topics:
+            yield event, read_body(mapper, event)
 
 
 def refuse(event: Notification, why: str) -> CorruptionError:

@@ -31,7 +31,7 @@ from projections.directory_record import (
     parse_record,
     recall_institution,
 )
-from projections.fold import read_body, refuse
+from projections.fold import read_bodies, refuse
 from projections.source import Notification
 from projections.table import Readable, Table
 
@@ -65,10 +65,7 @@ class InstitutionDirectory:
         Raises:
             CorruptionError: An institution, slug or DID is registered twice, or an unknown institution changes.
         """
-        for event in batch:
-            if event.topic not in self.TOPICS:
-                continue
-            body = read_body(self._mapper, event)
+        for event, body in read_bodies(self._mapper, batch, self.TOPICS):
             if isinstance(body, Institution.Registered):
                 self._register(event, body, table)
                 continue

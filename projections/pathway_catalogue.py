@@ -17,7 +17,7 @@ import msgspec
 
 from ledger.event import Event, EventMapper, Instant
 from ledger.pathway import EVENTS, Pathway
-from projections.fold import read_body, refuse
+from projections.fold import read_bodies, refuse
 from projections.source import Notification
 from projections.table import Readable, Table
 
@@ -65,9 +65,8 @@ class PathwayCatalogue:
         Raises:
             CorruptionError: A version is out of turn, or something follows the end.
         """
-        for event in batch:
-            if event.topic in self.TOPICS:
-                _apply_one(event, read_body(self._mapper, event), table)
+        for event, body in read_bodies(self._mapper, batch, self.TOPICS):
+            _apply_one(event, body, table)
 
 
 def _apply_one(event: Notification, body: Event, table: Table) -> None:

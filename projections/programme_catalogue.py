@@ -20,7 +20,7 @@ import msgspec
 from ledger.application import programme_id
 from ledger.event import EventMapper, Instant
 from ledger.programme import EVENTS, Change, Curriculum, Programme
-from projections.fold import read_body, refuse
+from projections.fold import read_bodies, refuse
 from projections.source import Notification
 from projections.table import Readable, Table
 
@@ -60,10 +60,7 @@ class ProgrammeCatalogue:
         Raises:
             CorruptionError: An edition is out of turn, or a revision moves the programme.
         """
-        for event in batch:
-            if event.topic not in self.TOPICS:
-                continue
-            body = read_body(self._mapper, event)
+        for event, body in read_bodies(self._mapper, batch, self.TOPICS):
             assert isinstance(body, Programme.Published | Programme.Revised)  # noqa: S101  TOPICS says so
             known = _number(table.get(b"p" + event.originator))
             if isinstance(body, Programme.Published) != (known == 0) or body.edition != known + 1:

@@ -14,7 +14,7 @@ import msgspec
 
 from ledger.event import EventMapper, Instant
 from ledger.quality import EVENTS, Quality, ReviewOutcome
-from projections.fold import read_body
+from projections.fold import read_bodies
 from projections.source import Notification
 from projections.table import Readable, Table
 
@@ -73,10 +73,7 @@ class QualityRecord:
         Raises:
             CorruptionError: An event cannot be read.
         """
-        for event in batch:
-            if event.topic not in self.TOPICS:
-                continue
-            body = read_body(self._mapper, event)
+        for _, body in read_bodies(self._mapper, batch, self.TOPICS):
             assert isinstance(body, EVENTS)  # noqa: S101  TOPICS says so
             stored = table.get(body.achievement.bytes)
             record = Record() if stored is None else msgspec.json.decode(stored, type=Record)

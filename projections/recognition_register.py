@@ -12,9 +12,9 @@ from uuid import UUID
 
 import msgspec
 
-from ledger.event import EventMapper
+from ledger.event import Event, EventMapper
 from ledger.recognition import EVENTS, Recognition
-from projections.fold import read_body, refuse
+from projections.fold import read_bodies, refuse
 from projections.source import Notification
 from projections.table import Readable, Table
 
@@ -42,22 +42,22 @@ class RecognitionRegister:
         Raises:
             CorruptionError: A recognition begins twice, or one changes that was never made.
         """
-        for event in batch:
-            if event.topic in self.TOPICS:
-                self._apply(event, table)
+        for event, body in read_bodies(self._mapper, batch, self.TOPICS):
+            _apply_one(event, body, table)
 
-    def _apply(self, event: Notification, table: Table) -> None:
-        body, key = read_body(self._mapper, event), event.originator_id.bytes
-        stored = table.get(key)
-        if isinstance(body, Recognition.Decided):
-            if stored is not None:
-                raise refuse(event, "this recognition was decided before")
-            table.put(key, _ENCODER.encode(Recognition.begin(event.originator_id, body)))
-            return
-        if stored is None:
-            raise refuse(event, "this recognition was never decided")
-        after = msgspec.structs.replace(_DECODER.decode(stored).evolve(body), version=event.version)
-        table.put(key, _ENCODER.encode(after))
+
+def _apply_one(event: Notification, body: Event, table: Table) -> None:
+    key = event.originator_id.bytes
+    stored = table.get(key)
+    if isinstance(body, Recognition.Decided):
+        if stored is not None:
+            raise refuse(event, "this recognition was decided before")
+        table.put(key, _ENCODER.encode(Recognition.begin(event.originator_id, body)))
+        return
+    if stored is None:
+        raise refuse(event, "this recognition was never decided")
+    after = msgspec.structs.replace(_DECODER.decode(stored).evolve(body), version=event.version)
+    table.put(key, _ENCODER.encode(after))
 
 
 class RecognitionReader:

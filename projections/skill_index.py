@@ -23,7 +23,7 @@ import msgspec
 from ledger.achievement import EVENTS, EditionEvent, details_of
 from ledger.event import EventMapper
 from ledger.skill import skills_of
-from projections.fold import read_body
+from projections.fold import read_bodies
 from projections.source import Notification
 from projections.table import Readable, Table
 
@@ -73,10 +73,7 @@ class SkillIndex:
         Raises:
             CorruptionError: An event cannot be read.
         """
-        for event in batch:
-            if event.topic not in self.TOPICS:
-                continue
-            body = read_body(self._mapper, event)
+        for event, body in read_bodies(self._mapper, batch, self.TOPICS):
             assert isinstance(body, EditionEvent)  # noqa: S101  TOPICS says so
             _index(event.originator_id, body.edition, skills_of(body.template, details_of(body)), table)
 

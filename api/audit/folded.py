@@ -15,11 +15,10 @@ import msgspec
 
 from api.audit.quality import replay_quality
 from api.audit.recognition import replay_agreement, replay_recognition
-from api.audit.rule import Illegal, same_event
+from api.audit.rule import Illegal, by_the_rules, same_event
 from ledger import agreement, quality, recognition
 from ledger.achievement import Achievement
 from ledger.aggregate import Aggregate
-from ledger.error import LedgerError
 from ledger.event import DomainEvent, Event
 from ledger.institution import Institution
 
@@ -91,10 +90,8 @@ class Folded:
         if version != due:
             message = f"version {version} where {due} was due"
             raise Illegal(message)
-        try:
+        with by_the_rules():
             decided = kind.decide(before, originator, body, Around(institutions, achievements, self.states))
-        except LedgerError as error:
-            raise Illegal(str(error)) from error
         same_event(decided, DomainEvent(originator, version, body))
 
     def parts(self) -> list[tuple[str, bytes]]:

@@ -7,7 +7,8 @@ question (a later version of the ledger may bring some) is counted as not replay
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
 
@@ -36,9 +37,18 @@ class NotReplayed(Exception):  # noqa: N818  as above
     """This version of the auditor has no rule for the event."""
 
 
+@contextmanager
+def by_the_rules() -> Iterator[None]:
+    """Say of what the ledger refuses in here that it is Illegal."""
+    try:
+        yield
+    except LedgerError as error:
+        raise Illegal(str(error)) from error
+
+
 def begin_institution(originator: UUID, body: Institution.Registered) -> Institution:
     """Replay a registration; Illegal when no such institution could be registered."""
-    try:
+    with by_the_rules():
         decided = Institution.register(
             id=institution_id(body.slug),
             slug=body.slug,
@@ -49,8 +59,6 @@ def begin_institution(originator: UUID, body: Institution.Registered) -> Institu
             key_multibase=body.key_multibase,
             at=body.recorded_at,
         )
-    except LedgerError as error:
-        raise Illegal(str(error)) from error
     same_event(decided, DomainEvent(originator, 1, body))
     return Institution.begin(originator, body)
 
@@ -58,7 +66,7 @@ def begin_institution(originator: UUID, body: Institution.Registered) -> Institu
 def change_institution(before: Institution, body: Event) -> None:
     """Replay a change of an institution; Illegal when it would not have been decided."""
     at = body.recorded_at
-    try:
+    with by_the_rules():
         match body:
             case Institution.AccreditationGranted() | Institution.AccreditationGrantedWithin():
                 limits = body.limits if isinstance(body, Institution.AccreditationGrantedWithin) else None
@@ -86,14 +94,12 @@ def change_institution(before: Institution, body: Event) -> None:
                 decided = before.declare_compromised(key_id=body.key_id, compromised_at=body.compromised_at, at=at)
             case _:
                 raise NotReplayed(body.TOPIC)
-    except LedgerError as error:
-        raise Illegal(str(error)) from error
     same_event(decided[0], DomainEvent(before.id, before.version + 1, body))
 
 
 def begin_achievement(originator: UUID, body: EditionEvent) -> Achievement:
     """Replay a publication; Illegal when it would not have been decided."""
-    try:
+    with by_the_rules():
         decided = Achievement.publish(
             id=achievement_id(body.institution, body.code),
             institution=body.institution,
@@ -102,8 +108,6 @@ def begin_achievement(originator: UUID, body: EditionEvent) -> Achievement:
             details=details_of(body),
             at=body.recorded_at,
         )
-    except LedgerError as error:
-        raise Illegal(str(error)) from error
     same_event(decided, DomainEvent(originator, 1, body))
     return Achievement.begin(originator, body)
 
@@ -112,16 +116,14 @@ def change_achievement(before: Achievement, body: Event) -> None:
     """Replay a further edition; Illegal when it would not have been decided."""
     if not isinstance(body, EditionEvent):
         raise NotReplayed(body.TOPIC)
-    try:
+    with by_the_rules():
         [decided] = before.revise(template=body.template, details=details_of(body), at=body.recorded_at)
-    except LedgerError as error:
-        raise Illegal(str(error)) from error
     same_event(decided, DomainEvent(before.id, before.version + 1, body))
 
 
 def begin_pathway(originator: UUID, body: Pathway.Published) -> Pathway:
     """Replay the publication of a pathway; Illegal when it would not have been decided."""
-    try:
+    with by_the_rules():
         decided = Pathway.publish(
             id=pathway_id(body.institution, body.code),
             institution=body.institution,
@@ -131,15 +133,13 @@ def begin_pathway(originator: UUID, body: Pathway.Published) -> Pathway:
             rules=body.rules,
             at=body.recorded_at,
         )
-    except LedgerError as error:
-        raise Illegal(str(error)) from error
     same_event(decided, DomainEvent(originator, 1, body))
     return Pathway.begin(originator, body)
 
 
 def change_pathway(before: Pathway, body: Event) -> None:
     """Replay a further version of a pathway, or its end; Illegal when it would not have been decided."""
-    try:
+    with by_the_rules():
         match body:
             case Pathway.Revised():
                 decided = before.revise(
@@ -153,14 +153,12 @@ def change_pathway(before: Pathway, body: Event) -> None:
                 decided = before.retire(at=body.recorded_at)
             case _:
                 raise NotReplayed(body.TOPIC)
-    except LedgerError as error:
-        raise Illegal(str(error)) from error
     same_event(decided[0], DomainEvent(before.id, before.version + 1, body))
 
 
 def begin_programme(originator: UUID, body: Programme.Published) -> None:
     """Replay a publication; Illegal when it would not have been decided."""
-    try:
+    with by_the_rules():
         decided = Programme.publish(
             id=programme_id(body.institution, body.code),
             institution=body.institution,
@@ -168,17 +166,13 @@ def begin_programme(originator: UUID, body: Programme.Published) -> None:
             curriculum=body.curriculum,
             at=body.recorded_at,
         )
-    except LedgerError as error:
-        raise Illegal(str(error)) from error
     same_event(decided, DomainEvent(originator, 1, body))
 
 
 def change_programme(before: Programme, body: Programme.Revised) -> None:
     """Replay a further edition; Illegal when it would not have been decided."""
-    try:
+    with by_the_rules():
         [decided] = before.revise(curriculum=body.curriculum, at=body.recorded_at)
-    except LedgerError as error:
-        raise Illegal(str(error)) from error
     same_event(decided, DomainEvent(before.id, before.version + 1, body))
 
 
@@ -226,10 +220,10 @@ def award_state(  # noqa: PLR0913  what the rules look at, and no struct has it 
     )
 
 
-def change_award(before: Credential, body: Event) -> None:  # noqa: C901  one case for each event
+def change_award(before: Credential, body: Event) -> None:
     """Replay a change of an award's status; Illegal when it would not have been decided."""
     at = body.recorded_at
-    try:
+    with by_the_rules():
         match body:
             case Credential.Suspended():
                 decided = before.suspend(reason=body.reason, effective_at=body.effective_at, note=body.note, at=at)
@@ -257,8 +251,6 @@ def change_award(before: Credential, body: Event) -> None:  # noqa: C901  one ca
                 decided = before.close_review(outcome=body.outcome, at=at)
             case _:
                 raise NotReplayed(body.TOPIC)
-    except LedgerError as error:
-        raise Illegal(str(error)) from error
     same_event(decided[0], DomainEvent(before.id, before.version + 1, body))
 
 
@@ -289,7 +281,7 @@ def change_log_keys(originator: UUID, version: int, before: LogKeys | None, body
     if before is None:
         message = "the log's first keys are in use, and no others were brought into use before"
         raise Illegal(message)
-    try:
+    with by_the_rules():
         match body:
             case LogKeys.Introduced():
                 [decided] = before.introduce(vkeys=body.vkeys, at=body.recorded_at)
@@ -301,8 +293,6 @@ def change_log_keys(originator: UUID, version: int, before: LogKeys | None, body
                 )
             case _:
                 raise NotReplayed(body.TOPIC)
-    except LedgerError as error:
-        raise Illegal(str(error)) from error
     same_event(DomainEvent(LOG_KEYS_ID, before.version + 1, decided), DomainEvent(originator, version, body))
     return msgspec.structs.replace(before.evolve(body), version=version)
 
