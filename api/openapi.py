@@ -8,7 +8,8 @@ import msgspec
 from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 
-from api.answer import AGREEMENT_ID, ANSWERS, BASE, DID_KEY, ID, RECOGNITION_ID
+from api.answer import ANSWERS
+from api.answer_example import AGREEMENT_ID, BASE, DID_KEY, ID, RECOGNITION_ID
 from api.schema import REQUEST_SHAPES
 from ledger.achievement import CODE
 

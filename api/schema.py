@@ -1,23 +1,22 @@
-"""Shapes of request bodies, and how a body becomes one of them.
+"""Shapes of request bodies.
 
-The shapes are the ledger's own structs wherever a command takes one, so there is one definition of each. What does not
-fit is refused with the JSON pointer of the offending member.
+They are the ledger's own structs wherever a command takes one, so there is one definition of each.
 """
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 
-from ledger.achievement import Template, missing
+from api.conversion import convert
+from ledger.achievement import Template
 from ledger.agreement import WHOLE_PERCENT, AwardsOf
 from ledger.claim import AwardClaim, LearnerClaim
 from ledger.credential import AppealOutcome as ReviewAppealOutcome
 from ledger.credential import ReviewOutcome
-from ledger.decision import DecisionClaim, SubstantialDifference
+from ledger.decision import DecisionClaim
 from ledger.detail import Details
 from ledger.error import InvalidInputError
 from ledger.form.learner_record import Association
@@ -34,24 +33,8 @@ from ledger.signing_algorithm import Algorithm
 from ledger.stacking.pathway_rules import PathwayRules
 from ledger.stacking_up import WaiverClaim
 
-T = TypeVar("T")
 SkillUri = Annotated[str, msgspec.Meta(min_length=8, max_length=320)]
 """As long as the URI of a skill in a template may be."""
-
-_MISSING_FIELD = re.compile(r"missing required field `(?P<name>[^`]+)`")
-_PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
-_A_REASON = re.compile(r"\.reasons\[[^\]]*\]\Z")
-ELEMENTS = {
-    "title": "title of the micro-credential",
-    "outcomes": "learning outcomes",
-    "assessment": "type of assessment",
-    "participation": "form of participation in the learning activity",
-    "quality_assurance": "type of quality assurance",
-    "learner": "identification of the learner",
-    "name": "identification of the learner",
-    "awarded_on": "date of issuing",
-}
-"""Members whose absence is the absence of a mandatory element (2022/C 243/02, Annex I)."""
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -368,21 +351,6 @@ REQUEST_SHAPES: tuple[type, ...] = (
 """Every shape that OpenAPI describes as a request body."""
 
 
-def convert(value: object, shape: type[T]) -> T:
-    """Make *shape* of a decoded JSON value.
-
-    Raises:
-        MissingElementError: A mandatory element of a micro-credential is absent.
-        InvalidInputError: The value does not have the shape; the pointer says where.
-    """
-    try:
-        converted = msgspec.convert(value, shape)
-    except msgspec.ValidationError as error:
-        raise _refusal(str(error)) from error
-    _require_utc(converted)
-    return converted
-
-
 def awards(value: object) -> tuple[Awards, bool]:
     """Make awards of a body that holds either one claim or ``{"credentials": [...]}``.
 
@@ -390,7 +358,7 @@ def awards(value: object) -> tuple[Awards, bool]:
         The awards, and whether the body held a single claim.
 
     Raises:
-        InvalidInputError: See :func:`convert`.
+        InvalidInputError: See :func:`api.conversion.convert`.
     """
     if isinstance(value, dict) and "credentials" in value:
         many = value["credentials"]
@@ -405,37 +373,3 @@ def awards(value: object) -> tuple[Awards, bool]:
         raise InvalidInputError(message, "/institution")
     claim = convert(members if isinstance(value, dict) else value, AwardClaim)
     return Awards(credentials=[claim], institution=institution), True
-
-
-def _refusal(message: str) -> InvalidInputError:
-    """Turn msgspec's message into a refusal with a pointer."""
-    place = _PLACE.search(message)
-    pointer = _pointer(place["path"]) if place else ""
-    sentence = _PLACE.sub("", message)
-    absent = _MISSING_FIELD.search(sentence)
-    if absent is None and place is not None and place["path"].endswith(".reason"):
-        return InvalidInputError(f"the reason is one of {', '.join(Reason)}", pointer)
-    if absent is None and place is not None and _A_REASON.search(place["path"]):
-        return InvalidInputError(f"a substantial difference is one of {', '.join(SubstantialDifference)}", pointer)
-    if absent is None:
-        return InvalidInputError(f"{sentence[0].lower()}{sentence[1:]}", pointer)
-    pointer = f"{pointer}/{absent['name']}"
-    element = ELEMENTS.get(absent["name"])
-    if element is not None:
-        return missing(element, pointer)
-    return InvalidInputError(f"the member «{absent['name']}» is missing", pointer)
-
-
-def _pointer(path: str) -> str:
-    """``.credentials[0].learner`` as ``/credentials/0/learner``."""
-    return re.sub(r"\[(\d+|\.\.\.)\]", r"/\1", path).replace(".", "/").replace("///", "...")
-
-
-def _require_utc(value: object) -> None:
-    if not isinstance(value, msgspec.Struct):
-        return
-    for name in value.__struct_fields__:
-        member = getattr(value, name)
-        if isinstance(member, datetime) and (member.tzinfo is None or member.utcoffset()):
-            message = f"{name} is an instant in UTC, such as 2026-01-31T12:00:00Z"
-            raise InvalidInputError(message, f"/{name}")

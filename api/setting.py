@@ -8,7 +8,6 @@ the start instead of being ignored. docs/settings.md lists every setting; a test
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Self
@@ -23,7 +22,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.fields import FieldInfo
 
 ENV_PREFIX: Final = "CAIRN_"
 KIB: Final = 1024
@@ -379,32 +377,6 @@ def load_settings(environ: Mapping[str, str], **overrides: object) -> Settings:
 def env_name(field: str) -> str:
     """Return the environment variable of a setting."""
     return f"{ENV_PREFIX}{field.upper()}"
-
-
-@dataclass(frozen=True, slots=True)
-class SettingRow:
-    """One line of docs/settings.md."""
-
-    variable: str
-    default: str
-    unit: str
-    description: str
-
-
-def describe_settings() -> tuple[SettingRow, ...]:
-    """Return every setting as its documentation has to show it."""
-    return tuple(_row(name, field) for name, field in Settings.model_fields.items())
-
-
-def _row(name: str, field: FieldInfo) -> SettingRow:
-    extra = field.json_schema_extra
-    unit = str(extra.get("unit", "")) if isinstance(extra, dict) else ""
-    default = field.default
-    if default is None or default == ():
-        shown = "(none)"
-    else:
-        shown = str(default).lower() if isinstance(default, bool) else str(default)
-    return SettingRow(env_name(name), shown, unit, field.description or "")
 
 
 def _plain_sentence(error: ValidationError) -> str:

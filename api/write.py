@@ -12,9 +12,9 @@ from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.caller import authenticate, submission_request
+from api.conversion import convert
 from api.json_body import ABSENT, read_json
 from api.node import Node
-from api.schema import convert
 from api.strict_json import JsonValue
 from ledger.access import Actor
 from ledger.application import Request as Submission
@@ -54,7 +54,7 @@ class Write:
         """Make *shape* of the body.
 
         Raises:
-            MissingElementError, InvalidInputError: See :func:`api.schema.convert`.
+            MissingElementError, InvalidInputError: See :func:`api.conversion.convert`.
         """
         return convert(self.value, shape)
 

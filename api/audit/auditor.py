@@ -20,23 +20,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 from uuid import UUID
 
 from anchoring.checkpoint import Checkpoint, verify_checkpoint
-from anchoring.entry import parse_entry
 from anchoring.error import AnchoringError, CorruptionError
 from anchoring.note import parse_note
 from anchoring.reader import LogReader
 from anchoring.tile import TILE_HEIGHT, TILE_WIDTH
 from anchoring.tlog_policy import LogKey
 from anchoring.tree import HASH_BYTES
-from api.audit.accreditation import entitled
-from api.audit.disclosure import DisclosureCheck, Disclosures
+from api.audit.disclosure import Disclosures
+from api.audit.disclosure_check import DisclosureCheck
 from api.audit.engine import scanned
+from api.audit.entitlement import judge_entitlements
 from api.audit.finding import Finding, Findings
 from api.audit.history import AwardHistory
 from api.audit.progress_file import ProgressFile, restored
@@ -47,9 +47,7 @@ from api.audit.served import ServedComparison
 from api.audit.source import LogPlace
 from api.audit.stamp import StampCheck, check_extension, check_logged_anchors, check_part
 from api.audit.stretch import Chunk
-from ledger.credential import Credential
 from ledger.event_catalogue import make_mapper
-from projections.directory_record import Entitlement
 from verifier.policy import Authority
 
 Fetch = Callable[[str], "bytes | None"]
@@ -289,7 +287,11 @@ class Auditor:
         """Step 5."""
         history = AwardHistory(reader, self._mapper)
         findings = self._findings
-        self._accreditations(replay, history)
+        self._counts.notices += judge_entitlements(replay, history, self._mapper, findings)
+        if replay.unreplayed:
+            what = ", ".join(f"{count:,} {topic}" for topic, count in sorted(replay.unreplayed.items()))
+            what = f"this version knows no rule for {what}; they were decoded and hashed, and not replayed"
+            self._counts.notices.append(Finding(code="not-replayed", where="log", what=what))
         self._counts.notices += overdue(replay.registry.folded.states.values(), replay.latest)
         for identity, index in replay.once.twice():
             findings.at(index, "transition-illegal", f"{UUID(bytes=identity)} has a first event twice")
@@ -301,43 +303,6 @@ class Auditor:
             self._counts.disclosed = check.run(
                 self._order.disclosures, lambda done: self._progress("disclosures", done, len(replay.awards))
             )
-
-    def _accreditations(self, replay: Replay, history: AwardHistory) -> None:
-        institutions = list(replay.registry.institutions.values())
-        for one, awards in replay.days.never(institutions):
-            what = f"{one.name} has made {awards:,} awards and no accreditation of it was ever entered"
-            self._counts.notices.append(Finding(code="never-accredited", where=one.slug, what=what))
-        if replay.unreplayed:
-            what = ", ".join(f"{count:,} {topic}" for topic, count in sorted(replay.unreplayed.items()))
-            what = f"this version knows no rule for {what}; they were decoded and hashed, and not replayed"
-            self._counts.notices.append(Finding(code="not-replayed", where="log", what=what))
-        known = {one.id: one for one in institutions}
-        for index in _ordered(replay.days.doubtful(institutions, replay.registry.subject)):
-            entry = parse_entry(history.entry(index))
-            if entry.topic != Credential.Issued.TOPIC:
-                continue
-            body = self._mapper.decode(entry.topic, entry.body, f"at {index}")
-            assert isinstance(body, Credential.Issued)  # noqa: S101  the mapper goes by the topic
-            institution = known.get(body.institution)
-            if institution is None or not institution.accreditations:
-                continue
-            subject = replay.registry.subject((body.achievement.bytes, body.edition))
-            for day, moment in (("awarded", body.valid_from), ("recorded", body.recorded_at)):
-                found = entitled(institution, subject, moment)
-                if found != "entitled":
-                    self._object(index, found, institution.slug, f"when this was {day}, {moment:%Y-%m-%d}")
-                    break
-
-    def _object(self, index: int, found: Entitlement, slug: str, when: str) -> None:
-        """Object to an award that its issuer was not entitled to make, or of which there is no telling."""
-        if found == "unaccredited":
-            self._findings.object(index, "issuer-not-accredited", f"{slug} had no accreditation in force {when}")
-        elif found == "outside":
-            what = f"{slug} was accredited, and for awards of another level, field, kind or country, {when}"
-            self._findings.object(index, "issuer-not-entitled", what)
-        else:
-            what = f"{slug} was accredited within limits to what the achievement does not state, {when}"
-            self._findings.object(index, "entitlement-unclear", what)
 
     def _compare(self, reader: LogReader, replay: Replay) -> Findings:
         """Step 6."""
@@ -400,11 +365,3 @@ def _processor_seconds() -> float:
     """What this process and its ended children have used of the processors so far."""
     used = os.times()
     return used.user + used.system + used.children_user + used.children_system
-
-
-def _ordered(parts: Sequence[range]) -> Iterator[int]:
-    """Yield every index of *parts* once, in order."""
-    done = 0
-    for part in sorted(parts, key=lambda one: one.start):
-        yield from range(max(part.start, done), part.stop)
-        done = max(done, part.stop)

@@ -7,6 +7,8 @@ nothing has been taken in, and the stretch is read again, entry by entry, which 
 What is kept is bounded: 20 to 56 bytes for each award, 22 for each submission and erasure, some 250 for each award
 whose status ever changed, some 600 for each recognition, 160 KiB for each block of the status lists, 16 for each
 checkpoint, and the institutions, achievements and agreements.
+
+Longer than other modules because both ways go through the same state.
 """
 
 from __future__ import annotations
@@ -376,9 +378,7 @@ class Replay:
 
     def _stacked(self, index: int, originator: UUID, place: Place, body: Credential.Stacked) -> None:
         """Check that the award is one that the named rules stack into, as they stood then."""
-        [framed] = self._read(place.entry, place.entry + 1)
-        entry = parse_entry(framed)
-        issued = self._mapper.decode(entry.topic, entry.body, f"at {place.entry}")
+        _, issued = self._logged(place.entry)
         if not isinstance(issued, Credential.Issued):
             self._illegal(index, originator, body, "it is no award, and only an award is stacked")
             return
@@ -388,9 +388,7 @@ class Replay:
 
     def _signed_anew(self, index: int, place: Place, body: Credential.Reissued, known: ChangedAward) -> str:
         """Check that an award is signed anew with the key in force; returns the key that signed it last."""
-        [framed] = self._read(place.entry, place.entry + 1)
-        entry = parse_entry(framed)
-        issued = self._mapper.decode(entry.topic, entry.body, f"at {place.entry}")
+        entry, issued = self._logged(place.entry)
         if not isinstance(issued, SIGNED_BIRTHS):
             self._illegal(index, entry.originator, body, "a part of an unpacked diploma is not issued again")
             return known.key_id or ""
@@ -407,9 +405,7 @@ class Replay:
         """Check that forms are signed with a key in force; returns the forms before, and the key that signed each."""
         forms: dict[str, str] = {}
         for entry_index in (place.entry, *known.entries):
-            [framed] = self._read(entry_index, entry_index + 1)
-            entry = parse_entry(framed)
-            before = self._mapper.decode(entry.topic, entry.body, f"at {entry_index}")
+            entry, before = self._logged(entry_index)
             if isinstance(before, BIRTHS):
                 institution = self.registry.institutions.get(before.institution.bytes)
                 keys = () if institution is None else institution.keys
@@ -423,10 +419,15 @@ class Replay:
 
     def _replaced(self, index: int, place: Place, body: Credential.Replaced) -> None:
         """Check that it is an award that is replaced, and no part of an unpacked diploma, nor all of them."""
-        [framed] = self._read(place.entry, place.entry + 1)
-        entry = parse_entry(framed)
-        if entry.topic in {event.TOPIC for event in UNNAMED_BIRTHS}:
+        entry, born = self._logged(place.entry)
+        if isinstance(born, UNNAMED_BIRTHS):
             self._illegal(index, entry.originator, body, "nothing takes the place of a part of an unpacked diploma")
+
+    def _logged(self, index: int) -> tuple[Entry, Event]:
+        """An earlier entry and its body."""
+        [framed] = self._read(index, index + 1)
+        entry = parse_entry(framed)
+        return entry, self._mapper.decode(entry.topic, entry.body, f"at {index}")
 
     def _illegal(self, index: int, originator: UUID, body: Event, what: str) -> None:
         self.findings.at(index, "transition-illegal", f"{body.TOPIC} of {originator}: {what}")

@@ -19,9 +19,21 @@ from uuid import UUID
 
 import msgspec
 
-from api.demo.catalogue import load_skills, read_content
+from api.demo.catalogue import load_skills
 from api.demo.driver import SimulatedClock
 from api.demo.showcase import Showcase
+from api.demo.story_content import (
+    CERTIFICATES,
+    OWN,
+    MasterFile,
+    Module,
+    Offer,
+    ProgrammeFile,
+    Recognised,
+    master_file,
+    pathways,
+    programme_file,
+)
 from api.ledger_node import LedgerNode
 from ledger.access import Actor
 from ledger.achievement import Outcome, Template
@@ -32,11 +44,8 @@ from ledger.prospectus import ModuleDraft, ProgrammeDraft
 from ledger.reason import Reason
 from ledger.recognised_award import File, PaperAward
 from ledger.separating import Completed, Separation
-from ledger.stacking.pathway_rules import PathwayRules
-from ledger.stacking.text_form import convert
 from ledger.stacking_up import StackClaim
 
-OWN: Final = "hochschule-falkenmoor"
 LASTS: Final = timedelta(hours=4)
 """How long before the end of the five years it begins."""
 CREDITS: Final = 500
@@ -82,76 +91,6 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     refusals: tuple[tuple[str, dict[str, Any]], ...]
 
 
-class _Offer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    code: str
-    title: str
-    description: str
-    outcome: str
-    skill: str | None = None
-    institution: str = OWN
-    language: str = "en"
-
-
-class _Recognised(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    title: str
-    awarded_by: str
-    country: str
-    credits_centi: int
-    eqf_level: int
-    outcome: str
-
-
-class _MasterFile(msgspec.Struct, frozen=True, kw_only=True):
-    assessment: str
-    participation: str
-    supervision: str
-    criteria: str
-    eqf_level: int
-    offers: tuple[_Offer, ...]
-    abroad: tuple[_Offer, ...]
-    recognised: _Recognised
-    certificates: tuple[_Offer, ...]
-    master: _Offer
-
-
-class _Module(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    code: str
-    semester: int
-    credits_centi: int
-    title: str
-    outcome: str
-    skill: str | None = None
-
-
-class _ProgrammeFile(msgspec.Struct, frozen=True, kw_only=True):
-    code: str
-    title: str
-    language: str
-    description: str
-    eqf_level: int
-    assessment: str
-    participation: str
-    supervision: str
-    criteria: str
-    modules: tuple[_Module, ...]
-
-
-def master_file() -> _MasterFile:
-    """Read what the Master's stacks from. Raises CatalogueError."""
-    return read_content("master.toml", _MasterFile)
-
-
-def programme_file() -> _ProgrammeFile:
-    """Read the diploma's modules. Raises CatalogueError."""
-    return read_content("programme.toml", _ProgrammeFile)
-
-
-def pathways() -> dict[str, PathwayRules]:
-    """Read the rules of every pathway by its code. Raises CatalogueError, InvalidInputError."""
-    texts = read_content("pathways.json", dict[str, Any])
-    return {code: convert(text, PathwayRules) for code, text in texts.items()}
-
-
 class StoryTeller:
     """Carries the story out.
 
@@ -194,11 +133,11 @@ class StoryTeller:
             self._step()
             self._node.pathways.publish(slug=OWN, code=code, achievement=code, rules=rules, actor=self._actor)
 
-    def _offer(self, content: _MasterFile | _ProgrammeFile, offer: _Offer | _Module, credits_centi: int) -> None:
+    def _offer(self, content: MasterFile | ProgrammeFile, offer: Offer | Module, credits_centi: int) -> None:
         self._step()
-        slug = offer.institution if isinstance(offer, _Offer) else OWN
-        language = offer.language if isinstance(offer, _Offer) else "de"
-        described = offer.description if isinstance(offer, _Offer) else offer.outcome
+        slug = offer.institution if isinstance(offer, Offer) else OWN
+        language = offer.language if isinstance(offer, Offer) else "de"
+        described = offer.description if isinstance(offer, Offer) else offer.outcome
         skill = None if offer.skill is None else self._skills[offer.skill]
         template = Template(
             title=offer.title,
@@ -239,7 +178,7 @@ class StoryTeller:
         [public_id] = self._node.issuance.issue(slug=slug, claims=[claim], actor=self._actor).answer
         return str(public_id)
 
-    def _recognise(self, recognised: _Recognised, reference: str) -> str:
+    def _recognise(self, recognised: Recognised, reference: str) -> str:
         self._step()
         scan = base64.b64encode(b"%PDF-1.4 a made-up certificate\n").decode()
         shown = PaperAward(
@@ -260,7 +199,7 @@ class StoryTeller:
 
     def _stack_all(self, reference: str, name: str, held: dict[str, str], into: str) -> None:
         certificates = {}
-        for code, parts in _CERTIFICATES.items():
+        for code, parts in CERTIFICATES.items():
             awards = [self._presented(held[part]) for part in parts]
             certificates[code] = self._stack(code, reference, name, awards)
             self._awards[f"{into}_{code.lower().replace('-', '_')}"] = certificates[code]
@@ -352,7 +291,7 @@ class StoryTeller:
             (f"{content.code}-TEIL", "Teilabschluss", None),
         ):
             outcome = "Bearbeitet Aufgaben der Landschaftsinformatik selbständig."
-            offer = _Offer(code=code, title=title, description=content.description, outcome=outcome, language="de")
+            offer = Offer(code=code, title=title, description=content.description, outcome=outcome, language="de")
             self._offer(content, offer, worth or whole)
         draft = ProgrammeDraft(
             title=content.title,
@@ -373,7 +312,7 @@ class StoryTeller:
         left = [module for module in content.modules if module.semester <= SEMESTERS_STAYED]
         self._unpack_one("B-0002", "Teo Valk", f"{content.code}-TEIL", left, "partial_diploma")
 
-    def _unpack_one(self, reference: str, name: str, code: str, modules: Sequence[_Module], called: str) -> None:
+    def _unpack_one(self, reference: str, name: str, code: str, modules: Sequence[Module], called: str) -> None:
         award = self._award(OWN, code, reference, name, self._day(30), None)
         completed = tuple(
             Completed(
@@ -399,11 +338,3 @@ class StoryTeller:
     def _day(self, before: int) -> date:
         """The day so many days before the end."""
         return (self._end - timedelta(days=before)).date()
-
-
-_CERTIFICATES: Final = {
-    "CERT-ENV": ("ENV-SENSE", "ENV-QUALITY", "ENV-STAT", "ENV-ML"),
-    "CERT-GEO": ("GEO-SCENARIO", "GEO-IMPACT", "GEO-OPEN", "GEO-CLOUD"),
-    "CERT-RES": ("RES-REWET", "RES-LEAD", "RES-LAW", "RES-ECOLOGY"),
-}
-"""What each certificate is stacked from."""

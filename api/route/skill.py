@@ -8,10 +8,11 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api import example
+from api.conversion import convert
 from api.json_body import read_json
 from api.openapi import public_body_of
 from api.route.verify import MAX_EVIDENCE_BODY_BYTES
-from api.schema import SkillCoverage, SkillProfile, convert
+from api.schema import SkillCoverage, SkillProfile
 from api.skill import MAX_CREDENTIALS, MAX_SKILLS, Skills
 from api.write import json_answer
 from ledger.error import InvalidInputError

@@ -10,7 +10,9 @@ import httpx
 import pytest
 
 from api import example
-from api.answer import ANSWERS, DID_KEY, NULLABLE, OPEN, OPTIONAL
+from api.answer import ANSWERS
+from api.answer_example import DID_KEY
+from api.answer_schema import NULLABLE, OPEN, OPTIONAL
 from api.problem import PROBLEMS
 from tests.api.diploma import PROGRAMME, award, draft, publish_programme, unpack
 from tests.api.served import CODE, SLUG, TEMPLATE, Served

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from api.setting import SettingError, SettingRow, describe_settings, env_name, load_settings
+from api.setting import SettingError, env_name, load_settings
+from api.setting_table import SettingRow, describe_settings
 
 DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
 

@@ -16,7 +16,8 @@ import msgspec
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from api.audit.disclosure import DisclosureCheck, DisclosureError, Disclosures
+from api.audit.disclosure import DisclosureError, Disclosures
+from api.audit.disclosure_check import DisclosureCheck
 from api.audit.finding import Findings
 from api.audit.history import AwardHistory
 from api.audit.replay import Replay
