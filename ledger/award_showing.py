@@ -19,17 +19,21 @@ from ledger.application import Ledger
 from ledger.canonical import canonical_json
 from ledger.claim import AwardClaim
 from ledger.commitment import DOCUMENT_KIND, SALT_BYTES, commit
+from ledger.component_fact import last_day
 from ledger.credential import SIGNED_BIRTHS, Credential
-from ledger.error import InvalidInputError, LedgerError
+from ledger.error import InvalidInputError, LedgerError, NotFoundError
 from ledger.form.open_badge import elements_of
 from ledger.form_signing import committed_part
 from ledger.institution import Institution
 from ledger.issuance import SealedDocument
 from ledger.limit import KINDS, Subject, level_of, subject_of
+from ledger.part_keeping import PartKeeping
 from ledger.recognised_award import HeldAward, RecognisedAward
 from ledger.vault import Vault
 
 NOT_AN_AWARD: Final = "this is a document of an institution's own making, and no award; enter it as one from elsewhere"
+
+A_PART: Final = "this is a part of an unpacked diploma: it can be stacked here, and it cannot be recognised"
 
 
 class KnownAward(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +56,7 @@ class AwardShowing:
     def __init__(self, ledger: Ledger, vault: Vault) -> None:
         self._ledger = ledger
         self._vault = vault
+        self._parts = PartKeeping(ledger, vault)
 
     def show(self, shown: HeldAward, recogniser: UUID) -> KnownAward:
         """Find out what was shown.
@@ -70,6 +75,10 @@ class AwardShowing:
             credential = self._ledger.credential(shown.credential)
         except InvalidInputError as error:
             raise InvalidInputError(error.detail, "/credential") from error
+        except NotFoundError as error:
+            if self._parts.find(shown.credential) is None:
+                raise
+            raise InvalidInputError(A_PART, "/credential") from error
         if credential.achievement is None or credential.edition is None:
             raise InvalidInputError(NOT_AN_AWARD, "/credential")
         document, salt = _shown(shown)
@@ -179,7 +188,7 @@ def _recognised(
         awarded_by=awarder.name,
         country=awarder.country,
         awarded_on=credential.valid_from.date(),
-        valid_until=None if credential.valid_until is None else credential.valid_until.date(),
+        valid_until=None if credential.valid_until is None else last_day(credential.valid_until),
         credits_centi=template.credits_centi,
         workload_minutes=template.workload_minutes,
         eqf_level=level_of(template),

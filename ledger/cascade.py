@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
@@ -32,18 +31,18 @@ from uuid import UUID
 import msgspec
 
 from ledger.access import Actor, audit
-from ledger.aggregate import fold
 from ledger.application import Decision, Ledger
+from ledger.consequence import Consequences
 from ledger.credential import Credential
-from ledger.error import NotFoundError, RuleError
+from ledger.error import NotFoundError
 from ledger.event import DomainEvent, Event
 from ledger.part_keeping import PartKeeping
 from ledger.pathway import Pathway, read_rules
 from ledger.reason import Reason
 from ledger.recognition import Recognition
-from ledger.spending import SpendingBook, release
+from ledger.review_end import after, let_stand
+from ledger.spending import SpendingBook
 from ledger.stacking.pathway_rules import Cascade as Policy
-from ledger.store import Write
 from ledger.vault import Vault
 
 PAGE: Final = 5_000
@@ -98,7 +97,9 @@ class Cascade:
         self._vault = vault
         self._book = book
         self._parts = PartKeeping(ledger, vault)
+        self._consequences = Consequences(ledger, self._parts)
         self._position = 0
+        self._waiting: set[UUID] = set()
         self._open: set[UUID] = set()
         self._running = threading.Lock()
 
@@ -116,12 +117,15 @@ class Cascade:
     def _run(self, actor: Actor) -> CascadeRun:
         done: Counter[str] = Counter()
         looked_at = 0
-        waiting = self._news() | self._open
-        while waiting:
-            looked_at += len(waiting)
-            for stack in sorted(waiting, key=lambda one: one.bytes):
+        self._take_news()
+        due = self._waiting | self._open
+        while due:
+            looked_at += len(due)
+            for stack in sorted(due, key=lambda one: one.bytes):
                 done.update(self._settle(stack, actor))
-            waiting = self._news()
+                self._waiting.discard(stack)  # not before it is settled: a run that stops there begins with it again
+            self._take_news()
+            due = set(self._waiting)
         return CascadeRun(looked_at=looked_at, done=dict(done))
 
     def components(self, stack: UUID) -> Components | None:
@@ -139,9 +143,8 @@ class Cascade:
             standing = "accepted" if self._accepted(stack, lost) else "lost"
         return Components(standing, self._policy(credential).on_loss)
 
-    def _news(self) -> set[UUID]:
-        """The stacks that rest on an award whose standing has changed since the position that was come to."""
-        found: set[UUID] = set()
+    def _take_news(self) -> None:
+        """Have the stacks wait that rest on an award whose standing has changed since the position come to."""
         while page := self._ledger.store.select_notifications(
             self._position, PAGE, topics=WATCHED, inclusive_of_start=False
         ):
@@ -152,13 +155,14 @@ class Cascade:
                 elif event.topic == Credential.ReviewClosed.TOPIC:
                     self._open.discard(owner)
                 elif event.topic == Credential.AppealDecided.TOPIC:
-                    found.add(owner)
+                    self._waiting.add(owner)
                 else:
                     awards = (owner, *self._parts.parts_of(owner))  # what becomes of all parts becomes of each
-                    found |= {row.stack for one in awards for row in self._book.live(one) if row.kind == "stack"}
-                    found |= {owner} & self._open
+                    self._waiting |= {
+                        row.stack for one in awards for row in self._book.live(one) if row.kind == "stack"
+                    }
+                    self._waiting |= {owner} & self._open
             self._position = page[-1].id
-        return found
 
     def _settle(self, stack: UUID, actor: Actor) -> Counter[str]:
         """Take the next step with one stacked award, if there is one to take."""
@@ -168,12 +172,10 @@ class Cascade:
             credential = self._ledger.load(Credential, stack, "such credential")
             events = self._step(credential, now)
             done[:] = [type(event.body).__name__.lower() for event in events]
-            writes: list[Write] = []
+            following, writes = self._consequences.follow(stack, events, now)
             if events:
                 writes.append(audit(actor, "cascade.step", credential.institution, 1, now))
-            if "revoked" in done:
-                writes += release(stack)
-            return Decision(events, writes, None)
+            return Decision([*events, *following], writes, None)
 
         if self._is_due(stack):
             self._ledger.carry_out(self._vault, None, decide)
@@ -279,27 +281,3 @@ class Cascade:
     def _events(self, award: UUID) -> list[Event]:
         stored = self._ledger.store.select_events(award)
         return [self._ledger.event_mapper.to_domain_event(event).body for event in stored]
-
-
-def let_stand(credential: Credential, now: datetime) -> list[DomainEvent]:
-    """End a review with the award standing as before; a suspension for the review's reason ends with it.
-
-    Raises:
-        RuleError: No review is open.
-    """
-    review = credential.require_review()
-    events: list[DomainEvent] = []
-    if credential.state == "suspended" and credential.paused_for is review.reason:
-        events = credential.reinstate(effective_at=now, at=now)
-    return [*events, *after(credential, events).close_review(outcome="stands", at=now)]
-
-
-def after(credential: Credential, events: Sequence[DomainEvent]) -> Credential:
-    """The state of *credential* after events that are not committed yet."""
-    state = _PROJECT(credential, events)
-    if state is None:
-        raise RuleError("no such credential")
-    return state
-
-
-_PROJECT: Final = fold(Credential)

@@ -32,7 +32,8 @@ from ledger.credential import Credential
 from ledger.event import Event
 from ledger.form.open_badge import elements_of
 from ledger.institution import Accreditation
-from ledger.stacking.component import Component, Spent, Standing
+from ledger.limit import NO_LIMITS, subject_of
+from ledger.stacking.component import Component, Standing
 
 DEFAULT_TYPE: Final = "MicroCredential"
 """Achievement type of an edition without details."""
@@ -48,6 +49,7 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         award: Public id.
         institution: Slug of who awarded it.
+        country: Where that institution is.
         accreditations: Of that institution, as they were known.
         achievement: The template's editions.
         issued: The award's first event.
@@ -57,6 +59,7 @@ class Logged(msgspec.Struct, frozen=True, kw_only=True):
 
     award: str
     institution: str
+    country: str
     accreditations: Sequence[Accreditation]
     achievement: Achievement
     issued: Credential.Issued
@@ -70,7 +73,6 @@ def read_component(
     instant: datetime,
     *,
     revalidated_on: date | None = None,
-    spent: tuple[Spent, ...] = (),
     origin: str | None = None,
     unpacked: str | None = None,
 ) -> Component:
@@ -81,7 +83,6 @@ def read_component(
         document: The document that opens its commitment; None where nobody has it: then it states no grade.
         instant: At which its standing is told.
         revalidated_on: Day on which whoever stacks says it was validated anew.
-        spent: What other stacks used of it.
         origin: Key of the unpacked whole of which it is a part.
         unpacked: Key under which it was itself unpacked.
     """
@@ -90,6 +91,7 @@ def read_component(
     fields = () if details is None else (*((details.isced_f,) if details.isced_f else ()), *details.tags)
     elements = {} if document is None else elements_of(document)
     begin, until = logged.issued.valid_from, logged.issued.valid_until
+    subject = subject_of(template, details, logged.country)
     grade = elements.get("grade")
     return Component(
         award=logged.award,
@@ -101,17 +103,18 @@ def read_component(
         eqf_level=template.eqf_level,
         fields=fields,
         awarded_on=begin.date(),
-        valid_until=None if until is None else (until - _MILLISECOND).date(),
+        valid_until=None if until is None else last_day(until),
         standing=min(
             (standing_at(logged.issued, changes, instant) for changes in (logged.changes, logged.shared)),
             key=_WORST_FIRST.index,
         ),
         grade=grade if isinstance(grade, str) else None,
         results=results_stated(document),
-        accredited=any(_covers(one, begin) for one in logged.accreditations),
+        accredited=any(
+            (one.limits or NO_LIMITS).fit(subject).is_within for one in logged.accreditations if one.in_force(begin)
+        ),
         supervised=_supervised(template),
         revalidated_on=revalidated_on,
-        spent=spent,
         origin=origin,
         unpacked=unpacked,
     )
@@ -146,17 +149,15 @@ def stacking_instant(day: date, now: datetime) -> datetime:
     return min(datetime.combine(day, time(), UTC) + timedelta(days=1) - _MILLISECOND, now)
 
 
+def last_day(until: datetime) -> date:
+    """The last day of what ends at *until*: an end at midnight is that of the day before."""
+    return (until - _MILLISECOND).date()
+
+
 def achievement_type(achievement: Achievement, edition: int) -> str:
     """What kind of thing an edition is, as rules on overlap name it."""
     details = achievement.details[edition - 1]
     return DEFAULT_TYPE if details is None else details.achievement_type
-
-
-def _covers(accreditation: Accreditation, instant: datetime) -> bool:
-    """The end is the last instant of an accreditation; the instant of its withdrawal is the first one without."""
-    lasting = accreditation.valid_until is None or instant <= accreditation.valid_until
-    standing = accreditation.withdrawn_at is None or instant < accreditation.withdrawn_at
-    return accreditation.valid_from <= instant and lasting and standing
 
 
 def _supervised(template: Template) -> bool | None:

@@ -9,6 +9,7 @@ Facts are read from the log's own events, never from what is presented; the docu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -70,8 +71,7 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
 
     def amount(self, spent: int) -> Amount:
         """*spent* of it, in its own measure."""
-        unit: SpendingUnit = "ects" if self.component.credits_centi is not None else "minutes"
-        return Amount(unit=unit, amount=spent, whole=self.component.size)
+        return Amount(unit=_unit(self.component), amount=spent, whole=self.component.size)
 
 
 class Stacker(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,6 +182,7 @@ class ComponentReading:
         logged = Logged(
             award=one.award,
             institution=institution.slug,
+            country=institution.country,
             accreditations=institution.accreditations,
             achievement=achievement,
             issued=issued,
@@ -197,10 +198,10 @@ class ComponentReading:
             document,
             stacker.instant,
             revalidated_on=one.revalidated_on,
-            spent=spent_on(self._ledger, seen),
             origin=None if kept is None else kept.opening.unpacking.hex,
             unpacked=next((row.stack.hex for row in seen if row.kind == "unpacking" and not row.released), None),
         )
+        component = spent_of(component, self._ledger, seen)
         for history in (credential, *rests_on):
             if component.standing == "valid" and history.state != "active":
                 message = f"this award has been {history.state} since {history.since.date()}; it can no longer count"
@@ -239,13 +240,28 @@ class ComponentReading:
         return document
 
 
-def spent_on(ledger: Ledger, rows: Sequence[Spending]) -> tuple[Spent, ...]:
-    """What was used for other stacks; what was unpacked is told by its key, since nothing of it is left."""
-    return tuple(
-        Spent(target=_target(ledger, row.stack), amount=row.spent.amount)
-        for row in rows
-        if row.kind == "stack" and not row.released
+def spent_of(component: Component, ledger: Ledger, rows: Sequence[Spending]) -> Component:
+    """*component* with what was used of it for other stacks, in its own measure.
+
+    What was counted in another measure (an award of so many minutes can be recognised for so many credits) is the same
+    share, rounded up. What was unpacked is told by its key, since nothing of it is left.
+    """
+    return msgspec.structs.replace(
+        component,
+        spent=tuple(
+            Spent(target=_target(ledger, row.stack), amount=_amount(component, row.spent))
+            for row in rows
+            if row.kind == "stack" and not row.released
+        ),
     )
+
+
+def _amount(component: Component, spent: Amount) -> int:
+    return spent.amount if spent.unit == _unit(component) else math.ceil(spent.share * component.size)
+
+
+def _unit(component: Component) -> SpendingUnit:
+    return "ects" if component.credits_centi is not None else "minutes"
 
 
 def _target(ledger: Ledger, stack: UUID) -> str:

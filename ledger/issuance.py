@@ -18,6 +18,7 @@ from ledger.achievement import Achievement
 from ledger.application import Decision, Ledger, Outcome, Request, Task, institution_id
 from ledger.claim import AwardClaim
 from ledger.commitment import DOCUMENT_KIND, SALT_BYTES, SUCCESSOR_KIND, commit
+from ledger.consequence import Consequences
 from ledger.credential import Credential
 from ledger.credential_id import RANDOM_BYTES, credential_aggregate_id, make_credential_id
 from ledger.document import Award, StackedUnder
@@ -30,7 +31,6 @@ from ledger.institution import Institution
 from ledger.integrity_proof import Canonicalise
 from ledger.learner_identity import identities_of
 from ledger.part_keeping import PartKeeping
-from ledger.part_withdrawal import PartWithdrawal
 from ledger.performance import check_results
 from ledger.reason import Reason
 from ledger.signing import KeyStore
@@ -125,7 +125,7 @@ class Issuance:
         self._places = places
         self._signing = _Signing(keys, base_url, canonicalise)
         self._parts = PartKeeping(ledger, vault)
-        self._withdrawal = PartWithdrawal(ledger, self._parts)
+        self._consequences = Consequences(ledger, self._parts)
 
     def issue(
         self, *, slug: str, claims: Sequence[AwardClaim], actor: Actor, request: Request | None = None
@@ -232,7 +232,7 @@ class Issuance:
             replaced = old.replace(reason=reason, successor=commitment, at=now)
             kept = msgspec.msgpack.encode(Successor(successor, salt))
             row = self._vault.seal(learner, old.id, SUCCESSOR_KIND, kept)
-            following, freed = self._withdrawal.follow(old.id, replaced[-1].body, now)
+            following, freed = self._consequences.follow(old.id, replaced, now)
             writes = [
                 *batch.writes(),
                 Write(SEAL_SQL, [row]),

@@ -8,13 +8,12 @@ from datetime import datetime
 from ledger.access import Actor, audit
 from ledger.application import Decision, Ledger, Outcome, Request
 from ledger.commitment import NOTE_KIND, SALT_BYTES, commit
+from ledger.consequence import Consequences
 from ledger.credential import Credential
 from ledger.error import InvalidInputError
 from ledger.event import DomainEvent
 from ledger.part_keeping import PartKeeping
-from ledger.part_withdrawal import PartWithdrawal
 from ledger.reason import Reason
-from ledger.spending import release
 from ledger.store import Write
 from ledger.text import check_text
 from ledger.vault import SEAL_SQL, Vault
@@ -31,7 +30,7 @@ class Lifecycle:
         self._ledger = ledger
         self._vault = vault
         self._parts = PartKeeping(ledger, vault)
-        self._withdrawal = PartWithdrawal(ledger, self._parts)
+        self._consequences = Consequences(ledger, self._parts)
 
     def suspend(
         self,
@@ -112,11 +111,8 @@ class Lifecycle:
             actor.require_institution(credential.institution)
             commitment, writes = self._keep_note(credential, note)
             events = change(credential, commitment, now)
-            following, freed = self._withdrawal.follow(credential.id, events[-1].body, now)
-            writes += freed
-            if any(isinstance(event.body, Credential.Revoked) for event in events):
-                writes += release(credential.id)  # what was spent on it is free again
-            writes.append(audit(actor, act, credential.institution, 1, now))
+            following, freed = self._consequences.follow(credential.id, events, now)
+            writes += [*freed, audit(actor, act, credential.institution, 1, now)]
             return Decision([*before, *events, *following], writes, {"credential": public_id})
 
         return self._ledger.carry_out(self._vault, request, decide)

@@ -17,50 +17,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
 
-from ledger.application import Ledger
-from ledger.cascade import let_stand
 from ledger.credential import Credential
 from ledger.event import DomainEvent, Event
-from ledger.part_keeping import PartKeeping
-from ledger.programme import Curriculum, Programme
+from ledger.programme import Curriculum
 from ledger.reason import Reason
-from ledger.spending import SpendingBook, release
-from ledger.store import Write
+from ledger.review_end import let_stand
 
 PAUSING: Final = frozenset({"suspend", "revoke"})
 """Policies under which parts do not hold while the diploma does not."""
-
-
-class PartWithdrawal:
-    """Decides what follows for the parts of a diploma.
-
-    Args:
-        ledger: The event store.
-        parts: Finds the unpacking's event.
-    """
-
-    def __init__(self, ledger: Ledger, parts: PartKeeping) -> None:
-        self._ledger = ledger
-        self._parts = parts
-        self._book = SpendingBook(ledger.store)
-
-    def follow(self, whole: UUID, change: Event, now: datetime) -> tuple[list[DomainEvent], list[Write]]:
-        """The events that follow for the parts of *whole*, which changes, and the rows; none when it has no parts.
-
-        A diploma that was replaced is unpacked no more: what takes its place may be.
-        """
-        unpackings = sorted({row.stack for row in self._book.live(whole) if row.kind == "unpacking"})
-        events = [event for unpacking in unpackings for event in self._follow(unpacking, change, now)]
-        replaced = isinstance(change, Credential.Replaced)
-        return events, [write for unpacking in unpackings if replaced for write in release(unpacking)]
-
-    def _follow(self, unpacking: UUID, change: Event, now: datetime) -> list[DomainEvent]:
-        made = self._parts.made(unpacking)
-        programme = self._ledger.load(Programme, made.programme, "such programme")
-        parts = self._ledger.load(Credential, unpacking, "such unpacking")
-        return follow(parts, programme.editions[made.edition - 1], change, now)
 
 
 def follow(parts: Credential, curriculum: Curriculum, change: Event, now: datetime) -> list[DomainEvent]:

@@ -13,7 +13,7 @@ from uuid import UUID
 from ledger.aggregate import Aggregate
 from ledger.agreement import Agreement
 from ledger.application import Ledger
-from ledger.component_reading import Gathered, Stacker, spent_on
+from ledger.component_reading import Gathered, Stacker, spent_of
 from ledger.credential import Credential
 from ledger.decision import Details, Towards
 from ledger.error import ErasedError, InvalidInputError, NotFoundError
@@ -63,15 +63,17 @@ class RecognisedComponents:
         if any(row.kind == "unpacking" and not row.released for row in seen):
             message = "what was recognised has been unpacked, and its credits are spent on its parts"
             raise InvalidInputError(message)
-        spent = spent_on(self._ledger, seen)
-        component = self._recognitions.component(known.id, stacker.day, towards, spent=spent)
+        component = self._recognitions.component(known.id, stacker.day, towards)
         if component is None or details is None:
             message = (
                 "this recognition counts nothing here: it is refused, withdrawn, not yet in force, or for another aim"
             )
             raise InvalidInputError(message)
         return Gathered(
-            component=component, award=award, seen=seen, rests_on=(known, *self._rests_on(details, credential))
+            component=spent_of(component, self._ledger, seen),
+            award=award,
+            seen=seen,
+            rests_on=(known, *self._rests_on(details, credential)),
         )
 
     def _known(self, recognition: str, stacker: Stacker) -> Recognition:

@@ -22,7 +22,7 @@ from ledger.limit import Subject
 from ledger.recognised_award import RecognisedAward
 from ledger.recognition import Recognition
 from ledger.recognition_credit import component_of, ruling_on
-from ledger.stacking.component import Component, Spent, Standing
+from ledger.stacking.component import Component, Standing
 from ledger.vault import Vault
 
 FILE_KIND: Final = "recognised-file"
@@ -72,9 +72,7 @@ class RecognitionBook:
                 continue
         return found
 
-    def component(
-        self, identity: UUID, day: date, towards: Towards | None = None, *, spent: tuple[Spent, ...] = ()
-    ) -> Component | None:
+    def component(self, identity: UUID, day: date, towards: Towards | None = None) -> Component | None:
         """The facts of a recognition for the rules of a pathway; None when nothing of it counts there on *day*.
 
         An award of this ledger stands as it stands on *day*, as far as is known now.
@@ -83,7 +81,6 @@ class RecognitionBook:
             identity: The recognition.
             day: The day of stacking, UTC.
             towards: What is stacked.
-            spent: What other stacks used of it.
 
         Raises:
             NotFoundError: No such recognition.
@@ -96,8 +93,7 @@ class RecognitionBook:
         named = details.agreement
         agreement = None if named is None else self._ledger.load(Agreement, named, "such agreement")
         standing, accredited = self._standing(details.award, day)
-        found = component_of(known, opened, agreement, day, towards=towards, standing=standing, accredited=accredited)
-        return None if found is None else msgspec.structs.replace(found, spent=spent)
+        return component_of(known, opened, agreement, day, towards=towards, standing=standing, accredited=accredited)
 
     def _standing(self, award: RecognisedAward, day: date) -> tuple[Standing, bool | None]:
         """How an award of this ledger stands on *day*, and whether its issuer was entitled to it on its own day."""

@@ -7,13 +7,13 @@ from datetime import datetime
 
 from ledger.access import Actor, audit
 from ledger.application import Decision, Ledger, Outcome, Request
-from ledger.cascade import after, let_stand
 from ledger.commitment import NOTE_KIND, SALT_BYTES, STATEMENT_KIND, commit
+from ledger.consequence import Consequences
 from ledger.credential import AppealOutcome, Credential, ReviewOutcome
 from ledger.error import InvalidInputError
 from ledger.event import DomainEvent
 from ledger.part_keeping import PartKeeping
-from ledger.spending import release
+from ledger.review_end import after, let_stand
 from ledger.store import Write
 from ledger.text import check_text, is_blank
 from ledger.vault import SEAL_SQL, Vault
@@ -30,6 +30,7 @@ class Reviewing:
         self._ledger = ledger
         self._vault = vault
         self._parts = PartKeeping(ledger, vault)
+        self._consequences = Consequences(ledger, self._parts)
 
     def appeal(self, *, public_id: str, statement: str | None, actor: Actor, request: Request | None = None) -> Outcome:
         """Record the holder's appeal; until it is decided no deadline has any effect. *statement* goes to the vault.
@@ -103,10 +104,9 @@ class Reviewing:
             actor.require_institution(credential.institution)
             commitment, writes = self._keep(credential, kind, said)
             events = change(credential, commitment, now)
-            if any(isinstance(event.body, Credential.Revoked) for event in events):
-                writes += release(credential.id)
-            writes.append(audit(actor, act, credential.institution, 1, now))
-            return Decision(events, writes, {"credential": public_id})
+            following, freed = self._consequences.follow(credential.id, events, now)
+            writes += [*freed, audit(actor, act, credential.institution, 1, now)]
+            return Decision([*events, *following], writes, {"credential": public_id})
 
         return self._ledger.carry_out(self._vault, request, decide)
 

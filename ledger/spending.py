@@ -36,7 +36,7 @@ _INSERT: Final = "INSERT INTO vault_spending VALUES (?,?,?,?,?,?,?,?,0)"
 _END: Final = "UPDATE vault_spending SET released=2 WHERE stack=? AND released=0"
 _FREE: Final = (
     "UPDATE vault_spending SET released=1 WHERE stack=? AND released=2 "
-    "AND NOT EXISTS (SELECT 1 FROM vault_spending AS above WHERE above.award=? AND above.released<>1)"
+    "AND NOT EXISTS (SELECT 1 FROM vault_spending AS above WHERE above.released<>1 AND above.award IN (?%s))"
 )
 _FREE_BELOW: Final = (
     "UPDATE vault_spending SET released=1 WHERE released=2 AND stack IN ("
@@ -157,16 +157,25 @@ def spend(
     return Write(_INSERT, rows)
 
 
-def release(stack: UUID) -> list[Write]:
+def release(stack: UUID, parts: Sequence[UUID] = ()) -> list[Write]:
     """Free what was spent on *stack*; committed together with the event that ends it.
 
     As long as *stack* is itself spent on something that holds, what it was made of counts there, and is not free: then
     it is freed when that ends. In the table 1 stands for free, 2 for what waits like that.
+
+    Args:
+        stack: What has ended: a stack, or an unpacking.
+        parts: The parts of that unpacking; one that is spent counts as the unpacking being spent.
     """
+    return [Write(_END, [(stack.bytes,)]), *free(stack, parts)]
+
+
+def free(stack: UUID, parts: Sequence[UUID] = ()) -> list[Write]:
+    """Free what was spent on *stack* if that has ended and waits no longer, and so on down; see :func:`release`."""
     identity = stack.bytes
+    held = [part.bytes for part in parts]
     return [
-        Write(_END, [(identity,)]),
-        Write(_FREE, [(identity, identity)]),
+        Write(_FREE % (",?" * len(held)), [(identity, identity, *held)]),
         Write(_FREE_BELOW, [(identity,)] * LEVELS),
     ]
 

@@ -202,6 +202,7 @@ class DerivationCheck:
         logged = Logged(
             award=component.award,
             institution=institution.slug,
+            country=institution.country,
             accreditations=registry.accredited(issued.institution.bytes, recorded_at),
             achievement=achievement,
             issued=issued,

@@ -21,6 +21,7 @@ from ledger.reason import Reason
 from ledger.recognised_award import File, HeldAward, PaperAward
 from ledger.spending import SpendingBook
 from ledger.stacking.derivation import parse_derivation
+from tests.ledger import diploma
 from tests.ledger.stack_world import (
     CENTI,
     FOREIGN_MODULE,
@@ -31,6 +32,7 @@ from tests.ledger.stack_world import (
     rules,
     settle_stacks,
     stack,
+    template,
     topics,
     with_bundle,
 )
@@ -111,6 +113,31 @@ def test_award_of_this_ledger_is_spent_once_by_whichever_way_it_is_stacked(stack
     for again in (recognised[0], recognised[1], with_bundle(stacks, shown.credential)):
         with pytest.raises(NotStackedError):
             stack(stacks, award(stacks, "MOD-2"), again)
+
+
+def test_award_of_minutes_is_spent_once_though_it_was_recognised_for_credits(stacks: World) -> None:
+    """All that was recognised is used, so all of the award is spent, in whatever measure it is looked at."""
+    hours = msgspec.structs.replace(template("Hours of the south"), credits_centi=None, workload_minutes=9_000)
+    stacks.catalogue.publish(slug=OTHER, code="HOURS", template=hours, actor=OPERATOR)
+    public_id = award(stacks, "HOURS", slug=OTHER, reference="C-1")
+    kept = stacks.issuance.sealed_document(public_id)
+    document, salt = msgspec.json.decode(kept.document), base64.b64encode(kept.salt).decode()
+    shown = HeldAward(credential=public_id, document=document, salt=salt)
+    recognised = recognise(stacks, shown, part(CENTI, outcomes=("cleans a table",)))
+    made = stack(stacks, award(stacks, "MOD-1"), recognised)
+    publish(stacks, rules(8_000, unit={"kind": "hours"}), code="HOURS-PATH")
+    with pytest.raises(NotStackedError):
+        stack(stacks, with_bundle(stacks, public_id), pathway="HOURS-PATH")
+    stacks.lifecycle.revoke(public_id=made, reason=Reason.ISSUED_IN_ERROR, actor=OPERATOR)
+    stack(stacks, with_bundle(stacks, public_id), pathway="HOURS-PATH")
+
+
+def test_part_of_an_unpacked_diploma_is_stacked_and_not_recognised(stacks: World) -> None:
+    diploma.publish(stacks)
+    [part_of_it, *_] = diploma.unpack(stacks, diploma.award(stacks, reference="S-1"), 1, 2, 3)
+    with pytest.raises(InvalidInputError, match="cannot be recognised") as caught:
+        recognise(stacks, HeldAward(credential=part_of_it), FULL)
+    assert caught.value.pointer == "/award/credential"
 
 
 def test_award_and_its_recognition_do_not_count_beside_each_other(stacks: World) -> None:

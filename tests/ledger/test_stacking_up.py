@@ -18,6 +18,7 @@ from ledger.credential import Credential
 from ledger.credential_id import credential_aggregate_id
 from ledger.error import ErasedError, ForbiddenError, InvalidInputError, NotStackedError, RuleError
 from ledger.form.open_badge import elements_of
+from ledger.limit import Limits
 from ledger.pathway import read_rules
 from ledger.reason import Reason
 from ledger.stacking.derivation import parse_derivation
@@ -47,6 +48,9 @@ WAIVABLE: dict[str, Any] = {"counting": [{"rule": "recency", "id": "fresh", "yea
 WAIVER = WaiverClaim(
     rule="fresh", code="practice_since", officer="Dean Recognisable", reason="Worked in it ever since."
 )
+
+BEFORE = START - timedelta(days=900)
+EE_ONLY = Limits(country="EE", kinds=("micro_credential",))
 
 
 @pytest.fixture
@@ -186,6 +190,21 @@ def test_award_of_another_institution_is_refused_when_what_is_shown_is_not_what_
             stack(stacks, own, changed)
     with pytest.raises(InvalidInputError, match="comes with the salt"):
         stack(stacks, own, msgspec.structs.replace(shown, salt=None))
+
+
+@pytest.mark.parametrize(
+    "limits, stands", [(None, True), (Limits(levels=(6,)), True), (Limits(levels=(5,)), False), (EE_ONLY, True)]
+)
+def test_accreditation_counts_in_a_stack_for_what_it_extends_to_alone(
+    stacks: World,
+    limits: Limits | None,
+    stands: bool,  # noqa: FBT001  a column of the table
+) -> None:
+    publish(stacks, rules(counting=[{"rule": "quality", "id": "accredited", "accredited": True}]), code="STRICT")
+    stacks.registry.grant_accreditation(
+        slug=SLUG, by="Agency", scope="All.", valid_from=BEFORE, valid_until=None, actor=OPERATOR, limits=limits
+    )
+    assert (try_out(stacks, *modules(stacks), pathway="STRICT")["state"] == "met") is stands
 
 
 def test_award_of_another_learner_does_not_count(stacks: World) -> None:
