@@ -170,7 +170,7 @@ class Evidences:
             return None
         parts = []
         for component in components:
-            part = self._attempt(component, openings.get(component))
+            part = self._attempt(component, openings.get(component), anchored=False)
             if part is None or part["checkpoint"] != evidence["checkpoint"]:
                 return None
             members = ("credential", "entries", "status", "directory", "part")
@@ -197,7 +197,7 @@ class Evidences:
         entry = base64.b64decode(issued["entry"])
         return TlogProof(issued["index"], proof, made["checkpoint"].encode(), entry).encode()
 
-    def _attempt(self, public_id: str, opening: Opening | None) -> dict[str, Any] | None:
+    def _attempt(self, public_id: str, opening: Opening | None, *, anchored: bool = True) -> dict[str, Any] | None:
         """Make the file, or None when the log is not (or no longer) where it has to be."""
         facts, opening = self._look_up(public_id, opening)
         try:
@@ -212,6 +212,7 @@ class Evidences:
         parts = self._state_parts(facts, opening, snapshot)
         if parts is None:
             return None
+        signed = [placed[positions.index(one.position)] for one in facts.signings]
         return {
             "format": EVIDENCE_FORMAT if opening is None else PART_FORMAT,
             "credential": public_id,
@@ -219,7 +220,7 @@ class Evidences:
             "checkpoint": snapshot.note.decode(),
             "entries": [_proved_entry(snapshot, index) for index in placed],
             **parts,
-            **self._anchor_parts(snapshot, [placed[positions.index(one.position)] for one in facts.signings]),
+            **(self._anchor_parts(snapshot, signed) if anchored else {}),
         }
 
     def _look_up(self, public_id: str, opening: Opening | None) -> tuple[CredentialFacts, Opening | None]:

@@ -7,6 +7,7 @@ again. Three rounds are enough for any honest document: keys, a status list, the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol, TypeVar
 
 from api.cpu_bound import CpuBound
@@ -128,6 +129,10 @@ class ForeignVerification:
         with self._fetching.one_request():
             holder = self.holder(presentation, asked)
             return conclude_presentation(holder, [one(data) for data in presentation.credentials], asked)
+
+    def one_request(self) -> AbstractContextManager[None]:
+        """One deadline for everything that is fetched inside; see :meth:`api.fetching.Fetching.one_request`."""
+        return self._fetching.one_request()
 
     def _judged(self, once: Callable[[Mapping[str, Answer]], tuple[Result, list[str]]]) -> Result:
         with self._fetching.one_request():

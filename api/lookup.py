@@ -51,17 +51,22 @@ class Lookup:
     published: PublishedLog
     now: Callable[[], datetime]
 
-    def entity_tag(self, public_id: str, answer: dict[str, Any]) -> str | None:
-        """The entity tag of an answer on how an award stands now; None on a mirror, whose answers say how old they are.
+    def status_now(self, public_id: str) -> tuple[dict[str, Any], str | None]:
+        """How an award stands now, and the entity tag of that; on a mirror, whose answers say how old they are, None.
+
+        What the tag is made of is read first: then a change in between gives a tag that is too old, never one under
+        which an old answer would stay.
 
         Raises:
             UnknownResourceError: There is no such award.
         """
         facts = self.evidences.facts(public_id)
         record = self.views.directory.record(self.views.record(facts.institution).number)
+        answer = self.statuses.status(public_id, at=None, known_at=None)
         if record is None or "freshness" in answer:
-            return None
-        return entity_tag(facts.newest, record, answer["state"], answer["verdict"])
+            return answer, None
+        state = answer["state"] if "stack" not in answer else f"{answer['state']}-{answer['stack']['components']}"
+        return answer, entity_tag(facts.newest, record, state, answer["verdict"])
 
     def institutions(self) -> list[dict[str, Any]]:
         """Every institution's record."""

@@ -179,7 +179,7 @@ def entity_tag(position: int, record: bytes, state: str, verdict: str) -> str:
     Args:
         position: Position of the award's newest event.
         record: The issuer's record in its one form of bytes.
-        state: The award's state, which time alone may change.
+        state: The award's state, which time alone may change, and whether what it was stacked from holds.
         verdict: The verdict, which an anchor may change.
     """
     return f'W/"{position}-{record_digest(record)}-{state}-{verdict}"'

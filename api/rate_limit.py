@@ -29,6 +29,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.client_address import client_address
 from api.error import RateLimitedError
 from api.problem import ProblemWriter
+from api.public_write import PUBLIC_WRITES
 
 # Room for this many windows (each client has two), about 20 MiB. When it is full, the window begun
 # longest ago is forgotten: a flood from many addresses is counted too low, never too high.
@@ -37,8 +38,6 @@ MAX_WINDOWS: Final = 100_000
 UNLIMITED_PATHS: Final = frozenset({"/livez", "/readyz"})
 UNLIMITED_PREFIX: Final = "/log/"
 READ_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-# A write that anybody may make.
-PUBLIC_WRITE: Final = "/v1/verify"
 
 
 @dataclass(slots=True)
@@ -265,4 +264,4 @@ def is_unlimited(path: str) -> bool:
 
 def needs_key(scope: Scope) -> bool:
     """Whether a request is a write that only the holder of a key may make."""
-    return scope["method"] not in READ_METHODS and scope["path"] != PUBLIC_WRITE
+    return scope["method"] not in READ_METHODS and scope["path"] not in PUBLIC_WRITES

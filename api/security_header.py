@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.media_type import header
+from api.public_write import PUBLIC_WRITES
 
 PAGE_POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
@@ -41,7 +42,6 @@ READABLE_HEADERS: Final = (
 PREFLIGHT_SECONDS: Final = 86_400
 
 READ_METHODS: Final = frozenset({"GET", "HEAD"})
-PUBLIC_WRITES: Final = frozenset({"/v1/verify"})
 
 
 def data_headers(*, is_https: bool) -> dict[str, str]:

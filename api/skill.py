@@ -79,7 +79,8 @@ class Skills:
         Raises:
             InvalidRequestError: One is nothing that can be judged.
         """
-        shown = [self._shown(one, f"/credentials/{number}") for number, one in enumerate(credentials)]
+        with self._verification.one_request():
+            shown = [self._shown(one, f"/credentials/{number}") for number, one in enumerate(credentials)]
         held = _held(shown)
         return {
             "skills": [{"uri": uri, "label": label, "credentials": by} for uri, (label, by) in sorted(held.items())],
@@ -143,11 +144,12 @@ class Skills:
     def _shown(self, credential: object, pointer: str) -> Shown:
         try:
             if isinstance(credential, str) and credential.isalnum():
-                return self._known(self._verification.credential(credential, None))
+                report = self._verification.credential(credential, None)
+                return Shown(report, self._known(report) or {})
             data = credential.encode() if isinstance(credential, str) else msgspec.json.encode(credential)
             report = self._verification.verify(data, None)
             known = self._known(report)
-            return known if known.skills else Shown(report, _aligned(data))
+            return Shown(report, _aligned(data) if known is None else known)
         except UnknownResourceError as error:
             message = "there is no such award; check that the whole id was copied"
             raise InvalidRequestError(message, errors=(FieldError(message, pointer),)) from error
@@ -155,15 +157,18 @@ class Skills:
             message = f"this is no credential, bundle or id of an award: {error}"
             raise InvalidRequestError(message, errors=(FieldError(message, pointer),)) from error
 
-    def _known(self, report: Report) -> Shown:
-        """The skills of an award of this ledger are those of the edition in the log, whatever its document says."""
+    def _known(self, report: Report) -> dict[str, str] | None:
+        """The skills of an award of this ledger are those of the edition in the log, whatever its document says.
+
+        None where there is no edition: then the document is all there is.
+        """
         if report.credential is None:
-            return Shown(report, {})
+            return None
         try:
             edition = self._views.edition(self._lookup.evidences.facts(report.credential))
         except UnknownResourceError:
-            return Shown(report, {})
-        return Shown(report, {} if edition is None else _skills(edition))
+            return None
+        return None if edition is None else _skills(edition)
 
 
 def _skills(edition: Edition) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
@@ -120,6 +121,10 @@ class Verification:
             asked = asked_about(self._now(), at, self._max_age)
             return self._foreign.presentation(presented, asked, lambda one: self._shown(one, at))
         return self._credential(presented, at)
+
+    def one_request(self) -> AbstractContextManager[None]:
+        """Everything inside is fetched within one deadline; for whoever judges several credentials for one question."""
+        return self._foreign.one_request()
 
     def _shown(self, data: bytes, at: datetime | None) -> Report:
         """Judge one credential of a presentation; what is none has a report that says so."""

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests.server import HOST, Client, Server, award, free_port
+from loadtests.server import HOST, Client, Server, award, free_port, processor_seconds
 
 CONNECTIONS = 64
 SECONDS = 5
@@ -131,17 +131,12 @@ def _nginx(place: Path, size: int) -> Iterator[tuple[int, int]]:
 
 
 def _asked(port: int, pid: int, script: Path) -> Looked:
-    before = _processor_seconds(pid)
+    before = processor_seconds(pid)
     command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "--latency", "-s", str(script)]
     shown = subprocess.run([*command, f"http://{HOST}:{port}"], check=True, capture_output=True, text=True).stdout
-    used = _processor_seconds(pid) - before
+    used = processor_seconds(pid) - before
     requests, tail = _REQUESTS.search(shown), _TAIL.search(shown)
     if requests is None or tail is None or "Non-2xx" in shown:
         message = f"wrk says: {shown}"
         raise RuntimeError(message)
     return Looked(int(requests[1]) / used, float(tail[1]) * _SCALE[tail[2]])
-
-
-def _processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

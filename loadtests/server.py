@@ -36,13 +36,18 @@ class Server:
 
     def processor_seconds(self) -> float:
         """Seconds of processor time, user and system, that the process has used so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return processor_seconds(self.pid)
 
     def peak_megabytes(self) -> float:
         """The most memory that the process has held at once."""
         lines = Path(f"/proc/{self.pid}/status").read_text("ascii").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+
+
+def processor_seconds(pid: int) -> float:
+    """Seconds of processor time, user and system, that a process has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Client:

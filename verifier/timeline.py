@@ -146,9 +146,16 @@ class Timeline:
         return next((event for event in self.changes if isinstance(event, Stacked)), None)
 
     def review_at(self, instant: datetime) -> ReviewOpened | None:
-        """The review that was open at an instant, or None; of a part, its own before that of all parts together."""
-        open_ones = [_review(events, instant) for events in (self.changes, self.shared)]
-        return next((review for review in open_ones if review is not None), None)
+        """The review of the award that was open at an instant, or None.
+
+        Only awards that were stacked have one. Parts of a diploma are reviewed together, and stand until it is decided.
+        """
+        reviews = [
+            event
+            for event in self.changes
+            if isinstance(event, (ReviewOpened, ReviewClosed)) and event.recorded_at <= instant
+        ]
+        return reviews[-1] if reviews and isinstance(reviews[-1], ReviewOpened) else None
 
     @property
     def ended(self) -> Revoked | Replaced | None:
@@ -164,13 +171,6 @@ class Timeline:
         """
         held = [_held(events, instant) for events in (self.changes, self.shared)]
         return min((one for one in held if one is not None), key=lambda event: event.effective_at, default=None)
-
-
-def _review(events: Sequence[StatusEvent], instant: datetime) -> ReviewOpened | None:
-    reviews = [
-        event for event in events if isinstance(event, (ReviewOpened, ReviewClosed)) and event.recorded_at <= instant
-    ]
-    return reviews[-1] if reviews and isinstance(reviews[-1], ReviewOpened) else None
 
 
 def _ends(events: Sequence[StatusEvent]) -> list[Revoked | Replaced]:

@@ -78,7 +78,7 @@ def make_router(node: Node, stamp: Callable[[], Sequence[AnchorAttempt]]) -> API
     """Make the router of stamping at once; *stamp* asks every anchor that has something new to cover."""
     router = APIRouter(tags=["audit"])
 
-    @router.post("/v1/anchors")
+    @router.post("/v1/anchors", openapi_extra={"security": [{"bearer": []}]})
     async def anchor(request: Request) -> Response:
         """Have the newest checkpoint stamped now by every time anchor. Needs an operator key.
 

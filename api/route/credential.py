@@ -102,11 +102,11 @@ def read_router(lookup: Lookup) -> APIRouter:
         request: Request, public_id: Annotated[str, Path(alias="id")], at: At = None, known_at: KnownAt = None
     ) -> Response:
         """What is true of an award now, or was at an instant. Needs no account and shows nothing personal."""
-        answer = lookup.statuses.status(
-            public_id, at=parse_instant(at, "at"), known_at=parse_instant(known_at, "known_at")
-        )
         headers = {"Cache-Control": PUBLIC_CACHE}
-        tag = lookup.entity_tag(public_id, answer) if at is None and known_at is None else None
+        if at is not None or known_at is not None:
+            then, known = parse_instant(at, "at"), parse_instant(known_at, "known_at")
+            return json_answer(lookup.statuses.status(public_id, at=then, known_at=known), 200, headers)
+        answer, tag = lookup.status_now(public_id)
         if tag is not None:
             headers["ETag"] = tag
             if has_bytes(request.scope, tag):

@@ -4,6 +4,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.client_address import UNKNOWN_CLIENT, client_address
 from api.problem import ProblemWriter
+from api.public_write import PUBLIC_WRITES
 from api.rate_limit import RateLimiter, RateLimitMiddleware, WindowStorage
 from tests.api.client import BASE_URL, CLIENT, send
 
@@ -117,9 +118,10 @@ def test_limit_does_not_slow_issuers_but_counts_refused_keys() -> None:
     assert statuses(bad, 5, method="POST") == [401, 401, 401, 429, 429]
 
 
-def test_limit_counts_public_writes() -> None:
+@pytest.mark.parametrize("path", sorted(PUBLIC_WRITES))
+def test_limit_counts_public_writes(path: str) -> None:
     app = limited(Answer(), FakeClock())
-    assert statuses(app, 4, method="POST", path="/v1/verify")[-1] == 429
+    assert statuses(app, 4, method="POST", path=path)[-1] == 429
 
 
 def test_limit_counts_clients_apart_and_ignores_forged_forwarding_when_no_proxy_is_trusted() -> None:

@@ -14,8 +14,15 @@ from api.answer import ANSWERS
 from api.answer_example import DID_KEY
 from api.answer_schema import NULLABLE, OPEN, OPTIONAL
 from api.problem import PROBLEMS
+from api.public_write import PUBLIC_WRITES
 from tests.api.diploma import PROGRAMME, award, draft, publish_programme, unpack
 from tests.api.served import CODE, SLUG, TEMPLATE, Served
+
+
+def test_what_anyone_may_ask_with_post_is_counted_and_open_to_every_page(served: Served) -> None:
+    paths = served.http.get("/openapi.json").json()["paths"]
+    posts = {path: operations["post"] for path, operations in paths.items() if "post" in operations}
+    assert {path for path, post in posts.items() if "security" not in post} == PUBLIC_WRITES
 
 
 @pytest.fixture(scope="module")

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from api import example
+from api.skill import Skills
 from tests.api.served import CODE, SLUG, TEMPLATE, Served, open_school, serving
+from verifier.report import Verdict
 
 CLEANSE = TEMPLATE["outcomes"][0]["skill_uri"]
 DRAW, SPEAK, NOBODY = (f"http://data.europa.eu/esco/skill/{name}" for name in ("draw", "speak", "nobody"))
+
+SENTENCE = SimpleNamespace(to_json=dict)
+FOREIGN = {
+    "@context": ["https://www.w3.org/ns/credentials/v2"],
+    "type": ["VerifiableCredential"],
+    "issuer": "did:web:other.example",
+    "credentialSubject": {},
+    "proof": {"type": "DataIntegrityProof", "cryptosuite": "eddsa-jcs-2022", "proofValue": "z"},
+}
 
 
 def publication(code: str, *skills: str, minutes: int = 600) -> dict[str, Any]:
@@ -89,6 +102,27 @@ def test_profile_takes_the_skills_from_the_log_when_the_document_says_others(sch
     found = ask(served, "/v1/skill-profiles", {"credentials": [document]})
     assert found["skills"] == []
     assert found["credentials"][0]["verdict"] == "invalid"
+
+
+def test_profile_has_one_deadline_for_all_its_credentials() -> None:
+    open_now: list[bool] = []
+    asked: list[bool] = []
+
+    class Judging:
+        @contextmanager
+        def one_request(self) -> Iterator[None]:
+            open_now.append(True)
+            yield
+            open_now.clear()
+
+        def verify(self, *_: object) -> Any:  # noqa: ANN401  a report
+            asked.append(bool(open_now))
+            return SimpleNamespace(credential=None, verdict=Verdict.UNKNOWN, reason="", sentence=SENTENCE)
+
+    lookup: Any = SimpleNamespace(views=None)
+    judging: Any = Judging()
+    Skills(lookup, judging).profile([FOREIGN, FOREIGN])
+    assert asked == [True, True]
 
 
 def test_coverage_says_what_is_held_and_the_fewest_micro_credentials_for_the_rest(school: tuple[Served, str]) -> None:

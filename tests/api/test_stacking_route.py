@@ -266,6 +266,11 @@ def test_every_part_of_a_stack_that_is_altered_is_found(served: Served) -> None:
         change(shown["stack"])
         return judged(served, shown)
 
+    def swap_editions(stack: dict[str, Any]) -> None:
+        """Show of one component what another was awarded for: a real entry of the log, and not its own."""
+        one, two = stack["components"][:2]
+        one["entries"][-1], two["entries"][-1] = two["entries"][-1], one["entries"][-1]
+
     def first(stack: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = stack["derivation"]["components"][0]
         return found
@@ -280,6 +285,7 @@ def test_every_part_of_a_stack_that_is_altered_is_found(served: Served) -> None:
         ("stack.facts", State.UNKNOWN, lambda stack: stack["components"].pop()),
         ("stack.facts", State.FAILED, lambda stack: stack["components"].append(stack["components"][0])),
         ("stack.facts", State.FAILED, lambda stack: stack["components"][0]["entries"].reverse()),
+        ("stack.facts", State.FAILED, swap_editions),
         ("stack.facts", State.FAILED, lambda stack: stack["components"][0]["status"]["revocation"].update(leaf=1)),
     ]
     for code, state, change in cases:
@@ -323,6 +329,28 @@ def test_lost_component_is_told_at_once_and_never_which(served: Served, policy: 
     run(served)
     expected = [] if policy == "stand" else ["review_opened"]
     assert [event["kind"] for event in status(served, made)["events"]] == ["issued", "stacked", *expected]
+
+
+def test_edition_of_another_component_does_not_prove_one(served: Served) -> None:
+    """Not even where the derivation says so too, as who stacks could have it say."""
+    made, _ = stacked(served)
+    shown = bundle(served, made)
+    one, two = shown["stack"]["components"]
+    one["entries"][-1] = two["entries"][-1]
+    found = judged(served, shown).check("stack.facts")
+    assert (found.state, found.reason) == (State.FAILED, "component_not_proved")
+
+
+def test_entity_tag_is_another_when_a_component_is_lost(served: Served) -> None:
+    made, used = stacked(served, "stand")
+    path = f"/v1/credentials/{made}/status"
+    before = served.http.get(path)
+    known = {"If-None-Match": before.headers["etag"]}
+    assert served.http.get(path, headers=known).status_code == 304
+    revoke(served, used[0])
+    after = served.http.get(path, headers=known)
+    assert (after.status_code, after.json()["stack"]["components"]) == (200, "lost")
+    assert (after.json()["verdict"], before.json()["verdict"]) == ("valid", "valid")
 
 
 def test_review_is_appealed_and_decided_over_http(served: Served, key: str) -> None:

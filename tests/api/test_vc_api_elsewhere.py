@@ -138,7 +138,7 @@ def test_request_is_answered_by_its_deadline_when_every_host_is_slow() -> None:
         release.wait(30)
         return b""
 
-    fetching = Fetching(Settings(fetch=True, fetch_timeout_seconds=1, fetch_deadline_seconds=2), slow)
+    fetching = Fetching(Settings(fetch=True, fetch_timeout_seconds=10, fetch_deadline_seconds=2), slow)
     signed = [sign(badge(did_web(f"h{number}.example")), did_web(f"h{number}.example")) for number in range(8)]
     shown = {
         "@context": ["https://www.w3.org/ns/credentials/v2"],
@@ -162,5 +162,5 @@ def test_request_is_answered_by_its_deadline_when_every_host_is_slow() -> None:
         release.set()
         cpu.close()
     assert (answer.status_code, answer.json()["verified"]) == (400, False)
-    assert took < 6  # eight times a second without a deadline, and some time for the processor
+    assert took < 40  # eight times ten seconds without a deadline, and much time for the processor
     assert len(answer.json()["problemDetails"]) >= 8

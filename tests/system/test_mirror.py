@@ -229,6 +229,16 @@ def test_mirror_says_of_a_recognition_what_the_ledger_says(followed: Followed, s
     assert refused.status_code == httpx.codes.MISDIRECTED_REQUEST
 
 
+def test_mirror_shows_a_pathway_as_the_ledger_does(followed: Followed, steady: Mirror) -> None:
+    made = followed.school.post(f"/v1/institutions/{SLUG}/pathways", {**example.PATHWAY, "achievement": CODE})
+    assert made.status_code == httpx.codes.CREATED, made.text
+    issue(followed.school, 1)
+    steady.catch_up(followed.ledger)
+    for version in ("", "/1"):
+        ours, theirs = both(followed, steady, f"/v1/pathways/{SLUG}/{made.json()['code']}{version}")
+        assert (ours.status_code, theirs.content) == (httpx.codes.OK, ours.content)
+
+
 def test_mirror_never_calls_a_bare_document_valid_without_its_salt(followed: Followed, steady: Mirror) -> None:
     document = json.loads(followed.school.bundle(followed.awards[3]))["document"]
     assert steady.http.post("/v1/verify", json=document).json()["verdict"] == "unknown"

@@ -31,7 +31,7 @@ from ledger.stacking.evaluate import check_derivation
 from ledger.stacking.pathway_rules import PathwayRules
 from ledger.stacking.text_form import convert
 from verifier.bundle import ComponentProof, Stack
-from verifier.checks import issuer, status
+from verifier.checks import genuine, issuer, status
 from verifier.checks.log import TrustedCheckpoint, judge_entries, prove_entry
 from verifier.commitment import DERIVATION_KIND, commitment
 from verifier.credential_id import aggregate_id
@@ -180,7 +180,7 @@ def _prove_components(
 def _prove_one(
     component: ComponentProof, evidence: Evidence, trusted: TrustedCheckpoint | None, state: StateCommitment | None
 ) -> tuple[list[Check], ProvedComponent | None]:
-    """A component is proved as an award is: entries, history, bits, the record of who awarded it."""
+    """A component is proved as an award is: entries, history, bits, who awarded it, and for which edition."""
     about = Evidence(
         format="cairn/evidence/v2" if component.part else "cairn/evidence/v1",
         credential=component.credential,
@@ -199,7 +199,9 @@ def _prove_one(
     bits, values = status.judge_bits(about, state, timeline)
     agreement = status.judge_agreement(timeline, values)
     known, record = issuer.judge_record(about, state, timeline)
-    checks = [inside, history, bits, agreement, known]
+    checks = [inside, history, bits, agreement, known, genuine.judge_achievement(None, timeline)]
+    if timeline is not None and timeline.origin is not None:
+        checks.append(genuine.judge_origin(None, timeline))
     if timeline is None or record is None or agreement.state is not State.PASSED:
         return checks, None
     indexes = tuple(proved.index for proved in component.entries[:-1])

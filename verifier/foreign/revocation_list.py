@@ -42,6 +42,8 @@ def is_listed(entry: dict[str, Any], credential: Credential, lists: Lists) -> bo
         raise ListError("a list that is not under an https address, or a credential without an id")
     found = read_source(lists.sources, url)
     owner = identifier(found.get("issuer"))
+    if owner is None and not any(name in found for name in MEMBERS):
+        raise ListError("neither a list of credentials nor an issuer")
     if owner not in {None, lists.issuer}:
         raise ListError(f"the list is of another issuer: {str(owner)[:200]}")
     if credential.id in _revoked(found):
@@ -63,8 +65,8 @@ def host_of(issuer: str) -> str | None:
 
 
 def _revoked(found: dict[str, Any]) -> set[str]:
-    listed: Any = next((found[name] for name in MEMBERS if name in found), [])
-    entries = listed if isinstance(listed, list) else [listed]
+    lists = [found[name] for name in MEMBERS if name in found]
+    entries = [one for listed in lists for one in (listed if isinstance(listed, list) else [listed])]
     if len(entries) > MAX_REVOKED or not all(isinstance(one, dict) for one in entries):
         raise ListError("a list whose entries are no objects, or too many")
     named = [(identifier(one), one.get("revoked", True)) for one in entries]

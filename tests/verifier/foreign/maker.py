@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,6 +26,7 @@ from openvc.proof.sd_jwt import SdJwtVcProofSuite
 from openvc.status.issue import build_status_list_credential, build_status_list_token
 
 from verifier.checks.time import Asked
+from verifier.error import InputError
 from verifier.foreign.format import read_presented
 from verifier.foreign.source import Answer, Found, Gathered
 from verifier.foreign.verify import verify_foreign
@@ -324,6 +325,14 @@ def baked_png(text: str) -> bytes:
 
 def baked_svg(text: str, *, as_text: bool) -> bytes:
     return bake_svg(SVG_IMAGE, text, element=SVG_ELEMENT_OB3, namespace=SVG_NS_OB3, as_text=as_text)
+
+
+def report_or_none(judging: Callable[[str], Report], made: str) -> Report | None:
+    """The report on something, or None when it is refused as malformed."""
+    try:
+        return judging(made)
+    except InputError:
+        return None
 
 
 def judge(

@@ -44,8 +44,9 @@ def test_credential_is_invalid_when_a_list_names_it() -> None:
     entry = {"id": document["id"], "revoked": True, "revocationReason": "x"}
     assert report(document, listing({"id": "urn:other"}, entry)).reason == "list_revocation"
     assert report(document, listing({"id": document["id"]})).reason == "list_revocation"
-    plural = encode({"id": URL, "issuer": {"id": WEB.did}, "revokedCredentials": [entry]})
-    assert report(document, plural).reason == "list_revocation"
+    plural: dict[str, Any] = {"id": URL, "issuer": {"id": WEB.did}, "revokedCredentials": [entry]}
+    for held in (plural, {**plural, "revokedCredential": []}):
+        assert report(document, encode(held)).reason == "list_revocation"
     assert report(shown(WEB, ELSEWHERE), listing({"id": document["id"]}), ELSEWHERE).reason == "list_revocation"
 
 
@@ -60,13 +61,15 @@ def test_credential_is_unknown_when_the_list_that_clears_it_is_nobodys_word() ->
         b"",
         b"[]",
         b'{"id":"a","id":"b"}',
+        b"{}",
+        b'{"error":"not found"}',
         listing(issuer="did:web:other.example"),
         listing("urn:x"),
         listing({"revoked": True}),
         listing({"id": "urn:x", "revoked": "no"}),
         listing({"id": 5}),
     ],
-    ids=range(8),
+    ids=range(10),
 )
 def test_credential_is_unknown_when_the_list_is_none(held: bytes) -> None:
     found = report(shown(WEB), held)

@@ -1,0 +1,19 @@
+"""Questions that are asked with POST: anybody may, without a key.
+
+They are counted like reads where requests are limited, and pages of any origin may ask them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+PUBLIC_WRITES: Final = frozenset(
+    {
+        "/v1/verify",
+        "/v1/skill-profiles",
+        "/v1/skill-coverage",
+        "/vc-api/credentials/verify",
+        "/vc-api/presentations/verify",
+    }
+)
+"""Their paths; a test holds them against the description of the API."""
