@@ -62,16 +62,23 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
         award: Aggregate id under which it is spent.
         seen: The acts that spent it, as far as they were there.
         rests_on: Aggregates on whose present state the facts rest.
+        footing: What else has to hold as long as the stack does, with the acts that looked at it: the recognition by
+            which an award counts. Nothing is spent of that.
     """
 
     component: Component
     award: UUID
     seen: Sequence[Spending]
     rests_on: tuple[Aggregate, ...]
+    footing: tuple[UUID, Sequence[Spending]] | None = None
 
-    def amount(self, spent: int) -> Amount:
-        """*spent* of it, in its own measure."""
-        return Amount(unit=_unit(self.component), amount=spent, whole=self.component.size)
+    def amounts(self, spent: int) -> list[tuple[UUID, Amount, Sequence[Spending]]]:
+        """What :func:`~ledger.spending.spend` enters when *spent* of it, in its own measure, goes into a stack."""
+        whole = Amount(unit=_unit(self.component), amount=spent, whole=self.component.size)
+        entered = [(self.award, whole, self.seen)]
+        if self.footing is not None:
+            entered.append((self.footing[0], msgspec.structs.replace(whole, amount=0), self.footing[1]))
+        return entered
 
 
 class Stacker(msgspec.Struct, frozen=True, kw_only=True):

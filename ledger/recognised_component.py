@@ -74,6 +74,7 @@ class RecognisedComponents:
             award=award,
             seen=seen,
             rests_on=(known, *self._rests_on(details, credential)),
+            footing=None if credential is None else (known.id, book.rows(known.id)),
         )
 
     def _known(self, recognition: str, stacker: Stacker) -> Recognition:

@@ -176,9 +176,10 @@ class StackingUp:
             kept = msgspec.msgpack.encode(KeptDerivation(form, salt, claim.waivers))
             used = {use.award: use.spent for use in derivation.uses}
             amounts = [
-                (one.award, one.amount(used[one.component.award]), one.seen)
+                entered
                 for one in plan.gathered
                 if one.component.award in used
+                for entered in one.amounts(used[one.component.award])
             ]
             writes = [
                 *learner.writes,

@@ -236,8 +236,9 @@ def test_exemption_meets_what_a_pathway_requires(stacks: World) -> None:
     stack(stacks, own, recognise(stacks, PAPER, exempt))
 
 
-def test_stack_is_reviewed_when_the_recognition_it_rests_on_is_withdrawn(stacks: World) -> None:
-    recognised = recognise(stacks, PAPER, FULL)
+@pytest.mark.parametrize("origin", ["elsewhere", "this ledger"])
+def test_stack_is_reviewed_when_the_recognition_it_rests_on_is_withdrawn(stacks: World, origin: str) -> None:
+    recognised = recognise(stacks, PAPER if origin == "elsewhere" else foreign(stacks), FULL)
     made = stack(stacks, award(stacks, "MOD-1"), recognised)
     stacks.cascade.run()
     before = topics(stacks, made)
@@ -249,6 +250,15 @@ def test_stack_is_reviewed_when_the_recognition_it_rests_on_is_withdrawn(stacks:
     assert topics(stacks, made) == [*before, "review_opened"]
     stacks.cascade.run()
     assert topics(stacks, made) == [*before, "review_opened"]
+
+
+def test_stack_is_reviewed_when_what_was_recognised_is_revoked_by_who_awarded_it(stacks: World) -> None:
+    shown = foreign(stacks)
+    made = stack(stacks, award(stacks, "MOD-1"), recognise(stacks, shown, FULL))
+    stacks.clock.advance(days=1)
+    stacks.lifecycle.revoke(public_id=shown.credential, reason=Reason.ACADEMIC_MISCONDUCT, actor=OPERATOR)
+    stacks.cascade.run()
+    assert topics(stacks, made)[-1] == "review_opened"
 
 
 def test_stack_stands_when_an_appeal_about_what_it_rests_on_is_upheld(stacks: World) -> None:
