@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -96,7 +97,7 @@ class AwardClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise InvalidInputError(message, "/awarded_on")
         if self.valid_until is not None:
             self._check_valid_until(self.valid_until)
-        if any(getattr(self, name) != nothing for name, nothing in _NOTHING):
+        if _performed(self) != _NOTHING:
             self.performance.check()
         self._check_activity()
         if self.holder_jwk is not None:
@@ -146,11 +147,10 @@ class AwardClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return datetime.combine(self.awarded_on, time(), UTC)
 
 
-_NOTHING = tuple(
-    (name, AwardClaim.__struct_defaults__[AwardClaim.__struct_fields__.index(name) - len(AwardClaim.__struct_fields__)])
-    for name in Performance.__struct_fields__
-)
-"""The parts of a performance, and what each is when nothing is claimed."""
+_performed = attrgetter(*Performance.__struct_fields__)
+"""The parts of a performance."""
+_NOTHING = _performed(AwardClaim(achievement="", learner=LearnerClaim(name=""), awarded_on=date.min))
+"""What each of them is when nothing is claimed."""
 
 
 def _check_holder_key(jwk: dict[str, str]) -> None:

@@ -43,13 +43,7 @@ def make_public_id(issued_at: datetime, randomness: bytes) -> str:
     Raises:
         ValueError: *randomness* is not 16 bytes long.
     """
-    if len(randomness) != RANDOM_BYTES:
-        message = f"a public id takes {RANDOM_BYTES} random bytes, not {len(randomness)}"
-        raise ValueError(message)
-    milliseconds = (issued_at - _EPOCH) // _MILLISECOND
-    raw = milliseconds.to_bytes(6, "big") + randomness
-    number = int.from_bytes(raw) << _UNUSED.bit_length()
-    return "".join([_PAIRS[number >> shift & 0x3FF] for shift in _SHIFTS])
+    return _spelled(_fresh(issued_at, randomness))
 
 
 def make_credential_id(issued_at: datetime, randomness: bytes) -> tuple[str, UUID]:
@@ -59,8 +53,8 @@ def make_credential_id(issued_at: datetime, randomness: bytes) -> tuple[str, UUI
         issued_at: Aware instant; milliseconds are kept.
         randomness: 16 fresh random bytes.
     """
-    public_id = make_public_id(issued_at, randomness)
-    return public_id, credential_aggregate_id(public_id)
+    raw = _fresh(issued_at, randomness)
+    return _spelled(raw), UUID(bytes=_aggregate_id(raw))
 
 
 def make_part_id(before: datetime, randomness: bytes) -> str:
@@ -112,6 +106,18 @@ def aggregate_id_of(public_id: bytes) -> bytes | None:
     """The 16 bytes of :func:`credential_aggregate_id`, of a public id in ASCII; None when it is malformed."""
     raw = _raw(public_id)
     return None if raw is None else _aggregate_id(raw)
+
+
+def _fresh(issued_at: datetime, randomness: bytes) -> bytes:
+    if len(randomness) != RANDOM_BYTES:
+        message = f"a public id takes {RANDOM_BYTES} random bytes, not {len(randomness)}"
+        raise ValueError(message)
+    return ((issued_at - _EPOCH) // _MILLISECOND).to_bytes(6, "big") + randomness
+
+
+def _spelled(raw: bytes) -> str:
+    number = int.from_bytes(raw) << _UNUSED.bit_length()
+    return "".join([_PAIRS[number >> shift & 0x3FF] for shift in _SHIFTS])
 
 
 def _raw(public_id: bytes) -> bytes | None:

@@ -19,7 +19,7 @@ import hashlib
 import re
 from collections.abc import Callable, Hashable, Sequence
 from datetime import date, datetime
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -36,14 +36,24 @@ from ledger.status_allocation import StatusPlace
 
 MAX_PLATES: Final = 256
 """Plates that are kept, of some 6 KB each; then the oldest goes."""
-_BEYOND: Final = tuple(
+_OF_AWARDS: Final = tuple(
     sorted(
         set(Award.__struct_fields__)
         - {"public_id", "aggregate_id", "institution", "achievement_code", "edition", "template", "claim", "key_id"}
         - {"place", "recorded_at", "details", "identities"}
     )
 )
-"""Members that few awards have (of a part, of a stack); with one of them an award takes the long way."""
+_OF_CLAIMS: Final = tuple(
+    sorted(
+        set(AwardClaim.__struct_fields__) - {"achievement", "learner", "awarded_on", "edition", "grade", "valid_until"}
+    )
+)
+_BEYOND: Final = (attrgetter(*_OF_AWARDS), attrgetter(*_OF_CLAIMS))
+"""Members that few awards have (of a part, of a stack) and few claims; with one of them an award takes the long way."""
+_NOTHING_BEYOND: Final = (
+    (None,) * len(_OF_AWARDS),
+    _BEYOND[1](AwardClaim(achievement="", learner=LearnerClaim(name=""), awarded_on=date.min)),
+)
 _MARK_INDEX: Final = 98_765_432
 _MARK_DAY: Final = date.min
 _MARK: Final = "\x01{}\x01"
@@ -151,15 +161,7 @@ class PrintedBadges:
 def _kind(award: Award) -> Hashable | None:
     """What awards that one plate prints have in common; None when it takes the long way."""
     claim = award.claim
-    simple = AwardClaim(
-        achievement=claim.achievement,
-        learner=claim.learner,
-        awarded_on=claim.awarded_on,
-        edition=claim.edition,
-        grade=claim.grade,
-        valid_until=claim.valid_until,
-    )
-    if claim != simple or claim.awarded_on == _MARK_DAY or any(getattr(award, name) is not None for name in _BEYOND):
+    if (_BEYOND[0](award), _BEYOND[1](claim)) != _NOTHING_BEYOND or claim.awarded_on == _MARK_DAY:
         return None
     return (
         award.institution.id,
