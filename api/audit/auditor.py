@@ -54,6 +54,7 @@ Fetch = Callable[[str], "bytes | None"]
 Progress = Callable[[str, int, "int | None"], None]
 MAX_ROUNDS: Final = 5
 KEEP_SECONDS: Final = 20.0
+ASK_AGAIN_SECONDS: Final = 0.1
 """How often an audit in progress is kept: some 30 MB at a million awards, a tenth of a second."""
 
 
@@ -96,6 +97,8 @@ class AuditOrder:
         checkpoints: Further checkpoints that the log must extend, each with a name for the report.
         authorities: Time-stamping authorities that are trusted.
         disclosures: What an operator has disclosed; None without.
+        patience_seconds: How long to wait for a newer checkpoint when a server's answers differ, since it publishes in
+            its log a moment later what it answers at once.
     """
 
     place: LogPlace
@@ -107,6 +110,7 @@ class AuditOrder:
     checkpoints: Sequence[tuple[str, Checkpoint]] = ()
     authorities: tuple[Authority, ...] = ()
     disclosures: Disclosures | None = None
+    patience_seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -164,7 +168,7 @@ class Auditor:
                 break
             try:
                 compared = self._compare(reader, replay)
-                newer = self._checkpoint()
+                newer = self._newer_checkpoint(checkpoint, self._order.patience_seconds if compared.count else 0.0)
                 has_grown = self._has_grown(checkpoint, newer)
                 if not compared.count or not has_grown or number == MAX_ROUNDS:
                     self._findings.join(compared)
@@ -196,6 +200,15 @@ class Auditor:
             name = self._order.log.verifier.name
             message = f"the checkpoint is not signed by the log that is believed ({name}): {error}"
             raise AuditError(message) from error
+
+    def _newer_checkpoint(self, read: Checkpoint, patience_seconds: float) -> Checkpoint:
+        """The newest checkpoint, once it is newer than the one that was read, or patience is over."""
+        until = self._monotonic() + patience_seconds
+        newer = self._checkpoint()
+        while newer.size <= read.size and self._monotonic() < until:
+            time.sleep(ASK_AGAIN_SECONDS)
+            newer = self._checkpoint()
+        return newer
 
     def _extends(self, checkpoint: Checkpoint, previous: Checkpoint | None) -> None:
         """Step 2."""

@@ -30,6 +30,8 @@ from api.cli.trust import APPLICATION, CheckpointFiles, load_policy
 from api.disclosing import disclose as write_disclosures
 from verifier.policy import Policy
 
+PATIENCE_SECONDS = 3.0
+"""How long a server may take to publish in its log what it answers already: 0.2 s as it is set by default."""
 TIMEOUT_SECONDS = 30.0
 NOT_FOUND = 404
 
@@ -77,6 +79,7 @@ def audit(  # noqa: PLR0917  typer passes them by name
                 checkpoints=_checkpoints(checkpoint or [], log),
                 authorities=known.authorities,
                 disclosures=None if disclosures is None else Disclosures(disclosures),
+                patience_seconds=PATIENCE_SECONDS,
             )
             with terminal.progress("reading", None) as bar:
                 report = Auditor(order, _shown(bar)).run()

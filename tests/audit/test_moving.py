@@ -89,6 +89,17 @@ def test_audit_counts_what_differs_when_the_server_publishes_during_every_compar
     assert report.differences
 
 
+def test_audit_waits_for_the_log_when_a_server_answers_what_it_has_not_published_yet(tmp_path: Path) -> None:
+    states = grown(tmp_path, [FIRST, FIRST + 50])
+    late = Moving(*[states[0]] * 5, states[1])
+    with serving(late) as url:
+        made = order(tmp_path, tmp_path / "kept")
+        made = replace(made, place=LogPlace(url), answers=lambda _: None, patience_seconds=2.0)
+        report = Auditor(made, lambda *_: None).run()
+    assert report.size > FIRST + 50  # commitments included: it went on to what was published meanwhile
+    assert "published-meanwhile" not in [one.code for one in report.notices]  # and that stayed as it was
+
+
 def test_audit_finds_nothing_when_the_log_only_grew_while_it_was_read(tmp_path: Path) -> None:
     report = audited(Moving(*grown(tmp_path, [FIRST, FIRST + 50])), tmp_path)
     assert (report.differences, report.notices) == (0, [one for one in report.notices if one.code != "log-forked"])
