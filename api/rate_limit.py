@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from threading import Lock
@@ -37,6 +37,7 @@ MAX_WINDOWS: Final = 100_000
 
 UNLIMITED_PATHS: Final = frozenset({"/livez", "/readyz"})
 UNLIMITED_PREFIX: Final = "/log/"
+_ANYONE: Final = "\0"
 READ_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -83,6 +84,32 @@ class WindowStorage(Storage):
             window.count += amount
             return window.count
 
+    def take(self, wanted: Sequence[tuple[str, int, int]]) -> list[tuple[int, float]] | None:
+        """Count one request in each of several windows, or in none of them when one is full.
+
+        Args:
+            wanted: For each window its key, for how many seconds it is opened, and how many requests it takes.
+
+        Returns:
+            For each window the requests that it still takes and the seconds until it ends; None when one was full.
+        """
+        with self._lock:
+            now = self._clock()
+            found = [self._windows.get(key) for key, _, _ in wanted]
+            for window, (_, _, most) in zip(found, wanted, strict=True):
+                if window is not None and window.ends_at > now and window.count >= most:
+                    return None
+            left: list[tuple[int, float]] = []
+            for window, (key, seconds, most) in zip(found, wanted, strict=True):
+                if window is None or window.ends_at <= now:
+                    window = _Window(0, now + seconds)  # noqa: PLW2901  it takes the old one's place
+                    self._windows.pop(key, None)
+                    self._windows[key] = window
+                    self._drop_oldest()
+                window.count += 1
+                left.append((most - window.count, window.ends_at - now))
+            return left
+
     def get(self, key: str) -> int:
         """Return the count of the key's open window, or 0."""
         with self._lock:
@@ -127,8 +154,13 @@ class WindowStorage(Storage):
 
 @dataclass(frozen=True, slots=True)
 class _Policy:
+    """A limit; *before* and *after* surround a client in the key of its window, as the library makes it."""
+
     name: str
     item: RateLimitItem
+    seconds: int
+    before: str
+    after: str
 
 
 class RateLimiter:
@@ -150,18 +182,35 @@ class RateLimiter:
         max_windows: int = MAX_WINDOWS,
     ) -> None:
         self._clock = clock
-        self._strategy = FixedWindowRateLimiter(WindowStorage(clock, max_windows))
+        self._storage = WindowStorage(clock, max_windows)
+        self._strategy = FixedWindowRateLimiter(self._storage)
         policies = []
         if burst > 0:
-            policies.append(_Policy("burst", RateLimitItemPerSecond(burst)))
+            policies.append(_policy("burst", RateLimitItemPerSecond(burst)))
         if per_minute > 0:
-            policies.append(_Policy("sustained", RateLimitItemPerMinute(per_minute)))
+            policies.append(_policy("sustained", RateLimitItemPerMinute(per_minute)))
         self._policies = tuple(policies)
+        self._told = ", ".join(f'"{p.name}";q={p.item.amount};w={p.seconds}' for p in policies)
 
     @property
     def is_on(self) -> bool:
         """Whether there is any limit."""
         return bool(self._policies)
+
+    def admit(self, client: str) -> dict[str, str] | None:
+        """Count one request of a client if it is within the limits; None, and nothing is counted, if it is not.
+
+        Returns:
+            `RateLimit-Policy` and `RateLimit` as they then stand.
+        """
+        left = self._storage.take(
+            [(p.before + client + p.after, p.seconds, p.item.amount) for p in self._policies]
+        )
+        if left is None:
+            return None
+        named = zip(self._policies, left, strict=True)
+        state = ", ".join([f'"{p.name}";r={room};t={math.ceil(seconds)}' for p, (room, seconds) in named])
+        return {"RateLimit-Policy": self._told, "RateLimit": state}
 
     def count(self, client: str) -> None:
         """Count one request of a client, whether or not it is within the limits."""
@@ -174,11 +223,10 @@ class RateLimiter:
 
     def headers(self, client: str) -> dict[str, str]:
         """Return `RateLimit-Policy` and `RateLimit` as they stand for a client."""
-        policy = ", ".join(f'"{p.name}";q={p.item.amount};w={p.item.get_expiry()}' for p in self._policies)
         state = ", ".join(
             f'"{p.name}";r={self._remaining(p, client)};t={self._seconds_left(p, client)}' for p in self._policies
         )
-        return {"RateLimit-Policy": policy, "RateLimit": state}
+        return {"RateLimit-Policy": self._told, "RateLimit": state}
 
     def retry_after_seconds(self, client: str) -> int:
         """Return after how many seconds every exceeded limit has room again; at least 1."""
@@ -223,30 +271,22 @@ class RateLimitMiddleware:
             await self._app(scope, receive, send)
             return
         client = client_address(scope, self._trusted_proxy_count)
-        names = self._limiter.exceeded(client)
-        if names:
-            await self._writer.response_to(self._refusal(client, names), scope)(scope, receive, send)
-            return
         if needs_key(scope):
-            await self._app(scope, receive, self._counting_refused_keys(client, send))
+            if not self._limiter.exceeded(client):
+                await self._app(scope, receive, self._counting_refused_keys(client, send))
+                return
+        elif (told := self._limiter.admit(client)) is not None:
+            await self._app(scope, receive, _telling(told, send))
             return
-        self._limiter.count(client)
-        await self._app(scope, receive, self._telling(client, send))
+        await self._writer.response_to(self._refusal(client), scope)(scope, receive, send)
 
-    def _refusal(self, client: str, names: tuple[str, ...]) -> RateLimitedError:
+    def _refusal(self, client: str) -> RateLimitedError:
+        names = self._limiter.exceeded(client)
         seconds = self._limiter.retry_after_seconds(client)
         headers = {**self._limiter.headers(client), "Retry-After": str(seconds)}
         detail = f"Too many requests came from your network. Wait {seconds} s."
         extensions = {"violated-policies": list(names)}
         return RateLimitedError(detail, headers=headers, extensions=extensions)
-
-    def _telling(self, client: str, send: Send) -> Send:
-        async def tell(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self._limiter.headers(client))
-            await send(message)
-
-        return tell
 
     def _counting_refused_keys(self, client: str, send: Send) -> Send:
         async def count(message: Message) -> None:
@@ -255,6 +295,20 @@ class RateLimitMiddleware:
             await send(message)
 
         return count
+
+
+def _policy(name: str, item: RateLimitItem) -> _Policy:
+    before, _, after = item.key_for(_ANYONE).partition(_ANYONE)
+    return _Policy(name, item, item.get_expiry(), before, after)
+
+
+def _telling(told: Mapping[str, str], send: Send) -> Send:
+    async def tell(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(told)
+        await send(message)
+
+    return tell
 
 
 def is_unlimited(path: str) -> bool:

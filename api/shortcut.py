@@ -162,11 +162,9 @@ class Shortcut:
         """Count a client and say how it stands; None when it is above a limit, which is for the ordinary way to say."""
         named = [] if forwarded is None else [(b"x-forwarded-for", forwarded)]
         scope: Scope = {"type": "http", "client": peer, "headers": named}
-        client = client_address(scope, self._trusted_proxy_count)
-        if self._limiter.exceeded(client):
+        told = self._limiter.admit(client_address(scope, self._trusted_proxy_count))
+        if told is None:
             return None
-        self._limiter.count(client)
-        told = self._limiter.headers(client)
         return "".join(f"{name.lower()}: {value}\r\n" for name, value in told.items()).encode("latin-1")
 
     def _record(self, identity: bytes, seconds: float, sent_bytes: int) -> None:
