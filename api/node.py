@@ -17,8 +17,9 @@ from api.lookup import Lookup
 from api.part import Parts
 from api.published_log import RETRY_AFTER, PublishedLog
 from api.setting import Settings
+from api.signed_list import StatusList
 from api.status import Statuses
-from api.status_list import StatusList, StatusLists
+from api.status_list import StatusLists
 from api.status_token import StatusTokens
 from api.view_node import ViewNode, open_views
 from ledger.access import Access, Actor

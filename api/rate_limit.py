@@ -203,9 +203,7 @@ class RateLimiter:
         Returns:
             `RateLimit-Policy` and `RateLimit` as they then stand.
         """
-        left = self._storage.take(
-            [(p.before + client + p.after, p.seconds, p.item.amount) for p in self._policies]
-        )
+        left = self._storage.take([(p.before + client + p.after, p.seconds, p.item.amount) for p in self._policies])
         if left is None:
             return None
         named = zip(self._policies, left, strict=True)

@@ -9,15 +9,14 @@ Source: IETF Token Status List (draft-ietf-oauth-status-list-21), sections 4.1, 
 
 from __future__ import annotations
 
-import hashlib
-import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
+from openvc.proof.vc_jwt import SigningKey
 from openvc.status.issue import build_status_list_token
 
 from api.error import UnknownResourceError
-from api.status_list import MAX_LIST_NUMBER, ReadStatusList, SignedList
+from api.signed_list import MAX_LIST_NUMBER, ListSigning, ReadStatusList, SignedList
 from ledger.application import Ledger
 from ledger.document import PURPOSES, STATUS_TOKENS_PATH
 from ledger.institution import Institution
@@ -44,12 +43,9 @@ class StatusTokens:
     """
 
     def __init__(self, ledger: Ledger, keys: KeyStore, base_url: str, read: ReadStatusList) -> None:
-        self._ledger = ledger
-        self._keys = keys
+        self._signing = ListSigning(ledger, keys)
         self._base_url = base_url
         self._read = read
-        self._lock = threading.Lock()
-        self._signed: dict[int, SignedList] = {}
 
     def signed(self, block: int) -> SignedList:
         """The token of a block of status places, signed by its institution.
@@ -62,29 +58,22 @@ class StatusTokens:
         if revoked is None or suspended is None:
             message = "there is no such status list"
             raise UnknownResourceError(message)
-        institution = self._ledger.load(Institution, revoked.institution, "such institution")
-        key = institution.active_key
-        if key is None:
-            message = f"{institution.name} has no signing key in force, so its status lists cannot be signed"
-            raise UnknownResourceError(message)
-        digest, now = hashlib.sha256(revoked.bits + suspended.bits).digest(), self._ledger.now()
-        with self._lock:
-            kept = self._signed.get(block)
-            if kept is None or not kept.serves(digest, key.key_id, now):
-                token = build_status_list_token(
-                    signing_key=self._keys.signing_key(institution.id, key.key_id, f"{institution.did}#{key.key_id}"),
-                    uri=f"{self._base_url}{STATUS_TOKENS_PATH}{block}",
-                    status_list=packed_statuses(revoked.bits, suspended.bits),
-                    bits=BITS,
-                    issued_at=now,
-                    expires=now + EXPIRES_AFTER,
-                    ttl=TTL_SECONDS,
-                    issuer=institution.did,
-                )
-                body = token.encode("ascii")
-                kept = SignedList(body, f'"{hashlib.sha256(body).hexdigest()[:32]}"', digest, key.key_id, now)
-                self._signed[block] = kept
-        return kept
+        bits = revoked.bits, suspended.bits
+
+        def sign(institution: Institution, key: SigningKey, now: datetime) -> bytes:
+            token = build_status_list_token(
+                signing_key=key,
+                uri=f"{self._base_url}{STATUS_TOKENS_PATH}{block}",
+                status_list=packed_statuses(*bits),
+                bits=BITS,
+                issued_at=now,
+                expires=now + EXPIRES_AFTER,
+                ttl=TTL_SECONDS,
+                issuer=institution.did,
+            )
+            return token.encode("ascii")
+
+        return self._signing.signed(block, revoked.institution, b"".join(bits), sign)
 
 
 def packed_statuses(revoked: bytes, suspended: bytes) -> bytes:

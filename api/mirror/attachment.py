@@ -30,7 +30,7 @@ from api.mirror.error import UpstreamError
 from api.mirror.head import Head, ServedHead
 from api.mirror.refold import Refold
 from api.mirror.upstream import Upstream
-from api.status_list import SIGN_AGAIN_AFTER, SignedList
+from api.signed_list import SIGN_AGAIN_AFTER, SignedList
 from ledger.document import PURPOSES
 from projections.directory_record import DirectoryRecord, parse_record
 from projections.state_fold import CommittedState

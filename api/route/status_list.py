@@ -10,7 +10,7 @@ from typing import Protocol
 from fastapi import APIRouter, Request, Response
 
 from api.media_type import has_bytes
-from api.status_list import SignedList
+from api.signed_list import SignedList
 from ledger.document import STATUS_TOKENS_PATH
 
 MEDIA_TYPE = "application/vc"
