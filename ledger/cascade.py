@@ -99,6 +99,7 @@ class Cascade:
         self._parts = PartKeeping(ledger, vault)
         self._consequences = Consequences(ledger, self._parts)
         self._position = 0
+        self._policies: dict[tuple[UUID, int], Policy] = {}
         self._waiting: set[UUID] = set()
         self._open: set[UUID] = set()
         self._running = threading.Lock()
@@ -233,8 +234,13 @@ class Cascade:
     def _policy(self, credential: Credential) -> Policy:
         assert credential.pathway is not None  # noqa: S101  asked of stacked awards alone
         assert credential.pathway_version is not None  # noqa: S101  as above
-        pathway = self._ledger.load(Pathway, credential.pathway, "such pathway")
-        return read_rules(pathway.versions[credential.pathway_version - 1].rules).cascade
+        version = credential.pathway, credential.pathway_version
+        policy = self._policies.get(version)  # versions never change, and every status of a stack asks
+        if policy is None:
+            pathway = self._ledger.load(Pathway, credential.pathway, "such pathway")
+            policy = read_rules(pathway.versions[credential.pathway_version - 1].rules).cascade
+            self._policies[version] = policy
+        return policy
 
     def _loss(self, stack: UUID) -> datetime | None:
         """When the newest loss was recorded among what a stack was made of and is lost now; None: all of it holds."""
