@@ -159,9 +159,9 @@ class Lookup:
             message = "this cursor was not given out here; start again without one"
             raise InvalidRequestError(message, errors=(FieldError(message, parameter="after"),))
         institution = None if slug is None else self.views.record_of(slug).institution
-        page = self.views.agreements.page(int(after or -1), limit, institution)
-        following = str(page[-1][0]) if len(page) == limit else None
-        return {"agreements": [self._agreement(known) for _, known in page], "next": following}
+        page, following = self.views.agreements.page(int(after or -1), limit, institution)
+        cursor = None if following is None else str(following)
+        return {"agreements": [self._agreement(known) for known in page], "next": cursor}
 
     def _agreement(self, known: Agreement) -> dict[str, Any]:
         proposer, partner = (self.views.record(one).slug for one in (known.proposer, known.partner))

@@ -10,7 +10,7 @@ Keys, with ``u32`` for four big-endian bytes:
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Final
 from uuid import UUID
 
@@ -24,6 +24,8 @@ from projections.table import Readable, Table
 
 _COUNT: Final = b"c"
 _U32: Final = struct.Struct(">I")
+MAX_LOOKED_AT: Final = 2_000
+"""Agreements that are read for one page."""
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Agreement)
 
@@ -90,27 +92,30 @@ class AgreementReader:
         number = self._rows.get(b"i" + agreement.bytes)
         return None if number is None else self._numbered(number)
 
-    def page(self, after: int = -1, limit: int = 100, institution: UUID | None = None) -> list[tuple[int, Agreement]]:
-        """Return at most *limit* agreements with a number above *after*, each with its number.
+    def page(
+        self, after: int = -1, limit: int = 100, institution: UUID | None = None
+    ) -> tuple[list[Agreement], int | None]:
+        """Return at most *limit* agreements with a number above *after*, and after which number to go on.
 
         Args:
             after: -1 for the first page.
             limit: How many at most.
-            institution: Only agreements of this institution; None for everybody's.
-        """
-        found: list[tuple[int, Agreement]] = []
-        for number, agreement in self._from(after + 1):
-            if len(found) == limit:
-                break
-            if institution is None or institution in {agreement.proposer, agreement.partner}:
-                found.append((number, agreement))
-        return found
+            institution: Only agreements of this institution; None for everybody's. At most :data:`MAX_LOOKED_AT`
+                agreements are looked at for a page, so that one may be short, or empty, and not the last.
 
-    def _from(self, first: int) -> Iterator[tuple[int, Agreement]]:
-        for number in range(first, len(self)):
+        Returns:
+            The agreements, in the order of their proposal, and the number to go on after; None when there is no more.
+        """
+        found: list[Agreement] = []
+        end = min(len(self), after + 1 + MAX_LOOKED_AT)
+        for number in range(after + 1, end):
             agreement = self._numbered(_U32.pack(number))
-            if agreement is not None:
-                yield number, agreement
+            if agreement is not None and institution in {None, agreement.proposer, agreement.partner}:
+                found.append(agreement)
+                if len(found) == limit:
+                    end = number + 1
+                    break
+        return found, end - 1 if end < len(self) else None
 
     def _numbered(self, number: bytes) -> Agreement | None:
         stored = self._rows.get(b"n" + number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -12,6 +13,7 @@ from ledger.decision import SubstantialDifference
 from ledger.limit import NO_LIMITS
 from ledger.reason import Reason
 from ledger.recognition import Recognition
+from projections import agreement_register
 from projections.agreement_register import AgreementReader, AgreementRegister
 from projections.error import CorruptionError
 from projections.recognition_register import RecognitionReader, RecognitionRegister
@@ -95,14 +97,22 @@ def test_register_knows_everything_that_became_of_a_recognition() -> None:
     assert RecognitionReader(fed(history(), 100)).by_id(UUID(int=9)) is None
 
 
-def test_register_lists_agreements_in_the_order_of_their_proposal() -> None:
+def test_register_lists_agreements_in_the_order_of_their_proposal(monkeypatch: pytest.MonkeyPatch) -> None:
     agreements = AgreementReader(fed(history(), 100))
     assert len(agreements) == 2
-    assert [(number, one.partner) for number, one in agreements.page()] == [(0, SOUTH), (1, WEST)]
-    assert [number for number, _ in agreements.page(limit=1)] == [0]
-    assert [number for number, _ in agreements.page(after=0)] == [1]
-    assert [number for number, _ in agreements.page(institution=WEST)] == [1]
-    assert agreements.page(institution=UUID(int=9)) == []
+
+    def partners(*asked: Any, **members: Any) -> tuple[list[UUID], int | None]:  # noqa: ANN401  passed on
+        page, following = agreements.page(*asked, **members)
+        return [one.partner for one in page], following
+
+    assert partners() == ([SOUTH, WEST], None)
+    assert partners(limit=1) == ([SOUTH], 0)
+    assert partners(after=0) == ([WEST], None)
+    assert partners(institution=WEST) == ([WEST], None)
+    assert partners(institution=UUID(int=9)) == ([], None)
+    monkeypatch.setattr(agreement_register, "MAX_LOOKED_AT", 1)
+    assert partners(institution=WEST) == ([], 0)
+    assert partners(0, institution=WEST) == ([WEST], None)
     ended = agreements.by_id(agreement_id(SOUTH, NORTH, 1))
     assert ended is not None
     assert (ended.version, ended.accepted_at, ended.ended_at) == (3, day(3), day(9))
