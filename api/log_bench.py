@@ -23,6 +23,7 @@ from anchoring.tree import CompactRange, leaf_hash
 from api.ledger_node import LedgerNode, open_ledger, system_clock
 from api.log_node import LogNode, open_log
 from api.setting import Settings
+from api.view_node import projections
 from ledger.access import Actor
 from ledger.achievement import Outcome, Template
 from ledger.application import achievement_id
@@ -32,6 +33,9 @@ from ledger.event import DomainEvent
 from ledger.institution import Institution
 from ledger.status_allocation import StatusAllocator
 from ledger.store import Commit
+from projections.rebuild import rebuild
+from projections.source import LedgerSource
+from projections.view import View
 
 COMMIT_EVENTS: Final = 1_000
 STEP_EVENTS: Final = 10_000
@@ -74,6 +78,13 @@ class At(msgspec.Struct, frozen=True):
     consistency_us: float
 
 
+class Refolded(msgspec.Struct, frozen=True):
+    """How many events of a ledger one projection is folded from again in a second of one core, by its name."""
+
+    name: str
+    events_per_second: float
+
+
 class LogFigures(msgspec.Struct, frozen=True):
     """What was measured.
 
@@ -85,6 +96,7 @@ class LogFigures(msgspec.Struct, frozen=True):
         hashed_per_second: Plain hashing of the same entries into a tree, for each second of one core's time.
         reopened_seconds: Opening the ledger and its log again at the end.
         at: Costs by size.
+        refolded: Every projection, folded again from the first event.
     """
 
     entries: int
@@ -94,6 +106,7 @@ class LogFigures(msgspec.Struct, frozen=True):
     hashed_per_second: float
     reopened_seconds: float
     at: tuple[At, ...]
+    refolded: tuple[Refolded, ...]
 
 
 def measure_log(directory: Path, entries: int, note: Note) -> LogFigures:
@@ -114,6 +127,7 @@ def measure_log(directory: Path, entries: int, note: Note) -> LogFigures:
             if done in sizes:
                 bench.look()
         hashed = bench.hashed_per_second()
+        refolded = bench.refolded(directory / "views")
     finally:
         bench.close()
     begin = time.perf_counter()
@@ -127,6 +141,7 @@ def measure_log(directory: Path, entries: int, note: Note) -> LogFigures:
         hashed,
         reopened,
         tuple(bench.looks),
+        refolded,
     )
 
 
@@ -181,6 +196,16 @@ class _Bench:
         begin = time.process_time()
         tree.extend(leaf_hash(entry) for entry in entries)
         return len(entries) / (time.process_time() - begin)
+
+    def refolded(self, views: Path) -> tuple[Refolded, ...]:
+        """Fold every projection from the first event into *views*."""
+        source, done = LedgerSource(self._node.ledger), []
+        for fold in projections(self._node.ledger.event_mapper):
+            view = View(views, fold.NAME, fold.VERSION, writable=True)
+            begin = time.process_time()
+            reached = rebuild(view, fold, source).position
+            done.append(Refolded(fold.NAME, reached / (time.process_time() - begin)))
+        return tuple(done)
 
     def close(self) -> None:
         self._log.close()

@@ -90,5 +90,7 @@ def _table(figures: LogFigures) -> Table:
         table.add_row(f"checkpoint of 100 events at {at.size:,} entries", f"{at.checkpoint_ms:.1f} ms")
         table.add_row(f"inclusion proof at {at.size:,} entries", f"{at.inclusion_us:.0f} µs")
         table.add_row(f"consistency proof at {at.size:,} entries", f"{at.consistency_us:.0f} µs")
+    for one in figures.refolded:
+        table.add_row(f"{one.name} folded again, a second of a core", f"{one.events_per_second:,.0f} events")
     table.add_row(f"opening the log again at {figures.entries:,} entries", f"{figures.reopened_seconds:.1f} s")
     return table
