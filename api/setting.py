@@ -158,9 +158,9 @@ class Settings(BaseModel):
         json_schema_extra=_unit("seconds"),
         description="Pause between two time anchors.",
     )
-    follow_poll_seconds: int = Field(
-        default=5,
-        ge=1,
+    follow_poll_seconds: float = Field(
+        default=0.25,
+        ge=0.05,
         le=3_600,
         json_schema_extra=_unit("seconds"),
         description="Pause between two looks of `cairn follow` at the ledger that it follows.",

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from loadtests.audit import audited_files, tree_leaves_per_second, write_sample
 from loadtests.baseline import digitalbazaar_per_second, hashes_per_second, sqlite_rows_per_second
+from loadtests.freshness import measure_freshness
 from loadtests.lookup import looked_up
 from loadtests.server import Client, Server, award, cairn, running_server
 from loadtests.swarm import post, swarm
@@ -202,6 +203,20 @@ def looked_up_rows(directory: Path) -> list[Row]:
     return [Row(what, ours.per_second, beside, nginx.per_second, ours.p99_ms)]
 
 
+def followed(directory: Path) -> list[Row]:
+    """How soon a mirror serves a change; the ledger's own answer includes that it serves it itself."""
+    place = directory / "followed"
+    place.mkdir()
+    with running_server(place / "ledger", "--quiet") as server:
+        found = measure_freshness(server, place)
+    what = (
+        f"changes until a mirror serves them, {found.changes} revocations while both answer"
+        f" {found.reads_per_second:,.0f} look-ups a second together; half within {found.p50_ms:,.0f} ms"
+    )
+    wanted = 1_000 / found.p99_ms
+    return [Row(what, wanted, "one second, which is wanted", 1.0, found.p99_ms)]
+
+
 def measure_audit(directory: Path, entries: int) -> list[Row]:
     """Audit a made-up log from its files: on one core, then on all of them.
 
@@ -342,6 +357,7 @@ def main() -> None:
             rows += verified(place)
             rows += stacked(arguments.stackings)
             rows += looked_up_rows(place)
+            rows += followed(place)
             rows += measure(place, arguments.awards, arguments.singles)
             rows += measure_audit(place, arguments.audited)
             rows += logged(place, arguments.entries)

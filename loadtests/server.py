@@ -105,14 +105,15 @@ def running_server(data: Path, *options: str) -> Iterator[Server]:
             stderr=log,
         )
         try:
-            _wait_until_ready(port)
+            wait_until_ready(port)
             yield dataclasses.replace(_prepare(port, data), pid=process.pid)
         finally:
             process.terminate()
             process.wait(START_SECONDS)
 
 
-def _wait_until_ready(port: int) -> None:
+def wait_until_ready(port: int) -> None:
+    """Return when the server on *port* says that it is ready. Raises TimeoutError when it does not."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         try:

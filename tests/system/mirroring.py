@@ -14,7 +14,6 @@ from tests.system.school import Json, loaded
 from tests.system.serving import CAIRN, Serving, environment
 
 PATIENCE_SECONDS: Final = 60.0
-QUICK: Final = {"CAIRN_FOLLOW_POLL_SECONDS": "1"}
 
 
 class Mirror(Serving):
@@ -24,7 +23,7 @@ class Mirror(Serving):
         data: The mirror's directory.
         home: Where its output goes and its user's configuration lies.
         upstream: Address that it follows.
-        settings: `CAIRN_` variables; it looks every second.
+        settings: `CAIRN_` variables.
         options: Further words of the command.
     """
 
@@ -36,7 +35,7 @@ class Mirror(Serving):
         settings: dict[str, str] | None = None,
         options: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(data, home, {**QUICK, **(settings or {})})
+        super().__init__(data, home, settings or {})
         self.upstream = upstream
         self._options = options
 
