@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ from ledger.part import Opening
 from projections.credential_status import CredentialFacts, PartFacts
 from projections.error import NotCommittedError
 from projections.state_fold import CommittedState, Purpose
+
+T = TypeVar("T")
 
 EVIDENCE_FORMAT: Final = "cairn/evidence/v1"
 PART_FORMAT: Final = "cairn/evidence/v2"
@@ -114,16 +116,7 @@ class Evidences:
             UnknownResourceError: There is no such award.
             NotReadyError: No checkpoint covered it within :data:`WAIT_SECONDS`.
         """
-        deadline = time.monotonic() + WAIT_SECONDS
-        self._catch_up()
-        while True:
-            made = self._attempt(public_id, opening)
-            if made is not None:
-                return made
-            if time.monotonic() > deadline:
-                message = "the award is recorded, and the log has not published it yet; try again in a second"
-                raise NotReadyError(message, headers=RETRY_AFTER)
-            time.sleep(_PAUSE_SECONDS)
+        return self._until_published(lambda: self._attempt(public_id, opening))
 
     def with_stack(
         self,
@@ -147,10 +140,16 @@ class Evidences:
             UnknownResourceError: There is no such award.
             NotReadyError: No checkpoint covered all of it within :data:`WAIT_SECONDS`.
         """
+        return self._until_published(
+            lambda: self._attempt_stack(public_id, components, pathway_position, openings or {})
+        )
+
+    def _until_published(self, attempt: Callable[[], T | None]) -> T:
+        """What *attempt* makes as soon as it makes something. Raises NotReadyError when that takes too long."""
         deadline = time.monotonic() + WAIT_SECONDS
         self._catch_up()
         while True:
-            made = self._attempt_stack(public_id, components, pathway_position, openings or {})
+            made = attempt()
             if made is not None:
                 return made
             if time.monotonic() > deadline:
