@@ -2,80 +2,79 @@
 
 from __future__ import annotations
 
+import importlib
 import sqlite3
 import sys
 import traceback
+from collections.abc import Iterable
+from typing import Any, Final
 
 import typer
 
-from anchoring.error import AnchoringError
-from api.cli import audit as audit_command
-from api.cli import backup, bench, maintenance, operator, serve, serve_https
-from api.cli import cascade as cascade_command
-from api.cli import demo as demo_command
-from api.cli import follow as follow_command
-from api.cli import verify as verify_command
-from api.cli.credential import credential_app
-from api.cli.log import log_app
 from api.cli.terminal import EXIT_CODES, Exit, Terminal
-from api.cli.trust import trust_app
-from api.cli.vault import vault_app
-from api.cli.witness import witness_app
-from api.error import ApiError
-from api.identity import IdentityError
-from api.mirror.error import MirrorError
-from api.setting import SettingError
-from ledger.error import LedgerError
-from projections.error import ProjectionError
-from verifier.error import VerifierError
 
-EXPECTED = (
-    LedgerError,
-    AnchoringError,
-    ProjectionError,
-    VerifierError,
-    ApiError,
-    SettingError,
-    IdentityError,
-    MirrorError,
-    sqlite3.Error,
-    OSError,
+COMMANDS: Final = {
+    "serve": "api.cli.serve:serve",
+    "serve-https": "api.cli.serve_https:serve_https",
+    "demo": "api.cli.demo:demo",
+    "follow": "api.cli.follow:follow",
+    "verify": "api.cli.verify:verify",
+    "audit": "api.cli.audit:audit",
+    "disclose": "api.cli.audit:disclose",
+    "cascade": "api.cli.cascade:cascade",
+    "fsck": "api.cli.maintenance:fsck",
+    "rebuild": "api.cli.maintenance:rebuild",
+    "anchor": "api.cli.maintenance:anchor",
+    "bench": "api.cli.bench:bench",
+    "backup": "api.cli.backup:backup",
+    "restore": "api.cli.backup:restore_backup",
+    "erase": "api.cli.operator:erase",
+    "institution": "api.cli.operator:institution_app",
+    "keys": "api.cli.operator:keys_app",
+    "access": "api.cli.operator:access_app",
+    "credential": "api.cli.credential:credential_app",
+    "log": "api.cli.log:log_app",
+    "trust": "api.cli.trust:trust_app",
+    "vault": "api.cli.vault:vault_app",
+    "witness": "api.cli.witness:witness_app",
+}
+"""Every command and group of commands, and where it is: imported only when it is wanted, since together they take a
+second to import."""
+EXPECTED: Final = (
+    "ledger.error:LedgerError",
+    "anchoring.error:AnchoringError",
+    "projections.error:ProjectionError",
+    "verifier.error:VerifierError",
+    "api.error:ApiError",
+    "api.setting:SettingError",
+    "api.identity:IdentityError",
+    "api.mirror.error:MirrorError",
 )
+"""Errors whose message is all that there is to say."""
 
 
-def make_app() -> typer.Typer:
-    """Make the tree of commands."""
+def make_app(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """Make the tree of commands, or the part of it that has *names*."""
     app = typer.Typer(
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         help=f"An event-sourced ledger of micro-credentials that anyone can check.\n\n{EXIT_CODES}",
     )
-    app.command("serve")(serve.serve)
-    app.command("serve-https")(serve_https.serve_https)
-    app.command("demo")(demo_command.demo)
-    app.command("follow")(follow_command.follow)
-    app.command("verify")(verify_command.verify)
-    app.command("audit")(audit_command.audit)
-    app.command("disclose")(audit_command.disclose)
-    app.command("cascade")(cascade_command.cascade)
-    app.command("fsck")(maintenance.fsck)
-    app.command("rebuild")(maintenance.rebuild)
-    app.command("anchor")(maintenance.anchor)
-    app.command("bench")(bench.bench)
-    app.command("backup")(backup.backup)
-    app.command("restore")(backup.restore_backup)
-    app.command("erase")(operator.erase)
-    app.add_typer(operator.institution_app, name="institution")
-    app.add_typer(operator.keys_app, name="keys")
-    app.add_typer(operator.access_app, name="access")
-    app.add_typer(credential_app, name="credential")
-    app.add_typer(log_app, name="log")
-    app.add_typer(trust_app, name="trust")
-    app.add_typer(vault_app, name="vault")
-    app.add_typer(witness_app, name="witness")
+    app.callback()(lambda: None)  # so that one command alone keeps its name
+    for name in names:
+        found = _load(COMMANDS[name])
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
     _explain_exit_codes(app)
     return app
+
+
+def _load(place: str) -> Any:  # noqa: ANN401  whatever is there
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def _explain_exit_codes(app: typer.Typer) -> None:
@@ -89,18 +88,20 @@ def _explain_exit_codes(app: typer.Typer) -> None:
 
 def main() -> None:
     """Run the command and exit with a code that means something."""
+    wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
     try:
-        code = make_app()(standalone_mode=False)
+        app = make_app([wanted] if wanted in COMMANDS and "--help" not in sys.argv[1:2] else COMMANDS)
+        code = app(standalone_mode=False)
     except typer.TyperException as error:
         _show_usage(error)
         sys.exit(Exit.USAGE)
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(Exit.FAILURE)
-    except EXPECTED as error:
-        Terminal().say(f"error: {error}")
-        sys.exit(Exit.FAILURE)
-    except Exception:  # noqa: BLE001  a defect of ours; Python's own exit code, 1, would say «invalid»
-        traceback.print_exc()
+    except Exception as error:  # noqa: BLE001  a defect of ours; Python's own exit code, 1, would say «invalid»
+        if isinstance(error, (sqlite3.Error, OSError, *map(_load, EXPECTED))):
+            Terminal().say(f"error: {error}")
+        else:
+            traceback.print_exc()
         sys.exit(Exit.FAILURE)
     sys.exit(code if isinstance(code, int) else Exit.VALID)
 
