@@ -26,7 +26,8 @@ from api.audit.stretch import RUN, AwardFacts
 INSTANT_BYTES: Final = 6
 INSTANTS: Final = 1 << 48
 SEARCHED: Final = 4_096
-"""Awards of one instant up to which they are searched from end to end; above, their order is worked out and kept."""
+"""Awards of one instant up to which they are searched from end to end; of more, the order is worked out and kept, and
+only as many that came since are searched like that."""
 _Run = tuple[int, int, int, int, int]
 
 
@@ -181,16 +182,28 @@ class AwardTable:
     def _search(self, identity: bytes, start: int, end: int) -> int | None:
         """Find an id among those of one instant."""
         if end - start > SEARCHED:
-            return self._bisect(identity, start, end)
+            ordered = self._ordered_up_to(start, end)
+            at = self._bisect(identity)
+            return self._search(identity, ordered, end) if at is None and ordered < end else at
         at = self._ids.find(identity, start * KEY_BYTES, end * KEY_BYTES)
         while at >= 0 and at % KEY_BYTES:
             at = self._ids.find(identity, at + 1, end * KEY_BYTES)
         return at // KEY_BYTES if at >= 0 else None
 
-    def _bisect(self, identity: bytes, start: int, end: int) -> int | None:
-        """Find an id among very many of one instant, whose order is worked out once."""
-        if self._order[:2] != (start, end):
-            self._order = (start, end, sorted(range(start, end), key=self._id))
+    def _ordered_up_to(self, start: int, end: int) -> int:
+        """Have the order of very many awards of one instant, and say up to where; few that came since are left out."""
+        first, last, order = self._order
+        if first != start or last > end:
+            last, order = start, []
+        if end - last > SEARCHED:
+            order.extend(range(last, end))
+            order.sort(key=self._id)  # what was in order is passed over quickly
+            last = end
+        self._order = (start, last, order)
+        return last
+
+    def _bisect(self, identity: bytes) -> int | None:
+        """Find an id among those that are in order."""
         order = self._order[2]
         found = bisect_left(order, identity, key=self._id)
         return order[found] if found < len(order) and self._id(order[found]) == identity else None

@@ -244,6 +244,19 @@ def test_award_table_finds_awards_one_by_one_when_very_many_have_one_instant() -
     assert table.find(_identity(7, 100_001)) == Place(1, 5, 9_000, 0)
 
 
+def test_award_table_finds_what_came_one_by_one_when_very_many_have_one_instant() -> None:
+    table = AwardTable()
+    numbers = Random(3).sample(range(100_000), 3 * SEARCHED)
+    for at, number in enumerate(numbers):
+        assert table.find(_identity(7, number)) is None
+        table.add_one(_identity(7, number), Place(1, number, at, 0), 7)
+        earlier = at * 7 % (at + 1)
+        assert table.find(_identity(7, numbers[earlier])) == Place(1, numbers[earlier], earlier, 0)
+    table.add_one(_identity(8, 1), Place(1, 1, len(numbers), 0), 8)
+    assert table.find(_identity(8, 1)) is not None
+    assert table.find(_identity(7, numbers[-1])) == Place(1, numbers[-1], len(numbers) - 1, 0)
+
+
 def test_sample_history_has_every_kind_of_event_when_it_is_long_enough(tmp_path: Path) -> None:
     del tmp_path
     topics = {event.body.TOPIC for event in sample_events(60_000)}
