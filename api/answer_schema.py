@@ -26,7 +26,7 @@ NULLABLE: Final = frozenset(
 )
 """Members that may be null where a value stands in the example."""
 OPEN: Final = frozenset(
-    {"facts", "commitments", "document", "@context", "template", "details", "rules", "derivation", "done"}
+    {"facts", "commitments", "document", "@context", "template", "details", "rules", "derivation", "done", "awards"}
 )
 """Members whose own members or items differ from answer to answer."""
 OPTIONAL: Final = frozenset(

@@ -38,7 +38,7 @@ from api.problem_handler import UnexpectedErrorMiddleware, install_problem_handl
 from api.problem_route import problem_router
 from api.query import refuse_repeated
 from api.quick_status import QuickStatus
-from api.rate_limit import RateLimiter, RateLimitMiddleware
+from api.rate_limit import ClientCount, RateLimiter, RateLimitMiddleware
 from api.route import (
     achievement,
     agreement,
@@ -60,6 +60,7 @@ from api.route import (
     skill,
     stacking,
     status_list,
+    status_prefix,
     unpacking,
     vc_api,
     verify,
@@ -70,6 +71,7 @@ from api.setting import Settings
 from api.shortcut import Shortcut
 from api.skill import Skills
 from api.standing import Standing
+from api.status_prefix import StatusByPrefix
 from api.vc_api.elsewhere import read_foreign_lists
 from api.vc_api.issuing import Issuing
 from api.vc_api.judging import Judging
@@ -128,7 +130,11 @@ def make_app(
     metrics = Metrics(version=app.version, readers=readers)
     issue = credential.make_issue(node)
     app.include_router(credential.make_router(node, issue))
-    _include(app, node, renderer, writer, metrics, _ready_checks(node, runtime, standing, clock), runtime, stand_in)
+    limiter = make_limiter(settings)
+    clients = ClientCount(limiter, settings.trusted_proxy_count)
+    _include(
+        app, node, renderer, writer, metrics, _ready_checks(node, runtime, standing, clock), runtime, stand_in, clients
+    )
     install_problem_handlers(app, writer)
     # Inside the framework's own last handler, which would answer first and in plain text.
     app.add_middleware(UnexpectedErrorMiddleware, writer=writer, log=log, random_bytes=os.urandom)
@@ -137,7 +143,6 @@ def make_app(
     answered = UnexpectedErrorMiddleware(issuing, writer=writer, log=log, random_bytes=os.urandom)
     # Not for one's own machine: browsers would remember it for whatever else is developed there.
     is_https = identity.base_url.startswith("https:") and not settings.is_loopback
-    limiter = make_limiter(settings)
     if offer is not None and settings.shortcut:
         offer(_shortcut(node, limiter, metrics, log, is_https=is_https))
     direct = DirectMiddleware(HeadMiddleware(app), issuing, answered)
@@ -192,7 +197,7 @@ class Others:
     verification: Verification
 
 
-def _include(
+def _include(  # noqa: PLR0913, PLR0917  (what routers are made over)
     app: FastAPI,
     node: Node,
     renderer: PageRenderer,
@@ -201,6 +206,7 @@ def _include(
     checks: list[ReadyCheck],
     runtime: Runtime,
     stand_in: Actor | None,
+    clients: ClientCount,
 ) -> None:
     policy = own_policy(node.parts, node.log.keys)
     fetching = Fetching(node.settings)
@@ -226,6 +232,8 @@ def _include(
     app.include_router(anchor.make_router(node, runtime.stamp))
     app.include_router(log_router(node.log.tiles.read, lambda: node.log.keys.log.vkey))
     app.include_router(credential.read_router(node.lookup))
+    prefixes = StatusByPrefix(node.lookup, node.settings.status_prefix_awards)
+    app.include_router(status_prefix.make_router(prefixes, clients))
     app.include_router(credential_change.make_router(node))
     app.include_router(document.make_router(node))
     app.include_router(record.make_router(node))

@@ -24,6 +24,7 @@ PARAMETERS = {
     "recognition": (_UUID, RECOGNITION_ID),
     "agreement": (_UUID, AGREEMENT_ID),
     "code": (f"^{CODE.pattern}$", "DATA-101"),
+    "prefix": ("^(all|[01]{1,128})$", "all"),
     "did": (f"^{DID_KEY[:12]}[1-9A-HJ-NP-Za-km-z]{{44}}$", DID_KEY),
     "Idempotency-Key": (r"^[\x21-\x7e]{1,255}$", "4f0c3d52-7a0e-4b0e-9a37-0a3a6f7c9a11"),
 }

@@ -163,10 +163,10 @@ class RateLimiter:
         """Whether there is any limit."""
         return bool(self._policies)
 
-    def count(self, client: str) -> None:
-        """Count one request of a client, whether or not it is within the limits."""
+    def count(self, client: str, requests: int = 1) -> None:
+        """Count a request of a client, or one that is worth several, whether or not it is within the limits."""
         for policy in self._policies:
-            self._strategy.hit(policy.item, client)
+            self._strategy.hit(policy.item, client, cost=requests)
 
     def exceeded(self, client: str) -> tuple[str, ...]:
         """Return the names of the limits that leave no room for one more request."""
@@ -192,6 +192,33 @@ class RateLimiter:
     def _seconds_left(self, policy: _Policy, client: str) -> int:
         ends_at = self._strategy.get_window_stats(policy.item, client).reset_time
         return max(0, math.ceil(ends_at - self._clock()))
+
+
+class ClientCount:
+    """Counts what one request asks for beyond itself.
+
+    Args:
+        limiter: Holds the counts.
+        trusted_proxy_count: See `client_address`.
+    """
+
+    def __init__(self, limiter: RateLimiter, trusted_proxy_count: int) -> None:
+        self._limiter = limiter
+        self._trusted_proxy_count = trusted_proxy_count
+
+    def client(self, scope: Scope) -> str:
+        """Whom a request counts for."""
+        return client_address(scope, self._trusted_proxy_count)
+
+    def count(self, scope: Scope, requests: int) -> None:
+        """Count so many further requests; the request itself is counted already."""
+        if self._limiter.is_on:
+            self._limiter.count(self.client(scope), requests)
+
+    def wait_seconds(self, scope: Scope) -> int:
+        """How long to wait until there is room for one more; 0 while there is."""
+        client = self.client(scope)
+        return self._limiter.retry_after_seconds(client) if self._limiter.exceeded(client) else 0
 
 
 class RateLimitMiddleware:

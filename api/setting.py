@@ -251,6 +251,14 @@ class Settings(BaseModel):
         json_schema_extra=_unit("proxies"),
         description="How many proxies of ours stand in front and append to `X-Forwarded-For`; 0 ignores that header.",
     )
+    status_prefix_awards: int = Field(
+        default=1_000,
+        ge=2,
+        le=10_000,
+        json_schema_extra=_unit("awards"),
+        description="How many awards share a prefix at least by which statuses are looked up without saying which "
+        "award is meant; all of them when there are fewer.",
+    )
     max_body_bytes: int = Field(
         default=256 * KIB,
         ge=KIB,

@@ -66,6 +66,8 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
         "get /v1/skills": "/v1/skills",
         "get /v1/skills/{uri}": f"/v1/skills/{quote(TEMPLATE['outcomes'][0]['skill_uri'], safe='')}",
         "get /v1/anchors": "/v1/anchors",
+        "get /v1/status-prefixes": "/v1/status-prefixes",
+        "get /v1/status-prefixes/{prefix}": "/v1/status-prefixes/all",
         "get /v1/ledger": "/v1/ledger",
         "get /log/checkpoint": "/log/checkpoint",
         "get /log/vkey": "/log/vkey",
