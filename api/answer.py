@@ -120,6 +120,12 @@ ANSWERS: Final[dict[str, Answer]] = {
     "post /v1/agreements/{agreement}/acceptance": Answer(AGREED),
     "post /v1/agreements/{agreement}/end": Answer(AGREED),
     "post /v1/verify": Answer(REPORT),
+    "post /v1/verify/batch": Answer(
+        f'{{"line":1,"report":{{"format":"cairn/report/v1","verdict":"valid",…}}}}\n'
+        f'{{"line":2,"id":"row 2","problem":{{"type":"{BASE}/problems/not-found",…}}}}\n'
+        '{"end":"complete","answered":2}\n',
+        "application/x-ndjson",
+    ),
     "post /v1/achievements": Answer({"institution": "riverside", "code": "DATA-101", "edition": 1}),
     "get /v1/achievements": Answer(
         {

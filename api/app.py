@@ -16,6 +16,8 @@ from structlog.typing import FilteringBoundLogger
 
 from api.access_log import AccessLogMiddleware
 from api.anchor_setup import own_policy
+from api.batch.answer import Batches
+from api.batch.item import ItemJudge
 from api.demo.closing import read_summary, show_command
 from api.demo.sentence import RUSSIAN
 from api.did_resolution import DidResolution, web_documents
@@ -131,10 +133,8 @@ def make_app(
     issue = credential.make_issue(node)
     app.include_router(credential.make_router(node, issue))
     limiter = make_limiter(settings)
-    clients = ClientCount(limiter, settings.trusted_proxy_count)
-    _include(
-        app, node, renderer, writer, metrics, _ready_checks(node, runtime, standing, clock), runtime, stand_in, clients
-    )
+    shared = Shared(writer, ClientCount(limiter, settings.trusted_proxy_count), log)
+    _include(app, node, renderer, shared, metrics, _ready_checks(node, runtime, standing, clock), runtime, stand_in)
     install_problem_handlers(app, writer)
     # Inside the framework's own last handler, which would answer first and in plain text.
     app.add_middleware(UnexpectedErrorMiddleware, writer=writer, log=log, random_bytes=os.urandom)
@@ -197,16 +197,30 @@ class Others:
     verification: Verification
 
 
-def _include(  # noqa: PLR0913, PLR0917  (what routers are made over)
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What several routes need of the layers around them: how problems are written, clients counted, errors logged."""
+
+    writer: ProblemWriter
+    clients: ClientCount
+    log: FilteringBoundLogger
+
+
+def make_batches(verification: Verification, settings: Settings, shared: Shared) -> Batches:
+    """Make what the batches of one process share."""
+    judge = ItemJudge(verification, shared.writer, shared.log, settings.verify_batch_line_bytes)
+    return Batches(verification, settings, judge, shared.clients, shared.writer)
+
+
+def _include(
     app: FastAPI,
     node: Node,
     renderer: PageRenderer,
-    writer: ProblemWriter,
+    shared: Shared,
     metrics: Metrics,
     checks: list[ReadyCheck],
     runtime: Runtime,
     stand_in: Actor | None,
-    clients: ClientCount,
 ) -> None:
     policy = own_policy(node.parts, node.log.keys)
     fetching = Fetching(node.settings)
@@ -233,7 +247,7 @@ def _include(  # noqa: PLR0913, PLR0917  (what routers are made over)
     app.include_router(log_router(node.log.tiles.read, lambda: node.log.keys.log.vkey))
     app.include_router(credential.read_router(node.lookup))
     prefixes = StatusByPrefix(node.lookup, node.settings.status_prefix_awards)
-    app.include_router(status_prefix.make_router(prefixes, clients))
+    app.include_router(status_prefix.make_router(prefixes, shared.clients))
     app.include_router(credential_change.make_router(node))
     app.include_router(document.make_router(node))
     app.include_router(record.make_router(node))
@@ -242,6 +256,7 @@ def _include(  # noqa: PLR0913, PLR0917  (what routers are made over)
     app.include_router(agreement.make_router(node))
     app.include_router(agreement.read_router(node.lookup))
     app.include_router(verify.make_router(verification))
+    app.include_router(verify.batch_router(verification, make_batches(verification, node.settings, shared)))
     app.include_router(achievement.make_router(node))
     app.include_router(achievement.read_router(node.lookup, node.ledger.now))
     app.include_router(skill.make_router(Skills(node.lookup, verification)))
@@ -262,7 +277,7 @@ def _include(  # noqa: PLR0913, PLR0917  (what routers are made over)
     _include_vc_api(app, node, stand_in, Others(fetching, foreign, verification))
     app.include_router(health_router(checks))
     app.include_router(metric_router(metrics))
-    app.include_router(problem_router(writer, renderer.render_problem_kind))
+    app.include_router(problem_router(shared.writer, renderer.render_problem_kind))
     app.include_router(page.make_router(renderer, verification, _samples(node), node.ledger.now))
 
 

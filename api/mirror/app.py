@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 from structlog.typing import FilteringBoundLogger
 
-from api.app import DESCRIPTION, DISTRIBUTION, make_limiter, wrap
+from api.app import DESCRIPTION, DISTRIBUTION, Shared, make_batches, make_limiter, wrap
 from api.error import ReadOnlyNodeError
 from api.head import HeadMiddleware
 from api.health import Health, ReadyCheck, disk_check, health_router, limit_check
@@ -73,7 +73,8 @@ def make_mirror_app(
     writer = ProblemWriter(base_url, renderer.render_problem)
     metrics = Metrics(version=app.version, readers=_readers(node))
     limiter = make_limiter(node.settings)
-    for router in _look_ups(node, renderer, ClientCount(limiter, node.settings.trusted_proxy_count)):
+    shared = Shared(writer, ClientCount(limiter, node.settings.trusted_proxy_count), log)
+    for router in _look_ups(node, renderer, shared):
         app.include_router(router)
     app.include_router(health_router(_checks(node, failures)))
     app.include_router(metric_router(metrics))
@@ -86,15 +87,16 @@ def make_mirror_app(
     return wrap(aged, node.settings, writer, metrics, log, limiter, is_https=base_url.startswith("https:"))
 
 
-def _look_ups(node: MirrorNode, renderer: PageRenderer, clients: ClientCount) -> list[APIRouter]:
+def _look_ups(node: MirrorNode, renderer: PageRenderer, shared: Shared) -> list[APIRouter]:
     return [
         audit.make_router(node.lookup, node.policy),
         anchor.read_router(node.lookup),
         log_router(node.served.read, lambda: node.vkey),
         ledger.make_router(lambda: describe(node)),
         credential.read_router(node.lookup),
-        status_prefix.make_router(StatusByPrefix(node.lookup, node.settings.status_prefix_awards), clients),
+        status_prefix.make_router(StatusByPrefix(node.lookup, node.settings.status_prefix_awards), shared.clients),
         verify.make_router(node.verification),
+        verify.batch_router(node.verification, make_batches(node.verification, node.settings, shared)),
         achievement.read_router(node.lookup, node.clock),
         skill.make_router(Skills(node.lookup, node.verification)),
         institution.read_router(node.lookup),

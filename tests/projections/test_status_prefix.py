@@ -53,7 +53,16 @@ def test_reader_finds_exactly_what_begins_with_a_prefix(tmp_path: Path) -> None:
     reader = StatusPrefixReader(view)
     assert reader.count() == len(everything)
     one = format(int.from_bytes(next(iter(everything))), f"0{HASH_BITS}b")
-    prefixes = ["", "0", "1", "01", "1111111", "10110011", "101100111", *(one[:length] for length in range(1, MAX_PREFIX_BITS + 1))]
+    prefixes = [
+        "",
+        "0",
+        "1",
+        "01",
+        "1111111",
+        "10110011",
+        "101100111",
+        *(one[:length] for length in range(1, MAX_PREFIX_BITS + 1)),
+    ]
     for prefix in prefixes:
         expected = [
             item
