@@ -19,7 +19,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -27,6 +26,7 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from api.abort import abort_connection
 from api.batch.incoming import GoneError, Incoming, LimitError
 from api.batch.item import ItemJudge
 from api.batch.line import Line, LineSplitter
@@ -136,11 +136,19 @@ class BatchAnswer(Response):
             timer=self._batches.timer,
         )
         run = _Run(self._batches, self._at, scope, incoming, _Outgoing(send, self.raw_headers, limits))
-        with self._batches.slots.one(self._batches.clients.client(scope)), suppress(GoneError):
+        with self._batches.slots.one(self._batches.clients.client(scope)):
             try:
                 await run.run()
+            except UnreadError:
+                await abort_connection(scope)
+            except GoneError:
+                return
             finally:
                 incoming.close()
+
+
+class UnreadError(Exception):
+    """The client does not read what it is answered. It may be waiting itself until its request is read."""
 
 
 class _Outgoing:
@@ -155,7 +163,7 @@ class _Outgoing:
         """Write part of the answer, and wait while what was written before is not read.
 
         Raises:
-            GoneError: Nothing was read for too long.
+            UnreadError: Nothing was read for too long.
         """
         start, self._start = self._start, None
         try:
@@ -164,7 +172,7 @@ class _Outgoing:
                     await self._send(start)
                 await self._send({"type": "http.response.body", "body": body, "more_body": not is_last})
         except TimeoutError as error:
-            raise GoneError from error
+            raise UnreadError from error
 
 
 class _Run:

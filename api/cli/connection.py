@@ -23,6 +23,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from api.abort import extension
 from api.problem import Problem, kind_of_status
 
 MAX_HEAD_BYTES: Final = 65_536
@@ -176,6 +177,7 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         is_busy = max(len(self.connections), len(self.tasks)) > MAX_CONNECTIONS
         self.app = self._refuse_busy if is_busy else self._served
+        self.scope["extensions"] = extension(self.transport.abort)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
