@@ -137,6 +137,7 @@ class BatchAnswer(Response):
         )
         run = _Run(self._batches, self._at, scope, incoming, _Outgoing(send, self.raw_headers, limits))
         with self._batches.slots.one(self._batches.clients.client(scope)):
+            incoming.begin()
             try:
                 await run.run()
             except UnreadError:
@@ -144,7 +145,7 @@ class BatchAnswer(Response):
             except GoneError:
                 return
             finally:
-                incoming.close()
+                await incoming.close()
 
 
 class UnreadError(Exception):
@@ -213,7 +214,7 @@ class _Run:
         """Wait while the client has asked as often as it may; then count a line."""
         clients = self._batches.clients
         while seconds := clients.wait_seconds(self._scope):
-            self._incoming.look()
+            self._incoming.require_client()
             if self._batches.timer() + seconds > self._until:
                 raise LimitError("seconds")
             await asyncio.sleep(min(seconds, 1))

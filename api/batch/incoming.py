@@ -1,17 +1,18 @@
 """The lines of a batch as they come from its client, with limits on bytes and on silence; and whether that is there.
 
-One message of the server is waited for ahead, at any time: so a client that goes away is noticed while what it sent is
-being judged. So that it is noticed also when much is waiting to be judged, a little is read ahead; past that the
-server stops reading, and the client has to wait.
+A task of its own reads a little ahead, whatever is done with the lines meanwhile: so a client that goes away is noticed
+while what it sent is being judged, and one that reads no answer before it has sent everything gets so far as that
+allows. Past that nothing more is read, and the client has to wait.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
-from starlette.types import Message, Receive
+from starlette.types import Receive
 
 from api.batch.line import Line, LineSplitter
 
@@ -36,7 +37,7 @@ class LimitError(Exception):
 
 
 class Incoming:
-    """Reads lines. For one task.
+    """Reads lines. For one task, from :meth:`begin` to :meth:`close`.
 
     Args:
         receive: Gives what the client sends.
@@ -63,14 +64,23 @@ class Incoming:
         self._left = max_bytes
         self._quiet_seconds = quiet_seconds
         self._timer = timer
-        self._ahead: asyncio.Future[Message] | None = None
+        self._news = asyncio.Event()
+        self._room = asyncio.Event()
         self._is_whole = False
         self._is_over = False
+        self._is_gone = False
+        self._reading: asyncio.Task[None] | None = None
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether all has come that the client sends."""
-        return self._is_whole
+    def begin(self) -> None:
+        """Begin to read."""
+        self._reading = asyncio.create_task(self._read())
+
+    async def close(self) -> None:
+        """Read no more."""
+        if self._reading is not None:
+            self._reading.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._reading
 
     async def next_line(self, until: float) -> Line | None:
         """Return the next line, None after the last.
@@ -82,8 +92,14 @@ class Incoming:
             GoneError: The client has gone away.
             LimitError: There are more lines or bytes than are read, or nothing came in time.
         """
-        self.look()
-        while (line := self._splitter.next_line(self._max_lines)) is None:
+        while True:
+            self.require_client()
+            self._news.clear()
+            line = self._splitter.next_line(self._max_lines)
+            if line is None or self._splitter.held_bytes < AHEAD_BYTES:
+                self._room.set()
+            if line is not None:
+                return line
             is_full = self._splitter.number >= self._max_lines
             if is_full and not self._splitter.drop_blanks():
                 raise LimitError("lines")
@@ -92,50 +108,48 @@ class Incoming:
             if self._is_whole:
                 return None if is_full else self._splitter.rest()
             await self._wait(until)
-        return line
 
-    def look(self) -> None:
-        """Take what has come meanwhile, without waiting. Raises GoneError."""
-        task = self._waiting()
-        if task.done() and (self._splitter.held_bytes < AHEAD_BYTES or task.result()["type"] == "http.disconnect"):
-            self._take()
+    def require_client(self) -> None:
+        """Raise GoneError when the client has gone away."""
+        if self._is_gone:
+            raise GoneError
 
     async def discard(self, seconds: float) -> None:
         """Let the client end, for a while, what nobody will read: it may not look for an answer before."""
-        try:
+        self._left = 0
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while not self._is_whole:
-                    await asyncio.wait({self._waiting()})
-                    self._take()
-        except (TimeoutError, GoneError):
-            return
-
-    def close(self) -> None:
-        """Wait for nothing more."""
-        if self._ahead is not None:
-            self._ahead.cancel()
+                while not (self._is_whole or self._is_gone):
+                    self._news.clear()
+                    self._room.set()
+                    await self._news.wait()
 
     async def _wait(self, until: float) -> None:
         left = until - self._timer()
-        done, _ = await asyncio.wait({self._waiting()}, timeout=max(0.0, min(left, self._quiet_seconds)))
-        if left <= 0 or not done:
-            raise LimitError("seconds" if left < self._quiet_seconds else "silence")
-        self._take()
+        try:
+            async with asyncio.timeout(max(0.0, min(left, self._quiet_seconds))):
+                await self._news.wait()
+        except TimeoutError as error:
+            raise LimitError("seconds" if left < self._quiet_seconds else "silence") from error
+        if left <= 0:
+            raise LimitError("seconds")
 
-    def _waiting(self) -> asyncio.Future[Message]:
-        if self._ahead is None:
-            self._ahead = asyncio.ensure_future(self._receive())
-        return self._ahead
+    async def _read(self) -> None:
+        """Read ahead; after the end of the body, wait for the client to go."""
+        try:
+            while (message := await self._receive())["type"] != "http.disconnect":
+                self._take(message.get("body", b""))
+                self._is_whole = not message.get("more_body", False)
+                self._news.set()
+                self._room.clear()
+                if self._splitter.held_bytes >= AHEAD_BYTES:
+                    await self._room.wait()
+        finally:
+            self._is_gone = True
+            self._news.set()
 
-    def _take(self) -> None:
-        """Take the message that has come, and wait for the next one: after the last, for the client to go."""
-        message, self._ahead = self._waiting().result(), None
-        if message["type"] == "http.disconnect":
-            raise GoneError
-        body = message.get("body", b"")
+    def _take(self, body: bytes) -> None:
         if len(body) > self._left:
             self._is_over = True
         self._splitter.feed(body[: self._left])
         self._left -= min(len(body), self._left)
-        self._is_whole = not message.get("more_body", False)
-        self._ahead = asyncio.ensure_future(self._receive())

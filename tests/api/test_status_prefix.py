@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from api.mirror.status import MirroredStatuses
+from api.status import Brief
 from api.status_prefix import AWARD_BYTES, answer_bytes, longest_prefix
 from tests.api.diploma import award as diploma
 from tests.api.diploma import publish_programme, unpack
@@ -20,22 +23,18 @@ FEWEST = 4
 AWARDS = 90
 
 
-def look_up_hash(public_id: str) -> str:
-    """Written from docs/spec/identifiers.md, as a client would."""
-    digits = "0123456789abcdefghijklmnopqrstuv"
-    number = 0
-    for character in public_id:
-        number = number << 5 | digits.index(character)
-    raw = (number >> 4).to_bytes(22, "big")
-    digest = hashlib.sha256(b"cairn/credential-id/v1\n" + raw).digest()
-    identity = bytearray(raw[:6] + digest[:10])
-    identity[6] = identity[6] & 0x0F | 0x80
-    identity[8] = identity[8] & 0x3F | 0x80
-    return hashlib.sha256(b"cairn/status-prefix/v1\n" + identity).hexdigest()[:32]
+def client_of_the_docs() -> dict[str, Callable[..., str]]:
+    """What docs/api.md tells clients to do, run as it stands there."""
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
+    found = re.search(r"```python\n(.*?)```", page, re.DOTALL)
+    assert found is not None
+    names: dict[str, Callable[..., str]] = {}
+    exec(found[1], names)  # noqa: S102  our own page
+    return names
 
 
-def bits(public_id: str, count: int) -> str:
-    return format(int(look_up_hash(public_id), 16), "0128b")[:count] or "all"
+CLIENT = client_of_the_docs()
+look_up_hash, bits = CLIENT["look_up_hash"], CLIENT["prefix"]
 
 
 @pytest.fixture(scope="module")
@@ -211,10 +210,7 @@ def test_bucket_is_hardly_ever_smaller_than_promised() -> None:
 
 
 def test_mirror_never_says_valid_when_it_knows_too_little() -> None:
-    """As `api.mirror.status` has it for the ordinary answer; the whole mirror is tested in tests/system."""
-    from api.mirror.status import MirroredStatuses  # noqa: PLC0415
-    from api.status import Brief  # noqa: PLC0415
-
+    """As for the ordinary answer; the whole mirror is tested in tests/system."""
     since = datetime(2026, 1, 31, tzinfo=UTC)
 
     class Inner:
