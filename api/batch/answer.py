@@ -26,12 +26,12 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from api.abort import abort_connection
 from api.batch.incoming import GoneError, Incoming, LimitError
 from api.batch.item import ItemJudge
 from api.batch.line import Line, LineSplitter
 from api.batch.slot import Slots
 from api.batch_memory import BatchMemory
+from api.connection_end import abort_connection, wait_for_stop
 from api.error import BatchCutOffError
 from api.problem import ProblemWriter, problem_of
 from api.rate_limit import ClientCount
@@ -51,6 +51,7 @@ LIMITS: Final = {
     "bytes": "A batch has at most {0} bytes.",
     "seconds": "A batch takes at most {0} seconds.",
     "silence": "Nothing came for {0} seconds.",
+    "stop": "The server stops.",
 }
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -137,7 +138,7 @@ class BatchAnswer(Response):
         )
         run = _Run(self._batches, self._at, scope, incoming, _Outgoing(send, self.raw_headers, limits))
         with self._batches.slots.one(self._batches.clients.client(scope)):
-            incoming.begin()
+            incoming.begin(wait_for_stop(scope))
             try:
                 await run.run()
             except UnreadError:
@@ -228,7 +229,7 @@ class _Run:
             "bytes": settings.verify_batch_bytes,
             "seconds": settings.verify_batch_seconds,
             "silence": settings.verify_batch_quiet_seconds,
-        }[limit]
+        }.get(limit)
         detail = f"{LIMITS[limit].format(most)} Send line {following} and what follows in another batch."
         error = BatchCutOffError(detail, extensions={"limit": limit, "next_line": following})
         problem = self._batches.writer.members(problem_of(error), name)

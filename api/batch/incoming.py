@@ -8,9 +8,9 @@ allows. Past that nothing more is read, and the client has to wait.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from starlette.types import Receive
 
@@ -69,18 +69,18 @@ class Incoming:
         self._is_whole = False
         self._is_over = False
         self._is_gone = False
-        self._reading: asyncio.Task[None] | None = None
+        self._is_stopping = False
+        self._tasks: list[asyncio.Task[None]] = []
 
-    def begin(self) -> None:
-        """Begin to read."""
-        self._reading = asyncio.create_task(self._read())
+    def begin(self, stop: Coroutine[Any, Any, None]) -> None:
+        """Begin to read, until *stop* returns."""
+        self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._stop_after(stop))]
 
     async def close(self) -> None:
         """Read no more."""
-        if self._reading is not None:
-            self._reading.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._reading
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def next_line(self, until: float) -> Line | None:
         """Return the next line, None after the last.
@@ -90,10 +90,12 @@ class Incoming:
 
         Raises:
             GoneError: The client has gone away.
-            LimitError: There are more lines or bytes than are read, or nothing came in time.
+            LimitError: There are more lines or bytes than are read, nothing came in time, or the server stops.
         """
         while True:
             self.require_client()
+            if self._is_stopping:
+                raise LimitError("stop")
             self._news.clear()
             line = self._splitter.next_line(self._max_lines)
             if line is None or self._splitter.held_bytes < AHEAD_BYTES:
@@ -147,6 +149,11 @@ class Incoming:
         finally:
             self._is_gone = True
             self._news.set()
+
+    async def _stop_after(self, stop: Coroutine[Any, Any, None]) -> None:
+        await stop
+        self._is_stopping = True
+        self._news.set()
 
     def _take(self, body: bytes) -> None:
         if len(body) > self._left:

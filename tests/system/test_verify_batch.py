@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -169,3 +171,30 @@ def test_client_gets_to_know_of_the_limit_though_it_goes_on_sending(serving: Ser
     assert (last["end"], last["problem"]["limit"]) == ("cut-off", "bytes")
     assert last["next_line"] == last["answered"] + 2  # after the empty line
     batch.close()
+
+
+def test_batch_is_told_where_to_go_on_when_the_server_stops(tmp_path: Path) -> None:
+    server = Serving(tmp_path / "data", tmp_path / "home")
+    server.start()
+    busy, quiet = Batch(server), Batch(server)
+    try:
+        busy.send(b"nonsense\n" * 10_000)
+        quiet.send(b"nonsense\n")
+        assert busy.line() is not None
+        assert quiet.line() is not None
+        begun = time.monotonic()
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        end = quiet.line()
+        assert end is not None
+        assert (end["end"], end["problem"]["limit"], end["next_line"]) == ("cut-off", "stop", 2)
+        while (told := busy.line()) is not None:
+            end = told
+        assert end["next_line"] == end["answered"] + 1 < 10_001
+        for batch in (busy, quiet):
+            batch.close()
+        stopping.join()
+        assert time.monotonic() - begun < 9
+        assert "Traceback" not in server.output_file.read_text()
+    finally:
+        server.close()
