@@ -5,7 +5,7 @@
 2. Wait while the client has used up its limit of requests: every line counts as one.
 3. Judge the line on a thread of the batches' own, in its turn. Lines of other batches have theirs in between, and
    nothing of this takes a thread that other requests need.
-4. Write the answer. While the client does not read, nothing more is read from it.
+4. Write the answer. While the client does not read, nothing more is judged, nor read but a little ahead.
 5. After the last line, say that it was the last; or, at a limit, which one it was and where to go on. A stream that
    does not end with one of these two was broken off on the way.
 
