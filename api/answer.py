@@ -47,6 +47,15 @@ from api.example import HEADCOUNT, PUBLICATION, REVIEW, SKILL_URI, VC_API_SIGNED
 ANSWERS: Final[dict[str, Answer]] = {
     "get /v1/credentials/{id}/status": Answer(STATUS),
     "get /v1/credentials/{id}/evidence": Answer(EVIDENCE),
+    "get /v1/status-prefixes": Answer({"awards": 41_328, "shared_by": 1_000, "shortest_bits": 4, "longest_bits": 5}),
+    "get /v1/status-prefixes/{prefix}": Answer(
+        {
+            "prefix": "all",
+            "checked_at": AT,
+            "awards": {"0a9c35d1a4a0e6f2c7d02b9ad1f8e443": ["invalid", "revoked", AT]},
+            "padding": "000000",
+        }
+    ),
     "get /v1/credentials/{id}/bundle": Answer(BUNDLE),
     "post /v1/credentials": Answer(MADE),
     "post /v1/credentials/{id}/suspension": Answer(STATUS),
@@ -111,6 +120,12 @@ ANSWERS: Final[dict[str, Answer]] = {
     "post /v1/agreements/{agreement}/acceptance": Answer(AGREED),
     "post /v1/agreements/{agreement}/end": Answer(AGREED),
     "post /v1/verify": Answer(REPORT),
+    "post /v1/verify/batch": Answer(
+        f'{{"line":1,"report":{{"format":"cairn/report/v1","verdict":"valid",…}}}}\n'
+        f'{{"line":2,"id":"row 2","problem":{{"type":"{BASE}/problems/not-found",…}}}}\n'
+        '{"end":"complete","answered":2}\n',
+        "application/x-ndjson",
+    ),
     "post /v1/achievements": Answer({"institution": "riverside", "code": "DATA-101", "edition": 1}),
     "get /v1/achievements": Answer(
         {

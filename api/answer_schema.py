@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 JSON: Final = "application/json"
+NDJSON: Final = "application/x-ndjson"
 TEXT: Final = "text/plain"
 OCTETS: Final = "application/octet-stream"
 
@@ -26,7 +27,7 @@ NULLABLE: Final = frozenset(
 )
 """Members that may be null where a value stands in the example."""
 OPEN: Final = frozenset(
-    {"facts", "commitments", "document", "@context", "template", "details", "rules", "derivation", "done"}
+    {"facts", "commitments", "document", "@context", "template", "details", "rules", "derivation", "done", "awards"}
 )
 """Members whose own members or items differ from answer to answer."""
 OPTIONAL: Final = frozenset(
@@ -63,7 +64,7 @@ class Answer:
 
     def described(self) -> dict[str, Any]:
         """The `content` of an OpenAPI response."""
-        is_text = isinstance(self.example, str) and not self.media_type.endswith("json")
+        is_text = isinstance(self.example, str) and (not self.media_type.endswith("json") or self.media_type == NDJSON)
         schema = {"type": "string"} if is_text else schema_of(self.example)
         others = {name: {"schema": {"type": "string"}, "example": "…"} for name in self.others}
         return {self.media_type: {"schema": schema, "example": self.example}, **others}

@@ -16,6 +16,8 @@ from structlog.typing import FilteringBoundLogger
 
 from api.access_log import AccessLogMiddleware
 from api.anchor_setup import own_policy
+from api.batch.answer import Batches
+from api.batch.item import ItemJudge
 from api.demo.closing import read_summary, show_command
 from api.demo.sentence import RUSSIAN
 from api.did_resolution import DidResolution, web_documents
@@ -38,7 +40,7 @@ from api.problem_handler import UnexpectedErrorMiddleware, install_problem_handl
 from api.problem_route import problem_router
 from api.query import refuse_repeated
 from api.quick_status import QuickStatus
-from api.rate_limit import RateLimiter, RateLimitMiddleware
+from api.rate_limit import ClientCount, RateLimiter, RateLimitMiddleware
 from api.route import (
     achievement,
     agreement,
@@ -60,6 +62,7 @@ from api.route import (
     skill,
     stacking,
     status_list,
+    status_prefix,
     unpacking,
     vc_api,
     verify,
@@ -70,6 +73,7 @@ from api.setting import Settings
 from api.shortcut import Shortcut
 from api.skill import Skills
 from api.standing import Standing
+from api.status_prefix import StatusByPrefix
 from api.vc_api.elsewhere import read_foreign_lists
 from api.vc_api.issuing import Issuing
 from api.vc_api.judging import Judging
@@ -128,7 +132,9 @@ def make_app(
     metrics = Metrics(version=app.version, readers=readers)
     issue = credential.make_issue(node)
     app.include_router(credential.make_router(node, issue))
-    _include(app, node, renderer, writer, metrics, _ready_checks(node, runtime, standing, clock), runtime, stand_in)
+    limiter = make_limiter(settings)
+    shared = Shared(writer, ClientCount(limiter, settings.trusted_proxy_count), log)
+    _include(app, node, renderer, shared, metrics, _ready_checks(node, runtime, standing, clock), runtime, stand_in)
     install_problem_handlers(app, writer)
     # Inside the framework's own last handler, which would answer first and in plain text.
     app.add_middleware(UnexpectedErrorMiddleware, writer=writer, log=log, random_bytes=os.urandom)
@@ -137,7 +143,6 @@ def make_app(
     answered = UnexpectedErrorMiddleware(issuing, writer=writer, log=log, random_bytes=os.urandom)
     # Not for one's own machine: browsers would remember it for whatever else is developed there.
     is_https = identity.base_url.startswith("https:") and not settings.is_loopback
-    limiter = make_limiter(settings)
     if offer is not None and settings.shortcut:
         offer(_shortcut(node, limiter, metrics, log, is_https=is_https))
     direct = DirectMiddleware(HeadMiddleware(app), issuing, answered)
@@ -192,11 +197,26 @@ class Others:
     verification: Verification
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What several routes need of the layers around them: how problems are written, clients counted, errors logged."""
+
+    writer: ProblemWriter
+    clients: ClientCount
+    log: FilteringBoundLogger
+
+
+def make_batches(verification: Verification, settings: Settings, shared: Shared) -> Batches:
+    """Make what the batches of one process share."""
+    judge = ItemJudge(verification, shared.writer, shared.log, settings.verify_batch_line_bytes)
+    return Batches(verification, settings, judge, shared.clients, shared.writer)
+
+
 def _include(
     app: FastAPI,
     node: Node,
     renderer: PageRenderer,
-    writer: ProblemWriter,
+    shared: Shared,
     metrics: Metrics,
     checks: list[ReadyCheck],
     runtime: Runtime,
@@ -226,6 +246,8 @@ def _include(
     app.include_router(anchor.make_router(node, runtime.stamp))
     app.include_router(log_router(node.log.tiles.read, lambda: node.log.keys.log.vkey))
     app.include_router(credential.read_router(node.lookup))
+    prefixes = StatusByPrefix(node.lookup, node.settings.status_prefix_awards)
+    app.include_router(status_prefix.make_router(prefixes, shared.clients))
     app.include_router(credential_change.make_router(node))
     app.include_router(document.make_router(node))
     app.include_router(record.make_router(node))
@@ -234,6 +256,7 @@ def _include(
     app.include_router(agreement.make_router(node))
     app.include_router(agreement.read_router(node.lookup))
     app.include_router(verify.make_router(verification))
+    app.include_router(verify.batch_router(verification, make_batches(verification, node.settings, shared)))
     app.include_router(achievement.make_router(node))
     app.include_router(achievement.read_router(node.lookup, node.ledger.now))
     app.include_router(skill.make_router(Skills(node.lookup, verification)))
@@ -254,7 +277,7 @@ def _include(
     _include_vc_api(app, node, stand_in, Others(fetching, foreign, verification))
     app.include_router(health_router(checks))
     app.include_router(metric_router(metrics))
-    app.include_router(problem_router(writer, renderer.render_problem_kind))
+    app.include_router(problem_router(shared.writer, renderer.render_problem_kind))
     app.include_router(page.make_router(renderer, verification, _samples(node), node.ledger.now))
 
 

@@ -8,6 +8,7 @@
     ├── InvalidRequestError          the request reads well but asks for something impossible
     │   └── FutureInstantError       an instant that has not come yet
     ├── BodyTooLargeError            more bytes than the route takes
+    ├── BatchCutOffError             a batch came to a limit; what stands before it was answered
     ├── MediaTypeError               a body in a format that the route does not read
     ├── UnknownResourceError         nothing public at this address
     ├── MissingIdempotencyKeyError   a write without `Idempotency-Key`
@@ -90,6 +91,10 @@ class FutureInstantError(InvalidRequestError):
 
 class BodyTooLargeError(ApiError):
     """The body has more bytes than this route takes."""
+
+
+class BatchCutOffError(ApiError):
+    """A batch came to one of its limits: the lines before it were answered, the others were not looked at."""
 
 
 class MediaTypeError(ApiError):

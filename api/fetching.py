@@ -5,6 +5,10 @@
 looked at, no redirect followed, and limits on bytes and seconds. Added here: one port, a bound on how many are asked at
 once, and a bounded memory, of failures as well, so that a page of links makes nobody else's server our victim.
 
+A batch remembers what was fetched for it as long as it lasts, failures as well (`api.batch_memory`): a status list is
+asked for once, and holds for the whole batch as it was then. Each of its items has the deadline of a request of its
+own, and all of them together a limit on what they wait.
+
 A request has one deadline for everything that is fetched on its behalf (`Fetching.one_request`), looking up hosts
 included: what was not there by then is missing, and what depends on it unknown. Each fetch has a thread of its own,
 because nothing can interrupt the look-up of a host; one that comes too late for its request is remembered for the next.
@@ -19,7 +23,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Final
 from urllib.parse import urlsplit
@@ -28,6 +32,7 @@ from openvc.did.base import DidResolutionError
 from openvc.did.did_web import DidWebResolver
 from openvc.errors import OpenvcError
 
+from api.batch_memory import BatchMemory
 from api.guarded_get import HTTPS_PORT, guarded_get
 from api.setting import Settings
 from verifier.foreign.source import MAX_NAME_CHARS, Answer, Found, Missing
@@ -42,6 +47,8 @@ OFF: Final = Missing("off", "fetching is switched off (CAIRN_FETCH)")
 LATE: Final = Missing("unreachable", "not there in the time that one request has for what it fetches")
 _DEADLINE: ContextVar[float | None] = ContextVar("fetch_deadline", default=None)
 """When the request at hand stops waiting for other hosts. It follows the request into the thread that serves it."""
+_BATCH: ContextVar[BatchMemory | None] = ContextVar("fetch_batch", default=None)
+"""What the batch at hand has fetched, while one of its items is judged."""
 
 Get = Callable[[str, float, int], bytes]
 """Fetches an address within a time in seconds and a number of bytes. Raises OpenvcError."""
@@ -84,8 +91,18 @@ class Fetching:
         finally:
             _DEADLINE.reset(token)
 
+    @contextmanager
+    def one_of(self, memory: BatchMemory) -> Iterator[None]:
+        """Judge one item of a batch inside: with a deadline of its own, and with what the batch has fetched so far."""
+        token = _BATCH.set(memory)
+        try:
+            with self.one_request():
+                yield
+        finally:
+            _BATCH.reset(token)
+
     def answer(self, name: str, *, fresh: bool = False) -> Answer:
-        """Return what is under a name.
+        """Return what is under a name. What was fetched for the batch at hand is fresh as long as the batch lasts.
 
         Args:
             name: An https URL, or a `did:web` identifier for its document.
@@ -100,7 +117,10 @@ class Fetching:
             url = address_of(name)
         except OpenvcError as error:
             return Missing("unreachable", str(error)[:200])
-        kept = None if fresh else self._recall(url)
+        batch = _BATCH.get()
+        kept = None if batch is None else batch.recall(url)
+        if kept is None and not fresh:
+            kept = self._recall(url)
         return kept if kept is not None else self._ask(url)
 
     def _ask(self, url: str) -> Answer:
@@ -110,21 +130,28 @@ class Fetching:
         if not self._places.acquire(blocking=False):
             return Missing("unreachable", "too many requests at once; try again")
         given: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        batch, begun = _BATCH.get(), self._monotonic()
         try:
             # A daemon: a host that is looked up for ever does not keep the process from ending.
             threading.Thread(target=self._fetch, args=(url, seconds, given), name="fetch", daemon=True).start()
         except RuntimeError:
             self._places.release()
             return Missing("unreachable", "there is no thread to fetch it in; try again")
-        try:
-            return given.get(timeout=seconds)
-        except queue.Empty:
-            return LATE
+        with nullcontext() if batch is None else batch.waiting():
+            try:
+                answer = given.get(timeout=seconds)
+            except queue.Empty:
+                answer = LATE
+            waited = self._monotonic() - begun
+        if batch is not None:
+            batch.keep(url, answer, waited)
+        return answer
 
     def _seconds_left(self) -> float:
-        """Return how long one fetch may take: its own limit, or what is left to the request."""
-        own, deadline = float(self._settings.fetch_timeout_seconds), _DEADLINE.get()
-        return own if deadline is None else min(own, deadline - self._monotonic())
+        """Return how long one fetch may take: its own limit, or what is left to the request, or to the batch."""
+        own, deadline, batch = float(self._settings.fetch_timeout_seconds), _DEADLINE.get(), _BATCH.get()
+        left = own if deadline is None else min(own, deadline - self._monotonic())
+        return left if batch is None else min(left, batch.seconds_left)
 
     def _fetch(self, url: str, seconds: float, given: queue.SimpleQueue[Answer]) -> None:
         """In a thread: fetch, remember, hand over. The place is given back whatever happens."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol, TypeVar
 
+from api.batch_memory import BatchMemory
 from api.cpu_bound import CpuBound
 from api.fetching import Fetching
 from api.foreign_work import canonicalised, judge_credential, judge_presenter
@@ -133,6 +134,10 @@ class ForeignVerification:
     def one_request(self) -> AbstractContextManager[None]:
         """One deadline for everything that is fetched inside; see :meth:`api.fetching.Fetching.one_request`."""
         return self._fetching.one_request()
+
+    def one_of(self, memory: BatchMemory) -> AbstractContextManager[None]:
+        """What is inside is one item of a batch; see :meth:`api.fetching.Fetching.one_of`."""
+        return self._fetching.one_of(memory)
 
     def _judged(self, once: Callable[[Mapping[str, Answer]], tuple[Result, list[str]]]) -> Result:
         with self._fetching.one_request():

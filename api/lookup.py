@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -15,12 +15,14 @@ from api.evidence import Evidences
 from api.published_log import PublishedLog
 from api.quick_status import entity_tag
 from api.recognition_answer import agreement_answer, recognition_answer
+from api.status import Brief
 from api.view_node import ViewNode
 from ledger.agreement import Agreement
 from ledger.application import programme_id
 from ledger.edition_change import Change, changes_between
 from ledger.signing_algorithm import public_jwk
 from projections.achievement_catalogue import Edition
+from projections.credential_status import CredentialFacts
 from projections.directory_record import did_document
 
 
@@ -29,6 +31,12 @@ class StatusAnswers(Protocol):
 
     def status(self, public_id: str, *, at: datetime | None, known_at: datetime | None) -> dict[str, Any]:
         """The public answer; see :meth:`api.status.Statuses.status`."""
+
+    def briefs(self, found: Iterable[tuple[UUID, CredentialFacts]]) -> Iterator[Brief]:
+        """How each of many awards stands now; see :meth:`api.status.Statuses.briefs`."""
+
+    def freshness(self) -> dict[str, Any] | None:
+        """How old answers are; None where they are of the present."""
 
 
 @dataclass(frozen=True, slots=True)

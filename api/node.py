@@ -25,7 +25,6 @@ from api.view_node import ViewNode, open_views
 from ledger.access import Access, Actor
 from ledger.application import Clock, Ledger
 from ledger.catalogue import Catalogue
-from ledger.credential_id import credential_aggregate_id
 from ledger.document import PURPOSES
 from ledger.error import InvalidInputError, NotFoundError
 from ledger.institution import Institution
@@ -200,7 +199,7 @@ def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
         successor=parts.issuance.successor,
         log=log.published,
         now=parts.ledger.now,
-        components=lambda public_id: parts.cascade.components(credential_aggregate_id(public_id)),
+        components=parts.cascade.components,
         pathway=views.pathway_name,
     )
     evidences = Evidences(

@@ -24,6 +24,7 @@ PARAMETERS = {
     "recognition": (_UUID, RECOGNITION_ID),
     "agreement": (_UUID, AGREEMENT_ID),
     "code": (f"^{CODE.pattern}$", "DATA-101"),
+    "prefix": ("^(all|[01]{1,128})$", "all"),
     "did": (f"^{DID_KEY[:12]}[1-9A-HJ-NP-Za-km-z]{{44}}$", DID_KEY),
     "Idempotency-Key": (r"^[\x21-\x7e]{1,255}$", "4f0c3d52-7a0e-4b0e-9a37-0a3a6f7c9a11"),
 }
@@ -86,7 +87,20 @@ VERIFY_BODY: dict[str, Any] = {
         },
     }
 }
-"""The body of the one public route that takes one."""
+BATCH_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "description": "A line for each thing to be judged: what `/v1/verify` takes as JSON; a string with a token, or "
+        'with the id of an award; or one of these as the `item` of an envelope, `{"item": …, "id": …, "at": …}`.',
+        "content": {
+            "application/x-ndjson": {
+                "schema": {"type": "string"},
+                "example": f'"{ID}"\n{{"item": "{ID}", "id": "row 2", "at": "2026-01-31"}}\n',
+            }
+        },
+    }
+}
+"""The bodies of the public routes that take what somebody was shown."""
 
 
 def body_of(

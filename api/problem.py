@@ -170,6 +170,14 @@ PROBLEMS: Final = (
         (api_error.BodyTooLargeError,),
     ),
     ProblemKind(
+        "batch-cut-off",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "Batch cut off",
+        "The batch came to the limit that `limit` names. The lines before it were answered; send those from "
+        "`next_line` on in another batch.",
+        (api_error.BatchCutOffError,),
+    ),
+    ProblemKind(
         "read-only-node",
         HTTPStatus.MISDIRECTED_REQUEST,
         "This node only reads",

@@ -10,6 +10,7 @@ from typing import Final
 PUBLIC_WRITES: Final = frozenset(
     {
         "/v1/verify",
+        "/v1/verify/batch",
         "/v1/skill-profiles",
         "/v1/skill-coverage",
         "/vc-api/credentials/verify",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from threading import Lock
@@ -210,10 +210,10 @@ class RateLimiter:
         state = ", ".join([f'"{p.name}";r={room};t={math.ceil(seconds)}' for p, (room, seconds) in named])
         return {"RateLimit-Policy": self._told, "RateLimit": state}
 
-    def count(self, client: str) -> None:
-        """Count one request of a client, whether or not it is within the limits."""
+    def count(self, client: str, requests: int = 1) -> None:
+        """Count a request of a client, or one that is worth several, whether or not it is within the limits."""
         for policy in self._policies:
-            self._strategy.hit(policy.item, client)
+            self._strategy.hit(policy.item, client, cost=requests)
 
     def exceeded(self, client: str) -> tuple[str, ...]:
         """Return the names of the limits that leave no room for one more request."""
@@ -238,6 +238,33 @@ class RateLimiter:
     def _seconds_left(self, policy: _Policy, client: str) -> int:
         ends_at = self._strategy.get_window_stats(policy.item, client).reset_time
         return max(0, math.ceil(ends_at - self._clock()))
+
+
+class ClientCount:
+    """Counts what one request asks for beyond itself.
+
+    Args:
+        limiter: Holds the counts.
+        trusted_proxy_count: See `client_address`.
+    """
+
+    def __init__(self, limiter: RateLimiter, trusted_proxy_count: int) -> None:
+        self._limiter = limiter
+        self._trusted_proxy_count = trusted_proxy_count
+
+    def client(self, scope: Scope) -> str:
+        """Whom a request counts for."""
+        return client_address(scope, self._trusted_proxy_count)
+
+    def count(self, scope: Scope, requests: int) -> None:
+        """Count so many further requests; the request itself is counted already."""
+        if self._limiter.is_on:
+            self._limiter.count(self.client(scope), requests)
+
+    def wait_seconds(self, scope: Scope) -> int:
+        """How long to wait until there is room for one more; 0 while there is."""
+        client = self.client(scope)
+        return self._limiter.retry_after_seconds(client) if self._limiter.exceeded(client) else 0
 
 
 class RateLimitMiddleware:
@@ -273,8 +300,8 @@ class RateLimitMiddleware:
             if not self._limiter.exceeded(client):
                 await self._app(scope, receive, self._counting_refused_keys(client, send))
                 return
-        elif (told := self._limiter.admit(client)) is not None:
-            await self._app(scope, receive, _telling(told, send))
+        elif self._limiter.admit(client) is not None:
+            await self._app(scope, receive, self._telling(client, send))
             return
         await self._writer.response_to(self._refusal(client), scope)(scope, receive, send)
 
@@ -285,6 +312,14 @@ class RateLimitMiddleware:
         detail = f"Too many requests came from your network. Wait {seconds} s."
         extensions = {"violated-policies": list(names)}
         return RateLimitedError(detail, headers=headers, extensions=extensions)
+
+    def _telling(self, client: str, send: Send) -> Send:
+        async def tell(message: Message) -> None:
+            if message["type"] == "http.response.start":  # by then the answer may have been counted as several
+                MutableHeaders(scope=message).update(self._limiter.headers(client))
+            await send(message)
+
+        return tell
 
     def _counting_refused_keys(self, client: str, send: Send) -> Send:
         async def count(message: Message) -> None:
@@ -298,15 +333,6 @@ class RateLimitMiddleware:
 def _policy(name: str, item: RateLimitItem) -> _Policy:
     before, _, after = item.key_for(_ANYONE).partition(_ANYONE)
     return _Policy(name, item, item.get_expiry(), before, after)
-
-
-def _telling(told: Mapping[str, str], send: Send) -> Send:
-    async def tell(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).update(told)
-        await send(message)
-
-    return tell
 
 
 def is_unlimited(path: str) -> bool:

@@ -251,6 +251,14 @@ class Settings(BaseModel):
         json_schema_extra=_unit("proxies"),
         description="How many proxies of ours stand in front and append to `X-Forwarded-For`; 0 ignores that header.",
     )
+    status_prefix_awards: int = Field(
+        default=1_000,
+        ge=2,
+        le=10_000,
+        json_schema_extra=_unit("awards"),
+        description="How many awards share a prefix at least by which statuses are looked up without saying which "
+        "award is meant; all of them when there are fewer.",
+    )
     max_body_bytes: int = Field(
         default=256 * KIB,
         ge=KIB,
@@ -262,6 +270,61 @@ class Settings(BaseModel):
         ge=KIB,
         json_schema_extra=_unit("bytes"),
         description="Largest body of a request that issues a batch.",
+    )
+    verify_batch_lines: int = Field(
+        default=10_000,
+        ge=1,
+        le=1_000_000,
+        json_schema_extra=_unit("lines"),
+        description="Most lines of one batch that is verified, empty ones counted.",
+    )
+    verify_batch_line_bytes: int = Field(
+        default=1_500_000,
+        ge=KIB,
+        le=16 * MIB,
+        json_schema_extra=_unit("bytes"),
+        description="Longest line of such a batch; a longer one is passed over with a problem.",
+    )
+    verify_batch_bytes: int = Field(
+        default=512 * MIB,
+        ge=KIB,
+        json_schema_extra=_unit("bytes"),
+        description="Most bytes of such a batch; no more than a line of them is held at a time.",
+    )
+    verify_batch_seconds: int = Field(
+        default=600,
+        ge=1,
+        le=86_400,
+        json_schema_extra=_unit("seconds"),
+        description="Longest time that such a batch takes.",
+    )
+    verify_batch_quiet_seconds: int = Field(
+        default=30,
+        ge=1,
+        le=3_600,
+        json_schema_extra=_unit("seconds"),
+        description="How long such a batch waits for a client that sends nothing, or reads nothing.",
+    )
+    verify_batch_fetch_seconds: int = Field(
+        default=120,
+        ge=1,
+        le=86_400,
+        json_schema_extra=_unit("seconds"),
+        description="Longest time that such a batch spends on waiting for other hosts; what was not fetched by then is "
+        "«unknown».",
+    )
+    verify_batches_per_client: int = Field(
+        default=2,
+        ge=1,
+        json_schema_extra=_unit("batches"),
+        description="How many such batches of one client are under way at a time.",
+    )
+    verify_batches: int = Field(
+        default=8,
+        ge=1,
+        le=256,
+        json_schema_extra=_unit("batches"),
+        description="How many such batches are under way at a time, of all clients; they take turns.",
     )
     ready_disk_floor_bytes: int = Field(
         default=256 * MIB,

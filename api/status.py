@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -13,6 +13,7 @@ from api.error import FieldError, FutureInstantError
 from api.published_log import PublishedLog, anchored_size
 from ledger.cascade import Components
 from ledger.credential import Review
+from ledger.credential_id import credential_aggregate_id
 from ledger.issuance import Successor
 from ledger.limit import subject_of
 from projections.achievement_catalogue import Edition
@@ -22,6 +23,14 @@ from projections.error import FutureInstantError as ProjectionFutureError
 from projections.status_answer import StatusAnswer, judge, known_signings
 
 HOLDS: Final = "active"
+
+
+class Brief(msgspec.Struct, frozen=True, array_like=True):
+    """How an award stands, in short: the members of these names of the public answer."""
+
+    verdict: str
+    state: str
+    since: datetime | None
 
 
 class Statuses:
@@ -34,7 +43,7 @@ class Statuses:
         successor: What replaced an award, from the vault.
         log: For the anchors that a compromised key's awards are judged by.
         now: Present instant.
-        components: How the components of a stacked award stand, by its public id; None where that is not known.
+        components: How the components of a stacked award stand, by its aggregate id; None where that is not known.
         pathway: Slug and code of a pathway, by its id; None where it is not known.
     """
 
@@ -46,7 +55,7 @@ class Statuses:
         successor: Callable[[str], Successor | None],
         log: PublishedLog,
         now: Callable[[], datetime],
-        components: Callable[[str], Components | None] = lambda _: None,
+        components: Callable[[UUID], Components | None] = lambda _: None,
         pathway: Callable[[UUID], tuple[str, str] | None] = lambda _: None,
     ) -> None:
         self._facts = facts
@@ -79,7 +88,7 @@ class Statuses:
             raise FutureInstantError(message, errors=(FieldError(message, parameter=error.name),)) from error
         verdict, stack = self._verdict(facts, answer, record, edition), None
         if facts.stacked is not None:
-            stack = self._stack(public_id, facts, at=at, known_at=known_at)
+            stack = self._stack(credential_aggregate_id(public_id), facts, at=at, known_at=known_at)
             verdict = _worse(verdict, stack["verdict"])
         body: dict[str, Any] = {
             "credential": public_id,
@@ -103,6 +112,30 @@ class Statuses:
             body["replaced_by"] = successor.credential
         return body
 
+    def freshness(self) -> None:
+        """Nothing to say: answers are of the present."""
+
+    def briefs(self, found: Iterable[tuple[UUID, CredentialFacts]]) -> Iterator[Brief]:
+        """How each of many awards stands now: what :meth:`status` says of it, without what goes with it.
+
+        Args:
+            found: Aggregate id and facts of each; none is a part of an unpacked diploma.
+        """
+        now = self._now()
+        records: dict[UUID, DirectoryRecord] = {}
+        editions: dict[tuple[UUID | None, int | None], Edition | None] = {}
+        for identity, facts in found:
+            kind = (facts.achievement, facts.edition)
+            if facts.institution not in records:
+                records[facts.institution] = self._record(facts, None)
+            if kind not in editions:
+                editions[kind] = self._edition(facts)
+            answer = judge(facts, now=now, institution=records[facts.institution])
+            verdict = self._verdict(facts, answer, records[facts.institution], editions[kind])
+            if facts.stacked is not None:
+                verdict = _worse(verdict, self._stack(identity, facts, at=None, known_at=None)["verdict"])
+            yield Brief(verdict, answer.state, answer.since)
+
     def _verdict(
         self, facts: CredentialFacts, answer: StatusAnswer, record: DirectoryRecord, edition: Edition | None
     ) -> str:
@@ -116,7 +149,7 @@ class Statuses:
         return signed if entitled == "valid" else "unknown"
 
     def _stack(
-        self, public_id: str, facts: CredentialFacts, *, at: datetime | None, known_at: datetime | None
+        self, identity: UUID, facts: CredentialFacts, *, at: datetime | None, known_at: datetime | None
     ) -> dict[str, Any]:
         """By which rules it was stacked, and whether what it was made of holds: all together, and never which.
 
@@ -125,7 +158,7 @@ class Statuses:
         """
         assert facts.stacked is not None  # noqa: S101  asked of stacked awards alone
         named = self._pathway(facts.stacked.pathway)
-        found = self._components(public_id) if at is None and known_at is None else None
+        found = self._components(identity) if at is None and known_at is None else None
         review = facts.review if known_at is None else None
         if review is not None and at is not None and review.opened_at > at:
             review = None  # at that instant nobody had lost anything yet

@@ -93,9 +93,7 @@ async def read_body(request: Request, *, max_bytes: int = MAX_BODY_BYTES) -> byt
         BodyTooLargeError: The announced or the real size is above *max_bytes*.
         InvalidRequestError: `Content-Length` is not a number, or the client hung up half-way.
     """
-    announced = header(request.scope, "content-length")
-    if announced is not None:
-        _check_length(announced, max_bytes)
+    check_length(request.scope, max_bytes)
     chunks: list[bytes] = []
     size = 0
     try:
@@ -109,7 +107,16 @@ async def read_body(request: Request, *, max_bytes: int = MAX_BODY_BYTES) -> byt
     return b"".join(chunks)
 
 
-def _check_length(announced: str, max_bytes: int) -> None:
+def check_length(scope: Scope, max_bytes: int) -> None:
+    """Refuse a body that is announced as larger than allowed, before any of it is read.
+
+    Raises:
+        BodyTooLargeError: The announced size is above *max_bytes*.
+        InvalidRequestError: `Content-Length` is not a number.
+    """
+    announced = header(scope, "content-length")
+    if announced is None:
+        return
     if _LENGTH.fullmatch(announced) is None:
         raise InvalidRequestError(
             "Content-Length must be one decimal number.",

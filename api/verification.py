@@ -13,6 +13,7 @@ import msgspec
 
 from anchoring.entry import parse_entry
 from anchoring.error import AnchoringError
+from api.batch_memory import BatchMemory
 from api.bundle import ShownDerivation
 from api.error import UnknownResourceError
 from api.evidence import Evidences
@@ -125,6 +126,14 @@ class Verification:
     def one_request(self) -> AbstractContextManager[None]:
         """Everything inside is fetched within one deadline; for whoever judges several credentials for one question."""
         return self._foreign.one_request()
+
+    def one_of(self, memory: BatchMemory) -> AbstractContextManager[None]:
+        """What is inside is one of many that are judged for one question, and share what they fetched."""
+        return self._foreign.one_of(memory)
+
+    def require_past(self, at: datetime | None) -> None:
+        """Refuse an instant that has not come, before anything is judged by it. Raises FutureInstantError."""
+        asked_about(self._now(), at, self._max_age)
 
     def _shown(self, data: bytes, at: datetime | None) -> Report:
         """Judge one credential of a presentation; what is none has a report that says so."""

@@ -30,6 +30,7 @@ from projections.recognition_register import RecognitionReader, RecognitionRegis
 from projections.skill_index import SkillIndex, SkillReader
 from projections.source import EventSource
 from projections.status_lists import StatusListReader, StatusLists
+from projections.status_prefix import StatusPrefixes, StatusPrefixReader
 from projections.view import View
 
 VIEWS_DIRECTORY: Final = "views"
@@ -53,6 +54,7 @@ class ViewNode:
     pathways: PathwayReader
     recognitions: RecognitionReader
     agreements: AgreementReader
+    prefixes: StatusPrefixReader
 
     def facts(self, public_id: str) -> CredentialFacts:
         """The facts of an award.
@@ -226,6 +228,7 @@ def projections(mapper: EventMapper) -> tuple[Projection, ...]:
         PathwayCatalogue(mapper),
         RecognitionRegister(mapper),
         AgreementRegister(mapper),
+        StatusPrefixes(mapper),
     )
 
 
@@ -249,4 +252,5 @@ def open_views(data: Path, source: EventSource, mapper: EventMapper) -> ViewNode
         pathways=PathwayReader(views[PathwayCatalogue.NAME]),
         recognitions=RecognitionReader(views[RecognitionRegister.NAME]),
         agreements=AgreementReader(views[AgreementRegister.NAME]),
+        prefixes=StatusPrefixReader(views[StatusPrefixes.NAME]),
     )

@@ -18,7 +18,9 @@ from ledger.error import InvalidInputError
 RANDOM_BYTES = 16
 PUBLIC_ID_BYTES = 6 + RANDOM_BYTES
 PUBLIC_ID_CHARS = 36
+LOOKUP_HASH_BYTES = 16
 _TAG = b"cairn/credential-id/v1\n"
+_LOOKUP_TAG = b"cairn/status-prefix/v1\n"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _ALPHABET = re.compile(rb"[0-9a-v]{36}")
@@ -106,6 +108,17 @@ def aggregate_id_of(public_id: bytes) -> bytes | None:
     """The 16 bytes of :func:`credential_aggregate_id`, of a public id in ASCII; None when it is malformed."""
     raw = _raw(public_id)
     return None if raw is None else _aggregate_id(raw)
+
+
+def lookup_hash(aggregate_id: bytes) -> bytes:
+    """What an award is looked up under by a prefix: 16 bytes, of which none tells when it was issued.
+
+    Args:
+        aggregate_id: The 16 bytes of :func:`credential_aggregate_id`.
+
+    Source: docs/spec/identifiers.md.
+    """
+    return hashlib.sha256(_LOOKUP_TAG + aggregate_id).digest()[:LOOKUP_HASH_BYTES]
 
 
 def _fresh(issued_at: datetime, randomness: bytes) -> bytes:

@@ -6,6 +6,7 @@ Everything goes over HTTP to a server of its own on the loopback address, is bou
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import re
@@ -21,11 +22,12 @@ from loadtests.audit import audited_files, tree_leaves_per_second, write_sample
 from loadtests.baseline import digitalbazaar_per_second, hashes_per_second, sqlite_rows_per_second
 from loadtests.freshness import measure_freshness
 from loadtests.lookup import looked_up
-from loadtests.server import Client, Server, award, cairn, running_server
+from loadtests.server import HOST, Client, Server, award, cairn, running_server
 from loadtests.swarm import post, swarm
 
 BATCH = 1_000
 BULK_CLIENTS = 2
+LINES = 2_000
 _AWARD = re.compile(rb'\{"id":"([0-9a-v]{36})","url":')
 PATIENCE_SECONDS = 120.0
 CREATED = 201
@@ -93,6 +95,20 @@ def many_clients(server: Server, clients: int, each: int, call: Callable[[Client
     if failures:
         raise failures[0]
     return clients * each / took, statistics.quantiles(times, n=100)[98] * 1000
+
+
+def lines_verified(server: Server, ids: list[str]) -> float:
+    """Lines per second of one batch, each with the id of an award."""
+    lines = b"".join(b'"%b"\n' % ids[number % len(ids)].encode() for number in range(LINES))
+    connection = http.client.HTTPConnection(HOST, server.port, timeout=PATIENCE_SECONDS)
+    begin = time.perf_counter()
+    connection.request("POST", "/v1/verify/batch", lines, {"Content-Type": "application/x-ndjson"})
+    *reports, end = connection.getresponse().read().splitlines()
+    took = time.perf_counter() - begin
+    connection.close()
+    assert json.loads(end) == {"end": "complete", "answered": LINES}
+    assert all(b'"verdict":"valid"' in report for report in reports)
+    return LINES / took
 
 
 def audited(server: Server) -> tuple[float, int]:
@@ -185,6 +201,8 @@ def measure(directory: Path, awards: int, singles: int) -> list[Row]:
             server, 8, 250, lambda client, n: _get(client, f"/v1/credentials/{ids[n % len(ids)]}/status")
         )
         rows.append(Row("status look-ups, 8 clients", rate, "SHA-256 of 700 bytes", hashing, p99))
+        rate = lines_verified(server, ids)
+        rows.append(Row(f"awards verified by id, {LINES:,} lines of one batch", rate, "SHA-256 of 700 bytes", hashing))
         rate, entries = audited(server)
         rows.append(
             Row(f"entries audited, of {entries:,} (process start included)", rate, "SHA-256 of 700 bytes", hashing)

@@ -10,6 +10,7 @@
     └── ViewError                the stored read model
         ├── ViewNotReadyError    there is no generation that this version of the code can read
         ├── ViewFullError        the memory map is used up; open the view with a larger one
+        ├── ViewDiskError        the disk has no room; the same call is made again later
         ├── PositionMovedError   another process applied events first; read the position again
         ├── RebuildRunningError  somebody else is rebuilding this view
         └── RebuildStoppedError  the process is closing; the old generation serves on
@@ -56,6 +57,10 @@ class ViewNotReadyError(ViewError):
 
 class ViewFullError(ViewError):
     """The view has outgrown its memory map; open it with a larger ``map_bytes``."""
+
+
+class ViewDiskError(ViewError):
+    """The disk has no room for what was to be written; nothing was, and it may go in later."""
 
 
 class PositionMovedError(ViewError):

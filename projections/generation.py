@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final
 import lmdb
 import msgspec
 
-from projections.error import PositionMovedError, ViewError, ViewFullError
+from projections.error import PositionMovedError, ViewDiskError, ViewError, ViewFullError
 from projections.source import Notification
 
 if TYPE_CHECKING:
@@ -186,7 +186,8 @@ class Generation:
 
         Raises:
             ViewFullError: The memory map is used up; nothing was written.
-            ViewError: The disk refused; nothing was written.
+            ViewDiskError: The disk has no room; nothing was written.
+            ViewError: It cannot be written; nothing was.
         """
         try:
             with self._environment.begin(write=True) as transaction:
@@ -194,6 +195,9 @@ class Generation:
         except lmdb.MapFullError as error:
             message = f"the view in {self.name} has filled its map of {self._environment.info()['map_size']} bytes"
             raise ViewFullError(message) from error
+        except lmdb.DiskError as error:
+            message = f"the disk has no room for the view in {self.name}: {error}"
+            raise ViewDiskError(message) from error
         except lmdb.Error as error:
             message = f"the view in {self.name} cannot be written: {error}"
             raise ViewError(message) from error

@@ -6,7 +6,7 @@ commits costs one batch and not one each; whoever waits for a view cuts that sho
 the tail of the ledger one look at the store serves them all.
 
 A projection that cannot go on stops with its error, which readiness shows, and the others go on. An error of the source
-is taken to be passing: it is shown, and the thread tries again.
+is taken to be passing, and so is a disk that has no room for a batch: it is shown, and the thread tries again.
 
 Any number of processes may project the same views: each batch checks in its transaction that the view stands where the
 batch begins, so nobody applies an event twice; who comes second reads the position again.
@@ -21,7 +21,7 @@ from typing import Final
 
 import msgspec
 
-from projections.error import RebuildRunningError, SourceError
+from projections.error import RebuildRunningError, SourceError, ViewDiskError
 from projections.source import EventSource, Notification
 from projections.track import Track
 
@@ -163,6 +163,9 @@ class Projector:
                 track.error = None
             except (SourceError, RebuildRunningError) as error:
                 track.error = str(error)
+            except ViewDiskError as error:
+                # A batch is tried again; a rebuild would begin anew, and fill the disk again, every time.
+                track.error, track.stopped = str(error), not prepared
             except Exception as error:  # noqa: BLE001  whatever it is stops this projection and is shown
                 track.error = f"{type(error).__name__}: {error}"
                 track.stopped = True

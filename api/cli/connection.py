@@ -23,6 +23,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from api.connection_end import extension
 from api.problem import Problem, kind_of_status
 
 MAX_HEAD_BYTES: Final = 65_536
@@ -113,6 +114,12 @@ class Connection(HttpToolsProtocol):
         self._is_head_too_large = False
         self._is_between = True
         self._answered_at = 0.0
+        self._stopping = asyncio.Event()
+
+    def shutdown(self) -> None:
+        """Let an answer that is under way end soon, and close."""
+        self._stopping.set()
+        super().shutdown()
 
     def data_received(self, data: bytes) -> None:
         """Try the short-cut; else feed the parser, and stop when a head has no end."""
@@ -176,6 +183,7 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         is_busy = max(len(self.connections), len(self.tasks)) > MAX_CONNECTIONS
         self.app = self._refuse_busy if is_busy else self._served
+        self.scope["extensions"] = extension(self.transport.abort, self._stopping)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 from structlog.typing import FilteringBoundLogger
 
-from api.app import DESCRIPTION, DISTRIBUTION, make_limiter, wrap
+from api.app import DESCRIPTION, DISTRIBUTION, Shared, make_batches, make_limiter, wrap
 from api.error import ReadOnlyNodeError
 from api.head import HeadMiddleware
 from api.health import Health, ReadyCheck, disk_check, health_router, limit_check
@@ -25,6 +25,7 @@ from api.page.render import PageRenderer
 from api.problem import ProblemWriter
 from api.problem_handler import UnexpectedErrorMiddleware, install_problem_handlers
 from api.problem_route import problem_router
+from api.rate_limit import ClientCount
 from api.route import (
     achievement,
     agreement,
@@ -39,9 +40,11 @@ from api.route import (
     recognition,
     skill,
     status_list,
+    status_prefix,
     verify,
 )
 from api.skill import Skills
+from api.status_prefix import StatusByPrefix
 
 WRITE_METHODS = ["POST", "PUT", "PATCH", "DELETE"]
 
@@ -69,7 +72,9 @@ def make_mirror_app(
     renderer = PageRenderer(base_url, demonstration=node.identity.demonstration, notice=_notice(node))
     writer = ProblemWriter(base_url, renderer.render_problem)
     metrics = Metrics(version=app.version, readers=_readers(node))
-    for router in _look_ups(node, renderer):
+    limiter = make_limiter(node.settings)
+    shared = Shared(writer, ClientCount(limiter, node.settings.trusted_proxy_count), log)
+    for router in _look_ups(node, renderer, shared):
         app.include_router(router)
     app.include_router(health_router(_checks(node, failures)))
     app.include_router(metric_router(metrics))
@@ -79,18 +84,19 @@ def make_mirror_app(
     app.add_middleware(UnexpectedErrorMiddleware, writer=writer, log=log, random_bytes=os.urandom)
     install_openapi(app)
     aged = FreshnessMiddleware(HeadMiddleware(app), served=node.served, progress=progress, writer=writer)
-    limiter = make_limiter(node.settings)
     return wrap(aged, node.settings, writer, metrics, log, limiter, is_https=base_url.startswith("https:"))
 
 
-def _look_ups(node: MirrorNode, renderer: PageRenderer) -> list[APIRouter]:
+def _look_ups(node: MirrorNode, renderer: PageRenderer, shared: Shared) -> list[APIRouter]:
     return [
         audit.make_router(node.lookup, node.policy),
         anchor.read_router(node.lookup),
         log_router(node.served.read, lambda: node.vkey),
         ledger.make_router(lambda: describe(node)),
         credential.read_router(node.lookup),
+        status_prefix.make_router(StatusByPrefix(node.lookup, node.settings.status_prefix_awards), shared.clients),
         verify.make_router(node.verification),
+        verify.batch_router(node.verification, make_batches(node.verification, node.settings, shared)),
         achievement.read_router(node.lookup, node.clock),
         skill.make_router(Skills(node.lookup, node.verification)),
         institution.read_router(node.lookup),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
+
+import msgspec
 
 from api.error import UnknownResourceError
 from api.mirror.head import ServedHead
-from api.status import Statuses
+from api.status import Brief, Statuses
+from projections.credential_status import CredentialFacts
 
 UNKNOWN: Final = "unknown"
 
@@ -49,3 +54,14 @@ class MirroredStatuses:
         if body["state"] == "replaced":
             body["not_here"] = {"replaced_by": f"only the ledger knows: {self._ledger_url}/v1/credentials/ID/status"}
         return body
+
+    def briefs(self, found: Iterable[tuple[UUID, CredentialFacts]]) -> Iterator[Brief]:
+        """How each of many awards stands now; never valid when what is known is too old, as :meth:`status` has it."""
+        is_too_old = self._served.is_too_old
+        for brief in self._statuses.briefs(found):
+            is_left = not is_too_old or brief.verdict == "invalid"
+            yield brief if is_left else msgspec.structs.replace(brief, verdict=UNKNOWN)
+
+    def freshness(self) -> dict[str, Any]:
+        """How old answers are."""
+        return self._served.freshness()

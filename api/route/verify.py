@@ -1,4 +1,4 @@
-"""``POST /v1/verify``: anyone may send what they were shown, and gets a report. No account, nothing is kept."""
+"""``POST /v1/verify`` and ``…/batch``: anyone may send what they were shown, and gets a report. Nothing is kept."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from api.batch.answer import NDJSON, BatchAnswer, Batches
 from api.instant import parse_instant
 from api.json_body import parse_body
 from api.media_type import header, media_type
-from api.openapi import VERIFY_BODY
-from api.strict_body import check_content_type, read_body
+from api.openapi import BATCH_BODY, VERIFY_BODY
+from api.strict_body import check_content_type, check_length, read_body
 from api.strict_json import DEFAULT_LIMITS
 from api.verification import Verification
 from verifier.foreign.baked import MAX_IMAGE_BYTES
@@ -23,16 +24,15 @@ MAX_EVIDENCE_BODY_BYTES = 1_500_000
 """A holder's bundle: a document of at most 256 KiB, and evidence of at most 1 MiB; and any token."""
 IMAGES = frozenset({PNG_TYPE, SVG_TYPE})
 
+At = Annotated[str | None, Query(description="Judge as of this instant (RFC 3339), or day.")]
+
 
 def make_router(verification: Verification) -> APIRouter:
     """Make the router over the live verification."""
     router = APIRouter(tags=["verify"])
 
     @router.post("/v1/verify", openapi_extra=VERIFY_BODY)
-    async def verify(
-        request: Request,
-        at: Annotated[str | None, Query(description="Judge as of this instant (RFC 3339), or day.")] = None,
-    ) -> Response:
+    async def verify(request: Request, at: At = None) -> Response:
         """Judge a credential of the field in any form, a presentation, a holder's bundle or an evidence file.
 
         JSON, a token (VC-JWT, SD-JWT), or a PNG or SVG with a badge in it; from this ledger or from anywhere. The
@@ -45,5 +45,25 @@ def make_router(verification: Verification) -> APIRouter:
             parse_body(raw, DEFAULT_LIMITS)  # says where it is not strict JSON
         report = await run_in_threadpool(verification.verify, raw, parse_instant(at, "at"), kind)
         return Response(msgspec.json.encode(report.to_json()), headers={"Cache-Control": "no-store"}, media_type=JSON)
+
+    return router
+
+
+def batch_router(verification: Verification, batches: Batches) -> APIRouter:
+    """Make the router over the live verification, and what batches share."""
+    router = APIRouter(tags=["verify"])
+
+    @router.post("/v1/verify/batch", openapi_extra=BATCH_BODY)
+    async def verify_batch(request: Request, at: At = None) -> Response:
+        """Judge many things, a line each: lines are answered in order, as they come, while others are still sent.
+
+        Each answer has the number of its line and a `report`, or a `problem` of that line alone. The last line says
+        `complete`, or at which limit the batch was cut off and from which line on to send the rest.
+        """
+        check_content_type(request.scope, frozenset({NDJSON}))
+        check_length(request.scope, batches.settings.verify_batch_bytes)
+        instant = parse_instant(at, "at")
+        verification.require_past(instant)
+        return BatchAnswer(batches, instant)
 
     return router

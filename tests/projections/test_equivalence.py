@@ -19,6 +19,7 @@ from projections.rebuild import Progress, rebuild
 from projections.skill_index import SkillIndex
 from projections.source import Notification
 from projections.status_lists import StatusLists
+from projections.status_prefix import StatusPrefixes
 from projections.table import MemoryTable, Table
 from projections.view import View
 from tests.projections.history import MAPPER, varied_history
@@ -30,6 +31,7 @@ PROJECTIONS: list[Callable[[EventMapper], Projection]] = [
     SkillIndex,
     QualityRecord,
     StatusLists,
+    StatusPrefixes,
 ]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 from uuid import UUID
 
+import lmdb
 import pytest
 
 from projections.credential_status import CredentialStatus, parse_facts
@@ -146,6 +147,28 @@ def test_projector_goes_on_when_the_source_works_again(tmp_path: Path) -> None:
         history.failing = False
         assert projector.wait_for(1, 10)
         assert projector.standing()[0].error is None
+
+
+def test_projector_goes_on_when_the_disk_has_room_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, is_full = track(tmp_path, Counting()), threading.Event()
+    is_full.set()
+
+    class Full(Counting):
+        def apply(self, batch: Sequence[Notification], table: Table) -> None:
+            if is_full.is_set():
+                raise lmdb.DiskError("mdb_txn_commit: No space left on device")
+            super().apply(batch, table)
+
+    monkeypatch.setattr(one, "projection", Full())
+    with running(Numbers(3), one) as projector:
+        while projector.standing()[0].error is None:
+            time.sleep(0.001)
+        standing = projector.standing()[0]
+        assert "the disk has no room" in str(standing.error)
+        assert not standing.stopped
+        is_full.clear()
+        assert projector.wait_for(3, 10)
+    assert one.view.get(b"count") == b"3"
 
 
 def test_projector_rebuilds_when_the_code_is_of_a_newer_version(tmp_path: Path) -> None:

@@ -184,6 +184,38 @@ def test_mirror_gives_evidence_and_reports_that_agree(followed: Followed, steady
         )
 
 
+def test_mirror_judges_a_batch_as_the_ledger_does(followed: Followed, steady: Mirror) -> None:
+    lines = [f'"{public_id}"' for public_id in (*followed.awards[:5], "0" * 36)]
+    lines += [followed.ledger.http.get(f"/v1/credentials/{followed.awards[3]}/evidence").text, "{"]
+    headers = {"Content-Type": "application/x-ndjson"}
+    ours, theirs = (
+        [
+            json.loads(line)
+            for line in server.http.post("/v1/verify/batch", content="\n".join(lines), headers=headers).iter_lines()
+        ]
+        for server in (followed.ledger, steady)
+    )
+    assert theirs[-1] == ours[-1] == {"end": "complete", "answered": len(lines)}
+    for one, other in zip(ours[:-1], theirs[:-1], strict=True):
+        assert one.keys() == other.keys()
+        assert one["line"] == other["line"]
+        if "report" in one:
+            assert one["report"]["verdict"] == other["report"]["verdict"]
+            assert one["report"]["reason"] == other["report"]["reason"]
+        else:
+            assert one["problem"]["title"] == other["problem"]["title"]
+
+
+def test_mirror_tells_statuses_by_prefix_as_the_ledger_does(followed: Followed, steady: Mirror) -> None:
+    ours, theirs = both(followed, steady, "/v1/status-prefixes/all")
+    assert theirs.json()["awards"] == ours.json()["awards"]
+    assert {state for _, state, _ in theirs.json()["awards"].values()} >= {"active", "revoked", "suspended", "replaced"}
+    assert theirs.json()["freshness"]["following"] == "going"
+    assert ("etag" in ours.headers, "etag" in theirs.headers) == (True, False)
+    ours, theirs = both(followed, steady, "/v1/status-prefixes")
+    assert theirs.json() == ours.json()
+
+
 def test_mirror_says_how_old_its_answers_are_on_every_answer(followed: Followed, steady: Mirror) -> None:
     for path in ("/v1/institutions", f"/v1/credentials/{followed.awards[3]}/status", "/log/checkpoint", "/"):
         headers = steady.http.get(path).headers
