@@ -51,7 +51,7 @@ def processor_seconds(pid: int) -> float:
 
 
 class Client:
-    """One keep-alive connection. Not for use from several threads."""
+    """One keep-alive connection; it sends a bearer key if the server has one. Not for use from several threads."""
 
     def __init__(self, server: Server) -> None:
         self._connection = http.client.HTTPConnection(HOST, server.port, timeout=120)
@@ -59,7 +59,7 @@ class Client:
 
     def call(self, method: str, path: str, body: object = None, key: str | None = None) -> tuple[int, Any]:
         """Make one call and return its status and decoded answer."""
-        headers = {"Authorization": f"Bearer {self._token}"}
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         if key is not None:
             headers["Idempotency-Key"] = key
         data = None
@@ -105,15 +105,16 @@ def running_server(data: Path, *options: str) -> Iterator[Server]:
             stderr=log,
         )
         try:
-            _wait_until_ready(port)
+            wait_until_ready(port)
             yield dataclasses.replace(_prepare(port, data), pid=process.pid)
         finally:
             process.terminate()
             process.wait(START_SECONDS)
 
 
-def _wait_until_ready(port: int) -> None:
-    deadline = time.monotonic() + START_SECONDS
+def wait_until_ready(port: int, seconds: float = START_SECONDS) -> None:
+    """Wait until a server says that it is ready. Raises TimeoutError after *seconds*."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
             connection = http.client.HTTPConnection(HOST, port, timeout=2)
@@ -123,7 +124,7 @@ def _wait_until_ready(port: int) -> None:
         except OSError:
             pass  # it does not listen yet
         time.sleep(0.05)
-    message = f"the server on port {port} did not answer within {START_SECONDS} s"
+    message = f"the server on port {port} did not answer within {seconds} s"
     raise TimeoutError(message)
 
 
