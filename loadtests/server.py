@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,10 +91,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_server(data: Path, *options: str) -> Iterator[Server]:
-    """Serve *data* until the block ends, with one institution and one micro-credential in it."""
+def running_server(data: Path, *options: str, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Serve *data* until the block ends, with one institution and one micro-credential in it.
+
+    Args:
+        data: The data directory.
+        options: Further options of ``cairn serve``.
+        settings: ``CAIRN_`` variables; without them there are no limits for clients.
+    """
     port = free_port()
     environment = {**os.environ, "CAIRN_RATE_LIMIT_PER_MINUTE": "0", "CAIRN_RATE_LIMIT_BURST": "0"}
+    environment.update(settings or {})
     program = str(Path(sys.executable).with_name("cairn"))
     environment["CAIRN_BASE_URL"] = f"http://{HOST}:{port}"
     with (data.parent / "server.log").open("wb") as log:
