@@ -196,16 +196,13 @@ def looked_up_rows(directory: Path) -> list[Row]:
     place = directory / "lookup"
     place.mkdir()
     with running_server(place / "ledger", "--quiet") as server:  # nginx writes no access log either
-        ours, through, nginx = looked_up(server, place)
+        found = looked_up(server, place)
     what = "status look-ups for each second of one core, 64 connections"
-    beside = f"nginx serving a file of that size, the same (p99 {nginx.p99_ms:.1f} ms)"
-    kept = (
-        "the same through nginx with the cache of docs/deploy, for each second of a core of nginx and server together"
-    )
-    return [
-        Row(what, ours.per_second, beside, nginx.per_second, ours.p99_ms),
-        Row(kept, through.per_second, beside, nginx.per_second, through.p99_ms),
-    ]
+    kept = "the same through nginx with the cache of docs/deploy, for each second of a core of both together"
+    viral = "the same, one award that all ask for"
+    beside = f"nginx serving a file of that size, the same (p99 {found.file.p99_ms:.1f} ms)"
+    measured = ((what, found.ours), (kept, found.kept), (viral, found.viral))
+    return [Row(name, one.per_second, beside, found.file.per_second, one.p99_ms) for name, one in measured]
 
 
 def measure_audit(directory: Path, entries: int) -> list[Row]:

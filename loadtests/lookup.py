@@ -53,7 +53,24 @@ class Looked:
     p99_ms: float
 
 
-def looked_up(server: Server, place: Path) -> tuple[Looked, Looked, Looked]:
+@dataclass(frozen=True)
+class Compared:
+    """What was measured in turn.
+
+    Attributes:
+        ours: The server by itself.
+        kept: The server behind nginx, the same awards: each is asked for anew every second or two.
+        viral: The same, one award alone.
+        file: nginx with a file of that size.
+    """
+
+    ours: Looked
+    kept: Looked
+    viral: Looked
+    file: Looked
+
+
+def looked_up(server: Server, place: Path) -> Compared:
     """Measure the server, the server behind nginx, and nginx by itself, in turn; the best of some rounds of each.
 
     Raises:
@@ -71,14 +88,17 @@ def looked_up(server: Server, place: Path) -> tuple[Looked, Looked, Looked]:
     with _nginx(place, size) as (port, worker), before as front:
         for one in front.workers:
             os.sched_setaffinity(one, {0})
-        ours, through, theirs = [], [], []
-        for _ in range(ROUNDS):
-            script.write_text(_script(["/answer.json"]), "ascii")
-            theirs.append(_asked(port, (worker,), script))
-            script.write_text(_script(paths), "ascii")
-            ours.append(_asked(server.port, (server.pid,), script))
-            through.append(_asked(front.port, (*front.workers, server.pid), script))
-    return max(ours, key=_rate), max(through, key=_rate), max(theirs, key=_rate)
+        both = (*front.workers, server.pid)
+        rounds = [
+            (
+                _asked(server.port, (server.pid,), script, paths),
+                _asked(front.port, both, script, paths),
+                _asked(front.port, both, script, paths[:1]),
+                _asked(port, (worker,), script, ["/answer.json"]),
+            )
+            for _ in range(ROUNDS)
+        ]
+    return Compared(*(max(one, key=_rate) for one in zip(*rounds, strict=True)))
 
 
 def _rate(looked: Looked) -> float:
@@ -138,7 +158,8 @@ def _nginx(place: Path, size: int) -> Iterator[tuple[int, int]]:
         process.wait(SECONDS)
 
 
-def _asked(port: int, processes: tuple[int, ...], script: Path) -> Looked:
+def _asked(port: int, processes: tuple[int, ...], script: Path, paths: list[str]) -> Looked:
+    script.write_text(_script(paths), "ascii")
     before = sum(processor_seconds(one) for one in processes)
     command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "--latency", "-s", str(script)]
     shown = subprocess.run([*command, f"http://{HOST}:{port}"], check=True, capture_output=True, text=True).stdout

@@ -1,57 +1,76 @@
-"""Service times of a ledger for the simulation of docs/scale.md: shapes by the clock, means by processor time.
+"""Service times of a ledger for the simulation of docs/scale.md: processor time, request by request.
 
     python -m loadtests.service_times > loadtests/service_times.json
 
-One connection asks at a time, so that nobody waits for anybody: what is left is the time of the service, of the client,
-and of whatever else the machine did. Therefore the shape alone is taken from the clock (hundredths, as multiples of
-their mean), and the mean from the processor time that the serving processes used. What the sequencer takes is read from
-the server's own log: one line for each checkpoint.
+One connection asks at a time, and after every answer the kernel is asked for how many nanoseconds the serving processes
+have run. So what others do on the machine is left out, nearly, and what the server does beside answering is in it.
+Waiting for the disk is left out as well. What an entry costs the sequencer comes from ``cairn bench``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from loadtests.front import running_front
 from loadtests.load import filled
-from loadtests.server import Client, Server, award, processor_seconds, running_server
+from loadtests.server import Client, Server, award, cairn, processor_seconds, running_server
 from loadtests.swarm import post, swarm
 
 AWARDS = 20_000
-LOOK_UPS = 20_000
+LOOK_UPS = 5_000
 FILES = 500
-SINGLES = 400
+SINGLES = 1_000
 GROUPED = 3_200
 BATCHES = 24
 BATCH = 1_000
 WAITS = 60
+SELDOM = 60
+SELDOM_SECONDS = 0.4
+IDLE_SECONDS = 8.0
+
+
+def run_seconds(processes: Iterable[int]) -> float:
+    """Seconds for which all threads of some processes have run so far, to the nanosecond.
+
+    Source: Linux, Documentation/scheduler/sched-stats.rst, /proc/<pid>/schedstat.
+    """
+    whole = 0
+    for process in processes:
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+                whole += int((thread / "schedstat").read_text("ascii").split()[0])
+    return whole / 1e9
 
 
 def measured(processes: tuple[int, ...], count: int, call: Callable[[int], None]) -> dict[str, Any]:
     """Carry out *call* so many times, one after the other.
 
     Returns:
-        ``mean_us`` of processor time, ``clock_us`` on the clock, and the shape: 99 hundredths as multiples of the mean.
+        ``mean_us`` of processor time, ``clock_us`` on the clock, and the shape: 99 hundredths of the processor time as
+        multiples of the mean.
     """
-    times = []
-    used = sum(processor_seconds(one) for one in processes)
+    times, clock = [], 0.0
+    before = run_seconds(processes)
     for number in range(count):
         begin = time.perf_counter()
         call(number)
-        times.append(time.perf_counter() - begin)
-    used = sum(processor_seconds(one) for one in processes) - used
+        clock += time.perf_counter() - begin
+        after = run_seconds(processes)
+        times.append(after - before)
+        before = after
     mean = statistics.fmean(times)
     shape = [round(part / mean, 4) for part in statistics.quantiles(times, n=100, method="inclusive")]
-    return {"count": count, "mean_us": round(used / count * 1e6, 1), "clock_us": round(mean * 1e6, 1), "shape": shape}
+    return {"count": count, "mean_us": round(mean * 1e6, 1), "clock_us": round(clock / count * 1e6, 1), "shape": shape}
 
 
 def _get(client: Client, path: str) -> None:
@@ -126,23 +145,27 @@ def _published(server: Server) -> list[float]:
     return sorted(waits)
 
 
-def checkpoints(log: Path) -> list[tuple[int, float]]:
-    """Entries and milliseconds of each checkpoint, from a server's log."""
-    found, size = [], 0
-    for line in log.read_text("utf-8").splitlines():
-        if '"event": "checkpoint"' in line or '"event":"checkpoint"' in line:
-            said = json.loads(line)
-            found.append((said["size"] - size, said["milliseconds"]))
-            size = said["size"]
-    return found
+def _checkpoint(server: Server, award_us: float) -> dict[str, float]:
+    """What a checkpoint takes by itself, and each entry of it, in milliseconds of processor time.
 
-
-def line(points: list[tuple[int, float]]) -> tuple[float, float]:
-    """What a checkpoint costs by itself and for each entry, in milliseconds: medians of small and of large ones."""
-    small = [took for entries, took in points if entries <= 20]
-    large = [(entries, took) for entries, took in points if entries >= 500]
-    fixed = statistics.median(small)
-    return fixed, statistics.median(max(took - fixed, 0.0) / entries for entries, took in large)
+    Awards come so seldom that each has a checkpoint of its own. What the server does when nothing comes, and what an
+    award takes by itself, is taken off.
+    """
+    processes = (server.pid,)
+    time.sleep(SELDOM_SECONDS)
+    before = run_seconds(processes)
+    time.sleep(IDLE_SECONDS)
+    idle = (run_seconds(processes) - before) / IDLE_SECONDS
+    client, begin, before = Client(server), time.perf_counter(), run_seconds(processes)
+    for number in range(SELDOM):
+        status, _ = client.call("POST", "/v1/credentials", award(number), f"seldom-{number}")
+        assert status == 201
+        time.sleep(SELDOM_SECONDS)
+    used = run_seconds(processes) - before - idle * (time.perf_counter() - begin)
+    client.close()
+    said = json.loads(cairn("bench", "--entries", "100000", "--json").stdout)
+    entry = 1_000 / said["provable_per_processor_second"]
+    return {"fixed_ms": round(used / SELDOM * 1_000 - award_us / 1_000 - entry, 3), "entry_ms": round(entry, 5)}
 
 
 def main() -> None:
@@ -150,20 +173,15 @@ def main() -> None:
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="cairn-times-") as directory:
         place = Path(directory)
-        with running_server(place / "ledger") as server:
+        with running_server(place / "ledger", "--quiet") as server:  # nginx writes no log either
             ids = filled(server, AWARDS)
-            issued, waits = _issued(server), _published(server)
-        fixed, each = line(checkpoints(place / "server.log"))
-        quiet = place / "quiet"
-        quiet.mkdir()
-        with running_server(quiet / "ledger", "--quiet") as server:  # nginx writes no log either
-            ids = filled(server, AWARDS)
-            looked = _looked_up(server, ids, quiet)
+            looked, issued, waits = _looked_up(server, ids, place), _issued(server), _published(server)
+            checkpoint = _checkpoint(server, issued["award"]["mean_us"])
     result = {
         "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "machine": f"{os.cpu_count()} processors, load {load:.1f} at the start",
         "times": {**looked, **issued},
-        "checkpoint": {"fixed_ms": round(fixed, 3), "entry_ms": round(each, 5)},
+        "checkpoint": checkpoint,
         "merge_delay_ms": {
             "p50": round(waits[len(waits) // 2], 1),
             "p99": round(waits[-1], 1),

@@ -276,7 +276,7 @@ def look_up_table(found: dict[str, Any]) -> list[str]:
         whole = math.ceil(LOOK_UPS_A_SECOND * mean_ms / 1_000)
 
         def fits(cores: int, draw: Draw = draw) -> bool:
-            return spread(LOOK_UPS_A_SECOND, draw, cores, count=REQUESTS // 10).p99 <= LOOK_UP_P99_MS
+            return spread(LOOK_UPS_A_SECOND, draw, cores).p99 <= LOOK_UP_P99_MS
 
         cores = least(fits, whole + 1)
         one, all_ = spread(LOOK_UPS_A_SECOND, draw, cores), shared(LOOK_UPS_A_SECOND, draw, cores)

@@ -141,6 +141,11 @@ class Issuer(Client):
     batch = 1
     pace_seconds = 1.0
 
+    def on_start(self) -> None:
+        """Begin somewhere within the pace, so that several do not issue at the same moment."""
+        super().on_start()
+        time.sleep(CHOICE.uniform(0.0, min(self.pace_seconds, WORLD.seconds / 2)))
+
     def wait_time(self) -> float:
         """Seconds until the next request is due."""
         return float(constant_pacing(self.pace_seconds)(self))
