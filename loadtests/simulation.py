@@ -8,7 +8,7 @@ and the queues against theory (M/M/1, M/M/k, M/D/1). What is modelled:
 - **look-ups**: requests come at random (Poisson); a core answers one at a time. Either each core has a queue of its own
   and requests are spread at random (processes behind a balancer), or all share one queue (M/G/k);
 - **awards**: one process, one interpreter lock: the writer takes all that waits, up to a bound, into one commit (group
-  commit); every 200 ms after the last time the sequencer publishes what is committed, and the writer waits meanwhile.
+  commit); 200 ms after its last look the sequencer publishes what is committed, and the writer waits meanwhile.
 
 Not modelled: networks, disks that are slow for a moment, collections of garbage, clients that try again.
 """
@@ -176,6 +176,8 @@ def write(
     while taken < len(arrivals) or pending:
         if left < 0 and now >= end:
             left = len(arrivals) - taken
+        if not pending and due < now:  # it has looked meanwhile, and found nothing
+            due += INTERVAL_MS * math.ceil((now - due) / INTERVAL_MS)
         if pending and now >= due:
             took = writer.checkpoint_ms + writer.entry_ms * len(pending) * size
             now += took
@@ -238,8 +240,14 @@ def measured(path: Path = MEASURED) -> dict[str, Any]:
 
 def service(found: dict[str, Any], name: str) -> Draw:
     """The measured service time of that name."""
+    return shaped(mean_ms(found, name), found["times"][name]["shape"])
+
+
+def mean_ms(found: dict[str, Any], name: str) -> float:
+    """The mean of a service time, on a busy core where that was measured."""
     one = found["times"][name]
-    return shaped(one["mean_us"] / 1_000, one["shape"])
+    mean_us: float = one.get("busy_us", one["mean_us"])
+    return mean_us / 1_000
 
 
 def single_writer(found: dict[str, Any]) -> Writer:
@@ -272,15 +280,16 @@ def look_up_table(found: dict[str, Any]) -> list[str]:
         ("status_not_kept", "through nginx, nothing in its cache"),
         ("evidence", "evidence files"),
     ):
-        draw, mean_ms = service(found, name), found["times"][name]["mean_us"] / 1_000
-        whole = math.ceil(LOOK_UPS_A_SECOND * mean_ms / 1_000)
+        draw = service(found, name)
+        need = LOOK_UPS_A_SECOND * mean_ms(found, name) / 1_000
+        whole = math.ceil(need)
 
         def fits(cores: int, draw: Draw = draw) -> bool:
             return spread(LOOK_UPS_A_SECOND, draw, cores).p99 <= LOOK_UP_P99_MS
 
         cores = least(fits, whole + 1)
         one, all_ = spread(LOOK_UPS_A_SECOND, draw, cores), shared(LOOK_UPS_A_SECOND, draw, cores)
-        busy = LOOK_UPS_A_SECOND * mean_ms / 1_000 / cores
+        busy = need / cores
         lines.append(f"| {what} | {whole} | {cores} | {busy:.0%} | {one.p50:.2f} | {one.p99:.2f} | {all_.p99:.2f} |")
     return lines
 
@@ -303,7 +312,7 @@ def award_table(found: dict[str, Any]) -> list[str]:
         def fits(ledgers: int, on: Callable[[int], Written] = on, size: int = size) -> bool:
             done = on(ledgers)
             answer = ANSWER_P99_MS if size == 1 else 10 * ANSWER_P99_MS
-            return done.answer.p99 <= answer and done.merge.p99 <= MERGE_P99_MS and done.busy < 0.95
+            return done.answer.p99 <= answer and done.merge.p99 <= MERGE_P99_MS
 
         enough = least(fits, 1)
         for ledgers in sorted({1, enough, 2 * enough}):
@@ -322,7 +331,7 @@ def graduation_table(found: dict[str, Any]) -> list[str]:
         "| awards a second, one by one, one ledger | busy | answer p99 ms | merge delay p50 ms | p99 ms |",
         "|---:|---:|---:|---:|---:|",
     ]
-    for rate in (1.0, 100_000 / 3_600, 200.0, 500.0, 800.0):
+    for rate in (1.0, 100_000 / 3_600, 200.0, 500.0, 1_000.0, 1_200.0, 1_400.0):
         done = write(writer, rate, seconds=600 if rate < 10 else LEDGER_SECONDS)
         merge = f"{done.merge.p50:,.0f} | {done.merge.p99:,.0f}"
         lines.append(f"| {rate:,.0f} | {done.busy:.0%} | {done.answer.p99:,.0f} | {merge} |")
