@@ -9,6 +9,7 @@ table of verdicts. Ends with 1 when something that is wanted was not met.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -19,10 +20,11 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+from loadtests.front import running_front
 from loadtests.report import all_met, as_json, as_page, verdict_text
 from loadtests.server import Client, Server, award, processor_seconds, running_server
 from loadtests.timeline import Run, Sample, read_record, summarise
@@ -31,28 +33,38 @@ ROOT = Path(__file__).parent.parent
 SCENARIOS = ("day", "graduation", "viral", "crawler", "slow")
 BATCH = 1_000
 SAMPLE_SECONDS = 0.5
+DOZE_SECONDS = 0.005
 END_SECONDS = 30.0
 """How much longer than it should a scenario may take to start and to end."""
 SETTINGS = {
-    "CAIRN_TRUSTED_PROXY_COUNT": "1",
     "CAIRN_RATE_LIMIT_PER_MINUTE": "12000",
     "CAIRN_RATE_LIMIT_BURST": "1000",
 }
-"""As behind one proxy, with the limits that are the default."""
+"""The limits that are the default. How many proxies stand in front is added."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be run: scenarios, seconds each, awards that are there before, and connections of the attack."""
+    """What is to be run.
+
+    Attributes:
+        scenarios: Which.
+        seconds: How long each goes on.
+        awards: How many are there before.
+        attackers: Connections of the attack by slow clients.
+        front: Whether all of it goes through nginx with the sample of docs/deploy, without its limits for each address:
+            here all traffic comes from one.
+    """
 
     scenarios: tuple[str, ...]
     seconds: float
     awards: int
     attackers: int
+    front: bool = False
 
 
 class Sampler:
-    """Looks at a process while a block runs.
+    """Looks at a process while a block runs, and at how late the machine is.
 
     Args:
         pid: The process.
@@ -63,17 +75,27 @@ class Sampler:
         self._pid = pid
         self._begun = begun
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._run, self._doze)]
         self.samples: list[Sample] = []
+        self.late_ms: list[float] = []
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         self._look()
+
+    def _doze(self) -> None:
+        """Sleep, and note how much later than asked for one is woken."""
+        while not self._stop.is_set():
+            begun = time.perf_counter()
+            time.sleep(DOZE_SECONDS)
+            self.late_ms.append((time.perf_counter() - begun - DOZE_SECONDS) * 1_000)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -145,7 +167,8 @@ def run_scenario(name: str, server: Server, ids: list[str], plan: Plan, place: P
     first = ended[0].at if ended else 0.0  # locust's own start is no part of the scenario
     shifted = read_record(record, begun + first)
     samples = [Sample(one.at - first, one.processor_seconds, one.megabytes, one.open_files) for one in sampler.samples]
-    return summarise(name, _what(file), plan.seconds, shifted, [one for one in samples if one.at >= -SAMPLE_SECONDS])
+    samples = [one for one in samples if one.at >= -SAMPLE_SECONDS]
+    return summarise(name, _what(file), plan.seconds, shifted, samples, sampler.late_ms)
 
 
 def _what(file: Path) -> str:
@@ -157,11 +180,17 @@ def run(plan: Plan, place: Path) -> tuple[list[Run], dict[str, Any]]:
     """Start a server, fill it, and run the scenarios; gives what came of each, and what the machine was."""
     runs = []
     load = os.getloadavg()[0]
-    with running_server(place / "ledger", "--quiet", settings=SETTINGS) as server:
-        ids = filled(server, plan.awards)
+    proxies = "2" if plan.front else "1"  # nginx appends its own client, behind the one that a scenario made up
+    settings = {**SETTINGS, "CAIRN_TRUSTED_PROXY_COUNT": proxies}
+    with contextlib.ExitStack() as running:
+        server = running.enter_context(running_server(place / "ledger", "--quiet", settings=settings))
+        ids, asked = filled(server, plan.awards), server
+        if plan.front:
+            before = running_front(place / "front", ledger=server.port, root=server.data, is_limited=False)
+            asked = replace(server, port=running.enter_context(before).port)
         for name in plan.scenarios:
             print(f"{name}, {plan.seconds:g} s", file=sys.stderr)
-            runs.append(run_scenario(name, server, ids, plan, place))
+            runs.append(run_scenario(name, asked, ids, plan, place))
     facts = {
         "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "machine": f"{os.cpu_count()} processors shared by server and clients, load {load:.1f} at the start",
@@ -179,10 +208,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long each scenario goes on")
     parser.add_argument("--awards", type=int, default=20_000, help="awards that are there before")
     parser.add_argument("--attackers", type=int, default=900, help="connections of the attack by slow clients")
+    parser.add_argument("--front", action="store_true", help="put nginx in front, as in docs/deploy")
     parser.add_argument("--scenarios", nargs="+", choices=SCENARIOS, default=SCENARIOS, help="which to run")
     parser.add_argument("--out", type=Path, default=ROOT / "var" / "load", help="where to write the page")
     arguments = parser.parse_args()
-    plan = Plan(tuple(arguments.scenarios), arguments.seconds, arguments.awards, arguments.attackers)
+    scenarios, front = tuple(arguments.scenarios), arguments.front
+    plan = Plan(scenarios, arguments.seconds, arguments.awards, arguments.attackers, front)
     with tempfile.TemporaryDirectory(prefix="cairn-load-") as place:
         runs, facts = run(plan, Path(place))
     arguments.out.mkdir(parents=True, exist_ok=True)
