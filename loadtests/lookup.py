@@ -91,10 +91,10 @@ def looked_up(server: Server, place: Path) -> Compared:
         both = (*front.workers, server.pid)
         rounds = [
             (
-                _asked(server.port, (server.pid,), script, paths),
-                _asked(front.port, both, script, paths),
-                _asked(front.port, both, script, paths[:1]),
-                _asked(port, (worker,), script, ["/answer.json"]),
+                asked_for(server.port, (server.pid,), script, paths),
+                asked_for(front.port, both, script, paths),
+                asked_for(front.port, both, script, paths[:1]),
+                asked_for(port, (worker,), script, ["/answer.json"]),
             )
             for _ in range(ROUNDS)
         ]
@@ -158,7 +158,15 @@ def _nginx(place: Path, size: int) -> Iterator[tuple[int, int]]:
         process.wait(SECONDS)
 
 
-def _asked(port: int, processes: tuple[int, ...], script: Path, paths: list[str]) -> Looked:
+def asked_for(port: int, processes: tuple[int, ...], script: Path, paths: list[str]) -> Looked:
+    """Ask for some addresses in turn, again and again, and see what processor time some processes used for it.
+
+    Args:
+        port: Where to ask.
+        processes: Whose time counts.
+        script: Gets what wrk runs.
+        paths: The addresses.
+    """
     script.write_text(_script(paths), "ascii")
     before = sum(processor_seconds(one) for one in processes)
     command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "--latency", "-s", str(script)]

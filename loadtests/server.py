@@ -119,6 +119,22 @@ def running_server(data: Path, *options: str, settings: Mapping[str, str] | None
             process.wait(START_SECONDS)
 
 
+@contextmanager
+def running_mirror(ledger: Server, data: Path) -> Iterator[Server]:
+    """Follow *ledger* into *data* until the block ends; it has caught up once when the block begins."""
+    port = free_port()
+    environment = {**os.environ, "CAIRN_RATE_LIMIT_PER_MINUTE": "0", "CAIRN_RATE_LIMIT_BURST": "0"}
+    program = str(Path(sys.executable).with_name("cairn"))
+    command = [program, "follow", ledger.url, "--quiet", "--data", str(data), "--port", str(port)]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until_ready(port, seconds=120)
+        yield Server(port, data, "", process.pid)
+    finally:
+        process.terminate()
+        process.wait(START_SECONDS)
+
+
 def wait_until_ready(port: int, seconds: float = START_SECONDS) -> None:
     """Wait until a server says that it is ready. Raises TimeoutError after *seconds*."""
     deadline = time.monotonic() + seconds

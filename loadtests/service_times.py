@@ -26,8 +26,8 @@ from typing import Any
 
 from loadtests.front import running_front
 from loadtests.load import filled
-from loadtests.lookup import looked_up
-from loadtests.server import Client, Server, award, cairn, processor_seconds, running_server
+from loadtests.lookup import asked_for, looked_up
+from loadtests.server import Client, Server, award, cairn, processor_seconds, running_mirror, running_server
 from loadtests.swarm import post, swarm
 
 AWARDS = 20_000
@@ -111,6 +111,19 @@ def _looked_up(server: Server, ids: list[str], place: Path) -> dict[str, Any]:
     return found
 
 
+def _mirrored(server: Server, ids: list[str], place: Path) -> dict[str, Any]:
+    """Look-ups at a mirror, which says with every answer how old it is."""
+    with running_mirror(server, place / "mirror") as mirror:
+        client = Client(mirror)
+        found = measured(
+            (mirror.pid,), FILES, lambda number: _get(client, f"/v1/credentials/{ids[number % len(ids)]}/status")
+        )
+        client.close()
+        paths = [f"/v1/credentials/{public_id}/status" for public_id in ids[:1_000]]
+        busy = asked_for(mirror.port, (mirror.pid,), place / "mirror.lua", paths)
+        return {**found, "busy_us": round(1e6 / busy.per_second, 1)}
+
+
 def _issued(server: Server) -> dict[str, Any]:
     """Awards one by one, many at once, and in batches."""
     client = Client(server)
@@ -185,6 +198,7 @@ def main() -> None:
         with running_server(place / "ledger", "--quiet") as server:  # nginx writes no log either
             ids = filled(server, AWARDS)
             looked, issued, waits = _looked_up(server, ids, place), _issued(server), _published(server)
+            looked["status_mirror"] = _mirrored(server, ids, place)
             checkpoint = _checkpoint(server, issued["award"]["mean_us"])
     result = {
         "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),

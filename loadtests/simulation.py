@@ -276,7 +276,8 @@ def look_up_table(found: dict[str, Any]) -> list[str]:
     ]
     for name, what in (
         ("status_kept", "from nginx's cache"),
-        ("status", "from a ledger or a mirror itself"),
+        ("status", "from the ledger itself"),
+        ("status_mirror", "from mirrors"),
         ("status_not_kept", "through nginx, nothing in its cache"),
         ("evidence", "evidence files"),
     ):
