@@ -16,6 +16,8 @@ LOOK_UP = "look-up: "
 ISSUE = "issue: "
 MERGE = "merge delay"
 """From an award's answer to its evidence under a published checkpoint."""
+WAITED = "evidence of a new award"
+"""Asked for before there can be any: it waits for the log, and is no look-up whose time says something."""
 REFUSED = "refused: over its limit"
 ATTACK = "attack: "
 AWARDS_AN_HOUR = 100_000

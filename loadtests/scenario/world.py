@@ -17,7 +17,7 @@ from typing import Any
 
 from locust import FastHttpUser, constant_pacing, events, task
 
-from loadtests.scenario.record import BEFORE_SHARE, ISSUE, LOOK_UP, MERGE, REFUSED, Record
+from loadtests.scenario.record import BEFORE_SHARE, ISSUE, LOOK_UP, MERGE, REFUSED, WAITED, Record
 from loadtests.server import award
 
 PUBLISHED_SECONDS = 60.0
@@ -180,7 +180,7 @@ class Issuer(Client):
         begun = time.perf_counter()
         while True:
             path, fields = f"/v1/credentials/{public_id}/evidence", {"X-Forwarded-For": self.address}
-            with self.client.get(path, name=LOOK_UP + "evidence", headers=fields, catch_response=True) as answer:
+            with self.client.get(path, name=WAITED, headers=fields, catch_response=True) as answer:
                 waited = time.perf_counter() - begun
                 if answer.status_code == 200:
                     answer.success()

@@ -171,7 +171,7 @@ def test_metrics_stay_inside_when_somebody_outside_asks(fronted: Fronted) -> Non
 
 
 def test_mirror_answers_when_the_ledger_is_stopped(fronted: Fronted) -> None:
-    """The last of the module: what it stops comes back at its end."""
+    """It stops the ledger and then the mirror; the ledger is back at its end."""
     path = "/log/tile/0/000"
     tile = fronted.http.get(path).content
     fronted.mirror.catch_up(fronted.ledger)
