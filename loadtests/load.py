@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import random
@@ -146,7 +147,16 @@ def run_scenario(name: str, server: Server, ids: list[str], plan: Plan, place: P
     file = ROOT / "loadtests" / "scenario" / f"{name}.py"
     users = str(10_000)  # more than any scenario has: each class says how many it wants
     command = [sys.executable, "-m", "locust", "-f", str(file), "--host", server.url, "--headless", "--only-summary"]
-    command += ["--users", users, "--spawn-rate", users, "--run-time", f"{plan.seconds:g}s", "--stop-timeout", "1"]
+    command += [
+        "--users",
+        users,
+        "--spawn-rate",
+        users,
+        "--run-time",
+        f"{math.ceil(plan.seconds)}s",
+        "--stop-timeout",
+        "1",
+    ]
     command += ["--loglevel", "WARNING", "--exit-code-on-error", "0"]
     environment = {**os.environ, "CAIRN_LOAD_WORLD": str(world), "PYTHONPATH": str(ROOT)}
     begun = time.time()

@@ -139,13 +139,16 @@ def wait_until_ready(port: int, seconds: float = START_SECONDS) -> None:
     """Wait until a server says that it is ready. Raises TimeoutError after *seconds*."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
+        connection = http.client.HTTPConnection(HOST, port, timeout=2)
         try:
-            connection = http.client.HTTPConnection(HOST, port, timeout=2)
             connection.request("GET", "/readyz")
-            if connection.getresponse().status == http.HTTPStatus.OK:
-                return
+            with connection.getresponse() as answer:
+                if answer.status == http.HTTPStatus.OK:
+                    return
         except OSError:
             pass  # it does not listen yet
+        finally:
+            connection.close()
         time.sleep(0.05)
     message = f"the server on port {port} did not answer within {seconds} s"
     raise TimeoutError(message)

@@ -34,7 +34,7 @@ GROUP = 64
 """Awards that one commit takes in at most, in the model: as many as were measured together."""
 LOOK_UPS_A_SECOND = 100_000.0
 AWARDS_A_SECOND = 5_000.0
-REQUESTS = 200_000
+REQUESTS = 100_000
 """Look-ups that are drawn for each figure: a p99 of so many is good to a few per cent."""
 LEDGER_SECONDS = 60.0
 LOOK_UP_P99_MS = 10.0

@@ -144,7 +144,7 @@ class Issuer(Client):
     def on_start(self) -> None:
         """Begin somewhere within the pace, so that several do not issue at the same moment."""
         super().on_start()
-        time.sleep(CHOICE.uniform(0.0, min(self.pace_seconds, WORLD.seconds / 2)))
+        time.sleep(CHOICE.uniform(0.0, min(self.pace_seconds, WORLD.seconds / 4)))
 
     def wait_time(self) -> float:
         """Seconds until the next request is due."""
