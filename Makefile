@@ -7,6 +7,7 @@ DATA ?= var/demo
 PORT ?= 8000
 HTTPS_DATA ?= var/https
 HTTPS_PORT ?= 8443
+LOAD_SECONDS ?= 60
 VENV ?= .venv
 UV ?= uv
 # One process a processor, whole files together: what a file shares is made once.
@@ -17,6 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # --no-deps: the lock names everything; --require-hashes: nothing else is let in; wheels need no build.
 INSTALL := $(PIP) install --no-deps --require-hashes --only-binary :all:
 RUN_STAMP := $(VENV)/.installed-run
+LOAD_STAMP := $(VENV)/.installed-load
 TEST_STAMP := $(VENV)/.installed-test
 SOURCES := ledger anchoring projections verifier api loadtests tests
 
@@ -31,7 +33,7 @@ always:
 help: ## List the targets and the variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  Variables: DATA=$(DATA) PORT=$(PORT) HTTPS_PORT=$(HTTPS_PORT) PYTHON=… (interpreter for setup) PYTEST_ARGS='-n 2 -k tree'"
+	@echo "  Variables: DATA=$(DATA) PORT=$(PORT) HTTPS_PORT=$(HTTPS_PORT) LOAD_SECONDS=$(LOAD_SECONDS) PYTHON=… (interpreter for setup) PYTEST_ARGS='-n 2 -k tree'"
 
 .PHONY: setup
 setup: $(RUN_STAMP) ## Make .venv and install Cairn from the hash-pinned lock
@@ -43,7 +45,12 @@ $(RUN_STAMP): requirements/run.txt pyproject.toml scripts/venv.sh
 	@$(PIP) install --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
 
-$(TEST_STAMP): $(RUN_STAMP) requirements/test.txt requirements/oracle.txt
+$(LOAD_STAMP): $(RUN_STAMP) requirements/load.txt
+	@echo "Installing from requirements/load.txt" >&2
+	@$(INSTALL) -r requirements/load.txt
+	@touch $@
+
+$(TEST_STAMP): $(RUN_STAMP) $(LOAD_STAMP) requirements/test.txt requirements/oracle.txt
 	@echo "Installing from requirements/test.txt and requirements/oracle.txt" >&2
 	@$(INSTALL) -r requirements/test.txt
 	@$(PIP) install --no-deps --require-hashes --no-build-isolation --use-pep517 -r requirements/oracle.txt
@@ -59,7 +66,7 @@ serve-https: setup ## Serve on https://localhost:$(HTTPS_PORT) for conformance s
 
 .PHONY: test-setup
 test-setup: $(TEST_STAMP) ## Install what the tests and checks need on top of setup
-	@$(SHELL) scripts/system_parts.sh openssl sqlite3 npm
+	@$(SHELL) scripts/system_parts.sh openssl sqlite3 npm nginx systemd-analyze=systemd docker-compose postgres=postgresql
 	@$(SHELL) scripts/anvil.sh
 	@$(SHELL) scripts/node_parts.sh
 
@@ -88,6 +95,18 @@ bench: setup ## Measure issuing, auditing and proving against raw SQLite and pla
 	@bash scripts/system_parts.sh npm nginx wrk
 	@bash scripts/node_parts.sh
 	@$(BIN)/python -m loadtests.bench $(BENCH_ARGS)
+
+.PHONY: load
+load: $(LOAD_STAMP) ## Let a normal day, graduation, a viral award, a crawler and slow clients loose on a server of its own, each for LOAD_SECONDS; writes var/load/report.html
+	@$(BIN)/python -m loadtests.load --seconds "$(LOAD_SECONDS)" $(LOAD_ARGS)
+
+.PHONY: sizes
+sizes: setup ## Disk and memory of a ledger of 100,000 and of 1,000,000 awards, part by part (SIZES_ARGS="--awards 10000000" needs 70 GB)
+	@$(BIN)/python -m loadtests.sizes $(SIZES_ARGS)
+
+.PHONY: simulate
+simulate: setup ## The queues of docs/scale.md, from measured service times
+	@$(BIN)/python -m loadtests.simulation
 
 .PHONY: soak
 soak: test-setup ## 200 cycles of kill -9 under load, each ending in fsck; an audit of a million entries, killed and resumed; one of 100,002 awards with stacks

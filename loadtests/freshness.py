@@ -7,10 +7,7 @@ both for the status of others; the time runs from the ledger's answer until the 
 from __future__ import annotations
 
 import itertools
-import os
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loadtests.server import HOST, Client, Server, award, free_port, wait_until_ready
+from loadtests.server import Client, Server, award, running_mirror
 
 CHANGES = 120
 READERS = 2
@@ -58,7 +55,7 @@ def measure_freshness(server: Server, place: Path) -> Freshness:
         message = f"awards were answered with {status}"
         raise RuntimeError(message)
     *ids, other = [one["id"] for one in made["credentials"]]
-    with _mirror(server, place) as mirror:
+    with running_mirror(server, place / "mirror") as mirror:
         reader = Client(mirror)
         _wait_for(reader, other, "valid")
         with _readers([server, mirror], other) as counts:
@@ -91,28 +88,6 @@ def _wait_for(reader: Client, public_id: str, verdict: str) -> None:
         time.sleep(PAUSE_SECONDS)
     message = f"the mirror did not say {verdict} within {PATIENCE_SECONDS:.0f} s"
     raise TimeoutError(message)
-
-
-@contextmanager
-def _mirror(server: Server, place: Path) -> Iterator[Server]:
-    """Follow *server* with a process of its own, settings as they are by default but for the limits."""
-    port = free_port()
-    unlimited = {"CAIRN_RATE_LIMIT_PER_MINUTE": "0", "CAIRN_RATE_LIMIT_BURST": "0"}
-    program = str(Path(sys.executable).with_name("cairn"))
-    options = ["--data", str(place / "mirror"), "--port", str(port), "--quiet"]
-    with (place / "mirror.log").open("wb") as log:
-        process = subprocess.Popen(
-            [program, "follow", f"http://{HOST}:{server.port}", *options],
-            env={**os.environ, **unlimited},
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            wait_until_ready(port)
-            yield Server(port, place / "mirror", server.token, process.pid)
-        finally:
-            process.terminate()
-            process.wait(30)
 
 
 @contextmanager

@@ -1,5 +1,8 @@
 """Look-ups of an award's status beside nginx, which serves a file of the same size, for a second of processor time.
 
+And the same look-ups through nginx with the sample of docs/deploy, which keeps each answer for a second: there it is
+nginx's processor time that counts, and the server's is added to it.
+
 Both serve on one core, and ``wrk`` asks from another over 64 connections that stay open. nginx has Debian's settings
 with one worker and no access log; ``sendfile`` is on. What is compared is processor time: a busy machine does not
 decide.
@@ -18,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadtests.front import running_front
 from loadtests.server import HOST, Client, Server, award, free_port, processor_seconds
 
 CONNECTIONS = 64
@@ -49,8 +53,25 @@ class Looked:
     p99_ms: float
 
 
-def looked_up(server: Server, place: Path) -> tuple[Looked, Looked]:
-    """Measure the server, and nginx beside it, in turn; the best of some rounds of each.
+@dataclass(frozen=True)
+class Compared:
+    """What was measured in turn.
+
+    Attributes:
+        ours: The server by itself.
+        kept: The server behind nginx, the same awards: each is asked for anew every second or two.
+        viral: The same, one award alone.
+        file: nginx with a file of that size.
+    """
+
+    ours: Looked
+    kept: Looked
+    viral: Looked
+    file: Looked
+
+
+def looked_up(server: Server, place: Path) -> Compared:
+    """Measure the server, the server behind nginx, and nginx by itself, in turn; the best of some rounds of each.
 
     Raises:
         RuntimeError: ``nginx`` or ``wrk`` is not installed.
@@ -63,14 +84,21 @@ def looked_up(server: Server, place: Path) -> tuple[Looked, Looked]:
     size = len(_fetched(server, paths[0]))
     os.sched_setaffinity(server.pid, {0})
     script = place / "ask.lua"
-    with _nginx(place, size) as (port, worker):
-        ours, theirs = [], []
-        for _ in range(ROUNDS):
-            script.write_text(_script(["/answer.json"]), "ascii")
-            theirs.append(_asked(port, worker, script))
-            script.write_text(_script(paths), "ascii")
-            ours.append(_asked(server.port, server.pid, script))
-    return max(ours, key=_rate), max(theirs, key=_rate)
+    before = running_front(place / "front", ledger=server.port, root=server.data, is_limited=False)
+    with _nginx(place, size) as (port, worker), before as front:
+        for one in front.workers:
+            os.sched_setaffinity(one, {0})
+        both = (*front.workers, server.pid)
+        rounds = [
+            (
+                asked_for(server.port, (server.pid,), script, paths),
+                asked_for(front.port, both, script, paths),
+                asked_for(front.port, both, script, paths[:1]),
+                asked_for(port, (worker,), script, ["/answer.json"]),
+            )
+            for _ in range(ROUNDS)
+        ]
+    return Compared(*(max(one, key=_rate) for one in zip(*rounds, strict=True)))
 
 
 def _rate(looked: Looked) -> float:
@@ -130,11 +158,20 @@ def _nginx(place: Path, size: int) -> Iterator[tuple[int, int]]:
         process.wait(SECONDS)
 
 
-def _asked(port: int, pid: int, script: Path) -> Looked:
-    before = processor_seconds(pid)
+def asked_for(port: int, processes: tuple[int, ...], script: Path, paths: list[str]) -> Looked:
+    """Ask for some addresses in turn, again and again, and see what processor time some processes used for it.
+
+    Args:
+        port: Where to ask.
+        processes: Whose time counts.
+        script: Gets what wrk runs.
+        paths: The addresses.
+    """
+    script.write_text(_script(paths), "ascii")
+    before = sum(processor_seconds(one) for one in processes)
     command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "--latency", "-s", str(script)]
     shown = subprocess.run([*command, f"http://{HOST}:{port}"], check=True, capture_output=True, text=True).stdout
-    used = processor_seconds(pid) - before
+    used = sum(processor_seconds(one) for one in processes) - before
     requests, tail = _REQUESTS.search(shown), _TAIL.search(shown)
     if requests is None or tail is None or "Non-2xx" in shown:
         message = f"wrk says: {shown}"

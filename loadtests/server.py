@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +51,7 @@ def processor_seconds(pid: int) -> float:
 
 
 class Client:
-    """One keep-alive connection. Not for use from several threads."""
+    """One keep-alive connection; it sends a bearer key if the server has one. Not for use from several threads."""
 
     def __init__(self, server: Server) -> None:
         self._connection = http.client.HTTPConnection(HOST, server.port, timeout=120)
@@ -59,7 +59,7 @@ class Client:
 
     def call(self, method: str, path: str, body: object = None, key: str | None = None) -> tuple[int, Any]:
         """Make one call and return its status and decoded answer."""
-        headers = {"Authorization": f"Bearer {self._token}"}
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         if key is not None:
             headers["Idempotency-Key"] = key
         data = None
@@ -91,10 +91,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_server(data: Path, *options: str) -> Iterator[Server]:
-    """Serve *data* until the block ends, with one institution and one micro-credential in it."""
+def running_server(data: Path, *options: str, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Serve *data* until the block ends, with one institution and one micro-credential in it.
+
+    Args:
+        data: The data directory.
+        options: Further options of ``cairn serve``.
+        settings: ``CAIRN_`` variables; without them there are no limits for clients.
+    """
     port = free_port()
     environment = {**os.environ, "CAIRN_RATE_LIMIT_PER_MINUTE": "0", "CAIRN_RATE_LIMIT_BURST": "0"}
+    environment.update(settings or {})
     program = str(Path(sys.executable).with_name("cairn"))
     environment["CAIRN_BASE_URL"] = f"http://{HOST}:{port}"
     with (data.parent / "server.log").open("wb") as log:
@@ -112,19 +119,38 @@ def running_server(data: Path, *options: str) -> Iterator[Server]:
             process.wait(START_SECONDS)
 
 
-def wait_until_ready(port: int) -> None:
-    """Return when the server on *port* says that it is ready. Raises TimeoutError when it does not."""
-    deadline = time.monotonic() + START_SECONDS
+@contextmanager
+def running_mirror(ledger: Server, data: Path) -> Iterator[Server]:
+    """Follow *ledger* into *data* until the block ends; it has caught up once when the block begins."""
+    port = free_port()
+    environment = {**os.environ, "CAIRN_RATE_LIMIT_PER_MINUTE": "0", "CAIRN_RATE_LIMIT_BURST": "0"}
+    program = str(Path(sys.executable).with_name("cairn"))
+    command = [program, "follow", ledger.url, "--quiet", "--data", str(data), "--port", str(port)]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until_ready(port, seconds=120)
+        yield Server(port, data, "", process.pid)
+    finally:
+        process.terminate()
+        process.wait(START_SECONDS)
+
+
+def wait_until_ready(port: int, seconds: float = START_SECONDS) -> None:
+    """Wait until a server says that it is ready. Raises TimeoutError after *seconds*."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
+        connection = http.client.HTTPConnection(HOST, port, timeout=2)
         try:
-            connection = http.client.HTTPConnection(HOST, port, timeout=2)
             connection.request("GET", "/readyz")
-            if connection.getresponse().status == http.HTTPStatus.OK:
-                return
+            with connection.getresponse() as answer:
+                if answer.status == http.HTTPStatus.OK:
+                    return
         except OSError:
             pass  # it does not listen yet
+        finally:
+            connection.close()
         time.sleep(0.05)
-    message = f"the server on port {port} did not answer within {START_SECONDS} s"
+    message = f"the server on port {port} did not answer within {seconds} s"
     raise TimeoutError(message)
 
 

@@ -18,4 +18,5 @@ compile() {
 }
 compile requirements/run.in --output-file requirements/run.txt
 compile requirements/test.in --output-file requirements/test.txt
+compile requirements/load.in --output-file requirements/load.txt
 compile requirements/oracle.in --no-deps --output-file requirements/oracle.txt

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Sees to it that the programs named as arguments are there (the tests call `openssl ts` and `sqlite3`).
+# Sees to it that the programs named as arguments are there (the tests call `openssl ts` and `sqlite3`). Where a program
+# comes in a package of another name, that stands behind it: `program=package`.
 # Installs the missing ones where apt-get and the right to use it are at hand; says what to do elsewhere.
 set -euo pipefail
 
 missing=()
-for program in "$@"; do
-    command -v "$program" >/dev/null || missing+=("$program")
+# Where Debian keeps what is not meant for everybody's path.
+PATH="$PATH:/usr/sbin:$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')"
+for wanted in "$@"; do
+    command -v "${wanted%%=*}" >/dev/null || missing+=("${wanted##*=}")
 done
 [ "${#missing[@]}" -gt 0 ] || exit 0
 

@@ -27,7 +27,10 @@ from projections.credential_status import CredentialStatus
 from projections.status_lists import StatusLists
 
 PATH = "/v1/credentials"
-PUBLIC_CACHE = "public, max-age=1"
+PUBLIC_CACHE = "public, max-age=1, stale-while-revalidate=5, stale-if-error=60"
+"""A cache may keep an answer for a second, give it for five more while it asks again, and for a minute when nobody
+answers. So a restart is not seen, and a revocation shows after some six seconds at the latest while the ledger
+answers. The body says when it was made (`checked_at`). Source: RFC 9111 section 5.2.2, RFC 5861."""
 
 At = Annotated[str | None, Query(description="Was it valid at this instant (RFC 3339, or a date)?")]
 KnownAt = Annotated[str | None, Query(description="By what the log knew at this instant.")]

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("run", "test", "oracle")
+LOCKS = ("run", "test", "load", "oracle")
 
 
 def text(path: str) -> str:

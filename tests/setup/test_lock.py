@@ -64,10 +64,11 @@ def test_lock_keeps_the_bounds_when_bounds_are_given(group: str) -> None:
 
 
 def test_locks_agree_when_a_library_is_in_both() -> None:
-    run, test = _pins("run"), _pins("test")
-    shared = run.keys() & test.keys()
-    assert shared
-    assert {name: run[name] for name in shared} == {name: test[name] for name in shared}
+    run, test, load = _pins("run"), _pins("test"), _pins("load")
+    for one, other in ((run, test), (run, load), (test, load)):
+        shared = one.keys() & other.keys()
+        assert shared
+        assert {name: one[name] for name in shared} == {name: other[name] for name in shared}
 
 
 @pytest.mark.parametrize("group", ["run", "test"])

@@ -1,0 +1,1 @@
+"""The samples of docs/deploy: each is run, or checked, as far as one machine can."""
