@@ -29,6 +29,10 @@ from api.problem import Problem, kind_of_status
 MAX_HEAD_BYTES: Final = 65_536
 """Request line and header fields of one request. Our own choice: the limit of the server's other parser; browsers send
 1 or 2 KiB, and a bearer key takes 60 bytes."""
+HEAD_SECONDS: Final = 30.0
+"""How long a client may take for the head of a request, the first one counted from when it connected."""
+BODY_SECONDS: Final = 60.0
+"""How long a body may stop coming while the server wants more of it."""
 MAX_CONNECTIONS: Final = 4_096
 """Connections, and requests being answered, at one time."""
 RETRY_SECONDS: Final = 5
@@ -115,6 +119,18 @@ class Connection(HttpToolsProtocol):
         self._is_between = True
         self._answered_at = 0.0
         self._stopping = asyncio.Event()
+        self._came_at = 0.0
+        self._patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the library does
+        """Begin; a client that connects and says nothing is not waited for."""
+        super().connection_made(transport)
+        self._be_patient(HEAD_SECONDS, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._forget_patience()
+        super().connection_lost(exc)
 
     def shutdown(self) -> None:
         """Let an answer that is under way end soon, and close."""
@@ -145,6 +161,8 @@ class Connection(HttpToolsProtocol):
         if answer is None:
             return False
         self.transport.write(answer)
+        if self._patience is not None:
+            self._forget_patience()
         self.server_state.total_requests += 1
         self._answered_at = self.loop.time()
         if self.timeout_keep_alive_task is None:
@@ -167,6 +185,8 @@ class Connection(HttpToolsProtocol):
         self._is_between = False
         super().on_message_begin()
         self._in_head, self._head_bytes, self._told_bytes = True, 0, 0
+        if self._patience is None:
+            self._be_patient(HEAD_SECONDS, self.transport.close)
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the address."""
@@ -180,14 +200,21 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Have the request answered, or refused when too many are."""
-        self._in_head = False
+        self._in_head, self._came_at = False, self.loop.time()
+        self._be_patient(BODY_SECONDS, self._look_at_body)
         is_busy = max(len(self.connections), len(self.tasks)) > MAX_CONNECTIONS
         self.app = self._refuse_busy if is_busy else self._served
         self.scope["extensions"] = extension(self.transport.abort, self._stopping)
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._came_at = self.loop.time()
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """Note that the parser has seen the end of a message."""
+        self._forget_patience()
         self._is_between = not self.parser.should_upgrade()
         super().on_message_complete()
 
@@ -199,6 +226,23 @@ class Connection(HttpToolsProtocol):
         head += [name + b": " + value for name, value in (*answer.raw_headers, (b"connection", b"close"))]
         self.transport.write(b"\r\n".join([*head, b"", bytes(answer.body)]))
         self.transport.close()
+
+    def _be_patient(self, seconds: float, then: Callable[[], object]) -> None:
+        self._forget_patience()
+        self._patience = self.loop.call_later(seconds, then)
+
+    def _forget_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _look_at_body(self) -> None:
+        """Break off when nothing has come for too long; not while the server itself does not read."""
+        left = self._came_at + BODY_SECONDS - self.loop.time()
+        if self.flow.read_paused or left > 0:
+            self._be_patient(max(left, 1.0), self._look_at_body)
+        else:
+            self.transport.abort()
 
     def _count(self, told: int) -> None:
         self._told_bytes += told

@@ -155,3 +155,45 @@ async def _crowd(app: Any) -> tuple[tuple[int, ...], dict[str, Any]]:  # noqa: A
     server.should_exit = True
     await serving
     return tuple(statuses), json.loads(body)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"",
+        b"GET /livez HT",
+        b"POST /v1/verify HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n",
+        b"POST /v1/verify HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{",
+        b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /livez HT",
+    ],
+    ids=["nothing", "half a head", "no body", "half a body", "half a second head"],
+)
+def test_client_is_not_waited_for_when_it_stops_in_the_middle(monkeypatch: pytest.MonkeyPatch, piece: bytes) -> None:
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "BODY_SECONDS", 0.3)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        while scope["method"] == "POST" and (message := await receive())["type"] == "http.request":
+            if not message.get("more_body"):
+                break
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def ask() -> bytes:
+        server = uvicorn.Server(server_config(app, ProblemWriter("http://ledger.test").response))
+        listener = socket.create_server(("127.0.0.1", 0))
+        serving = asyncio.create_task(server.serve([listener]))
+        while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.getsockname()[1])
+        writer.write(piece)
+        try:
+            read = await asyncio.wait_for(reader.read(), SECONDS)  # ends when the server has closed
+        except ConnectionResetError:
+            read = b""
+        writer.close()
+        server.should_exit = True
+        await serving
+        return read
+
+    assert asyncio.run(ask()).count(b"HTTP/1.1 204") == piece.count(b"GET /livez HTTP/1.1")
