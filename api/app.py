@@ -255,7 +255,9 @@ def _include(
     app.include_router(health_router(checks))
     app.include_router(metric_router(metrics))
     app.include_router(problem_router(writer, renderer.render_problem_kind))
-    app.include_router(page.make_router(renderer, verification, _samples(node), node.ledger.now))
+    app.include_router(
+        page.make_router(renderer, verification, _samples(node), node.ledger.now, lambda: node.log.keys.log.vkey)
+    )
 
 
 def _include_vc_api(app: FastAPI, node: Node, stand_in: Actor | None, others: Others) -> None:

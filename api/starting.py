@@ -13,8 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.error import NotReadyError
 from api.media_type import accepts_html
+from api.page.asset import STYLE_PATH, style_sheet
 from api.page.language import choose_language
-from api.page.render import STYLE_PATH, PageRenderer, style_sheet
+from api.page.render import PageRenderer
 from api.page.view import StartingView
 from api.problem import ProblemWriter
 from api.security_header import SecurityHeaderMiddleware

@@ -99,7 +99,7 @@ def _look_ups(node: MirrorNode, renderer: PageRenderer) -> list[APIRouter]:
         recognition.read_router(node.lookup),
         agreement.read_router(node.lookup),
         status_list.make_router(node.lists),
-        page.make_router(renderer, node.verification, lambda: (), node.clock),
+        page.make_router(renderer, node.verification, lambda: (), node.clock, lambda: node.vkey),
     ]
 
 

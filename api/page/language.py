@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib.resources import files
 from typing import Final, Literal, TypeAlias, get_args
@@ -55,6 +55,10 @@ class Speech:
     def day(self, instant: datetime) -> str:
         """Write the UTC day of an instant in words."""
         return format_date(instant.astimezone(UTC), "long", locale=self._locale)
+
+    def calendar_day(self, text: str) -> str:
+        """Write a calendar day (`YYYY-MM-DD`) in words."""
+        return format_date(date.fromisoformat(text), "long", locale=self._locale)
 
     def moment(self, instant: datetime) -> str:
         """Write an instant to the second, in UTC and saying so."""

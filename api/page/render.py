@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import orjson
 import segno
@@ -14,16 +14,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.types import Scope
 
+from api.page.asset import STYLE_PATH
 from api.page.language import LANGUAGES, Language, Speech, choose_language
 from api.page.view import HomeView, StartingView, VerifyView
 from api.problem import Problem, ProblemKind
 from api.request_id import request_id
-from verifier.report import Check, Group, State
+from verifier.report import Check, Group, State, Verdict
 from verifier.wording import REASONS, Text
 
 FRESHNESS_CHECK: Final = "log.fresh"
-STYLE_PATH: Final = "/static/cairn.css"
 NOT_FOUND: Final = "not-found"
+PROFILE_FORM: Final = "https://www.linkedin.com/profile/add"
 # Medium redundancy: readable with 15 % of the code dirty or torn.
 QR_ERROR_CORRECTION: Final = "m"
 QR_QUIET_MODULES: Final = 2
@@ -72,20 +73,23 @@ class PageRenderer:
 
     def render_verify(self, view: VerifyView) -> str:
         """Render the page of one credential."""
-        page_url = f"{self._base_url}/verify/{view.credential}"
         report = view.report
+        page_url = None if view.credential is None else f"{self._base_url}/verify/{view.credential}"
+        is_profile = page_url is not None and report.verdict is Verdict.VALID and not view.asked_at
         return self._render(
             "verify.html",
             view.language,
-            path=f"/verify/{view.credential}",
+            path=None if view.is_sent else f"/verify/{view.credential}",
             view=view,
             report=report,
             facts=report.facts,
             groups=grouped(report.checks),
+            grouped=grouped,
             reasons=REASONS,
             freshness=next((c for c in report.checks if c.code == FRESHNESS_CHECK), None),
             page_url=page_url,
-            qr=qr_code(page_url),
+            qr=None if page_url is None else qr_code(page_url),
+            profile_url=profile_url(report.facts, str(view.credential), str(page_url)) if is_profile else None,
         )
 
     def render_home(self, view: HomeView) -> str:
@@ -159,6 +163,32 @@ def qr_code(url: str) -> Markup:
     return Markup(svg)  # noqa: S704 - made by the library from a URL; no text of others in it
 
 
+def profile_url(facts: Mapping[str, Any], credential: str, page_url: str) -> str | None:
+    """Return the address of LinkedIn's form that adds a certificate to a profile, or None when no title was proved.
+
+    It is a plain link: nothing is loaded from there, and nothing is told to anybody before it is followed.
+
+    Source: LinkedIn, "Add to profile" (parameters of `profile/add`).
+    """
+    achievement, issued, issuer = (facts.get(name) for name in ("achievement", "issued", "issuer"))
+    if achievement is None or issued is None or issuer is None:
+        return None
+    begun = instant(issued["valid_from"])
+    fields = {
+        "startTask": "CERTIFICATION_NAME",
+        "name": achievement["title"],
+        "organizationName": issuer["name"],
+        "issueYear": begun.year,
+        "issueMonth": begun.month,
+        "certId": credential,
+        "certUrl": page_url,
+    }
+    if issued["valid_until"] is not None:
+        ends = instant(issued["valid_until"])
+        fields |= {"expirationYear": ends.year, "expirationMonth": ends.month}
+    return f"{PROFILE_FORM}?{urlencode(fields)}"
+
+
 def instant(text: str) -> datetime:
     """Read an instant as the verifier's facts write it."""
     return datetime.fromisoformat(text)
@@ -186,8 +216,3 @@ def _example(part: Mapping[str, Any]) -> str | None:
     if found is None or isinstance(found, str):
         return found
     return orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
-
-
-def style_sheet() -> bytes:
-    """Read the one style sheet."""
-    return files("api").joinpath("static/cairn.css").read_bytes()
