@@ -11,16 +11,17 @@ from urllib.parse import urlencode
 import orjson
 import segno
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 from starlette.types import Scope
 
-from api.page.asset import STYLE_PATH
+from api.page.asset import OWN_CODES, PAGE_CODES, STYLE_PATH, offline_policy, offline_script, offline_style
 from api.page.language import LANGUAGES, Language, Speech, choose_language
 from api.page.view import HomeView, StartingView, VerifyView
 from api.problem import Problem, ProblemKind
 from api.request_id import request_id
 from verifier.report import Check, Group, State, Verdict
-from verifier.wording import REASONS, Text
+from verifier.wording import REASONS, SENTENCES, Text
 
 FRESHNESS_CHECK: Final = "log.fresh"
 NOT_FOUND: Final = "not-found"
@@ -70,6 +71,7 @@ class PageRenderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
 
     def render_verify(self, view: VerifyView) -> str:
         """Render the page of one credential."""
@@ -89,7 +91,24 @@ class PageRenderer:
             freshness=next((c for c in report.checks if c.code == FRESHNESS_CHECK), None),
             page_url=page_url,
             qr=None if page_url is None else qr_code(page_url),
+            own_tables=own_tables(view.language, self._speech[view.language], PAGE_CODES),
             profile_url=profile_url(report.facts, str(view.credential), str(page_url)) if is_profile else None,
+        )
+
+    def render_verifier(self, vkey: str, language: Language) -> str:
+        """Render the verifier as one file, which works from a disk; `api.page.asset.offline_policy` is its policy."""
+        said = own_tables(language, self._speech[language], OWN_CODES)
+        home = self._speech[language].messages["home"]
+        tables = {**said, "states": self._speech[language].messages["state"], "refused": home["unreadable"]}
+        return self._render(
+            "verifier.html",
+            language,
+            path=None,
+            vkey=vkey,
+            policy=offline_policy(),
+            style=Markup(offline_style()),  # noqa: S704 - a file of this package
+            script=Markup(offline_script()),  # noqa: S704 - files of this package
+            tables=htmlsafe_json_dumps(tables, ensure_ascii=False),
         )
 
     def render_home(self, view: HomeView) -> str:
@@ -137,6 +156,15 @@ class PageRenderer:
             instant=instant,
             **values,
         )
+
+
+def own_tables(language: Language, speech: Speech, codes: Sequence[str]) -> dict[str, Any]:
+    """The sentences that the browser's own verifier can come to, in one language: by reason code, and its reasons."""
+    return {
+        "sentences": {code: getattr(SENTENCES[code], language) for code in codes},
+        "reasons": {code: getattr(text, language) for code, text in REASONS.items()},
+        "verdicts": speech.messages["verdict"],
+    }
 
 
 def grouped(checks: Sequence[Check]) -> list[tuple[Group, list[CheckRow]]]:

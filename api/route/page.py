@@ -17,8 +17,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from api.error import UnknownResourceError
 from api.form_body import FormPart, parse_form
 from api.instant import parse_instant
-from api.media_type import header
-from api.page.asset import ASSETS, asset
+from api.media_type import accepts_gzip, header
+from api.page.asset import ASSETS, asset, offline_policy, packed
 from api.page.language import LANGUAGES, Language, choose_language
 from api.page.render import PageRenderer
 from api.page.view import HomeView, Refusal, Sample, VerifyView
@@ -35,7 +35,9 @@ MAX_FILES = 8
 """Files of one form: a stack and what it was made of."""
 MAX_LINK_CHARS = 2_000
 NO_STORE = {"Cache-Control": "no-store"}
-ASSET_CACHE = {"Cache-Control": "public, max-age=3600"}
+VERIFIER_HEADERS = {**NO_STORE, "Content-Disposition": 'attachment; filename="cairn-verifier.html"'}
+ASSET_CACHE = {"Cache-Control": "public, max-age=3600", "Vary": "Accept-Encoding"}
+PACKED = {"Content-Encoding": "gzip"}
 
 
 def make_router(
@@ -93,10 +95,18 @@ def make_router(
         openapi = request.app.openapi()
         return HTMLResponse(renderer.render_reference(openapi, choose_language(request.scope)))
 
+    @router.get("/verifier.html")
+    def verifier(request: Request) -> Response:
+        """The verifier as one file, to be kept and opened from a disk."""
+        page = renderer.render_verifier(vkey(), choose_language(request.scope))
+        return HTMLResponse(page, headers={**VERIFIER_HEADERS, "Content-Security-Policy": offline_policy()})
+
     @router.get("/static/{name}")
-    def static(name: str) -> Response:
+    def static(request: Request, name: str) -> Response:
         if name not in ASSETS:
             raise UnknownResourceError("there is no such file")
+        if accepts_gzip(request.scope):
+            return Response(packed(name), headers=ASSET_CACHE | PACKED, media_type=ASSETS[name])
         return Response(asset(name), headers=ASSET_CACHE, media_type=ASSETS[name])
 
     form = SentForm(renderer, verification, samples, now)
