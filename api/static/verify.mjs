@@ -710,7 +710,6 @@ const CYCLES = { short: 5, first: 6, second: 7, third: 8 };
 
 function subjectOf(edition, record) {
   const { template, details = new Map() } = edition;
-  const type = details.has("achievement_type") ? details.get("achievement_type") : "MicroCredential";
   const field = details.get("isced_f");
   return {
     level: template.eqf_level || (Object.hasOwn(CYCLES, template.qf_ehea ?? "") ? CYCLES[template.qf_ehea] : null),

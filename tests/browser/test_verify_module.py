@@ -122,8 +122,9 @@ def test_module_agrees_on_files_that_a_real_ledger_gave(node: Node, tmp_path: Pa
 
 @pytest.mark.parametrize(
     "text",
-    ['{"a":1,"a":2}', "[" * 33 + "]" * 33, '{"a":1e400}', '{"a":NaN}', '{"a":01}', '{"a":9007199254740992}', '"\\ud800"',
-     '"\t"', "{} {}", "\ufeff{}", '{"a":1,}', "[1,]", "[,1]", '{"a" 1}', "nul", "", " ", '{"a":"\\x"}', "{'a':1}"],
+    ['{"a":1,"a":2}', "[" * 33 + "]" * 33, '{"a":1e400}', '{"a":NaN}', '{"a":01}', '{"a":9007199254740992}',
+     '"\\ud800"', '"\t"', "{} {}", "\ufeff{}", '{"a":1,}', "[1,]", "[,1]", '{"a" 1}', "nul",
+     "", " ", '{"a":"\\x"}', "{'a':1}"],
 )  # fmt: skip
 def test_module_refuses_json_that_two_readers_could_take_for_two_things(node: Node, text: str) -> None:
     case = CASES["plain"]
