@@ -48,6 +48,7 @@ from api.route import (
     credential_change,
     did_resolver,
     document,
+    explore,
     institution,
     institution_key,
     ledger,
@@ -255,6 +256,7 @@ def _include(
     app.include_router(health_router(checks))
     app.include_router(metric_router(metrics))
     app.include_router(problem_router(writer, renderer.render_problem_kind))
+    app.include_router(explore.make_router(renderer, node.lookup, lambda: node.log.keys.log.vkey))
     app.include_router(
         page.make_router(renderer, verification, _samples(node), node.ledger.now, lambda: node.log.keys.log.vkey)
     )

@@ -31,6 +31,7 @@ from api.route import (
     anchor,
     audit,
     credential,
+    explore,
     institution,
     ledger,
     page,
@@ -99,6 +100,7 @@ def _look_ups(node: MirrorNode, renderer: PageRenderer) -> list[APIRouter]:
         recognition.read_router(node.lookup),
         agreement.read_router(node.lookup),
         status_list.make_router(node.lists),
+        explore.make_router(renderer, node.lookup, lambda: node.vkey),
         page.make_router(renderer, node.verification, lambda: (), node.clock, lambda: node.vkey),
     ]
 

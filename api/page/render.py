@@ -17,6 +17,7 @@ from starlette.types import Scope
 
 from api.page.asset import OWN_CODES, PAGE_CODES, STYLE_PATH, offline_policy, offline_script, offline_style
 from api.page.language import LANGUAGES, Language, Speech, choose_language
+from api.page.log_view import EntriesView, EntryView, ExploreView
 from api.page.view import HomeView, StartingView, VerifyView
 from api.problem import Problem, ProblemKind
 from api.request_id import request_id
@@ -110,6 +111,18 @@ class PageRenderer:
             script=Markup(offline_script()),  # noqa: S704 - files of this package
             tables=htmlsafe_json_dumps(tables, ensure_ascii=False),
         )
+
+    def render_explore(self, view: ExploreView, language: Language) -> str:
+        """Render the page about the log."""
+        return self._render("explore.html", language, path="/explore", view=view, base_url=self._base_url)
+
+    def render_entries(self, view: EntriesView, language: Language) -> str:
+        """Render a list of log entries."""
+        return self._render("entries.html", language, path="/explore/entries", view=view)
+
+    def render_entry(self, view: EntryView, language: Language) -> str:
+        """Render the page of one log entry."""
+        return self._render("entry.html", language, path=f"/explore/entries/{view.row.index}", view=view)
 
     def render_home(self, view: HomeView) -> str:
         """Render the home page."""

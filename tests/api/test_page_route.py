@@ -108,7 +108,7 @@ def test_page_of_an_unknown_id_tells_nothing_when_it_is_compared_with_a_malforme
 
 def test_scripts_are_served_from_a_closed_list(school: School) -> None:
     served = school[0]
-    for name in ("page.mjs", "scan.mjs", "check.mjs", "verify.mjs"):
+    for name in ("page.mjs", "scan.mjs", "check.mjs", "verify.mjs", "sentence.mjs"):
         answer = served.http.get(f"/static/{name}")
         assert answer.status_code == 200
         assert answer.headers["content-type"] == "text/javascript; charset=utf-8"

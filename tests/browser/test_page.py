@@ -25,7 +25,7 @@ SCREENS: Final = Path(__file__).parents[2] / "docs" / "screens"
 ASKED: Final = bool(os.environ.get("SCREENSHOTS"))
 PICTURES: Final = [
     (place, language)
-    for place in ("home", "valid", "revoked", "stack", "lost")
+    for place in ("home", "valid", "revoked", "stack", "explore", "entry")
     for language in LANGUAGES
     if ASKED or (place, language) == ("home", "en")
 ]
@@ -62,6 +62,9 @@ PLACES: dict[str, Place] = {
     "part": go("/verify/{w.part}"),
     "stack": send_stack,
     "refused": send_nothing,
+    "explore": go("/explore"),
+    "entries": go("/explore/entries"),
+    "entry": go("/explore/entries/5"),
     "lost": go("/verify/" + "0" * 36),
     "reference": go("/docs"),
 }
@@ -422,6 +425,9 @@ def test_picture_of_each_page(new_page: NewPage, world: World, place: str, langu
     PLACES[place](page, world, language)
     if place in {"valid", "revoked"}:
         own(page)
+    if place == "entry":
+        page.locator("#proof").scroll_into_view_if_needed()
+        page.evaluate("scrollTo(0, document.querySelector('#proof').offsetTop - 20)")
     taken = page.screenshot()
     small = shrink(taken) if ASKED else taken
     assert small.startswith(b"\x89PNG")
