@@ -56,6 +56,7 @@ from api.route import (
     pathway,
     programme,
     recognition,
+    recognition_page,
     record,
     review,
     skill,
@@ -256,6 +257,7 @@ def _include(
     app.include_router(health_router(checks))
     app.include_router(metric_router(metrics))
     app.include_router(problem_router(writer, renderer.render_problem_kind))
+    app.include_router(recognition_page.make_router(renderer, node.lookup))
     app.include_router(explore.make_router(renderer, node.lookup, lambda: node.log.keys.log.vkey))
     app.include_router(
         page.make_router(renderer, verification, _samples(node), node.ledger.now, lambda: node.log.keys.log.vkey)

@@ -38,6 +38,7 @@ from api.route import (
     pathway,
     programme,
     recognition,
+    recognition_page,
     skill,
     status_list,
     verify,
@@ -100,6 +101,7 @@ def _look_ups(node: MirrorNode, renderer: PageRenderer) -> list[APIRouter]:
         recognition.read_router(node.lookup),
         agreement.read_router(node.lookup),
         status_list.make_router(node.lists),
+        recognition_page.make_router(renderer, node.lookup),
         explore.make_router(renderer, node.lookup, lambda: node.vkey),
         page.make_router(renderer, node.verification, lambda: (), node.clock, lambda: node.vkey),
     ]

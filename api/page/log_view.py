@@ -176,7 +176,8 @@ def make_chart(growth: Sequence[tuple[datetime, int]], anchors: Sequence[StoredA
     def x(at: datetime) -> int:
         return round((at - first).total_seconds() / span * WIDTH)
 
-    points = [(x(at), round(HEIGHT - size / most * HEIGHT)) for at, size in growth]
+    # Of what falls on one place the last counts: the line goes to the right only.
+    points = list({x(at): round(HEIGHT - size / most * HEIGHT) for at, size in growth}.items())
     line = " ".join(f"L{px} {py}" for px, py in points)
     path = f"M{line[1:]}"
     lanes = tuple(_lanes(anchors, x))

@@ -18,7 +18,7 @@ from starlette.types import Scope
 from api.page.asset import OWN_CODES, PAGE_CODES, STYLE_PATH, offline_policy, offline_script, offline_style
 from api.page.language import LANGUAGES, Language, Speech, choose_language
 from api.page.log_view import EntriesView, EntryView, ExploreView
-from api.page.view import HomeView, StartingView, VerifyView
+from api.page.view import HomeView, RecognitionView, StartingView, VerifyView
 from api.problem import Problem, ProblemKind
 from api.request_id import request_id
 from verifier.report import Check, Group, State, Verdict
@@ -111,6 +111,11 @@ class PageRenderer:
             script=Markup(offline_script()),  # noqa: S704 - files of this package
             tables=htmlsafe_json_dumps(tables, ensure_ascii=False),
         )
+
+    def render_recognition(self, view: RecognitionView, language: Language) -> str:
+        """Render the page of a decision on somebody else's award."""
+        path = f"/recognitions/{view.answer['recognition']}"
+        return self._render("recognition.html", language, path=path, view=view)
 
     def render_explore(self, view: ExploreView, language: Language) -> str:
         """Render the page about the log."""

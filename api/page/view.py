@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from api.page.language import Language
 from verifier.report import Report
@@ -71,6 +71,23 @@ class HomeView:
     refusal: Refusal | None = None
     detail: str = ""
     language: Language = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class RecognitionView:
+    """What the page of a decision on somebody else's award shows.
+
+    Args:
+        answer: What `GET /v1/recognitions/{id}` says, with instants as such.
+        institution: Name of who decided, from the register.
+        country: Its country.
+        now: Present instant.
+    """
+
+    answer: Mapping[str, Any]
+    institution: str
+    country: str
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
