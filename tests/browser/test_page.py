@@ -18,7 +18,7 @@ from playwright.sync_api import Page, Route, expect
 from api.page.language import LANGUAGES, Language, Messages, read_messages
 from tests.browser.conftest import NewPage
 from tests.browser.picture import shrink
-from tests.browser.world import World
+from tests.browser.world import HOSTILE, World
 
 AXE: Final = Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js"
 SCREENS: Final = Path(__file__).parents[2] / "docs" / "screens"
@@ -66,6 +66,7 @@ PLACES: dict[str, Place] = {
     "entries": go("/explore/entries"),
     "entry": go("/explore/entries/5"),
     "lost": go("/verify/" + "0" * 36),
+    "problem": go("/problems/not-found"),
     "reference": go("/docs"),
 }
 
@@ -401,6 +402,33 @@ def test_verifier_works_as_one_file_from_a_disk(
     page.fill("#keys", "")
     page.click("button")
     expect(page.locator("#answer")).to_have_class("verdict unknown")
+
+
+def test_one_file_has_no_violation_that_axe_can_find(new_page: NewPage, world: World, tmp_path: Path) -> None:
+    (tmp_path / "verifier.html").write_bytes(world.get("/verifier.html?lang=en").content)
+    (tmp_path / "evidence.json").write_bytes(world.evidence(world.revoked))
+    page = new_page(None, bypass_csp=True)
+    page.goto((tmp_path / "verifier.html").as_uri())
+    page.set_input_files("#evidence", tmp_path / "evidence.json")
+    expect(page.locator("#answer")).to_be_visible()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert violations(page) == []
+
+
+def test_nothing_of_a_credential_becomes_markup(new_page: NewPage, world: World) -> None:
+    """Its title is text to the page and to the scripts; the policy would stop it even if it were not."""
+    page = new_page(f"/verify/{world.hostile}")
+    assert own(page) == "valid"
+    expect(page.locator("h2.title")).to_have_text(HOSTILE)
+    send_to = new_page("/")
+    send(send_to, world.bundle(world.hostile))
+    expect(send_to.locator("h2.title")).to_have_text(HOSTILE)
+    for one in (page, send_to):
+        assert one.evaluate("window.hit") is None
+        assert one.locator("img").count() == 0
+    attempt = "() => { try { document.body.innerHTML = '<p>x'; return 'made'; } catch { return 'refused'; } }"
+    assert page.evaluate(attempt) == "refused"
 
 
 def test_page_and_its_scripts_are_small(world: World) -> None:

@@ -24,6 +24,7 @@ TITLES: Final = {
     "CERT-DATA": ("Certificate in Data Work", "en"),
     "MSC-DATA": ("Магистр наук о данных", "ru"),
 }
+HOSTILE: Final = "</h2><script>window.hit = 1</script><img src=x onerror='window.hit = 1'>{{7*7}}"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class World:
         stack: A Master's, stacked from a certificate, which was stacked from a module.
         parts: The certificate, then the module.
         part: A part of an unpacked diploma.
+        hostile: One whose title would like to be markup.
     """
 
     url: str
@@ -49,6 +51,7 @@ class World:
     stack: str
     parts: tuple[str, str]
     part: str
+    hostile: str
 
     def bundle(self, public_id: str) -> bytes:
         """The holder's bundle of an award."""
@@ -103,6 +106,8 @@ def fill(served: Served, url: str) -> World:
         _made(served.write("POST", f"/v1/institutions/{SLUG}/pathways", body, key))
     module = served.issue(key, achievement="MOD-1", learner=LEARNER)["id"]
     certificate = _stacked(served, key, "CERT-DATA", module)
+    template = {**TEMPLATE, "title": HOSTILE}
+    _made(served.write("POST", "/v1/achievements", {"code": "HOSTILE", "template": template}, key))
     revoked = served.issue(key)["id"]
     change = {"reason": "academic_misconduct"}
     _made(served.write("POST", f"/v1/credentials/{revoked}/revocation", change, key))
@@ -116,6 +121,7 @@ def fill(served: Served, url: str) -> World:
         stack=_stacked(served, key, "MSC-DATA", certificate),
         parts=(certificate, module),
         part=_made(unpack(served, key, diploma, 1, 2))["parts"][0]["id"],
+        hostile=served.issue(key, achievement="HOSTILE")["id"],
     )
 
 
