@@ -20,7 +20,10 @@ export async function check(place) {
   };
   place.hidden = false;
   if (!(await hasEd25519())) return say("unknown", "no_ed25519", "no_ed25519_detail");
-  if (!isKnownKey(dataset.vkey)) return say("unknown", "new_key", "new_key_detail");
+  if (!isKnownKey(dataset.vkey)) {
+    offerKey(place);
+    return say("unknown", "new_key", "new_key_detail");
+  }
   let evidence, checkpoint;
   try {
     [evidence, checkpoint] = await Promise.all([fetched(dataset.evidence), fetched("/log/checkpoint")]);
@@ -45,9 +48,9 @@ async function fetched(path) {
   return data;
 }
 
-async function judge(evidence, checkpoint, { vkey, credential }) {
+async function judge(evidence, checkpoint, { vkey, credential, at }) {
   try {
-    const found = await verifyEvidence(evidence, [vkey], { now: new Date() });
+    const found = await verifyEvidence(evidence, [vkey], { now: new Date(), at: at ? new Date(at) : null });
     const wrong = found.checks.find((one) => one.state === "failed" && INTEGRITY.test(one.code));
     if (wrong) return { ...found, ...wrong, isAltered: true };
     const about = JSON.parse(new TextDecoder().decode(evidence)).credential;
@@ -61,9 +64,21 @@ async function judge(evidence, checkpoint, { vkey, credential }) {
   }
 }
 
+const nameOf = (vkey) => `cairn log key ${vkey.slice(0, vkey.indexOf("+"))}`;
+
+/** Whoever knows why the key is another one can take it; then everything is checked again. */
+function offerKey(place) {
+  const button = place.querySelector("button");
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    localStorage.setItem(nameOf(place.dataset.vkey), place.dataset.vkey);
+    location.reload();
+  });
+}
+
 /** Whether the key is the one of the first visit. Where nothing can be kept, every visit is the first. */
 function isKnownKey(vkey) {
-  const name = `cairn log key ${vkey.slice(0, vkey.indexOf("+"))}`;
+  const name = nameOf(vkey);
   try {
     const before = localStorage.getItem(name);
     if (before === null) localStorage.setItem(name, vkey);

@@ -1,5 +1,6 @@
 // Verifies cairn/evidence files: from a file's bytes, the log keys that are trusted, and an instant, to a verdict with named
-// checks. Pure: no network, no document, no clock. Runs in browsers, in Node, and from one HTML file on a disk.
+// checks. Pure: no network, no document, no clock. Runs in browsers, in Node, and from one HTML file on a disk. It is long, since
+// it is one file on purpose: read as a whole, sent as a whole, kept as a whole.
 //
 // It is a second writing of the Python verifier's plan (verifier/verify.py) for whoever trusts a log by its Ed25519 key alone:
 // no witnesses and no time-stamping authorities, so what needs an outside word is `unknown` here. Tests hold the two against

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,8 @@ import httpx
 import pytest
 
 from api.page.language import LANGUAGES, read_messages
-from tests.api.served import SLUG, Served, open_school, serving
+from tests.api.diploma import award, publish_programme, unpack
+from tests.api.served import OPERATOR, SLUG, Served, open_school, serving
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +107,29 @@ def test_page_of_an_unknown_id_tells_nothing_when_it_is_compared_with_a_malforme
         seen.add((answer.status_code, answer.text, json.dumps(fields, sort_keys=True)))
     assert len(seen) == 1
     assert next(iter(seen))[0] == 404
+
+
+def test_page_of_a_private_part_looks_and_takes_as_long_as_one_of_an_unknown_id(school: School) -> None:
+    """A part of a diploma whose holder was erased exists, and nobody may know it by its id."""
+    served, key, _ = school
+    publish_programme(served, key, SLUG, modules=2)
+    diploma = award(served, key, learner={"name": "Mari Maasikas", "reference": "S-9"})
+    part: str = unpack(served, key, diploma, 1, 2).json()["parts"][0]["id"]
+    assert served.http.get(f"/verify/{part}").status_code == 200
+    served.node.parts.erasing.erase_holder(public_id=part, actor=OPERATOR)
+    # Of the same time of issue, and with random bits that nothing has.
+    unknown = part[:12] + "".join(reversed(part[12:-1])) + "0"
+    taken: dict[str, list[float]] = {part: [], unknown: []}
+    pages = {served.http.get(f"/verify/{one}", headers={"Accept": "text/html"}).text for one in taken}
+    assert len(pages) == 1
+    for _ in range(60):
+        for one, times in taken.items():
+            begun = time.perf_counter()
+            answer = served.http.get(f"/verify/{one}", headers={"Accept": "text/html"})
+            times.append(time.perf_counter() - begun)
+            assert answer.status_code == 404
+    private, other = (statistics.median(times) for times in taken.values())
+    assert 0.5 < private / other < 2.0, (private, other)
 
 
 def test_scripts_are_served_from_a_closed_list(school: School) -> None:

@@ -277,7 +277,14 @@ def test_keyboard_alone_leads_from_the_first_key_to_the_last_check(new_page: New
 
 
 def test_browser_verifies_for_itself(new_page: NewPage, world: World) -> None:
-    for award, word in ((world.valid, "valid"), (world.revoked, "invalid"), (world.stack, "valid")):
+    then = f"{world.ended}?at=2024-06-01"
+    asked = (
+        (world.valid, "valid"),
+        (world.revoked, "invalid"),
+        (world.ended, "invalid"),
+        (world.ended + then, "valid"),
+    )
+    for award, word in asked:
         page = new_page(f"/verify/{award}")
         assert own(page) == word
         assert page.locator("#own").bounding_box() is not None
@@ -375,6 +382,9 @@ def test_browser_says_when_it_cannot_tell(new_page: NewPage, world: World) -> No
     page.evaluate("for (const name of Object.keys(localStorage)) localStorage.setItem(name, 'another')")
     page.reload()
     assert own(page) == "new_key"
+    page.click("#own button")
+    page.wait_for_load_state()
+    page.wait_for_selector("#own.valid")
 
     page = new_page(None)
     page.clock.install(time="2030-01-01T00:00:00Z")
