@@ -27,7 +27,7 @@ MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with serving(Path(tmp_path_factory.mktemp("explore") / "data")) as served:
-        served.issue(open_school(served))
+        served.wait_until_published(served.issue(open_school(served))["id"])
         yield served
 
 

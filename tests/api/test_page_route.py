@@ -22,7 +22,9 @@ from tests.api.served import OPERATOR, SLUG, Served, open_school, serving
 def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, str, dict[str, Any]]]:
     with serving(Path(tmp_path_factory.mktemp("pages") / "data")) as served:
         key = open_school(served)
-        yield served, key, served.issue(key)
+        issued = served.issue(key)
+        served.wait_until_published(issued["id"])
+        yield served, key, issued
 
 
 School = tuple[Served, str, dict[str, Any]]

@@ -112,7 +112,7 @@ def fill(served: Served, url: str) -> World:
     change = {"reason": "academic_misconduct"}
     _made(served.write("POST", f"/v1/credentials/{revoked}/revocation", change, key))
     diploma = award_diploma(served, key, learner={"name": "Mari Maasikas", "reference": "S-2"})
-    return World(
+    made = World(
         url=url,
         served=served,
         valid=served.issue(key)["id"],
@@ -123,6 +123,8 @@ def fill(served: Served, url: str) -> World:
         part=_made(unpack(served, key, diploma, 1, 2))["parts"][0]["id"],
         hostile=served.issue(key, achievement="HOSTILE")["id"],
     )
+    served.wait_until_published(made.hostile)
+    return made
 
 
 def _stacked(served: Served, key: str, code: str, award: str) -> str:
