@@ -60,7 +60,7 @@ async function judge(evidence, checkpoint, { vkey, credential, at }) {
     const isSplit = log && (!newest || newest.origin !== log.origin || (newest.size === log.size && newest.root !== log.root));
     return isSplit ? { isAltered: true, sentence: "/log/checkpoint" } : found;
   } catch (error) {
-    return { isAltered: true, sentence: error instanceof Refused ? error.message : "/log/checkpoint" };
+    return error instanceof Refused ? { isAltered: true, sentence: error.message } : { verdict: "unknown", sentence: `${error}` };
   }
 }
 

@@ -707,10 +707,12 @@ const KINDS = {
 };
 KINDS.certificate.push("Certificate", "CertificateOfCompletion", "Certification");
 KINDS.degree.push("Degree", "ProfessionalDoctorate", "ResearchDoctorate");
+const TYPE = "achievement_type";
 const CYCLES = { short: 5, first: 6, second: 7, third: 8 };
 
 function subjectOf(edition, record) {
   const { template, details = new Map() } = edition;
+  const type = details.has(TYPE) ? details.get(TYPE) : "MicroCredential";
   const field = details.get("isced_f");
   return {
     level: template.eqf_level || (Object.hasOwn(CYCLES, template.qf_ehea ?? "") ? CYCLES[template.qf_ehea] : null),

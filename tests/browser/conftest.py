@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.world import World, open_world
 
 NewPage: TypeAlias = Callable[..., Page]
+PATIENCE_MS: Final = 30_000
+"""How long a test waits for what has to come: a machine with more to do than this is slow, and nothing else."""
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +51,7 @@ def new_page(browser: Browser, world: World) -> Iterator[NewPage]:
         context = browser.new_context(**{"locale": "en-GB", "viewport": {"width": 900, "height": 1000}, **options})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE_MS)
         watch(page)
         if path is not None:
             page.goto(world.url + path)
