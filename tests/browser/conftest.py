@@ -14,6 +14,7 @@ from tests.browser.world import World, open_world
 NewPage: TypeAlias = Callable[..., Page]
 PATIENCE_MS: Final = 30_000
 """How long a test waits for what has to come: a machine with more to do than this is slow, and nothing else."""
+USUAL: Final = {"locale": "en-GB", "viewport": {"width": 900, "height": 1000}, "reduced_motion": "reduce"}
 expect.set_options(timeout=PATIENCE_MS)
 
 
@@ -48,7 +49,7 @@ def new_page(browser: Browser, world: World) -> Iterator[NewPage]:
         page.on("console", lambda line: told.append(line.text) if "Security Policy" in line.text else None)
 
     def open_page(path: str | None = "/", **options: Any) -> Page:  # noqa: ANN401  options of a browser context
-        context = browser.new_context(**{"locale": "en-GB", "viewport": {"width": 900, "height": 1000}, **options})
+        context = browser.new_context(**{**USUAL, **options})
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
