@@ -50,6 +50,7 @@ from api.route import (
     credential_change,
     did_resolver,
     document,
+    explore,
     institution,
     institution_key,
     ledger,
@@ -57,6 +58,7 @@ from api.route import (
     pathway,
     programme,
     recognition,
+    recognition_page,
     record,
     review,
     skill,
@@ -278,7 +280,11 @@ def _include(
     app.include_router(health_router(checks))
     app.include_router(metric_router(metrics))
     app.include_router(problem_router(shared.writer, renderer.render_problem_kind))
-    app.include_router(page.make_router(renderer, verification, _samples(node), node.ledger.now))
+    app.include_router(recognition_page.make_router(renderer, node.lookup))
+    app.include_router(explore.make_router(renderer, node.lookup, lambda: node.log.keys.log.vkey))
+    app.include_router(
+        page.make_router(renderer, verification, _samples(node), node.ledger.now, lambda: node.log.keys.log.vkey)
+    )
 
 
 def _include_vc_api(app: FastAPI, node: Node, stand_in: Actor | None, others: Others) -> None:

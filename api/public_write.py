@@ -18,3 +18,6 @@ PUBLIC_WRITES: Final = frozenset(
     }
 )
 """Their paths; a test holds them against the description of the API."""
+
+PAGE_FORM: Final = "/verify"
+"""The form of the pages: asked by people of this site's own pages, and described in no API."""

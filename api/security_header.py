@@ -1,7 +1,8 @@
 """Header fields that tell browsers what pages and answers may do, and who may read them.
 
-Pages load nothing from elsewhere and run no script. Public answers may be read by pages of any
-origin, without credentials; writes of issuers may not be made from foreign pages at all.
+Pages load nothing from elsewhere and run no script but this site's own files, which may not make markup out of text: a
+browser that knows trusted types refuses it. The camera is for pages alone, and every browser asks first. Public answers
+may be read by pages of any origin, without credentials; writes of issuers may not be made from foreign pages at all.
 
 Source: W3C Content Security Policy Level 3; Fetch standard (CORS); OWASP ASVS 5.0 chapter V3.
 """
@@ -19,8 +20,9 @@ from api.media_type import header
 from api.public_write import PUBLIC_WRITES
 
 PAGE_POLICY: Final = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 # What is not a page is never to be shown as one.
 DATA_POLICY: Final = "default-src 'none'; frame-ancestors 'none'; sandbox"
@@ -28,6 +30,7 @@ PERMISSIONS: Final = (
     "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), "
     "magnetometer=(), microphone=(), payment=(), usb=(), browsing-topics=()"
 )
+PAGE_PERMISSIONS: Final = PERMISSIONS.replace("camera=()", "camera=(self)")
 ALWAYS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -90,6 +93,8 @@ class SecurityHeaderMiddleware:
     def _adorn(self, headers: MutableHeaders, *, is_public: bool) -> None:
         headers.update(self._fixed)
         is_page = headers.get("content-type", "").startswith("text/html")
+        if is_page:
+            headers["Permissions-Policy"] = PAGE_PERMISSIONS
         headers.setdefault("Content-Security-Policy", PAGE_POLICY if is_page else DATA_POLICY)
         if is_public:
             headers["Access-Control-Allow-Origin"] = "*"

@@ -13,8 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.error import NotReadyError
 from api.media_type import accepts_html
+from api.page.asset import ASSET_PATHS, ASSETS, asset
 from api.page.language import choose_language
-from api.page.render import STYLE_PATH, PageRenderer, style_sheet
+from api.page.render import PageRenderer
 from api.page.view import StartingView
 from api.problem import ProblemWriter
 from api.security_header import SecurityHeaderMiddleware
@@ -56,8 +57,9 @@ class StartingApp:
     def _response(self, scope: Scope) -> Response:
         if scope["path"] == "/livez":
             return JSONResponse({"status": "live"}, headers={"Cache-Control": "no-store"})
-        if scope["path"] == STYLE_PATH:
-            return Response(style_sheet(), media_type="text/css; charset=utf-8")
+        if scope["path"] in ASSET_PATHS:
+            name = scope["path"].rpartition("/")[2]
+            return Response(asset(name), media_type=ASSETS[name])
         if accepts_html(scope):
             return HTMLResponse(self._page(scope), UNAVAILABLE, WAITING_HEADERS)
         return self._problem(scope)

@@ -155,6 +155,13 @@ class Verification:
         """
         return verify_evidence(self._fresh(public_id), self._policy, now=self._now(), at=at, max_age=self._max_age)
 
+    def knows(self, public_id: str) -> bool:
+        """Whether there is such an award of this ledger, as far as anybody may know by its id alone."""
+        try:
+            return self._evidences.knows(public_id)
+        except InvalidInputError:
+            return False
+
     def _evidence(self, evidence: Evidence, at: datetime | None) -> Report:
         if _is_doubtful(verify_evidence(evidence, self._policy, now=self._now(), max_age=None)):
             return verify_evidence(evidence, self._policy, now=self._now(), at=at, max_age=None)

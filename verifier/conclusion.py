@@ -52,6 +52,7 @@ class Proved:
     as_of: datetime | None = None
     timeline: Timeline | None = None
     record: Record | None = None
+    made_of: list[Json] = field(default_factory=list)
 
 
 def conclude(checks: Sequence[Check], asked: Asked, given: Given, proved: Proved) -> Report:
@@ -129,6 +130,8 @@ def _facts(proved: Proved) -> dict[str, Json]:
         }
     if proved.timeline is not None:
         facts |= _credential_facts(proved.timeline)
+    if proved.made_of:
+        facts["components"] = proved.made_of
     return facts
 
 

@@ -219,9 +219,10 @@ def _verify(given: Given, policy: Policy, asked: Asked) -> Report:
     checks += _judge_document(given, proved, signed, asked.now)
     checks += _judge_instant(given, proved)
     # 17. The stack.
-    checks += stacking.judge_stack(
+    stacked, proved.made_of = stacking.judge_stack(
         given.stack, given.evidence, proved.trusted, proved.state, proved.timeline, proved.as_of
     )
+    checks += stacked
     # 18. The verdict.
     return conclude(checks, asked, given, proved)
 

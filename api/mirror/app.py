@@ -32,12 +32,14 @@ from api.route import (
     anchor,
     audit,
     credential,
+    explore,
     institution,
     ledger,
     page,
     pathway,
     programme,
     recognition,
+    recognition_page,
     skill,
     status_list,
     status_prefix,
@@ -105,7 +107,9 @@ def _look_ups(node: MirrorNode, renderer: PageRenderer, shared: Shared) -> list[
         recognition.read_router(node.lookup),
         agreement.read_router(node.lookup),
         status_list.make_router(node.lists),
-        page.make_router(renderer, node.verification, lambda: (), node.clock),
+        recognition_page.make_router(renderer, node.lookup),
+        explore.make_router(renderer, node.lookup, lambda: node.vkey),
+        page.make_router(renderer, node.verification, lambda: (), node.clock, lambda: node.vkey),
     ]
 
 

@@ -14,9 +14,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.error import NotReadyError
 from api.mirror.head import ServedHead
+from api.page.asset import ASSET_PATHS
 from api.problem import ProblemWriter
 
-ALWAYS: Final = frozenset({"/livez", "/readyz", "/metrics", "/v1/ledger", "/static/cairn.css"})
+ALWAYS: Final = frozenset({"/livez", "/readyz", "/metrics", "/v1/ledger"}) | ASSET_PATHS
 AGELESS_PREFIX: Final = "/log/tile/"
 """Tiles never change, so they have no age."""
 RETRY: Final = {"Retry-After": "5", "Cache-Control": "no-store"}

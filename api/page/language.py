@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from importlib.resources import files
 from typing import Final, Literal, TypeAlias, get_args
@@ -56,10 +56,26 @@ class Speech:
         """Write the UTC day of an instant in words."""
         return format_date(instant.astimezone(UTC), "long", locale=self._locale)
 
+    def calendar_day(self, text: str) -> str:
+        """Write a calendar day (`YYYY-MM-DD`) in words."""
+        return format_date(date.fromisoformat(text), "long", locale=self._locale)
+
     def moment(self, instant: datetime) -> str:
         """Write an instant to the second, in UTC and saying so."""
         time = format_datetime(instant, "HH:mm:ss", tzinfo=UTC, locale=self._locale)
         return f"{self.day(instant)}, {time} UTC"
+
+    def tick(self, at: datetime, first: datetime, last: datetime) -> str:
+        """Write an instant on an axis from *first* to *last*: as short as tells it from its neighbours."""
+        if at.year != first.year or last.year - first.year > 1:
+            return str(at.year)
+        if (last - first) < timedelta(days=2):
+            return format_datetime(at, "HH:mm:ss", tzinfo=UTC, locale=self._locale)
+        return format_date(at.astimezone(UTC), "medium", locale=self._locale)
+
+    def number(self, count: int) -> str:
+        """Write a count with its groups of digits."""
+        return format_decimal(count, locale=self._locale)
 
     def country(self, code: str) -> str:
         """Write an ISO 3166 country in words; an unknown code stays as it is."""

@@ -5,25 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import orjson
 import segno
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 from starlette.types import Scope
 
+from api.page.asset import OWN_CODES, PAGE_CODES, STYLE_PATH, offline_policy, offline_script, offline_style
 from api.page.language import LANGUAGES, Language, Speech, choose_language
-from api.page.view import HomeView, StartingView, VerifyView
+from api.page.log_view import EntriesView, EntryView, ExploreView
+from api.page.view import HomeView, RecognitionView, StartingView, VerifyView
 from api.problem import Problem, ProblemKind
 from api.request_id import request_id
-from verifier.report import Check, Group, State
-from verifier.wording import REASONS, Text
+from verifier.report import Check, Group, State, Verdict
+from verifier.wording import REASONS, SENTENCES, Text
 
 FRESHNESS_CHECK: Final = "log.fresh"
-STYLE_PATH: Final = "/static/cairn.css"
 NOT_FOUND: Final = "not-found"
+PROFILE_FORM: Final = "https://www.linkedin.com/profile/add"
 # Medium redundancy: readable with 15 % of the code dirty or torn.
 QR_ERROR_CORRECTION: Final = "m"
 QR_QUIET_MODULES: Final = 2
@@ -69,24 +72,62 @@ class PageRenderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
 
     def render_verify(self, view: VerifyView) -> str:
         """Render the page of one credential."""
-        page_url = f"{self._base_url}/verify/{view.credential}"
         report = view.report
+        page_url = None if view.credential is None else f"{self._base_url}/verify/{view.credential}"
+        is_profile = page_url is not None and report.verdict is Verdict.VALID and not view.asked_at
         return self._render(
             "verify.html",
             view.language,
-            path=f"/verify/{view.credential}",
+            path=None if view.is_sent else f"/verify/{view.credential}",
             view=view,
             report=report,
             facts=report.facts,
             groups=grouped(report.checks),
+            grouped=grouped,
             reasons=REASONS,
             freshness=next((c for c in report.checks if c.code == FRESHNESS_CHECK), None),
             page_url=page_url,
-            qr=qr_code(page_url),
+            qr=None if page_url is None else qr_code(page_url),
+            own_tables=own_tables(view.language, self._speech[view.language], PAGE_CODES),
+            profile_url=profile_url(report.facts, str(view.credential), str(page_url)) if is_profile else None,
         )
+
+    def render_verifier(self, vkey: str, language: Language) -> str:
+        """Render the verifier as one file, which works from a disk; `api.page.asset.offline_policy` is its policy."""
+        said = own_tables(language, self._speech[language], OWN_CODES)
+        home = self._speech[language].messages["home"]
+        tables = {**said, "states": self._speech[language].messages["state"], "refused": home["unreadable"]}
+        return self._render(
+            "verifier.html",
+            language,
+            path=None,
+            vkey=vkey,
+            policy=offline_policy(),
+            style=Markup(offline_style()),  # noqa: S704 - a file of this package
+            script=Markup(offline_script()),  # noqa: S704 - files of this package
+            tables=htmlsafe_json_dumps(tables, ensure_ascii=False),
+        )
+
+    def render_recognition(self, view: RecognitionView, language: Language) -> str:
+        """Render the page of a decision on somebody else's award."""
+        path = f"/recognitions/{view.answer['recognition']}"
+        return self._render("recognition.html", language, path=path, view=view)
+
+    def render_explore(self, view: ExploreView, language: Language) -> str:
+        """Render the page about the log."""
+        return self._render("explore.html", language, path="/explore", view=view, base_url=self._base_url)
+
+    def render_entries(self, view: EntriesView, language: Language) -> str:
+        """Render a list of log entries."""
+        return self._render("entries.html", language, path="/explore/entries", view=view)
+
+    def render_entry(self, view: EntryView, language: Language) -> str:
+        """Render the page of one log entry."""
+        return self._render("entry.html", language, path=f"/explore/entries/{view.row.index}", view=view)
 
     def render_home(self, view: HomeView) -> str:
         """Render the home page."""
@@ -135,6 +176,15 @@ class PageRenderer:
         )
 
 
+def own_tables(language: Language, speech: Speech, codes: Sequence[str]) -> dict[str, Any]:
+    """The sentences that the browser's own verifier can come to, in one language: by reason code, and its reasons."""
+    return {
+        "sentences": {code: getattr(SENTENCES[code], language) for code in codes},
+        "reasons": {code: getattr(text, language) for code, text in REASONS.items()},
+        "verdicts": speech.messages["verdict"],
+    }
+
+
 def grouped(checks: Sequence[Check]) -> list[tuple[Group, list[CheckRow]]]:
     """Return checks as rows by group, in the order in which `Group` names them.
 
@@ -157,6 +207,32 @@ def qr_code(url: str) -> Markup:
     code = segno.make(url, error=QR_ERROR_CORRECTION, micro=False)
     svg = code.svg_inline(border=QR_QUIET_MODULES, omitsize=True, svgclass="qr-code", lineclass=None, light="#fff")
     return Markup(svg)  # noqa: S704 - made by the library from a URL; no text of others in it
+
+
+def profile_url(facts: Mapping[str, Any], credential: str, page_url: str) -> str | None:
+    """Return the address of LinkedIn's form that adds a certificate to a profile, or None when no title was proved.
+
+    It is a plain link: nothing is loaded from there, and nothing is told to anybody before it is followed.
+
+    Source: LinkedIn, "Add to profile" (parameters of `profile/add`).
+    """
+    achievement, issued, issuer = (facts.get(name) for name in ("achievement", "issued", "issuer"))
+    if achievement is None or issued is None or issuer is None:
+        return None
+    begun = instant(issued["valid_from"])
+    fields = {
+        "startTask": "CERTIFICATION_NAME",
+        "name": achievement["title"],
+        "organizationName": issuer["name"],
+        "issueYear": begun.year,
+        "issueMonth": begun.month,
+        "certId": credential,
+        "certUrl": page_url,
+    }
+    if issued["valid_until"] is not None:
+        ends = instant(issued["valid_until"])
+        fields |= {"expirationYear": ends.year, "expirationMonth": ends.month}
+    return f"{PROFILE_FORM}?{urlencode(fields)}"
 
 
 def instant(text: str) -> datetime:
@@ -186,8 +262,3 @@ def _example(part: Mapping[str, Any]) -> str | None:
     if found is None or isinstance(found, str):
         return found
     return orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
-
-
-def style_sheet() -> bytes:
-    """Read the one style sheet."""
-    return files("api").joinpath("static/cairn.css").read_bytes()

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Literal, TypeAlias
 
 from api.page.language import Language
 from verifier.report import Report
+
+Refusal: TypeAlias = Literal["not_found", "unreadable", "empty"]
+"""Why nothing was judged; the texts of the home page have a sentence for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +36,24 @@ class VerifyView:
     """What the page of one credential shows.
 
     Args:
-        report: The verifier's report, about this ledger's own fresh evidence.
-        credential: Public id.
+        report: The verifier's report, about this ledger's own fresh evidence or what somebody sent.
+        credential: Public id of an award of this ledger; None when there is none of that id.
         checked_at: When the report was made, aware UTC.
         asked_at: The value of `?at=` as it was asked; None for now.
         language: Language of the page.
+        is_sent: Whether somebody sent what was judged: then there is no address that shows this page again.
+        others: Reports on what was sent with it, by public id: opened where a stack names them.
+        vkey: The log's verifier key, for the browser's own verification; None where it is not offered.
     """
 
     report: Report
-    credential: str
+    credential: str | None
     checked_at: datetime
     asked_at: str | None = None
     language: Language = "en"
+    is_sent: bool = False
+    others: Mapping[str, Report] = field(default_factory=dict)
+    vkey: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +62,32 @@ class HomeView:
 
     Args:
         samples: Credentials to try.
-        is_refused: Whether what was pasted before was neither a link nor an id.
+        refusal: Why what was pasted or sent before could not be judged; None when nothing was.
+        detail: The same in the verifier's own words, which are English; empty for nothing.
         language: Language of the page.
     """
 
     samples: tuple[Sample, ...] = field(default=())
-    is_refused: bool = False
+    refusal: Refusal | None = None
+    detail: str = ""
     language: Language = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class RecognitionView:
+    """What the page of a decision on somebody else's award shows.
+
+    Args:
+        answer: What `GET /v1/recognitions/{id}` says, with instants as such.
+        institution: Name of who decided, from the register.
+        country: Its country.
+        now: Present instant.
+    """
+
+    answer: Mapping[str, Any]
+    institution: str
+    country: str
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)

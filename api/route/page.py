@@ -1,25 +1,43 @@
-"""Pages for people: the home page, the page of one award, the reference. They work without JavaScript."""
+"""Pages for people: the home page, the page of one award, what somebody sent, the reference.
+
+They work without JavaScript.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from api.error import UnknownResourceError
+from api.form_body import FormPart, parse_form
 from api.instant import parse_instant
-from api.page.language import LANGUAGES, choose_language
-from api.page.render import PageRenderer, style_sheet
-from api.page.view import HomeView, Sample, VerifyView
+from api.media_type import accepts_gzip, header
+from api.page.asset import ASSETS, asset, offline_policy, packed
+from api.page.language import LANGUAGES, Language, choose_language
+from api.page.render import PageRenderer
+from api.page.view import HomeView, Refusal, Sample, VerifyView
+from api.strict_body import read_body
 from api.verification import Verification
+from verifier.error import InputError
+from verifier.report import Report
 
 PUBLIC_ID = re.compile(r"[0-9a-v]{36}")
 MAX_INSTANT_CHARS = 64
+MAX_FORM_BYTES = 4_718_592
+"""Largest form: an image of 4 MiB, or a few bundles, and what a browser writes around them."""
+MAX_FILES = 8
+"""Files of one form: a stack and what it was made of."""
+MAX_LINK_CHARS = 2_000
 NO_STORE = {"Cache-Control": "no-store"}
-STYLE_CACHE = {"Cache-Control": "public, max-age=3600"}
+VERIFIER_HEADERS = {**NO_STORE, "Content-Disposition": 'attachment; filename="cairn-verifier.html"'}
+ASSET_CACHE = {"Cache-Control": "public, max-age=3600", "Vary": "Accept-Encoding"}
+PACKED = {"Content-Encoding": "gzip"}
 
 
 def make_router(
@@ -27,10 +45,18 @@ def make_router(
     verification: Verification,
     samples: Callable[[], tuple[Sample, ...]],
     now: Callable[[], datetime],
+    vkey: Callable[[], str],
 ) -> APIRouter:
-    """Make the router of the pages."""
+    """Make the router of the pages.
+
+    Args:
+        renderer: Writes the pages.
+        verification: Judges ids and what somebody sends.
+        samples: Awards to try on the home page.
+        now: Present instant.
+        vkey: The log's verifier key.
+    """
     router = APIRouter(include_in_schema=False)
-    style = style_sheet()
 
     @router.get("/")
     def home(request: Request) -> Response:
@@ -38,13 +64,13 @@ def make_router(
         return HTMLResponse(renderer.render_home(view), headers=NO_STORE)
 
     @router.get("/verify")
-    def find(request: Request, q: Annotated[str, Query(max_length=2_000)] = "") -> Response:
+    def find(request: Request, q: Annotated[str, Query(max_length=MAX_LINK_CHARS)] = "") -> Response:
         """Go to the page of whatever award was pasted: a link, or an id."""
         public_id = _pasted_id(q)
         if public_id is not None:
             return RedirectResponse(f"/verify/{public_id}{_kept_language(request)}", 303)
         language = choose_language(request.scope)
-        view = HomeView(samples=samples(), is_refused=bool(q), language=language)
+        view = HomeView(samples=samples(), refusal="not_found" if q else None, language=language)
         return HTMLResponse(renderer.render_home(view), headers=NO_STORE)
 
     @router.get("/verify/{id}")
@@ -60,6 +86,7 @@ def make_router(
             checked_at=now(),
             asked_at=at or None,
             language=choose_language(request.scope),
+            vkey=vkey(),
         )
         return HTMLResponse(renderer.render_verify(view), headers=NO_STORE)
 
@@ -68,11 +95,95 @@ def make_router(
         openapi = request.app.openapi()
         return HTMLResponse(renderer.render_reference(openapi, choose_language(request.scope)))
 
-    @router.get("/static/cairn.css")
-    def style_route() -> Response:
-        return Response(style, headers=STYLE_CACHE, media_type="text/css; charset=utf-8")
+    @router.get("/verifier.html")
+    def verifier(request: Request) -> Response:
+        """The verifier as one file, to be kept and opened from a disk."""
+        page = renderer.render_verifier(vkey(), choose_language(request.scope))
+        return HTMLResponse(page, headers={**VERIFIER_HEADERS, "Content-Security-Policy": offline_policy()})
 
+    @router.get("/static/{name}")
+    def static(request: Request, name: str) -> Response:
+        if name not in ASSETS:
+            raise UnknownResourceError("there is no such file")
+        if accepts_gzip(request.scope):
+            return Response(packed(name), headers=ASSET_CACHE | PACKED, media_type=ASSETS[name])
+        return Response(asset(name), headers=ASSET_CACHE, media_type=ASSETS[name])
+
+    form = SentForm(renderer, verification, samples, now)
+    router.add_api_route("/verify", form.judge, methods=["POST"], response_model=None)
     return router
+
+
+class SentForm:
+    """Answers the form of the home page: files or a text. Nothing of what it brings is kept.
+
+    Args:
+        renderer: Writes the pages.
+        verification: Judges what was sent.
+        samples: Awards to try on the home page.
+        now: Present instant.
+    """
+
+    def __init__(
+        self,
+        renderer: PageRenderer,
+        verification: Verification,
+        samples: Callable[[], tuple[Sample, ...]],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._renderer = renderer
+        self._verification = verification
+        self._samples = samples
+        self._now = now
+
+    async def judge(self, request: Request) -> Response:
+        """Judge what the form brings."""
+        body = await read_body(request, max_bytes=MAX_FORM_BYTES)
+        parts = parse_form(header(request.scope, "content-type") or "", body)
+        return await run_in_threadpool(self._answer, parts, _form_language(parts) or choose_language(request.scope))
+
+    def _answer(self, parts: tuple[FormPart, ...], language: Language) -> Response:
+        sent = [part.data for part in parts if part.name in {"file", "text"} and part.data.strip()][:MAX_FILES]
+        if not sent:
+            return self._refuse("empty", language)
+        public_id = _pasted_id(sent[0].decode("utf-8", "replace")) if len(sent[0]) <= MAX_LINK_CHARS else None
+        if public_id is not None:
+            return RedirectResponse(f"/verify/{public_id}?lang={language}", 303)
+        try:
+            report, others = _judge_all(self._verification, sent)
+        except InputError as error:
+            return self._refuse("unreadable", language, str(error))
+        known = report.credential if report.credential and self._verification.knows(report.credential) else None
+        view = VerifyView(report, known, self._now(), language=language, is_sent=True, others=others)
+        return HTMLResponse(self._renderer.render_verify(view), headers=NO_STORE)
+
+    def _refuse(self, refusal: Refusal, language: Language, detail: str = "") -> Response:
+        view = HomeView(samples=self._samples(), refusal=refusal, detail=detail, language=language)
+        return HTMLResponse(self._renderer.render_home(view), 422, headers=NO_STORE)
+
+
+def _judge_all(verification: Verification, sent: list[bytes]) -> tuple[Report, dict[str, Report]]:
+    """Judge each file; the first that no other was made into comes first, the rest by their ids.
+
+    Raises:
+        InputError: One of them is nothing that can be judged.
+    """
+    reports = [verification.verify(data, None) for data in sent]
+    named = {award for report in reports for award in _components(report)}
+    first = next((report for report in reports if report.credential not in named), reports[0])
+    others = {one.credential: one for one in reports if one is not first and one.credential is not None}
+    return first, others
+
+
+def _components(report: Report) -> set[str]:
+    """Public ids of what a report shows an award to be made of."""
+    shown: Any = report.facts.get("components", [])
+    return {component["award"] for component in shown}
+
+
+def _form_language(parts: tuple[FormPart, ...]) -> Language | None:
+    asked = next((part.data for part in parts if part.name == "lang"), b"")
+    return next((language for language in LANGUAGES if language.encode() == asked), None)
 
 
 def _kept_language(request: Request) -> str:

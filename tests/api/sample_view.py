@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from api.page.language import Language
-from api.page.view import HomeView, Sample, VerifyView
+from api.page.view import HomeView, Refusal, Sample, VerifyView
 from tests.verifier.judging import judge
 from tests.verifier.small_log import ISSUED, NOW, SmallLog
 
@@ -36,10 +36,11 @@ def verify_view(
         checked_at=NOW,
         asked_at=None if at is None else at.date().isoformat(),
         language=language,
+        vkey=log.signer.vkey,
     )
 
 
-def home_view(language: Language = "en", *, is_refused: bool = False) -> HomeView:
+def home_view(language: Language = "en", *, refusal: Refusal | None = None) -> HomeView:
     """Return a home page with one sample of each verdict."""
     names = {
         "valid": ("A valid award", "Действительное свидетельство"),
@@ -50,4 +51,4 @@ def home_view(language: Language = "en", *, is_refused: bool = False) -> HomeVie
         Sample({"en": en, "ru": ru}, "0" * 36, verdict, f"cairn verify {verdict}.json")
         for verdict, (en, ru) in names.items()
     )
-    return HomeView(samples=samples, is_refused=is_refused, language=language)
+    return HomeView(samples=samples, refusal=refusal, language=language)

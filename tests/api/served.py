@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -113,6 +114,12 @@ class Served:
         assert answered.status_code == httpx.codes.CREATED, answered.text
         issued: dict[str, Any] = answered.json()
         return issued
+
+    def wait_until_published(self, public_id: str) -> None:
+        """Wait until a checkpoint covers an award, however slow this machine is at the moment."""
+        deadline = time.monotonic() + CAUGHT_UP_SECONDS
+        while self.http.get(f"/v1/credentials/{public_id}/evidence").status_code != httpx.codes.OK:
+            assert time.monotonic() < deadline, "the log does not publish"
 
 
 @contextmanager

@@ -11,8 +11,9 @@ from fastapi import FastAPI
 from starlette.types import Scope
 
 from api.error import FieldError, InvalidRequestError
+from api.page.asset import style_sheet
 from api.page.language import LANGUAGES, Language, Speech, choose_language, read_messages
-from api.page.render import PageRenderer, grouped, style_sheet
+from api.page.render import PROFILE_FORM, PageRenderer, grouped
 from api.problem import PROBLEMS, Problem, ProblemWriter, kind_named, problem_of
 from api.problem_route import problem_router
 from tests.api.client import BASE_URL
@@ -86,7 +87,10 @@ PAGES: dict[str, Callable[[Language], str]] = {
     "unknown": lambda language: renderer().render_verify(verify_view("unknown", language)),
     "as_of": lambda language: renderer().render_verify(verify_view("valid", language, at=APRIL)),
     "home": lambda language: renderer().render_home(home_view(language)),
-    "refused": lambda language: renderer().render_home(home_view(language, is_refused=True)),
+    "unreadable": lambda language: renderer().render_home(home_view(language, refusal="unreadable")),
+    "sent": lambda language: renderer().render_verify(replace(verify_view("valid", language), is_sent=True)),
+    "elsewhere": lambda language: renderer().render_verify(replace(verify_view("unknown", language), credential=None)),
+    "refused": lambda language: renderer().render_home(home_view(language, refusal="not_found")),
     "lost": lambda language: renderer().render_not_found(language, is_credential=True),
     "error": error_page,
     "reference": reference_page,
@@ -96,15 +100,20 @@ PAGES: dict[str, Callable[[Language], str]] = {
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", PAGES)
-def test_page_is_well_formed_and_runs_and_loads_nothing(name: str, language: Language) -> None:
+def test_page_is_well_formed_and_runs_and_loads_this_sites_own_files_alone(name: str, language: Language) -> None:
     page = Page(PAGES[name](language))
     assert page.named("html") == [{"lang": language}]
-    assert not page.named("script")
+    assert page.named("script") == [{"type": "module", "src": "/static/page.mjs"}]
     for tag, attributes in page.tags:
         assert "style" not in attributes, tag
         assert not [key for key in attributes if key.startswith("on")], tag
-        for key in ("href", "src", "action"):
+        for key in ("href", "src", "action", "data-module", "data-evidence"):
             target = attributes.get(key)
+            if tag == "a" and target is not None and target.startswith(PROFILE_FORM):
+                assert (
+                    attributes["rel"] == "noopener noreferrer nofollow"
+                )  # a link is followed by people, and loads nothing
+                continue
             assert target is None or target.startswith(("/", "#", "data:,")), target
             assert target is None or not target.startswith("//"), target
 
@@ -119,7 +128,7 @@ def test_page_can_be_used_with_keyboard_and_screen_reader(name: str, language: L
     ids = Counter(a["id"] for _, a in page.tags if "id" in a)
     assert max(ids.values()) == 1
     labels = {a["for"] for a in page.named("label")}
-    assert labels == {a["id"] for a in page.named("input") if a.get("type") != "hidden"}
+    assert labels == {a["id"] for a in page.named("input") + page.named("textarea") if a.get("type") != "hidden"}
     wanted = [a.get("aria-labelledby") or a.get("aria-describedby") for _, a in page.tags]
     assert {name for name in wanted if name} <= set(ids)
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
@@ -212,7 +221,7 @@ def test_pages_escape_what_others_wrote(language: Language) -> None:
         ),
     ):
         page = Page(html)
-        assert not page.named("script")
+        assert page.named("script") == [{"type": "module", "src": "/static/page.mjs"}]
         assert not page.named("img")
         assert ATTACK in page.text
 
@@ -228,8 +237,9 @@ def test_home_page_may_be_indexed_and_shows_samples() -> None:
     assert {"name": "robots", "content": "index"} in page.named("meta")
     assert "cairn verify invalid.json" in page.text
     assert "Revoked after misconduct" in page.text
-    (form,) = page.named("form")
-    assert form == {"action": "/verify", "method": "get"}
+    look_up, send = page.named("form")
+    assert (look_up["action"], look_up["method"]) == ("/verify", "get")
+    assert (send["action"], send["method"], send["enctype"]) == ("/verify", "post", "multipart/form-data")
 
 
 def test_problem_page_shows_lost_page_when_there_is_nothing() -> None:

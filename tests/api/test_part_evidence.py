@@ -50,13 +50,15 @@ class Shown:
         answered = unpack(self._served, self._key, diploma, *ALL)
         assert answered.status_code == httpx.codes.CREATED, answered.text
         parts = [part["id"] for part in answered.json()["parts"]]
-        # Places are drawn by lot; the first part is one whose own place is not beside the shared one.
-        return sorted(parts, key=self._is_beside_the_shared_place), diploma
-
-    def _is_beside_the_shared_place(self, part: str) -> bool:
-        evidence = json.loads(self._bundle(part))["evidence"]
-        same: bool = evidence["status"] == evidence["part"]["status"]
-        return same
+        # Places are drawn by lot: first come parts with places in chunks of their own, none of them the shared one.
+        seen: list[Json] = []
+        apart: list[str] = []
+        for part in parts:
+            evidence = json.loads(self._bundle(part))["evidence"]
+            if evidence["status"] not in [*seen, evidence["part"]["status"]]:
+                seen.append(evidence["status"])
+                apart.append(part)
+        return [*apart, *(part for part in parts if part not in apart)], diploma
 
     def _bundle(self, part: str) -> bytes:
         headers = {"Authorization": f"Bearer {self._key}"}

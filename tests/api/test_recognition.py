@@ -321,3 +321,20 @@ def test_fsck_opens_the_details_and_names_those_that_were_exchanged(apart: tuple
     assert [(code, where) for code, where, _ in check()] == [
         ("details-differ", f"{details_kind(1)} of recognition {one}")
     ]
+
+
+def test_recognition_has_a_page_that_names_who_decided_and_nothing_of_the_award(
+    served: Served, school_key: str, lake_key: str
+) -> None:
+    made = recognise(served, lake_key, shown(served.issue(school_key)), decision=PART)
+    for language, word in (("en", "Recognised in part"), ("ru", "Признано частично")):
+        page = served.http.get(f"/recognitions/{made['recognition']}", params={"lang": language}).text
+        assert f'<h1 class="word" id="verdict">{word}</h1>' in page
+        assert "Lakeside College" in page
+        assert "Mari Maasikas" not in page
+        assert "Working with Data" not in page
+    served.write("POST", f"/v1/recognitions/{made['recognition']}/withdrawal", {"reason": "incorrect_data"}, lake_key)
+    page = served.http.get(f"/recognitions/{made['recognition']}", params={"lang": "en"}).text
+    assert ">Taken back</h1>" in page
+    lost = served.http.get(f"/recognitions/{uuid4()}", headers={"Accept": "text/html"})
+    assert lost.status_code == httpx.codes.NOT_FOUND

@@ -31,12 +31,13 @@ def test_headers_forbid_guessing_and_framing_on_every_answer(path: str) -> None:
     headers = send(make_app(), "GET", path).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
-    assert "camera=()" in headers["permissions-policy"]
+    # The camera is for the QR codes that a page scans; other answers get nothing at all.
+    assert f"camera={'(self)' if path == '/page' else '()'}" in headers["permissions-policy"]
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert "strict-transport-security" not in headers
 
 
-def test_page_may_load_only_our_own_style_and_no_script() -> None:
+def test_page_may_load_only_our_own_files_and_make_no_markup_of_text() -> None:
     policy = send(make_app(), "GET", "/page").headers["content-security-policy"]
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     assert rules["default-src"] == "'none'"
@@ -44,7 +45,10 @@ def test_page_may_load_only_our_own_style_and_no_script() -> None:
     assert rules["img-src"] == "'self' data:"
     assert rules["form-action"] == "'self'"
     assert rules["base-uri"] == "'none'"
-    assert "script-src" not in rules
+    assert rules["script-src"] == "'self'"
+    assert rules["connect-src"] == "'self'"
+    assert rules["require-trusted-types-for"] == "'script'"
+    assert rules["trusted-types"] == "'none'"
     assert "unsafe" not in policy
 
 

@@ -40,6 +40,7 @@ from verifier.error import VerifierError
 from verifier.event import Edition, Issued, Replaced, ReviewClosed, Stacked, parse_pathway
 from verifier.evidence import Evidence
 from verifier.report import Check, State, failed, not_judged, passed, skipped, unknown
+from verifier.strict_json import Json
 from verifier.timeline import Timeline
 
 DERIVATION: Final = "stack.derivation"
@@ -80,23 +81,58 @@ def judge_stack(
     state: StateCommitment | None,
     timeline: Timeline | None,
     as_of: datetime | None,
-) -> list[Check]:
-    """Step 17. Nothing for an award that was not stacked, or whose history is not proved."""
+) -> tuple[list[Check], list[Json]]:
+    """Step 17. Nothing for an award that was not stacked, or whose history is not proved.
+
+    Returns:
+        The checks; and what the award was made of, for display: empty unless the derivation is the one committed to.
+    """
     if timeline is None or timeline.stacked is None:
-        return []
+        return [], []
     if shown is None:
         absent = [skipped(code, "stack_not_shown", looked_at=_PLACE) for code in (DERIVATION, PATHWAY, RULES, FACTS)]
-        return [*absent, _judge_components(None, None, timeline, as_of)]
+        return [*absent, _judge_components(None, None, timeline, as_of)], []
     opened, derivation = _judge_derivation(shown, evidence, timeline)
     published, rules = _judge_pathway(shown, trusted, timeline)
     proved, trouble = _prove_components(shown, evidence, trusted, state)
-    return [
+    checks = [
         opened,
         published,
         _judge_rules(derivation, rules),
         _judge_facts(derivation, proved, trouble, timeline.stacked, evidence),
         _judge_components(proved if derivation is not None else None, rules, timeline, as_of),
     ]
+    return checks, [] if derivation is None else list(_made_of(derivation, proved, as_of))
+
+
+def _made_of(
+    derivation: Derivation, proved: Mapping[str, ProvedComponent], as_of: datetime | None
+) -> Iterator[dict[str, Json]]:
+    """What the award was made of: what the derivation says of each component, and what the log proves of it."""
+    counted = {use.award: use.credits for use in derivation.uses}
+    for one in derivation.components:
+        found = proved.get(one.award)
+        yield {
+            "award": one.award,
+            "institution": one.institution,
+            "achievement": one.achievement,
+            "credits_centi": one.credits_centi,
+            "counted": counted.get(one.award),
+            "awarded_on": one.awarded_on.isoformat(),
+            "proved": None if found is None else _found_of(found, as_of),
+        }
+
+
+def _found_of(found: ProvedComponent, as_of: datetime | None) -> dict[str, Json]:
+    template = None if found.timeline.edition is None else found.timeline.edition.template
+    return {
+        "issuer": found.record.name,
+        "title": None if template is None else template.title,
+        "language": None if template is None else template.language,
+        "holds": None if as_of is None else _lost(found.timeline, as_of) is None,
+        "is_stacked": found.timeline.stacked is not None,
+        "is_part": found.timeline.origin is not None,
+    }
 
 
 def _judge_derivation(shown: Stack, evidence: Evidence, timeline: Timeline) -> tuple[Check, Derivation | None]:
