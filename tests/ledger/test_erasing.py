@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from ledger import erasing as erasing_module
-from ledger import store as store_module
+from ledger import sqlite_store as store_module
 from ledger.access import Actor
 from ledger.commitment import DOCUMENT_KIND, commit
 from ledger.credential_id import credential_aggregate_id
@@ -101,7 +101,7 @@ def test_erasure_leaves_no_trace_in_any_file(world: World, tmp_path: Path) -> No
 def test_erasure_leaves_no_trace_when_everything_was_moved_into_the_file_before(world: World) -> None:
     fill(world)
     traces = Traces(world, REFERENCE)
-    assert world.ledger.store.empty_write_ahead_log()
+    assert world.ledger.store.sweep()
     assert traces.lie_in(world.directory)
     erase(world)
     assert traces.found(world.directory) == {}

@@ -158,9 +158,9 @@ def test_write_ahead_log_is_not_emptied_while_a_reader_needs_it(recorder: Ledger
         cursor.execute("SELECT COUNT(*) FROM stored_events")
         cursor.fetchall()
         recorder.record([history(ONE, 2, 2)])
-        assert recorder.empty_write_ahead_log() is False
+        assert recorder.sweep() is False
         reader.rollback()
-    assert recorder.empty_write_ahead_log() is True
+    assert recorder.sweep() is True
 
 
 def test_recorder_reads_from_many_threads_and_closes_what_ended_threads_had_open(recorder: LedgerRecorder) -> None:
