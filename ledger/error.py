@@ -17,7 +17,8 @@
     │   └── ForbiddenError           the key is good, but not for this
     ├── CorruptionError              stored bytes are not what was written
     ├── ClockError                   the clock is behind what was recorded already
-    ├── StorageError                 the database could not record or read (disk full, lock held, file gone)
+    ├── StorageError                 the database could not record or read (disk full, lock held, file or server gone)
+    │   └── OutcomeUnknownError      it broke off while it recorded; nobody can tell whether it has
     └── KeyEncryptionError           no key-encryption key opens this
 """
 
@@ -110,6 +111,10 @@ class ClockError(LedgerError):
 
 class StorageError(LedgerError):
     """The database could not do what was asked; nothing of the command was recorded, and it may be tried again."""
+
+
+class OutcomeUnknownError(StorageError):
+    """The database broke off while it recorded; the same request with its idempotency key finds out, and repeats it."""
 
 
 class KeyEncryptionError(LedgerError):

@@ -56,13 +56,28 @@ class PostgresSchema:
             connection.execute(f"SELECT pg_advisory_xact_lock({MAKING_LOCK})")  # CREATE IF NOT EXISTS is no lock
             missing = self._missing(connection)
             if "cairn_ledger" in missing:
-                self._require_free(missing, may_be_new=may_be_new)
+                self.require_free(connection)
+                self._require_may_be_new(may_be_new=may_be_new)
             else:
                 self._require_same(connection, ledger)
             for statement in self._statements if missing else ():
                 connection.execute(statement)
             if "cairn_ledger" in missing:
                 connection.execute("INSERT INTO cairn_ledger VALUES (true, $1, $2)", (FORMAT, ledger))
+
+    def require_free(self, connection: Connection) -> None:
+        """Check that none of the tables is there.
+
+        Raises:
+            StorageError: Some are.
+        """
+        there = set(self._made) - self._missing(connection)
+        if there:
+            message = (
+                f"the database is not empty ({', '.join(sorted(there))}); give the ledger one of its own, "
+                "or a schema of its own in it"
+            )
+            raise StorageError(message)
 
     def columns(self, cursor: Cursor, table: str) -> dict[str, int]:
         """The types of a table's columns by name, in their order, as the server numbers them."""
@@ -84,13 +99,7 @@ class PostgresSchema:
         ).fetchall()
         return {name for (name,) in rows}
 
-    def _require_free(self, missing: set[str], *, may_be_new: bool) -> None:
-        if missing != set(self._made):
-            message = (
-                f"the database has tables of something else ({', '.join(sorted(set(self._made) - missing))}); "
-                "give the ledger a database or a schema of its own"
-            )
-            raise StorageError(message)
+    def _require_may_be_new(self, *, may_be_new: bool) -> None:
         if not may_be_new:
             message = (
                 "the database is empty, and the ledger of this directory has begun: name the one that it is in, "

@@ -38,7 +38,7 @@ from eventsourcing.persistence import (
     TrackingRecorder,
 )
 
-from ledger.error import ConflictError, LedgerError, StorageError
+from ledger.error import ConflictError, LedgerError, OutcomeUnknownError
 from ledger.event_reading import EventReading
 from ledger.postgres_connection import (
     Connection,
@@ -138,7 +138,7 @@ class PostgresRecorder(EventReading, ApplicationRecorder):
         """Whether a transaction whose end was not heard of has committed.
 
         Raises:
-            StorageError: That cannot be found out.
+            OutcomeUnknownError: That cannot be found out.
         """
         made = [
             (positions[0], commit.events[0])
@@ -155,7 +155,7 @@ class PostgresRecorder(EventReading, ApplicationRecorder):
             f"the database broke off while it recorded ({first_line(lost)}); whether it was recorded is not known: "
             "make the same request again, with its idempotency key"
         )
-        raise StorageError(message) from lost
+        raise OutcomeUnknownError(message) from lost
 
     def _is_there(self, position: int, event: StoredEvent) -> bool:
         self.connections.writing.check()
@@ -329,9 +329,9 @@ class PostgresFactory(InfrastructureFactory[TrackingRecorder]):
 
     def __init__(self, address: str, schema: Iterable[str], *, ledger: str, may_be_new: bool = True) -> None:
         super().__init__(None)
-        self._connections = PostgresConnections(address)
-        self._schema = PostgresSchema(schema)
-        self._ledger = ledger
+        self.connections = PostgresConnections(address)
+        self.schema = PostgresSchema(schema)
+        self.ledger = ledger
         self._may_be_new = may_be_new
 
     def application_recorder(self) -> PostgresRecorder:
@@ -340,14 +340,27 @@ class PostgresFactory(InfrastructureFactory[TrackingRecorder]):
         Raises:
             StorageError: The server cannot be reached or is no good for a ledger, or the database holds another one.
         """
-        self._connections.open()
+        self.connections.open()
         try:
-            with storage_errors(), self._connections.connect() as connection:
-                self._schema.settle(connection, self._ledger, may_be_new=self._may_be_new)
+            with storage_errors(), self.connections.connect() as connection:
+                self.schema.settle(connection, self.ledger, may_be_new=self._may_be_new)
         except BaseException:
-            self._connections.close()
+            self.connections.close()
             raise
-        return PostgresRecorder(self._connections, self._schema)
+        return PostgresRecorder(self.connections, self.schema)
+
+    def require_free(self) -> None:
+        """Check that the server is there, and that the database has none of a ledger's tables.
+
+        Raises:
+            StorageError: It is not so.
+        """
+        self.connections.open()
+        try:
+            with storage_errors(), self.connections.connect() as connection:
+                self.schema.require_free(connection)
+        finally:
+            self.connections.close()
 
     def aggregate_recorder(self, purpose: str = "events") -> NoReturn:
         """Not offered: a ledger has one store."""
@@ -363,7 +376,7 @@ class PostgresFactory(InfrastructureFactory[TrackingRecorder]):
 
     def close(self) -> None:
         """Close the connections."""
-        self._connections.close()
+        self.connections.close()
 
 
 def portions(rows: Sequence[tuple[Any, ...]], most: int, most_bytes: int) -> Iterator[Sequence[tuple[Any, ...]]]:

@@ -59,8 +59,8 @@ class LedgerRecorder(Protocol):
             an InvalidInputError when its rows cannot be stored at all.
 
         Raises:
-            StorageError: The database failed. None of *commits* was recorded, unless the words say that this is not
-                known: then the connection broke while the database was committing, and it could not be asked.
+            StorageError: The database failed, and none of *commits* was recorded.
+            OutcomeUnknownError: The connection broke while the database was committing, and it could not be asked.
         """
         ...
 

@@ -216,7 +216,9 @@ def test_erasure_says_so_when_a_reader_holds_the_old_pages_and_the_sweep_makes_u
     fill(world)
     traces = Traces(world, REFERENCE)
     monkeypatch.setattr(erasing_module, "SWEEP_SECONDS", 0.0)
-    with world.ledger.store.datastore.get_connection(commit=False) as reader:
+    store = world.ledger.store
+    assert isinstance(store, store_module.SqliteRecorder)
+    with store.datastore.get_connection(commit=False) as reader:
         cursor = reader.cursor()
         cursor.execute("BEGIN")
         cursor.execute("SELECT COUNT(*) FROM vault_item")
