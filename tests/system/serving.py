@@ -38,11 +38,13 @@ def environment(home: Path, settings: dict[str, str] | None = None) -> dict[str,
     return {**own, **places, "NO_COLOR": "1", "COLUMNS": "200", **UNLIMITED, **(settings or {})}
 
 
-def cairn(home: Path, *arguments: str | Path, content: bytes | None = None) -> subprocess.CompletedProcess[str]:
+def cairn(
+    home: Path, *arguments: str | Path, content: bytes | None = None, settings: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run `cairn` to its end as the user of *home*."""
     done = subprocess.run(
         [CAIRN, *arguments],
-        env=environment(home),
+        env=environment(home, settings),
         input=content,
         capture_output=True,
         timeout=COMMAND_SECONDS,
