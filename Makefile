@@ -59,7 +59,7 @@ serve-https: setup ## Serve on https://localhost:$(HTTPS_PORT) for conformance s
 
 .PHONY: test-setup
 test-setup: $(TEST_STAMP) ## Install what the tests and checks need on top of setup
-	@$(SHELL) scripts/system_parts.sh openssl sqlite3 npm
+	@$(SHELL) scripts/system_parts.sh openssl sqlite3 npm postgresql
 	@$(SHELL) scripts/anvil.sh
 	@$(SHELL) scripts/node_parts.sh
 

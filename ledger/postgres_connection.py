@@ -1,9 +1,9 @@
 """Connections to a PostgreSQL server: what they are set to, what their errors mean, how they heal.
 
-A connection that the server has dropped is noticed when it is used. What only reads is asked again on a new one; a
-transaction is begun anew as long as it is certain that nothing of it was recorded. When no connection is to be had
-within :data:`WAIT_SECONDS`, that is a StorageError; the next call tries again, so everything goes on by itself when the
-server is back.
+A connection that the server has dropped is noticed when it is used, and all are replaced then. What only reads is asked
+again on a new one; a transaction is begun anew as long as it is certain that nothing of it was recorded. When no
+connection is to be had within :data:`WAIT_SECONDS`, that is a StorageError. From then on each call knocks once before
+it waits again, so that nothing hangs while the server is gone, and everything goes on by itself when it is back.
 
 The address may hold a password. It goes to the driver and nowhere else: no message, no ``repr``, no log has it.
 """
@@ -11,6 +11,7 @@ The address may hold a password. It goes to the driver and nowhere else: no mess
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -24,8 +25,8 @@ from ledger.store import CONFLICT
 
 MINIMUM_VERSION: Final = 15
 LOCK_SECONDS: Final = 30
-WAIT_SECONDS: Final = 10.0
-CONNECT_SECONDS: Final = 5
+WAIT_SECONDS: Final = 5.0
+CONNECT_SECONDS: Final = 4
 IDLE_SECONDS: Final = 600.0
 WRITERS: Final = 4
 """Connections for writing. They queue for one lock, so more would only wait at the server instead of here."""
@@ -54,6 +55,7 @@ _LOST: Final = ("08", "57P01", "57P02", "57P03", "57P05", "25P03")
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Cursor = psycopg.Cursor[tuple[Any, ...]]
+_Pools = dict[str, ConnectionPool[Connection]]
 
 logging.getLogger("psycopg").addHandler(logging.NullHandler())  # what it would print is raised as well
 
@@ -67,8 +69,10 @@ class PostgresConnections:
 
     def __init__(self, address: str) -> None:
         self._address = psycopg.conninfo.make_conninfo(address, **self._defaults(address))
-        self.reading = self._pool("cairn-read", READERS, read_only=True)
-        self.writing = self._pool("cairn-write", WRITERS, read_only=False)
+        self._lock = threading.Lock()
+        self._pools = self._make_pools()
+        self._is_gone = False
+        self._is_closed = False
 
     def _defaults(self, address: str) -> dict[str, str]:
         try:
@@ -77,6 +81,12 @@ class PostgresConnections:
             message = "the database's address cannot be read; it looks like postgresql://user@host:5432/name"
             raise StorageError(message) from None
         return {name: value for name, value in DEFAULTS.items() if name not in given}
+
+    def _make_pools(self) -> _Pools:
+        return {
+            "read": self._pool("cairn-read", READERS, read_only=True),
+            "write": self._pool("cairn-write", WRITERS, read_only=False),
+        }
 
     def _pool(self, name: str, size: int, *, read_only: bool) -> ConnectionPool[Connection]:
         session = SESSION + ("on" if read_only else "off")
@@ -94,7 +104,7 @@ class PostgresConnections:
             name=name,
             timeout=WAIT_SECONDS,
             max_idle=IDLE_SECONDS,
-            reconnect_timeout=WAIT_SECONDS / 2,
+            reconnect_timeout=WAIT_SECONDS,
             num_workers=2,
         )
 
@@ -110,8 +120,8 @@ class PostgresConnections:
         except psycopg.OperationalError as error:
             message = f"the database cannot be reached: {first_line(error)}"
             raise StorageError(message) from error
-        self.reading.open()
-        self.writing.open()
+        for pool in self._pools.values():
+            pool.open()
 
     def _require(self, connection: Connection) -> None:
         version = connection.info.server_version // 10_000
@@ -132,6 +142,55 @@ class PostgresConnections:
             message = "the database has no schema that the search path names; create it, or name another"
             raise StorageError(message)
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that only reads, given back on leaving."""
+        with self._lend("read") as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A connection that may write, given back on leaving; what is open on it then is rolled back."""
+        with self._lend("write") as connection:
+            yield connection
+
+    @contextmanager
+    def _lend(self, use: str) -> Iterator[Connection]:
+        if self._is_gone:
+            psycopg.connect(self._address).close()
+            self._renew(self._pools)
+        pools = self._pools
+        try:
+            with pools[use].connection() as connection:
+                yield connection
+        except PoolTimeout:
+            self._is_gone = True
+            raise
+        except PoolClosed as error:
+            if self._is_closed:
+                raise
+            message = "the connections were replaced at this moment"
+            raise psycopg.OperationalError(message) from error
+        except psycopg.OperationalError as error:
+            if is_lost(error):
+                self._renew(pools)
+            raise
+
+    def _renew(self, broken: _Pools) -> None:
+        """Replace connections of which one has turned out to be broken, unless another thread has done so.
+
+        The pool would replace them one by one, with growing pauses.
+        """
+        with self._lock:
+            if self._pools is not broken or self._is_closed:
+                return
+            self._pools = self._make_pools()
+            for pool in self._pools.values():
+                pool.open()
+            self._is_gone = False
+        for pool in broken.values():
+            pool.close(timeout=0)
+
     def connect(self) -> Connection:
         """A connection of one's own, for what takes long."""
         connection = psycopg.connect(self._address, autocommit=True, cursor_factory=psycopg.RawCursor)
@@ -140,8 +199,10 @@ class PostgresConnections:
 
     def close(self) -> None:
         """Close every connection."""
-        self.reading.close()
-        self.writing.close()
+        with self._lock:
+            self._is_closed = True
+            for pool in self._pools.values():
+                pool.close()
 
 
 @contextmanager

@@ -96,11 +96,10 @@ class PostgresRecorder(EventReading, ApplicationRecorder):
                 except psycopg.Error as error:
                     if not is_passing(error):
                         raise
-                    self.connections.writing.check()
             return self._record(commits)
 
     def _record(self, commits: Sequence[Commit]) -> list[list[int] | LedgerError]:
-        with self.connections.writing.connection() as connection:
+        with self.connections.writing() as connection:
             group = _Group(self, connection, self._start(connection))
             try:
                 results = group.together(commits)
@@ -158,8 +157,7 @@ class PostgresRecorder(EventReading, ApplicationRecorder):
         raise OutcomeUnknownError(message) from lost
 
     def _is_there(self, position: int, event: StoredEvent) -> bool:
-        self.connections.writing.check()
-        with self.connections.writing.connection() as connection, connection.transaction():
+        with self.connections.writing() as connection, connection.transaction():
             connection.execute(self.schema.take_lock)  # whoever recorded is through with it now
             found = connection.execute(
                 "SELECT 1 FROM stored_events WHERE position=$1 AND originator_id=$2 AND originator_version=$3",
@@ -179,11 +177,10 @@ class PostgresRecorder(EventReading, ApplicationRecorder):
             except psycopg.Error as error:
                 if not is_passing(error):
                     raise
-                self.connections.reading.check()
                 return self._rows(sql, parameters)
 
     def _rows(self, sql: str, parameters: tuple[Any, ...]) -> list[Any]:
-        with self.connections.reading.connection() as connection:
+        with self.connections.reading() as connection:
             return connection.execute(translate(sql), parameters).fetchall()
 
     @contextmanager
@@ -205,7 +202,7 @@ class PostgresRecorder(EventReading, ApplicationRecorder):
         what is left there opens with the key-encryption key of its time alone (docs/operating.md).
         """
         swept = ", ".join(name for name in self.schema.tables if name != "stored_events")
-        with storage_errors(), self.connections.writing.connection() as connection:
+        with storage_errors(), self.connections.writing() as connection:
             connection.execute(f"VACUUM {swept}")
         return True
 

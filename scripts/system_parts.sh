@@ -1,11 +1,20 @@
 #!/usr/bin/env bash
-# Sees to it that the programs named as arguments are there (the tests call `openssl ts` and `sqlite3`).
+# Sees to it that the programs named as arguments are there (the tests call `openssl ts` and `sqlite3`), each of which is
+# in the package of its name. `postgresql` is the server, whose programs Debian keeps off the PATH.
 # Installs the missing ones where apt-get and the right to use it are at hand; says what to do elsewhere.
 set -euo pipefail
 
+is_there() {
+    if [ "$1" = postgresql ]; then
+        command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null
+    else
+        command -v "$1" >/dev/null
+    fi
+}
+
 missing=()
 for program in "$@"; do
-    command -v "$program" >/dev/null || missing+=("$program")
+    is_there "$program" || missing+=("$program")
 done
 [ "${#missing[@]}" -gt 0 ] || exit 0
 
