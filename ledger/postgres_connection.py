@@ -229,8 +229,6 @@ def is_lost(error: psycopg.Error) -> bool:
 
 def refusal(error: Exception) -> LedgerError | None:
     """What a commit is answered with that cannot be recorded because of what it is; None when it is not its fault."""
-    if isinstance(error, ConflictError):
-        return error
     found: LedgerError | None = None
     if isinstance(error, errors.IntegrityError):
         found = ConflictError(CONFLICT)

@@ -9,9 +9,9 @@ on the table: vacuuming takes such a one too, and each would stop the other.
 asks it what has become of the transaction: it waits for the lock, which the transaction holds as long as it lives, and
 looks for one of its events.
 
-**Fewer journeys.** Many rows for one table are one COPY in binary form, so that a batch of 10,000 awards is some twenty
-journeys to the server; statements that change rows are sent in pipelines. Small ones: with half a megabyte or more in a
-pipeline, a Unix socket hangs for ever (psycopg 3.2 and 3.3).
+**Fewer journeys.** What is small is sent in one pipeline, so that a commit is three journeys to the server. Of what is
+large, the rows of one table are one COPY in binary form: a batch of 10,000 awards is some twenty journeys. With half a
+megabyte or more in a pipeline, a Unix socket hangs for ever (psycopg 3.2 and 3.3), so it is kept far below.
 
 **The library's own recorder** is not under this one: its positions come from a sequence and have gaps, and its tables
 switch automatic vacuuming all but off. See ADR 0031.
@@ -229,6 +229,7 @@ class _Group:
 
     def __init__(self, recorder: PostgresRecorder, connection: Connection, newest: int) -> None:
         self._schema = recorder.schema
+        self._connection = connection
         self._cursor: Cursor = psycopg.RawCursor(connection)
         self._newest = newest
 
@@ -255,44 +256,53 @@ class _Group:
 
     def one(self, commit: Commit) -> list[int] | LedgerError:
         """Record one commit, or nothing of it."""
-        before = self._newest
-        self._cursor.execute("SAVEPOINT one")
+        first = self._newest + 1
+        rows = [
+            (position, raw(event.originator_id), event.originator_version, event.topic, event.state)
+            for position, event in enumerate(commit.events, first)
+        ]
+        writes = [Write(_EVENTS, rows), *commit.writes]
+        if not self._is_unchanged(commit.unchanged):
+            return ConflictError(CONFLICT)
         try:
-            self._require_unchanged(commit.unchanged)
-            positions = self._insert(commit.events)
-            for write in commit.writes:
-                self._write(write)
+            if _fits_a_pipeline(writes):
+                self._send_at_once(writes)
+            else:
+                self._send_in_bulk(writes)
         except Exception as error:
             refused = refusal(error)
             if refused is None:
                 raise
             self._cursor.execute("ROLLBACK TO one; RELEASE one", prepare=False)
-            self._newest = before
             return refused
-        self._cursor.execute("RELEASE one")
-        return positions
+        self._newest += len(rows)
+        return list(range(first, first + len(rows)))
 
-    def _require_unchanged(self, unchanged: Sequence[tuple[UUID, int]]) -> None:
+    def _send_at_once(self, writes: Sequence[Write]) -> None:
+        """One journey: the server is told everything before it is listened to."""
+        with self._connection.pipeline():
+            self._cursor.execute("SAVEPOINT one")
+            for write in writes:
+                for row in write.rows:
+                    self._cursor.execute(translate(write.sql), row)
+            self._cursor.execute("RELEASE one")
+
+    def _send_in_bulk(self, writes: Sequence[Write]) -> None:
+        self._cursor.execute("SAVEPOINT one")
+        for write in writes:
+            self._write(write)
+        self._cursor.execute("RELEASE one")
+
+    def _is_unchanged(self, unchanged: Sequence[tuple[UUID, int]]) -> bool:
         if not unchanged:
-            return
+            return True
         self._cursor.execute(
             "SELECT originator_id, MAX(originator_version) FROM stored_events "
             "WHERE originator_id = ANY($1::bytea[]) GROUP BY originator_id",
             ([raw(originator_id) for originator_id, _ in unchanged],),
         )
         found: dict[bytes, int] = dict(self._cursor.fetchall())
-        if any(found.get(raw(originator_id), 0) != version for originator_id, version in unchanged):
-            raise ConflictError(CONFLICT)
-
-    def _insert(self, events: Sequence[StoredEvent]) -> list[int]:
-        first = self._newest + 1
-        rows = [
-            (position, raw(event.originator_id), event.originator_version, event.topic, event.state)
-            for position, event in enumerate(events, first)
-        ]
-        self._write(Write(_EVENTS, rows))
-        self._newest += len(rows)
-        return list(range(first, first + len(rows)))
+        return all(found.get(raw(originator_id), 0) == version for originator_id, version in unchanged)
 
     def _write(self, write: Write) -> None:
         added = added_rows(write.sql)
@@ -387,6 +397,11 @@ def portions(rows: Sequence[tuple[Any, ...]], most: int, most_bytes: int) -> Ite
         size += own
     if begin < len(rows):
         yield rows[begin:]
+
+
+def _fits_a_pipeline(writes: Sequence[Write]) -> bool:
+    rows = [row for write in writes for row in write.rows]
+    return len(rows) <= PIPELINE_ROWS and len(list(portions(rows, PIPELINE_ROWS, PIPELINE_BYTES))) <= 1
 
 
 def _only(cursor: Cursor) -> Any:  # noqa: ANN401  whatever the one column holds

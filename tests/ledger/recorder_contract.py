@@ -202,15 +202,14 @@ class RecorderContract:
         assert isinstance(recorder.record([late])[0], ConflictError)
         assert recorder.max_notification_id() == 3_000
 
-    @pytest.mark.parametrize("value", ["\ud800", 2**70, object(), 1.5], ids=["surrogate", "huge", "object", "number"])
+    @pytest.mark.parametrize("rows", [2, 700])
+    @pytest.mark.parametrize("value", ["\ud800", 2**70, object()], ids=["surrogate", "huge", "object"])
     def test_recorder_refuses_many_rows_when_one_cannot_be_stored(
-        self, recorder: LedgerRecorder, value: object
+        self, recorder: LedgerRecorder, value: object, rows: int
     ) -> None:
-        many = [(f"{number}", b"") for number in range(20)]
-        odd = Commit([event(TWO, 1)], [Write(INSERT, [*many, (value, b"")])])
+        many = [(f"{number}", b"") for number in range(rows)]
+        odd = Commit([event(TWO, 1)], [Write(INSERT, [*many, ("odd", value)])])
         results = recorder.record([history(ONE, 1, 1), odd])
-        if value == 1.5 and isinstance(results[1], list):
-            return  # SQLite makes text of it
         assert isinstance(results[1], InvalidInputError)
         assert self.rows(recorder) == []
         assert positions(recorder.record([history(ONE, 2, 9)])[0]) == list(range(2, 10))
