@@ -41,12 +41,13 @@ DEFAULTS: Final = {
 }
 """What holds when the address does not say otherwise: a server that has gone silent is given up after 30 seconds."""
 SESSION: Final = (
+    "SET tcp_keepalives_idle=15; SET tcp_keepalives_interval=5; SET tcp_keepalives_count=3; "
     "SET lock_timeout='30s'; SET idle_in_transaction_session_timeout='60s'; SET client_encoding='UTF8'; "
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit')='off'; "
     "SET default_transaction_read_only="
 )
 """A commit has reached the disk before it is acknowledged, whatever the server's default; whether it has reached
-standbys is the operator's to say. A writer whose machine has died holds up the others for a minute at most."""
+standbys is the operator's to say. A process whose machine has died holds up the others for a minute at most."""
 _MIXED: Final = (errors.DatatypeMismatch, errors.CannotCoerce)
 _NOTHING_RECORDED: Final = (errors.DeadlockDetected, errors.SerializationFailure)
 _NO_CONNECTION: Final = (PoolTimeout, PoolClosed, TooManyRequests)

@@ -1,8 +1,8 @@
 """A ledger's tables in one schema of a PostgreSQL database, and whose they are.
 
-The table ``cairn_ledger`` has one row: the format of the tables, and which ledger's they are. It is written in the
-transaction that makes the tables. So a database that is somebody else's is never written to, nor one that has taken the
-place of another.
+The table ``cairn_ledger`` has one row: the format of the tables, which ledger's they are, and how far its log has come.
+It is written in the transaction that makes the tables. So a database that is somebody else's is never written to, nor
+one that has taken the place of another.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ MAKING_LOCK: Final = 0x0CA1_0000
 _OWN: Final = (
     (
         "CREATE TABLE IF NOT EXISTS cairn_ledger ("
-        "only_row BOOLEAN PRIMARY KEY CHECK (only_row), format BIGINT NOT NULL, ledger TEXT NOT NULL)"
+        "only_row BOOLEAN PRIMARY KEY CHECK (only_row), format BIGINT NOT NULL, ledger TEXT NOT NULL, "
+        "log_size BIGINT NOT NULL)"
     ),
     (
         "CREATE TABLE IF NOT EXISTS stored_events ("
@@ -63,7 +64,7 @@ class PostgresSchema:
             for statement in self._statements if missing else ():
                 connection.execute(statement)
             if "cairn_ledger" in missing:
-                connection.execute("INSERT INTO cairn_ledger VALUES (true, $1, $2)", (FORMAT, ledger))
+                connection.execute("INSERT INTO cairn_ledger VALUES (true, $1, $2, 0)", (FORMAT, ledger))
 
     def require_free(self, connection: Connection) -> None:
         """Check that none of the tables is there.

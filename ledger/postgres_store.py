@@ -40,6 +40,7 @@ from eventsourcing.persistence import (
 
 from ledger.error import ConflictError, LedgerError, OutcomeUnknownError
 from ledger.event_reading import EventReading
+from ledger.postgres_claim import PostgresClaim
 from ledger.postgres_connection import (
     Connection,
     Cursor,
@@ -205,6 +206,10 @@ class PostgresRecorder(EventReading, ApplicationRecorder):
         with storage_errors(), self.connections.writing() as connection:
             connection.execute(f"VACUUM {swept}")
         return True
+
+    def log_claim(self) -> PostgresClaim:
+        """The claim on continuing the log, for one process of all that reach the database."""
+        return PostgresClaim(self.connections)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **_: Any) -> Sequence[int] | None:  # noqa: ANN401  the library's signature
         """Record events alone, as the library asks for it."""

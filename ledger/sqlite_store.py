@@ -34,6 +34,7 @@ from eventsourcing.utils import Environment
 
 from ledger.error import ConflictError, InvalidInputError, LedgerError, StorageError
 from ledger.event_reading import EventReading
+from ledger.log_claim import OwnDirectory
 from ledger.read_connection import ReadConnections
 from ledger.store import CONFLICT, Commit, merge, raw
 
@@ -204,6 +205,10 @@ class SqliteRecorder(EventReading, SQLiteApplicationRecorder):  # type: ignore[m
         """
         with _storage_errors():
             return self._reading.rows(sql, parameters)
+
+    def log_claim(self) -> OwnDirectory:
+        """The claim on continuing the log, which is in the directory of the file."""
+        return OwnDirectory()
 
     def close(self) -> None:
         """Close the connections for reading."""

@@ -16,6 +16,7 @@ import msgspec
 from eventsourcing.persistence import Notification, StoredEvent
 
 from ledger.error import LedgerError
+from ledger.log_claim import LogClaim
 
 CONFLICT: Final = "the same thing was changed by another request first; try again"
 ADDS: Final = re.compile(r"INSERT INTO (?P<table>[a-z_]+) (\((?P<columns>[a-z_, ]+)\) )?VALUES \([?,]+\)")
@@ -117,6 +118,10 @@ class LedgerRecorder(Protocol):
         Raises:
             StorageError: The database failed.
         """
+        ...
+
+    def log_claim(self) -> LogClaim:
+        """What keeps other processes from continuing the log of these events; not taken yet."""
         ...
 
     def close(self) -> None:

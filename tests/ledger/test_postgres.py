@@ -17,7 +17,8 @@ import psycopg
 import pytest
 
 from ledger import postgres_connection, postgres_store
-from ledger.error import OutcomeUnknownError, StorageError
+from ledger.error import ConflictError, OutcomeUnknownError, StorageError
+from ledger.postgres_claim import PostgresClaim
 from ledger.postgres_dialect import added_rows, made_names, translate, translate_table
 from ledger.postgres_store import PostgresFactory, PostgresRecorder, portions
 from ledger.postgres_transfer import copy_in_whole, copy_out
@@ -341,6 +342,45 @@ def test_ledger_opens_without_the_right_to_make_tables_when_they_are_there(postg
     postgres_server.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {schema}")
     with closing(open_recorder(address.replace("//postgres:", f"//{schema}:"))) as recorder:
         assert recorder.record([history(ONE, 1, 1)]) == [[1]]
+
+
+# ── Who continues the log ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_log_is_continued_by_one_process_at_a_time(recorder: PostgresRecorder) -> None:
+    first, second = recorder.log_claim(), recorder.log_claim()
+    first.take()
+    with pytest.raises(ConflictError, match="another sequencer"):
+        second.take()
+    first.require(0)
+    first.advance(10)
+    first.release()
+    second.take()
+    second.require(10)
+    with pytest.raises(ConflictError, match="older copy"):
+        second.require(9)
+    second.release()
+
+
+def test_claim_that_was_lost_is_taken_again_unless_another_has_it(recorder: PostgresRecorder) -> None:
+    first, second = recorder.log_claim(), recorder.log_claim()
+
+    def cut(claim: PostgresClaim) -> None:
+        assert claim._session is not None
+        recorder.query("SELECT pg_terminate_backend(?)", (claim._session.info.backend_pid,))
+
+    first.take()
+    cut(first)
+    first.require(0)
+    cut(first)
+    second.take()
+    with pytest.raises(ConflictError, match="another sequencer"):
+        first.require(0)
+    second.advance(5)
+    second.release()
+    with pytest.raises(ConflictError, match="older copy"):
+        first.require(4)
+    first.release()
 
 
 # ── Statements ────────────────────────────────────────────────────────────────────────────────────────

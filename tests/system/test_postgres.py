@@ -190,6 +190,22 @@ def test_second_process_is_refused_and_one_on_standby_takes_over(serving: Servin
         serving.start()
 
 
+def test_copy_of_the_directory_on_the_same_database_is_refused(
+    serving: Serving, school: Caller, tmp_path: Path
+) -> None:
+    shutil.copytree(serving.data, tmp_path / "data", ignore=shutil.ignore_patterns("*.lock"))
+    shutil.copytree(serving.data.with_name("data.keys"), tmp_path / "data.keys")
+    evidence(serving, school.issue("After The Copy")["id"])
+    copy = Serving(tmp_path / "data", tmp_path / "home", serving.settings)
+    copy.home.mkdir()
+
+    done = subprocess.run(
+        copy.command(), env=environment(copy.home, copy.settings), capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode != 0
+    assert b"another sequencer works on this database" in done.stderr
+
+
 def test_outage_of_the_database_is_answered_and_heals_by_itself(
     serving: Serving, school: Caller, server: PostgresServer
 ) -> None:
