@@ -275,7 +275,7 @@ PROBLEMS: Final = (
         "The ledger's disk could not take or give what was asked: it may be full, locked or gone. Nothing of the "
         "request was recorded. Send it again, with the same idempotency key, after as many seconds as `Retry-After` "
         "says.",
-        (ledger_error.StorageError,),
+        (ledger_error.StorageError, ledger_error.UnreachableError),
         is_internal=True,
         headers={"Retry-After": "5"},
     ),

@@ -18,6 +18,7 @@
     ├── CorruptionError              stored bytes are not what was written
     ├── ClockError                   the clock is behind what was recorded already
     ├── StorageError                 the database could not record or read (disk full, lock held, file or server gone)
+    │   ├── UnreachableError         the database's server is not there at this moment
     │   └── OutcomeUnknownError      it broke off while it recorded; nobody can tell whether it has
     └── KeyEncryptionError           no key-encryption key opens this
 """
@@ -111,6 +112,10 @@ class ClockError(LedgerError):
 
 class StorageError(LedgerError):
     """The database could not do what was asked; nothing of the command was recorded, and it may be tried again."""
+
+
+class UnreachableError(StorageError):
+    """The database's server is not there at this moment, which says nothing about what is stored."""
 
 
 class OutcomeUnknownError(StorageError):

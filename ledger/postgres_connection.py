@@ -20,7 +20,7 @@ import psycopg
 from psycopg import errors
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from ledger.error import ConflictError, InvalidInputError, LedgerError, StorageError
+from ledger.error import ConflictError, InvalidInputError, LedgerError, StorageError, UnreachableError
 from ledger.store import CONFLICT
 
 MINIMUM_VERSION: Final = 15
@@ -120,7 +120,7 @@ class PostgresConnections:
                 self._require(connection)
         except psycopg.OperationalError as error:
             message = f"the database cannot be reached: {first_line(error)}"
-            raise StorageError(message) from error
+            raise UnreachableError(message) from error
         for pool in self._pools.values():
             pool.open()
 
@@ -208,12 +208,13 @@ class PostgresConnections:
 
 @contextmanager
 def storage_errors() -> Iterator[None]:
-    """Turn the driver's errors into StorageError."""
+    """Turn the driver's errors into StorageError, UnreachableError when it is the connection."""
     try:
         yield
     except psycopg.Error as error:
         message = f"the database failed, and nothing was recorded: {first_line(error)}"
-        raise StorageError(message) from error
+        is_gone = isinstance(error, _NO_CONNECTION) or is_lost(error)
+        raise (UnreachableError if is_gone else StorageError)(message) from error
 
 
 def is_passing(error: psycopg.Error) -> bool:

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from ledger import postgres_connection, postgres_store
-from ledger.error import ConflictError, OutcomeUnknownError, StorageError
+from ledger.error import ConflictError, OutcomeUnknownError, StorageError, UnreachableError
 from ledger.postgres_claim import PostgresClaim
 from ledger.postgres_dialect import added_rows, made_names, translate, translate_table
 from ledger.postgres_store import PostgresFactory, PostgresRecorder, portions
@@ -90,7 +90,7 @@ def test_recorder_reports_a_storage_error_while_the_server_is_gone_and_heals_whe
             recorder.record([history(ONE, 3, 3)])
         begin = time.monotonic()
         for _ in range(20):
-            with pytest.raises(StorageError):
+            with pytest.raises(UnreachableError):
                 recorder.query("SELECT 1")
         assert time.monotonic() - begin < 5.0, "nobody waits for a server that is known to be gone"
         durable_server.start()
