@@ -91,7 +91,7 @@ check: lint ## Everything that has to pass before a commit: lint, then the tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 .PHONY: bench
-bench: setup ## Measure issuing, auditing and proving against raw SQLite and plain hashing (BENCH_ARGS="--entries 10000000" for a large log)
+bench: setup ## Measure issuing, auditing and proving against raw SQLite and plain hashing (BENCH_ARGS="--entries 10000000" for a large log, "--database URL" for PostgreSQL)
 	@bash scripts/system_parts.sh npm nginx wrk
 	@bash scripts/node_parts.sh
 	@$(BIN)/python -m loadtests.bench $(BENCH_ARGS)

@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from itertools import chain
-from pathlib import Path
 from typing import Final
 from uuid import UUID
 
@@ -287,8 +286,3 @@ def _at_one_position(view: View) -> Iterator[tuple[int, Snapshot]]:
             if view.position() == before:
                 yield before, stored
                 return
-
-
-def data_is_there(data: Path) -> bool:
-    """Whether *data* holds a ledger."""
-    return (data / "ledger.db").exists()

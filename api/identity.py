@@ -56,7 +56,7 @@ def settle_identity(settings: Settings) -> Identity:
     try:
         kept = msgspec.json.decode(file.read_bytes(), type=Identity)
     except FileNotFoundError:
-        _write(file, msgspec.json.format(msgspec.json.encode(chosen)) + b"\n")
+        write_durably(file, msgspec.json.format(msgspec.json.encode(chosen)) + b"\n")
         return chosen
     except msgspec.MsgspecError as error:
         message = f"{file} cannot be read ({error}); restore it from a backup"
@@ -67,7 +67,8 @@ def settle_identity(settings: Settings) -> Identity:
     return kept
 
 
-def _write(file: Path, content: bytes) -> None:
+def write_durably(file: Path, content: bytes) -> None:
+    """Write a small file whole or not at all; it is on the disk when this returns."""
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_suffix(".new")
     with temporary.open("wb") as stream:

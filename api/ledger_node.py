@@ -1,4 +1,4 @@
-"""The write side put together: database, vault, keys and commands over one data directory."""
+"""The write side put together: database, vault, keys and commands of one ledger."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from api.database import open_factory
 from api.identity import MIRROR_FILE, Identity, IdentityError, settle_identity
 from api.log_secret import secret_keys, vkeys
 from api.setting import Settings
-from ledger.access import ACCESS_SCHEMA, Access
+from ledger.access import Access
 from ledger.agreeing import Agreeing
 from ledger.application import Clock, Ledger
-from ledger.attesting import ATTESTED_SCHEMA, Attesting
+from ledger.attesting import Attesting
 from ledger.cascade import Cascade
 from ledger.catalogue import Catalogue
 from ledger.component_reading import ComponentReading
@@ -38,17 +39,12 @@ from ledger.registry import Registry
 from ledger.reissuance import Reissuance
 from ledger.reviewing import Reviewing
 from ledger.separating import Separating
-from ledger.signing import SIGNING_SCHEMA, KeyStore, SealedKeyStore
+from ledger.signing import KeyStore, SealedKeyStore
 from ledger.spending import SpendingBook
 from ledger.stacking_up import StackingUp
-from ledger.status_allocation import ALLOCATION_SCHEMA, StatusAllocator
-from ledger.store import LedgerFactory
-from ledger.vault import VAULT_SCHEMA, Vault
+from ledger.status_allocation import StatusAllocator
+from ledger.vault import Vault
 from verifier.jsonld.canonical import canonical_nquads
-
-DATABASE = "ledger.db"
-SCHEMA = (*VAULT_SCHEMA, *ATTESTED_SCHEMA, *SIGNING_SCHEMA, *ALLOCATION_SCHEMA, *ACCESS_SCHEMA)
-
 
 KEY_PLACE = "keys.path"
 """File that says where this ledger's key-encryption keys were found last, for a copy that lies elsewhere."""
@@ -118,7 +114,7 @@ def open_ledger(
     Raises:
         IdentityError: The settings contradict what the directory has been since it was made.
         KeyEncryptionError: The key-encryption keys do not open the vault.
-        StorageError: The directory cannot be written, or the database fails.
+        StorageError: The directory cannot be written, or the database cannot be reached, fails or is another ledger's.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     if (settings.data_dir / MIRROR_FILE).exists():
@@ -128,8 +124,7 @@ def open_ledger(
         message = f"{settings.data_dir} cannot be written: is the disk read-only, or is it somebody else's?"
         raise StorageError(message)
     identity = settle_identity(settings)
-    factory = LedgerFactory(settings.data_dir / DATABASE, SCHEMA)
-    ledger = Ledger(factory, clock=clock, random=random, on_commit=on_commit)
+    ledger = Ledger(open_factory(settings, random), clock=clock, random=random, on_commit=on_commit)
     key_ring = open_key_ring(find_key_directory(settings, is_new=not ledger.newest()), random)
     vault = Vault(ledger.store, key_ring, random)
     keys = SealedKeyStore(ledger.store, key_ring, random)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,10 +12,11 @@ from typing import Final
 import msgspec
 
 from anchoring.checkpoint_store import SqliteCheckpointStore
+from anchoring.error import ConflictError
 from anchoring.lock import SequencerLock
 from anchoring.publication import LogKeys
 from anchoring.sequencer import Sequencer, SequencerSettings
-from anchoring.storage import DirectoryTileStore
+from anchoring.storage import DirectoryTileStore, Placement, Published
 from anchoring.witnesses import Witnesses
 from api.error import NotReadyError
 from api.ledger_node import LedgerNode
@@ -24,7 +25,9 @@ from api.published_log import OwnLogIndex, PublishedLog
 from api.view_node import VIEWS_DIRECTORY
 from api.witness_setup import open_witnesses
 from ledger.application import Clock
+from ledger.error import ConflictError as LedgerConflictError
 from ledger.error import KeyEncryptionError
+from ledger.log_claim import LogClaim
 from ledger.log_keeping import SECRETS, secret_name
 from ledger.log_key import KeyGeneration
 from projections.log_feed import LogFeed
@@ -38,6 +41,45 @@ LOCK_FILE: Final = "sequencer.lock"
 SNAPSHOT: Final = "state.snapshot"
 
 
+class ClaimedCheckpointStore(SqliteCheckpointStore):
+    """``log.db``, which goes on only while this process has the claim on the log.
+
+    Args:
+        file: The file.
+        claim: The claim, taken.
+    """
+
+    def __init__(self, file: Path, claim: LogClaim) -> None:
+        super().__init__(file)
+        self._claim = claim
+
+    def compare_and_swap(
+        self,
+        old: Published | None,
+        new: Published,
+        *,
+        placements: Sequence[Placement] = (),
+        anchors: Mapping[int, int] | None = None,
+    ) -> None:
+        """Commit a new state; see `CheckpointStore.compare_and_swap`.
+
+        A crash between committing and noting it leaves the database behind, which the next step makes up for.
+        """
+        with _claim_errors():
+            self._claim.require(0 if old is None else old.size)
+        super().compare_and_swap(old, new, placements=placements, anchors=anchors)
+        self._claim.advance(new.size)
+
+
+@contextmanager
+def _claim_errors() -> Iterator[None]:
+    """Have a lost claim stop the sequencer for good, as a lost lock does."""
+    try:
+        yield
+    except LedgerConflictError as error:
+        raise ConflictError(str(error)) from error
+
+
 @dataclass(frozen=True, slots=True)
 class LogNode:
     """The log of one ledger."""
@@ -48,6 +90,7 @@ class LogNode:
     state: StateFold
     sequencer: Sequencer
     lock: SequencerLock
+    claim: LogClaim
     published: PublishedLog
     snapshot: SnapshotFile
     witnesses: Witnesses | None
@@ -71,6 +114,7 @@ class LogNode:
             self.keep_state(closing=True)
         if self.witnesses is not None:
             self.witnesses.close()
+        self.claim.release()
         self.lock.release()
         self.store.close()
 
@@ -86,16 +130,20 @@ def open_log(node: LedgerNode, clock: Clock) -> LogNode:
     keys = log_keys(node)
     lock = SequencerLock(data / LOCK_FILE)
     lock.acquire()
+    claim = node.ledger.store.log_claim()
     try:
-        return _open(node, data, keys, lock, clock)
+        with _claim_errors():
+            claim.take()
+        return _open(node, data, keys, lock, claim, clock)
     except BaseException:
+        claim.release()
         lock.release()
         raise
 
 
-def _open(node: LedgerNode, data: Path, keys: LogKeys, lock: SequencerLock, clock: Clock) -> LogNode:
+def _open(node: LedgerNode, data: Path, keys: LogKeys, lock: SequencerLock, claim: LogClaim, clock: Clock) -> LogNode:
     tiles = DirectoryTileStore(data / LOG_DIRECTORY)
-    store = SqliteCheckpointStore(data / LOG_DATABASE)
+    store = ClaimedCheckpointStore(data / LOG_DATABASE, claim)
     snapshot = SnapshotFile(data / VIEWS_DIRECTORY / SNAPSHOT)
     published = PublishedLog(tiles, OwnLogIndex(store))
     state = _state(node, snapshot, published)
@@ -117,7 +165,7 @@ def _open(node: LedgerNode, data: Path, keys: LogKeys, lock: SequencerLock, cloc
         if witnesses is not None:
             witnesses.close()
         raise
-    return LogNode(keys, tiles, store, state, sequencer, lock, published, snapshot, witnesses)
+    return LogNode(keys, tiles, store, state, sequencer, lock, claim, published, snapshot, witnesses)
 
 
 def _state(node: LedgerNode, snapshot: SnapshotFile, published: PublishedLog) -> StateFold:

@@ -266,13 +266,24 @@ PROBLEMS: Final = (
         headers={"Retry-After": "30"},
     ),
     ProblemKind(
+        "outcome-unknown",
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Outcome unknown",
+        "The ledger's database broke off while it was recording the request, and could not be asked since whether it "
+        "had. Send the request again, with the same idempotency key: if it was carried out, that gives the answer, and "
+        "else it is carried out now. Without such a key, look up first what there is.",
+        (ledger_error.OutcomeUnknownError,),
+        is_internal=True,
+        headers={"Retry-After": "5"},
+    ),
+    ProblemKind(
         "storage-unavailable",
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Storage unavailable",
         "The ledger's disk could not take or give what was asked: it may be full, locked or gone. Nothing of the "
         "request was recorded. Send it again, with the same idempotency key, after as many seconds as `Retry-After` "
         "says.",
-        (ledger_error.StorageError,),
+        (ledger_error.StorageError, ledger_error.UnreachableError),
         is_internal=True,
         headers={"Retry-After": "5"},
     ),

@@ -18,6 +18,7 @@ from pydantic import (
     ConfigDict,
     Field,
     JsonValue,
+    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
@@ -51,6 +52,12 @@ class Settings(BaseModel):
         json_schema_extra=_unit("path"),
         description="Directory of the key-encryption keys; by default `<data_dir>.keys`, "
         "beside the data and outside its backups.",
+    )
+    database: SecretStr | None = Field(
+        default=None,
+        json_schema_extra=_unit("URL"),
+        description="PostgreSQL database of events, vault and access, `postgresql://user@host/name`; none: the file "
+        "`ledger.db` in the data directory. Its password may stand in it, or in libpq's password file.",
     )
     base_url: str = Field(
         default="http://127.0.0.1:8000",
@@ -364,6 +371,16 @@ class Settings(BaseModel):
     def _check_evm_rpc_url(cls, value: str | None) -> str | None:
         if value is not None:
             _check_web_url(value)
+        return value
+
+    @field_validator("database", mode="before")
+    @classmethod
+    def _check_database(cls, value: object) -> object:
+        if isinstance(value, str):
+            if not value:
+                return None
+            if not value.startswith(("postgresql://", "postgres://")) or any(map(str.isspace, value)):
+                raise ValueError("must be empty, or a URL that begins with postgresql://")
         return value
 
     @field_validator("base_url")

@@ -31,7 +31,7 @@ from api.ledger_node import LedgerNode
 from ledger.attesting import ATTESTED_KIND, AttestedDocument
 from ledger.commitment import DERIVATION_KIND, DOCUMENT_KIND, RECOGNITION_KIND, commit
 from ledger.credential import SIGNED_BIRTHS, Credential
-from ledger.error import LedgerError, NotFoundError
+from ledger.error import LedgerError, NotFoundError, UnreachableError
 from ledger.institution import Institution, SigningKeyRecord
 from ledger.issuance import SealedDocument
 from ledger.part import PART_KIND, WHOLE_KIND, KeptPart, KeptWhole, read_leaf
@@ -230,6 +230,8 @@ class VaultCheck:
             is_good = PublicKey.from_multibase(key.multibase).verify(PROBE, private.sign(PROBE))
         except NotFoundError:  # destroyed when it was revoked, or kept elsewhere
             return
+        except UnreachableError:  # no damage
+            raise
         except (*UNREADABLE, VerifierError, ValueError) as error:
             self._find("key-unreadable", where, str(error))
             return
@@ -242,6 +244,8 @@ class VaultCheck:
             identity = UUID(bytes=raw)
             try:
                 self._node.vault.answer(identity)
+            except UnreachableError:  # no damage
+                raise
             except UNREADABLE as error:
                 self._find("answer-unreadable", f"submission {identity}", str(error))
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 from uuid import UUID, uuid5
 
 import msgspec
@@ -152,7 +152,8 @@ class Ledger(Application[UUID]):
         self.clock = clock
         self.random = random
         super().__init__({"AGGREGATE_CACHE_MAXSIZE": CACHED_AGGREGATES, "DEEPCOPY_FROM_AGGREGATE_CACHE": "n"})
-        self._writer = GroupWriter(self.store, on_commit)
+        self._store = cast("LedgerRecorder", self.recorder)  # made by the factory
+        self._writer = GroupWriter(self._store, on_commit)
         self._state = threading.local()
         self._recording_clock = SteadyClock(self.now, self._newest_recorded_at)
 
@@ -171,9 +172,7 @@ class Ledger(Application[UUID]):
     @property
     def store(self) -> LedgerRecorder:
         """The recorder, which the vault and the access store share."""
-        recorder = self.recorder
-        assert isinstance(recorder, LedgerRecorder)  # noqa: S101  made by LedgerFactory
-        return recorder
+        return self._store
 
     @property
     def event_mapper(self) -> EventMapper:

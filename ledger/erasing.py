@@ -88,7 +88,7 @@ class Erasing:
             ConflictError: Readers held it for longer than :data:`SWEEP_SECONDS`.
         """
         deadline = time.monotonic() + SWEEP_SECONDS
-        while not self._ledger.store.empty_write_ahead_log():
+        while not self._ledger.store.sweep():
             if time.monotonic() > deadline:
                 message = "erased, but a reader still holds the write-ahead log; stop the reader and sweep again"
                 raise ConflictError(message)

@@ -17,7 +17,9 @@
     │   └── ForbiddenError           the key is good, but not for this
     ├── CorruptionError              stored bytes are not what was written
     ├── ClockError                   the clock is behind what was recorded already
-    ├── StorageError                 the database could not record or read (disk full, lock held, file gone)
+    ├── StorageError                 the database could not record or read (disk full, lock held, file or server gone)
+    │   ├── UnreachableError         the database's server is not there at this moment
+    │   └── OutcomeUnknownError      it broke off while it recorded; nobody can tell whether it has
     └── KeyEncryptionError           no key-encryption key opens this
 """
 
@@ -110,6 +112,14 @@ class ClockError(LedgerError):
 
 class StorageError(LedgerError):
     """The database could not do what was asked; nothing of the command was recorded, and it may be tried again."""
+
+
+class UnreachableError(StorageError):
+    """The database's server is not there at this moment, which says nothing about what is stored."""
+
+
+class OutcomeUnknownError(StorageError):
+    """The database broke off while it recorded; the same request with its idempotency key finds out, and repeats it."""
 
 
 class KeyEncryptionError(LedgerError):

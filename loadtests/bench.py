@@ -30,6 +30,8 @@ BULK_CLIENTS = 2
 LINES = 2_000
 _AWARD = re.compile(rb'\{"id":"([0-9a-v]{36})","url":')
 PATIENCE_SECONDS = 120.0
+TURNS = 3
+SINGLE_CLIENTS = 16
 CREATED = 201
 OK = 200
 
@@ -51,13 +53,13 @@ class Row:
         return f"| {self.what} | {self.per_second:,.0f} | {self.beside} | {self.baseline:,.0f} | {ratio:.4f} | {p99} |"
 
 
-def batches(server: Server, awards: int) -> float:
+def batches(server: Server, awards: int, name: str = "batch") -> float:
     """Awards per second in requests of 1,000."""
     client = Client(server)
     begin = time.perf_counter()
     for start in range(0, awards, BATCH):
         body = {"credentials": [award(start + number) for number in range(BATCH)]}
-        status, _ = client.call("POST", "/v1/credentials", body, f"batch-{start}")
+        status, _ = client.call("POST", "/v1/credentials", body, f"{name}-{start}")
         _expect(status, CREATED)
     took = time.perf_counter() - begin
     client.close()
@@ -269,6 +271,38 @@ def _issued(server: Server, directory: Path, awards: int, singles: int) -> list[
     return rows + [_one_by_one(server, clients, singles, raw_single) for clients in (1, 16, 64)]
 
 
+def beside_postgres(directory: Path, awards: int, address: str) -> list[Row]:
+    """The same batches on PostgreSQL and in a file, in turns, so that both meet the same machine."""
+    file, postgres = directory / "in-file", directory / "in-postgres"
+    for place in (file, postgres):
+        place.mkdir()
+    with running_server(file / "ledger") as one, running_server(postgres / "ledger", database=address) as other:
+        rates: dict[str, list[float]] = {"file": [], "postgres": []}
+        for turn in range(TURNS):
+            rates["file"].append(batches(one, awards, f"turn-{turn}"))
+            rates["postgres"].append(batches(other, awards, f"turn-{turn}"))
+        singles = {
+            name: many_clients(server, SINGLE_CLIENTS, 50, _issue_one) for name, server in (("f", one), ("p", other))
+        }
+    what = "awards issued, 1,000 a request, on PostgreSQL"
+    medians = {name: statistics.median(each) for name, each in rates.items()}
+    return [
+        Row(what, medians["postgres"], "the same in a file", medians["file"]),
+        Row(
+            f"awards issued one by one, {SINGLE_CLIENTS} clients, on PostgreSQL",
+            singles["p"][0],
+            f"the same in a file (p99 {singles['f'][1]:.1f} ms)",
+            singles["f"][0],
+            singles["p"][1],
+        ),
+    ]
+
+
+def _issue_one(client: Client, number: int) -> None:
+    status, _ = client.call("POST", "/v1/credentials", award(number), f"beside-{number}")
+    _expect(status, CREATED)
+
+
 def _one_by_one(server: Server, clients: int, awards: int, baseline: float) -> Row:
     """Each client asks for its next award when it has the one before."""
     requests = [
@@ -366,18 +400,24 @@ def main() -> None:
     parser.add_argument("--bulk", type=int, default=100_000, help="awards issued at once until all are provable")
     parser.add_argument("--only-issuing", action="store_true", help="leave out what is not about issuing")
     parser.add_argument("--only-looking-up", action="store_true", help="leave out all but the look-ups")
+    parser.add_argument("--database", metavar="URL", help="an empty PostgreSQL database, for rows beside a file")
+    parser.add_argument("--only-database", action="store_true", help="measure those rows alone")
     parser.add_argument("--stackings", type=int, default=1_200, help="evaluations of pathways")
     parser.add_argument("--audited", type=int, default=1_000_000, help="entries of the made-up log that is audited")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cairn-bench-") as directory:
         place = Path(directory)
-        rows = [] if arguments.only_looking_up else bulk(place, arguments.bulk)
+        rows = []
+        if arguments.database is not None:
+            rows += beside_postgres(place, arguments.awards, arguments.database)
         if arguments.only_looking_up:
             rows += looked_up_rows(place)
         elif arguments.only_issuing:
+            rows += bulk(place, arguments.bulk)
             with running_server(place / "ledger") as server:
                 rows += _issued(server, place, arguments.awards, arguments.singles)
-        else:
+        elif not arguments.only_database:
+            rows += bulk(place, arguments.bulk)
             rows += verified(place)
             rows += stacked(arguments.stackings)
             rows += looked_up_rows(place)

@@ -76,10 +76,10 @@ class Client:
         self._connection.close()
 
 
-def cairn(*arguments: str) -> subprocess.CompletedProcess[str]:
+def cairn(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run the ``cairn`` command that belongs to this interpreter."""
     program = str(Path(sys.executable).with_name("cairn"))
-    return subprocess.run([program, *arguments], check=True, capture_output=True, text=True)
+    return subprocess.run([program, *arguments], check=True, capture_output=True, text=True, env=environment)
 
 
 def free_port() -> int:
@@ -91,18 +91,22 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_server(data: Path, *options: str, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+def running_server(
+    data: Path, *options: str, settings: Mapping[str, str] | None = None, database: str = ""
+) -> Iterator[Server]:
     """Serve *data* until the block ends, with one institution and one micro-credential in it.
 
     Args:
         data: The data directory.
         options: Further options of ``cairn serve``.
         settings: ``CAIRN_`` variables; without them there are no limits for clients.
+        database: Address of a PostgreSQL database that its events are in; empty for a file.
     """
     port = free_port()
     environment = {**os.environ, "CAIRN_RATE_LIMIT_PER_MINUTE": "0", "CAIRN_RATE_LIMIT_BURST": "0"}
     environment.update(settings or {})
     program = str(Path(sys.executable).with_name("cairn"))
+    environment["CAIRN_DATABASE"] = database
     environment["CAIRN_BASE_URL"] = f"http://{HOST}:{port}"
     with (data.parent / "server.log").open("wb") as log:
         process = subprocess.Popen(
@@ -113,7 +117,7 @@ def running_server(data: Path, *options: str, settings: Mapping[str, str] | None
         )
         try:
             wait_until_ready(port)
-            yield dataclasses.replace(_prepare(port, data), pid=process.pid)
+            yield dataclasses.replace(_prepare(port, data, environment), pid=process.pid)
         finally:
             process.terminate()
             process.wait(START_SECONDS)
@@ -154,8 +158,8 @@ def wait_until_ready(port: int, seconds: float = START_SECONDS) -> None:
     raise TimeoutError(message)
 
 
-def _prepare(port: int, data: Path) -> Server:
-    operator = cairn("access", "grant", "--data", str(data)).stdout.strip()
+def _prepare(port: int, data: Path, environment: dict[str, str]) -> Server:
+    operator = cairn("access", "grant", "--data", str(data), environment=environment).stdout.strip()
     root = Client(Server(port, data, operator))
     institution = {"slug": "bench", "name": "Bench University", "country": "EE", "kind": "university"}
     root.call("POST", "/v1/institutions", institution, "bench-institution")

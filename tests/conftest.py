@@ -6,9 +6,12 @@ A test that reaches for another machine fails on the spot, with the address in t
 import ipaddress
 import os
 import sys
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from tests.postgres import PostgresServer
 
 _LOCAL_NAMES = {"", "localhost"}
 
@@ -55,3 +58,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         items[:] = [item for item in items if item.get_closest_marker("soak") is None]
         config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for the tests of this process, started when the first of them asks for it."""
+    server = PostgresServer()
+    server.start()
+    yield server
+    server.close()

@@ -1,12 +1,13 @@
 """Making a backup while the ledger serves.
 
 1. Copy `log.db`: what the log has committed to.
-2. Copy `ledger.db` after it, so that every event that the log knows is there: the log is never ahead of the events.
+2. Copy events, vault and access after it into `ledger.db`, out of that file or out of PostgreSQL, so that every event
+   that the log knows is there: the log is never ahead of the events.
 3. Copy the tiles of the log's size, whatever has been added since. Where `log.db` was copied between committing a step
    and writing its tiles, they come from the bundles that are staged in it.
 4. Write the manifest, last of all. A crash before that leaves a directory that nobody takes for a backup.
 
-Each database is copied in one reading transaction; writers go on beside it. The key-encryption keys stay where they
+Each database is copied as it is at one moment; writers go on beside it. The key-encryption keys stay where they
 are: who has the backup alone can open nothing that is personal.
 """
 
@@ -30,9 +31,10 @@ from anchoring.recovery import copy_staged
 from anchoring.storage import CheckpointStore, DirectoryTileStore, Published
 from api.backup.error import BackupError
 from api.backup.manifest import FORMAT, Manifest, digest_of, sync, write_manifest
+from api.database import SQLITE_FILE, copy_file, copy_ledger, ledger_is_there
 from api.identity import FILE_NAME, Identity
-from api.ledger_node import DATABASE
 from api.log_node import LOG_DATABASE, LOG_DIRECTORY
+from api.setting import Settings
 from ledger.document import instant_text
 from ledger.key_ring import ID_BYTES
 
@@ -42,20 +44,23 @@ WRAPPED: Final = (("vault_secret", "wrapped"), ("vault_learner", "wrapped"), ("v
 Note = Callable[[str], None]
 
 
-def make_backup(data: Path, target: Path, now: datetime, note: Note) -> Manifest:
-    """Copy the ledger in *data* into the new directory *target*.
+def make_backup(settings: Settings, target: Path, now: datetime, note: Note) -> Manifest:
+    """Copy a ledger into the new directory *target*.
 
     Args:
-        data: The data directory; it may be served.
+        settings: Where the ledger is; it may be served.
         target: Made here; must not exist, or be empty.
         now: The present instant.
         note: Told in words what is being copied.
 
     Raises:
         BackupError: There is no ledger, *target* is in use, or what is copied contradicts itself.
+        IdentityError: The setting of the database contradicts where the ledger is.
+        StorageError: PostgreSQL failed; *target* is left without a manifest.
         OSError, sqlite3.Error: A disk failed; *target* is left without a manifest.
     """
-    if not (data / DATABASE).exists():
+    data = settings.data_dir
+    if not ledger_is_there(data):
         message = f"there is no ledger in {data}"
         raise BackupError(message)
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -63,9 +68,11 @@ def make_backup(data: Path, target: Path, now: datetime, note: Note) -> Manifest
         message = f"{target} is not empty; a backup gets a directory of its own"
         raise BackupError(message)
     # 1. and 2. The databases, the log's first.
-    for name in (LOG_DATABASE, DATABASE):
-        note(name)
-        _copy_database(data / name, target / name)
+    note(LOG_DATABASE)
+    copy_file(data / LOG_DATABASE, target / LOG_DATABASE)
+    note(SQLITE_FILE)
+    copy_ledger(settings, target / SQLITE_FILE)
+    sync(target / SQLITE_FILE)
     shutil.copyfile(data / FILE_NAME, target / FILE_NAME)
     # 3. The tiles.
     published = _copy_log(data, target, note)
@@ -74,15 +81,6 @@ def make_backup(data: Path, target: Path, now: datetime, note: Note) -> Manifest
     manifest = _manifest(target, published, now)
     write_manifest(target, manifest)
     return manifest
-
-
-def _copy_database(source: Path, target: Path) -> None:
-    if not source.exists():
-        return
-    with closing(sqlite3.connect(source)) as there, closing(sqlite3.connect(target)) as here:
-        there.backup(here)  # all pages at once: one consistent moment
-        here.execute("PRAGMA journal_mode=DELETE")
-    sync(target)
 
 
 def _copy_log(data: Path, target: Path, note: Note) -> Published | None:
@@ -118,7 +116,7 @@ def _manifest(target: Path, published: Published | None, now: datetime) -> Manif
     )
     for file in files:
         sync(target / file.path)
-    position, keys = _contents(target / DATABASE)
+    position, keys = _contents(target / SQLITE_FILE)
     return Manifest(
         format=FORMAT,
         made_at=instant_text(now),

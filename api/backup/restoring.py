@@ -8,6 +8,7 @@
 5. Take over the log's newest checkpoint. From here the sequencer goes on where the world saw it last.
 6. Destroy the keys and rows of every learner whom the log says was erased since.
 7. Let the sequencer check all of it, then put the directory in its place. A crash before that leaves nothing in use.
+   For a ledger that is to be in PostgreSQL all of this happens in a file, which is moved there last, in one go.
 
 What cannot come back: vault rows written after the backup. The awards stay in the log and stay provable; their
 documents are with the learners.
@@ -41,6 +42,7 @@ from anchoring.time_anchor import AnchorProof
 from api.backup.error import BackupError
 from api.backup.manifest import Manifest, read_manifest, require_files, sync
 from api.backup.surviving import SurvivingLog
+from api.database import SQLITE_FILE, move_ledger, require_free
 from api.ledger_node import LedgerNode, open_ledger, system_clock
 from api.log_node import LOG_DATABASE, LOG_DIRECTORY, log_keys, open_log
 from api.setting import Settings
@@ -111,12 +113,14 @@ def restore(backup: Path, settings: Settings, log: SurvivingLog | None, note: No
     Raises:
         BackupError: The backup is damaged, the place is in use, or the log is of another history.
         KeyEncryptionError: The keys that open the backup are not there.
+        StorageError: PostgreSQL, if the ledger is to be there, cannot be reached or is not empty.
         anchoring.error.AnchoringError: The surviving log does not verify.
     """
     data = settings.data_dir
     if data.exists() and any(data.iterdir()):
         message = f"{data} is not empty; move it away first, and keep it until the restore has been checked"
         raise BackupError(message)
+    require_free(settings)
     # 1. The files.
     manifest = read_manifest(backup)
     note("comparing files", 0, len(manifest.files))
@@ -124,7 +128,7 @@ def restore(backup: Path, settings: Settings, log: SurvivingLog | None, note: No
     work = data.with_name(f"{data.name}.restoring")
     _copy(backup, work, manifest)
     # 2. The vault.
-    within = settings.model_copy(update={"data_dir": work, "kek_dir": settings.key_dir})
+    within = settings.model_copy(update={"data_dir": work, "kek_dir": settings.key_dir, "database": None})
     if not settings.key_dir.is_dir():
         message = f"the key-encryption keys are not in {settings.key_dir}; put them there, or name their place"
         raise BackupError(message)
@@ -135,6 +139,8 @@ def restore(backup: Path, settings: Settings, log: SurvivingLog | None, note: No
         node.close()
     # 7. All of it is checked by the sequencer's own start, and on the disk before it is put in its place.
     _prove(within)
+    if settings.database is not None:
+        move_ledger(work / SQLITE_FILE, work, settings)
     os.sync()
     if data.exists():
         data.rmdir()

@@ -29,7 +29,9 @@ def backup(
     Keep the key-encryption keys apart from it: who has both can open everything, who has one of them nothing.
     """
     terminal = Terminal(as_json=as_json)
-    manifest = make_backup(data, to, system_clock(), lambda what: terminal.say(f"copying {what}"))
+    manifest = make_backup(
+        load_settings(os.environ, data_dir=data), to, system_clock(), lambda what: terminal.say(f"copying {what}")
+    )
     size = sum(file.size for file in manifest.files)
     text = (
         f"{to}: {len(manifest.files)} files, {size:,} bytes, log of {manifest.log_size:,} entries\n"

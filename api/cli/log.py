@@ -17,7 +17,7 @@ from anchoring.lock import SequencerLock
 from api.cli.operator import operator
 from api.cli.option import DEFAULT_DATA, AsJson, Data
 from api.cli.terminal import EXIT_CODES, Exit, Terminal
-from api.fsck import data_is_there
+from api.database import ledger_is_there
 from api.instant import in_utc
 from api.ledger_node import LedgerNode, open_ledger, system_clock
 from api.log_node import LOCK_FILE, open_log
@@ -109,7 +109,7 @@ def _alone(terminal: Terminal, data: Path) -> Iterator[None]:
 
 
 def _open(terminal: Terminal, data: Data) -> LedgerNode:
-    if not data_is_there(data):
+    if not ledger_is_there(data):
         terminal.fail(f"there is no ledger in {data}", Exit.USAGE)
     return open_ledger(load_settings(os.environ, data_dir=data))
 

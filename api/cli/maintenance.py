@@ -14,9 +14,10 @@ from anchoring.error import AnchoringError
 from api.anchor_setup import time_anchors
 from api.cli.option import DEFAULT_DATA, AsJson, Data
 from api.cli.terminal import Exit, ProgressBar, Terminal
+from api.database import ledger_is_there
 from api.feed_check import NAME as LOG_FEED
 from api.feed_check import FeedComparison, compare_feed
-from api.fsck import Fsck, data_is_there
+from api.fsck import Fsck
 from api.ledger_node import LedgerNode, open_ledger, system_clock
 from api.log_node import LOG_DIRECTORY, open_log
 from api.setting import load_settings
@@ -33,7 +34,7 @@ def fsck(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
     Beside a server, log.db is left out: only a stopped ledger or a copy of one is checked whole.
     """
     terminal = Terminal(as_json=as_json)
-    if not data_is_there(data):
+    if not ledger_is_there(data):
         terminal.fail(f"there is no ledger in {data}", Exit.USAGE)
     node = open_ledger(load_settings(os.environ, data_dir=data))
     try:
@@ -57,7 +58,7 @@ def rebuild(
     The log feed keeps nothing of its own: it is made again and compared with the published log.
     """
     terminal = Terminal(as_json=as_json)
-    if not data_is_there(data):
+    if not ledger_is_there(data):
         terminal.fail(f"there is no ledger in {data}", Exit.USAGE)
     node = open_ledger(load_settings(os.environ, data_dir=data))
     try:
@@ -91,7 +92,7 @@ def _feed_again(terminal: Terminal, node: LedgerNode) -> FeedComparison:
 def anchor(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
     """Have the newest checkpoint stamped by every configured time anchor now. Stop the server first."""
     terminal = Terminal(as_json=as_json)
-    if not data_is_there(data):
+    if not ledger_is_there(data):
         terminal.fail(f"there is no ledger in {data}", Exit.USAGE)
     node = open_ledger(load_settings(os.environ, data_dir=data))
     try:

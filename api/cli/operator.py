@@ -14,7 +14,7 @@ from rich.table import Table
 
 from api.cli.option import DEFAULT_DATA, AsJson, Data
 from api.cli.terminal import EXIT_CODES, Exit, Terminal
-from api.fsck import data_is_there
+from api.database import ledger_is_there
 from api.instant import in_utc
 from api.ledger_node import LedgerNode, open_ledger
 from api.setting import load_settings
@@ -37,7 +37,7 @@ Slug = Annotated[str, typer.Argument(help="Slug of the institution.")]
 @contextmanager
 def opened(data: Data, *, may_be_new: bool = False) -> Iterator[LedgerNode]:
     """Open the ledger in *data* for one command; only one that begins a ledger makes it where there is none."""
-    if not may_be_new and not data_is_there(data):
+    if not may_be_new and not ledger_is_there(data):
         Terminal().fail(f"there is no ledger in {data}", Exit.USAGE)
     node = open_ledger(load_settings(os.environ, data_dir=data))
     try:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from api.cli.option import DEFAULT_DATA, AsJson, Data
 from api.cli.terminal import EXIT_CODES, Exit, Terminal
-from api.fsck import data_is_there
+from api.database import ledger_is_there
 from api.key_retention import KeyStanding, destroy_retired, finish_rotation, key_standings, rotate_key
 from api.ledger_node import LedgerNode, open_ledger, system_clock
 from api.setting import Settings, load_settings
@@ -71,7 +71,7 @@ def destroy(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
 
 
 def _open(terminal: Terminal, data: Path) -> tuple[LedgerNode, Settings]:
-    if not data_is_there(data):
+    if not ledger_is_there(data):
         terminal.fail(f"there is no ledger in {data}", Exit.USAGE)
     settings = load_settings(os.environ, data_dir=data)
     return open_ledger(settings), settings

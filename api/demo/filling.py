@@ -62,6 +62,9 @@ def fill(settings: Settings, now: datetime, progress: Progress) -> list[ShownAwa
         FillingError: The directory holds something else, or another process is filling it at this moment.
     """
     data = settings.data_dir
+    if settings.database is not None:
+        message = "a demonstration keeps to its own directory; unset CAIRN_DATABASE"
+        raise FillingError(message)
     _require_free(data)
     unfinished = data.with_name(f"{data.name}.filling")
     _clear(unfinished)  # 1

@@ -36,7 +36,7 @@ LOCK_FILE: Final = "mirror.lock"
 DOCUMENTS: Final = "documents"
 FORKS: Final = "forks"
 WORDS_FILE: Final = "README.txt"
-LEDGER_FILES: Final = ("ledger.db", "log.db", "identity.json")
+LEDGER_FILES: Final = ("ledger.db", "database.json", "log.db", "identity.json")
 
 
 class MirrorIdentity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

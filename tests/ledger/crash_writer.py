@@ -1,6 +1,6 @@
 """A process that issues and revokes in several threads until it is killed, and says what was acknowledged.
 
-Run as ``python -m tests.ledger.crash_writer DIRECTORY SEED``. It prints ``ready``, then a line for
+Run as ``python -m tests.ledger.crash_writer DIRECTORY SEED [DATABASE]``. It prints ``ready``, then a line for
 each acknowledged command: ``issued KEY ID…`` or ``revoked ID``. A line is one write of less than a pipe's buffer, so no
 line is ever torn or mixed.
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 from ledger.application import Request
 from ledger.error import NotFoundError
 from ledger.reason import Reason
+from tests.ledger.storage import named
 from tests.ledger.world import OPERATOR, SLUG, World, claim, open_world, settle
 
 THREADS = 4
@@ -42,8 +43,9 @@ def work(world: World, choice: random.Random) -> None:
             say("revoked", answer[0])
 
 
-def main(directory: Path, seed: int) -> None:
-    world = open_world(directory, random_bytes=os.urandom)
+def main(directory: Path, seed: int, *database: str) -> None:
+    place = named(database[0]) if database else None
+    world = open_world(directory, random_bytes=os.urandom, database=place)
     try:
         world.ledger.achievement(world.ledger.institution(SLUG).id, "DATA-1")
     except NotFoundError:
@@ -60,4 +62,4 @@ def main(directory: Path, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

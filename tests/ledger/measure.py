@@ -24,11 +24,12 @@ from eventsourcing.domain import DomainEvent as LibraryEvent
 from eventsourcing.persistence import DatetimeAsISO, JSONTranscoder, Mapper, StoredEvent, UUIDAsHex
 from eventsourcing.sqlite import SQLiteDatastore
 
-from ledger import store
+from ledger import sqlite_store as store
 from ledger.canonical import canonical_json
 from ledger.event import DomainEvent
 from ledger.event_catalogue import make_mapper
-from ledger.store import Commit, LedgerFactory, LedgerRecorder
+from ledger.sqlite_store import SqliteFactory, SqliteRecorder
+from ledger.store import Commit
 from ledger.writer import GroupWriter
 from tests.ledger.scenario import IDENTITY
 from tests.ledger.test_credential import ISSUED
@@ -44,13 +45,13 @@ def one(number: int) -> StoredEvent:
 
 
 @contextmanager
-def recorder(**pragmas: str) -> Iterator[LedgerRecorder]:
+def recorder(**pragmas: str) -> Iterator[SqliteRecorder]:
     """A recorder in a fresh directory, with some pragmas set otherwise."""
     usual = store.PRAGMAS
     changed = [f"PRAGMA {name}={pragmas.get(name, value)}" for name, value in (p[7:].split("=") for p in usual)]
     store.PRAGMAS = tuple(changed)  # type: ignore[assignment]  # restored below
     with tempfile.TemporaryDirectory(dir=".") as directory:
-        made = LedgerFactory(Path(directory) / "ledger.db", ()).application_recorder()
+        made = SqliteFactory(Path(directory) / "ledger.db", ()).application_recorder()
         try:
             yield made
         finally:
@@ -76,7 +77,7 @@ def durability() -> None:
             print(f"{name:26} {batch:5} a commit {statistics.median(found):10.0f} events/s  {_spread(found)}")
 
 
-def _record(into: LedgerRecorder, events: int, batch: int) -> None:
+def _record(into: SqliteRecorder, events: int, batch: int) -> None:
     for first in range(0, events, batch):
         into.record([Commit([one(number) for number in range(first, first + batch)])])
 

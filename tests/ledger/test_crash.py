@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.ledger.crash import run_cycles
+from tests.ledger.storage import Database, PostgresDatabase
+from tests.postgres import PostgresServer
 
 SOAK_CYCLES = 200
 
 
-def crash(directory: Path, cycles: int) -> None:
+def crash(directory: Path, cycles: int, database: Callable[[], Database] | None = None) -> None:
     seed = int(os.environ.get("CAIRN_CRASH_SEED") or random.SystemRandom().randrange(10**6))
     print(f"CAIRN_CRASH_SEED={seed} CAIRN_CRASH_CYCLES={cycles}")  # noqa: T201  shown when the test fails
-    awards, busy = run_cycles(directory, cycles, seed)
+    awards, busy = run_cycles(directory, cycles, seed, database=database)
     print(f"{awards} acknowledged awards in {busy} of {cycles} cycles")  # noqa: T201  shown with -s
     assert busy >= cycles // 4, "writers must have been killed at work, or nothing was tested"
 
@@ -28,6 +31,16 @@ def crash(directory: Path, cycles: int) -> None:
 @pytest.mark.slow
 def test_ledger_loses_no_acknowledged_award_when_killed(tmp_path: Path) -> None:
     crash(tmp_path, int(os.environ.get("CAIRN_CRASH_CYCLES", "10")))
+
+
+@pytest.mark.slow
+def test_ledger_loses_no_acknowledged_award_when_killed_beside_postgresql(
+    tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    def database() -> PostgresDatabase:
+        return PostgresDatabase(postgres_server.fresh_schema(), postgres_server)
+
+    crash(tmp_path, int(os.environ.get("CAIRN_CRASH_CYCLES", "6")), database)
 
 
 @pytest.mark.soak

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from ledger import erasing as erasing_module
-from ledger import store as store_module
+from ledger import sqlite_store as store_module
 from ledger.access import Actor
 from ledger.commitment import DOCUMENT_KIND, commit
 from ledger.credential_id import credential_aggregate_id
@@ -101,7 +101,7 @@ def test_erasure_leaves_no_trace_in_any_file(world: World, tmp_path: Path) -> No
 def test_erasure_leaves_no_trace_when_everything_was_moved_into_the_file_before(world: World) -> None:
     fill(world)
     traces = Traces(world, REFERENCE)
-    assert world.ledger.store.empty_write_ahead_log()
+    assert world.ledger.store.sweep()
     assert traces.lie_in(world.directory)
     erase(world)
     assert traces.found(world.directory) == {}
@@ -216,7 +216,9 @@ def test_erasure_says_so_when_a_reader_holds_the_old_pages_and_the_sweep_makes_u
     fill(world)
     traces = Traces(world, REFERENCE)
     monkeypatch.setattr(erasing_module, "SWEEP_SECONDS", 0.0)
-    with world.ledger.store.datastore.get_connection(commit=False) as reader:
+    store = world.ledger.store
+    assert isinstance(store, store_module.SqliteRecorder)
+    with store.datastore.get_connection(commit=False) as reader:
         cursor = reader.cursor()
         cursor.execute("BEGIN")
         cursor.execute("SELECT COUNT(*) FROM vault_item")

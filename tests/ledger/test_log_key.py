@@ -11,12 +11,15 @@ import pytest
 from ledger.access import Actor
 from ledger.error import ForbiddenError, NotFoundError, RuleError
 from ledger.log_keeping import SECRETS, LogKeeping, secret_name
+from tests.ledger.storage import Database, both_databases
 from tests.ledger.world import OPERATOR, World, open_world
+
+__all__ = ["both_databases"]  # the fixture: each test runs on both
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    opened = open_world(tmp_path)
+def world(tmp_path: Path, database: Database) -> Iterator[World]:
+    opened = open_world(tmp_path, database=database)
     yield opened
     opened.close()
 

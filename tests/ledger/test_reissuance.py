@@ -18,16 +18,19 @@ from ledger.error import ForbiddenError, InvalidInputError, RuleError
 from ledger.reason import Reason
 from ledger.reissuance import MAX_REISSUED, Reissued
 from tests.ledger.scenario import Scenario
+from tests.ledger.storage import Database, both_databases
 from tests.ledger.test_credential import ISSUED, REPLACED, REVOKED, SUSPENDED, T4
 from tests.ledger.world import OPERATOR, SLUG, World, claim, open_world, settle
+
+__all__ = ["both_databases"]  # the fixture: each test runs on both
 
 NEW = {"vc+jcs": "12" * 32}
 REISSUED = Credential.Reissued(key_id="key-2", commitments=NEW, recorded_at=T4)
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    opened = settle(open_world(tmp_path))
+def world(tmp_path: Path, database: Database) -> Iterator[World]:
+    opened = settle(open_world(tmp_path, database=database))
     yield opened
     opened.close()
 

@@ -12,8 +12,11 @@ import pytest
 from ledger.error import KeyEncryptionError, LedgerError
 from ledger.key_ring import add_key, destroy_key, open_key_ring, retire_key, retired_keys
 from ledger.rewrapping import rewrap, wrapped_rows
-from ledger.store import Commit, LedgerRecorder
-from tests.ledger.world import OPERATOR, SLUG, World, claim, open_world, settle
+from ledger.store import Commit
+from tests.ledger.storage import both_databases
+from tests.ledger.world import OPERATOR, SLUG, World, claim, open_world
+
+__all__ = ["both_databases"]  # the fixture: each test runs on both
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -39,7 +42,7 @@ def test_everything_opens_after_a_rotation_and_the_old_key_wraps_nothing(world: 
     assert rewrap(world.ledger.store, world.key_ring, noted.append) == 0
     world.ledger.close()
     destroy_key(ring_directory(world), old, os.urandom)
-    again = open_world(tmp_path, seed=2)
+    again = open_world(tmp_path, seed=2, database=world.database)
     assert documents(again, ids) == before
     assert len(again.issue(claim("One more", reference="S-3"))) == 1
     again.close()
@@ -47,7 +50,7 @@ def test_everything_opens_after_a_rotation_and_the_old_key_wraps_nothing(world: 
 
 def test_a_ledger_that_is_open_goes_on_when_another_process_rotates(world: World, tmp_path: Path) -> None:
     ids = world.issue(claim("Ada", reference="S-1"))
-    other = open_world(tmp_path, seed=2)
+    other = open_world(tmp_path, seed=2, database=world.database)
     new = add_key(ring_directory(world), os.urandom)
     rewrap(other.ledger.store, other.key_ring, lambda _: None)
     other.ledger.close()
@@ -62,27 +65,28 @@ class StopError(Exception):
 
 
 @pytest.mark.parametrize("after", range(4))
-def test_rotation_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
-    world = settle(open_world(tmp_path))
+def test_rotation_goes_on_where_it_was_stopped(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
     monkeypatch.setattr("ledger.rewrapping.BATCH", 3)
     ids = world.issue(*[claim(f"Learner {number}", reference=f"S-{number}") for number in range(8)])
     before = documents(world, ids)
     add_key(ring_directory(world), os.urandom)
-    record = LedgerRecorder.record
+    record = world.ledger.store.record
     calls: list[int] = []
 
-    def stopping(self: LedgerRecorder, commits: Sequence[Commit]) -> list[list[int] | LedgerError]:
+    def stopping(commits: Sequence[Commit]) -> list[list[int] | LedgerError]:
         calls.append(1)
         if len(calls) > after:
             raise StopError
-        return record(self, commits)
+        return record(commits)
 
-    monkeypatch.setattr(LedgerRecorder, "record", stopping)
-    with pytest.raises(StopError):
-        rewrap(world.ledger.store, world.key_ring, lambda _: None)
-    monkeypatch.setattr(LedgerRecorder, "record", record)
+    with monkeypatch.context() as killed:
+        killed.setattr(world.ledger.store, "record", stopping)
+        with pytest.raises(StopError):
+            rewrap(world.ledger.store, world.key_ring, lambda _: None)
     world.ledger.close()
-    again = open_world(tmp_path, seed=2)
+    again = open_world(tmp_path, seed=2, database=world.database)
     assert documents(again, ids) == before
     rewrap(again.ledger.store, again.key_ring, lambda _: None)
     assert len(wrapped_rows(again.ledger.store)) == 1

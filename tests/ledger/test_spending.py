@@ -16,7 +16,10 @@ from ledger.credential_id import credential_aggregate_id
 from ledger.error import ConflictError, RuleError
 from ledger.spending import Amount, SpendingBook, carry_over, release, spend, spent_share
 from ledger.store import Commit
+from tests.ledger.storage import both_databases
 from tests.ledger.world import OPERATOR, SLUG, World, claim
+
+__all__ = ["both_databases"]  # the fixture: each test runs on both
 
 WHOLE = Amount(unit="ects", amount=250, whole=250)
 HALF = Amount(unit="ects", amount=125, whole=250)

@@ -11,7 +11,10 @@ import pytest
 
 from ledger.status_allocation import BLOCK_ENTRIES, LEASE_SLOTS, StatusAllocator, StatusPlace, permute
 from ledger.store import Commit, Write
+from tests.ledger.storage import Database, both_databases
 from tests.ledger.world import World, open_world
+
+__all__ = ["both_databases"]  # the fixture: each test runs on both
 
 NORTH, SOUTH = UUID(int=1), UUID(int=2)
 SECRET = bytes(range(32))
@@ -63,9 +66,9 @@ def test_allocator_takes_no_lease_of_its_own_when_the_last_one_holds_out(world: 
     assert world.ledger.store.query("SELECT COUNT(*) FROM status_lease")[0][0] == 1
 
 
-def test_allocators_never_give_one_place_twice_when_two_run_on_one_database(tmp_path: Path) -> None:
-    first = open_world(tmp_path)
-    second = open_world(tmp_path, seed=2)
+def test_allocators_never_give_one_place_twice_when_two_run_on_one_database(tmp_path: Path, database: Database) -> None:
+    first = open_world(tmp_path, database=database)
+    second = open_world(tmp_path, seed=2, database=database)
     given: list[StatusPlace] = []
     lock = threading.Lock()
 
@@ -87,10 +90,12 @@ def test_allocators_never_give_one_place_twice_when_two_run_on_one_database(tmp_
     assert len(set(given)) == len(given)
 
 
-def test_allocator_never_gives_a_place_again_when_the_ledger_was_closed_between(tmp_path: Path) -> None:
+def test_allocator_never_gives_a_place_again_when_the_ledger_was_closed_between(
+    tmp_path: Path, database: Database
+) -> None:
     seen: set[StatusPlace] = set()
     for seed in range(4):
-        world = open_world(tmp_path, seed=seed)
+        world = open_world(tmp_path, seed=seed, database=database)
         places = world.places.allocate(NORTH, 10)
         world.close()
         assert seen.isdisjoint(places)

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import gc
-import random
 import resource
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from ledger.error import ConflictError, StorageError
-from ledger.store import Commit, LedgerFactory, LedgerRecorder, Write
-from tests.ledger.recorder_contract import INSERT, ONE, SCHEMA, RecorderContract, event, history, row
+from ledger.error import StorageError
+from ledger.sqlite_store import SqliteFactory, SqliteRecorder
+from ledger.store import Commit
+from tests.ledger.recorder_contract import ONE, SCHEMA, RecorderContract, event, history, row
+from tests.ledger.storage import Database, SqliteDatabase
+from tests.ledger.test_writer import WAIT_SECONDS, Bench, answer
 
 FULL, SECURE, MEMORY = 2, 1, 2
 
 
-def open_recorder(path: Path) -> LedgerRecorder:
-    return LedgerFactory(path, SCHEMA).application_recorder()
+def open_recorder(path: Path) -> SqliteRecorder:
+    return SqliteFactory(path, SCHEMA).application_recorder()
 
 
 @pytest.fixture
-def recorder(tmp_path: Path) -> Iterator[LedgerRecorder]:
+def recorder(tmp_path: Path) -> Iterator[SqliteRecorder]:
     recorder = open_recorder(tmp_path / "ledger.db")
     yield recorder
     recorder.datastore.close()
@@ -36,26 +39,12 @@ class TestSqliteRecorder(RecorderContract):
     """The contract on SQLite."""
 
     @pytest.fixture
-    def recorder(self, tmp_path: Path) -> Iterator[LedgerRecorder]:
-        recorder = open_recorder(tmp_path / "ledger.db")
-        yield recorder
-        recorder.datastore.close()
-
-    @pytest.fixture
-    def reopened(self, recorder: LedgerRecorder, tmp_path: Path) -> Iterator[Callable[[], LedgerRecorder]]:
-        opened: list[LedgerRecorder] = []
-
-        def reopen() -> LedgerRecorder:
-            recorder.datastore.close()
-            opened.append(open_recorder(tmp_path / "ledger.db"))
-            return opened[-1]
-
-        yield reopen
-        for again in opened:
-            again.datastore.close()
+    def fresh(self, tmp_path: Path) -> Callable[[], Database]:
+        numbers = count(1)
+        return lambda: SqliteDatabase(tmp_path / f"{next(numbers)}.db")
 
 
-def test_every_pooled_connection_is_durable_and_overwrites_what_it_deletes(recorder: LedgerRecorder) -> None:
+def test_every_pooled_connection_is_durable_and_overwrites_what_it_deletes(recorder: SqliteRecorder) -> None:
     expected = {"synchronous": FULL, "secure_delete": SECURE, "temp_store": MEMORY, "foreign_keys": 1}
     with ExitStack() as held:
         connections = [held.enter_context(recorder.datastore.get_connection(commit=n == 0)) for n in range(12)]
@@ -70,7 +59,7 @@ def test_every_pooled_connection_is_durable_and_overwrites_what_it_deletes(recor
             assert (found, cursor.fetchone()[0]) == (expected, "wal")
 
 
-def test_positions_stay_when_the_file_is_vacuumed_and_are_never_used_again(recorder: LedgerRecorder) -> None:
+def test_positions_stay_when_the_file_is_vacuumed_and_are_never_used_again(recorder: SqliteRecorder) -> None:
     recorder.record([history(ONE, 1, 5)])
     with recorder.datastore.get_connection(commit=False) as connection:
         connection.cursor().execute("DELETE FROM stored_events WHERE position IN (2, 5)")
@@ -81,7 +70,7 @@ def test_positions_stay_when_the_file_is_vacuumed_and_are_never_used_again(recor
 
 
 @contextmanager
-def full_disk(recorder: LedgerRecorder) -> Iterator[None]:
+def full_disk(recorder: SqliteRecorder) -> Iterator[None]:
     """Let every connection of the pool find the disk full (SQLITE_FULL)."""
     pages = recorder.query("PRAGMA page_count")[0][0]
     with limited_pages(recorder, pages):
@@ -89,7 +78,7 @@ def full_disk(recorder: LedgerRecorder) -> Iterator[None]:
 
 
 @contextmanager
-def limited_pages(recorder: LedgerRecorder, pages: int) -> Iterator[None]:
+def limited_pages(recorder: SqliteRecorder, pages: int) -> Iterator[None]:
     unlimited = 2**30
     for limit in (pages, unlimited):
         with ExitStack() as held:
@@ -101,7 +90,7 @@ def limited_pages(recorder: LedgerRecorder, pages: int) -> Iterator[None]:
 
 
 @contextmanager
-def failing_disk(recorder: LedgerRecorder) -> Iterator[None]:
+def failing_disk(recorder: SqliteRecorder) -> Iterator[None]:
     """Let every write beyond the present size of the write-ahead log fail with an error of the disk."""
     log = Path(recorder.datastore.pool.db_name + "-wal")
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -112,12 +101,12 @@ def failing_disk(recorder: LedgerRecorder) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
-Trouble = Callable[[LedgerRecorder], AbstractContextManager[None]]
+Trouble = Callable[[SqliteRecorder], AbstractContextManager[None]]
 
 
 @pytest.mark.parametrize("trouble", [full_disk, failing_disk])
 def test_recorder_records_nothing_when_the_disk_fails_and_goes_on_afterwards(
-    recorder: LedgerRecorder, trouble: Trouble
+    recorder: SqliteRecorder, trouble: Trouble
 ) -> None:
     recorder.record([Commit([event(ONE, 1)], [row("kept")])])
     large = [Commit([event(UUID(int=n), 1, bytes(60_000))], [row(f"row-{n}")]) for n in range(2, 12)]
@@ -129,15 +118,19 @@ def test_recorder_records_nothing_when_the_disk_fails_and_goes_on_afterwards(
     assert recorder.query("PRAGMA integrity_check")[0][0] == "ok"
 
 
-def test_recorder_reports_a_storage_error_when_a_statement_fails(recorder: LedgerRecorder) -> None:
-    with pytest.raises(StorageError, match="no such table"):
-        recorder.query("SELECT * FROM missing")
-    with pytest.raises(StorageError, match="no such table"):
-        recorder.record([Commit((), [Write("INSERT INTO missing VALUES (?)", [(1,)])])])
-    assert recorder.record([history(ONE, 1, 1)]) == [[1]]
+def test_writer_tells_every_waiter_when_the_disk_is_really_full(recorder: SqliteRecorder) -> None:
+    bench = Bench(recorder)
+    large = [Commit([event(UUID(int=n), 1, bytes(60_000))]) for n in range(1, 6)]
+    with full_disk(recorder):
+        futures = bench.hold(*large)
+        bench.release()
+        assert {type(future.exception(WAIT_SECONDS)) for future in futures[1:]} == {StorageError}
+    assert len([answer(bench.writer, commit) for commit in large]) == 5
+    assert len(recorder.select_notifications(None, 99)) == 5 + (futures[0].exception() is None)
+    bench.close()
 
 
-def test_opening_empties_the_write_ahead_log_that_a_crash_left(recorder: LedgerRecorder, tmp_path: Path) -> None:
+def test_opening_empties_the_write_ahead_log_that_a_crash_left(recorder: SqliteRecorder, tmp_path: Path) -> None:
     recorder.record([Commit([event(ONE, 1, b"recognisable")])])
     crashed = tmp_path / "crashed"
     crashed.mkdir()
@@ -150,7 +143,7 @@ def test_opening_empties_the_write_ahead_log_that_a_crash_left(recorder: LedgerR
     again.datastore.close()
 
 
-def test_write_ahead_log_is_not_emptied_while_a_reader_needs_it(recorder: LedgerRecorder) -> None:
+def test_write_ahead_log_is_not_emptied_while_a_reader_needs_it(recorder: SqliteRecorder) -> None:
     recorder.record([history(ONE, 1, 1)])
     with recorder.datastore.get_connection(commit=False) as reader:
         cursor = reader.cursor()
@@ -158,12 +151,12 @@ def test_write_ahead_log_is_not_emptied_while_a_reader_needs_it(recorder: Ledger
         cursor.execute("SELECT COUNT(*) FROM stored_events")
         cursor.fetchall()
         recorder.record([history(ONE, 2, 2)])
-        assert recorder.empty_write_ahead_log() is False
+        assert recorder.sweep() is False
         reader.rollback()
-    assert recorder.empty_write_ahead_log() is True
+    assert recorder.sweep() is True
 
 
-def test_recorder_reads_from_many_threads_and_closes_what_ended_threads_had_open(recorder: LedgerRecorder) -> None:
+def test_recorder_reads_from_many_threads_and_closes_what_ended_threads_had_open(recorder: SqliteRecorder) -> None:
     recorder.record([history(ONE, 1, 1)])
     gc.collect()
     before = _connections()
@@ -178,75 +171,5 @@ def test_recorder_reads_from_many_threads_and_closes_what_ended_threads_had_open
         recorder.query("SELECT 1")
 
 
-def test_recorder_refuses_to_write_when_it_is_asked_to_read(recorder: LedgerRecorder) -> None:
-    with pytest.raises(StorageError, match="readonly"):
-        recorder.query("DELETE FROM stored_events")
-
-
 def _connections() -> int:
     return sum(isinstance(found, sqlite3.Connection) for found in gc.get_objects())
-
-
-def some_commit(dice: random.Random) -> Commit:
-    """A commit that may well be in another one's way."""
-    owners = [UUID(int=dice.randrange(1, 60)) for _ in range(6)]
-    events = [
-        event(owner, dice.choice((1, 1, 2)), dice.randbytes(4)) for owner in dice.sample(owners, dice.randrange(3))
-    ]
-    rows = [(f"row {dice.randrange(40)}", dice.choice((b"v", b"v", b"v", None))) for _ in range(dice.randrange(3))]
-    writes = [Write(INSERT, rows)]
-    if dice.random() < 0.1:
-        writes.append(Write("DELETE FROM contract_row WHERE name=?", [(f"row {dice.randrange(40)}",)]))
-    unchanged = [(dice.choice(owners), dice.choice((1, 2)))] if dice.random() < 0.15 else []
-    return Commit(events, writes, unchanged)
-
-
-def content(recorder: LedgerRecorder) -> list[object]:
-    return [recorder.query(f"SELECT * FROM {table} ORDER BY 1") for table in ("stored_events", "contract_row")]  # noqa: S608  our own names
-
-
-def test_commits_recorded_together_end_as_if_recorded_in_turn(tmp_path: Path) -> None:
-    merged = refused = 0
-    for seed in range(12):
-        dice = random.Random(seed)
-        together, in_turn = open_recorder(tmp_path / f"together-{seed}.db"), open_recorder(tmp_path / f"turn-{seed}.db")
-        for _ in range(20):
-            group = [some_commit(dice) for _ in range(dice.randrange(1, 5))]
-            found = together.record(group)
-            wanted = [in_turn.record([commit])[0] for commit in group]
-            assert list(map(fate, found)) == list(map(fate, wanted))
-            assert content(together) == content(in_turn)
-            kept_out = sum(not isinstance(one, list) for one in found)
-            merged += len(group) > 1 and not kept_out
-            refused += kept_out
-        for recorder in (together, in_turn):
-            recorder.datastore.close()
-    assert min(merged, refused) > 20, "there were groups with nothing in the way, and others"
-
-
-def fate(result: object) -> object:
-    return result if isinstance(result, list) else type(result)
-
-
-def test_rows_are_added_in_an_order_that_each_commit_can_bear(tmp_path: Path) -> None:
-    """The row that refers to another is written after it, though an earlier commit writes the same two tables."""
-    schema = (
-        "CREATE TABLE parent (name TEXT PRIMARY KEY)",
-        "CREATE TABLE child (name TEXT PRIMARY KEY, parent TEXT REFERENCES parent (name))",
-    )
-    recorder = LedgerFactory(tmp_path / "ledger.db", schema).application_recorder()
-    parent, child = "INSERT INTO parent VALUES (?)", "INSERT INTO child VALUES (?,?)"
-    commits = [
-        Commit(
-            [event(UUID(int=number), 1)],
-            [Write(parent, [(f"p{number}",)]), Write(child, [(f"c{number}", f"p{number}")])],
-        )
-        for number in range(1, 20)
-    ]
-    orphan = Commit([event(UUID(int=99), 1)], [Write(child, [("orphan", "nobody")])])
-    assert recorder.record(commits) == [[number] for number in range(1, 20)]
-    last = Commit([event(UUID(int=100), 1)], [Write(parent, [("p",)])])
-    found = recorder.record([orphan, last])
-    assert isinstance(found[0], ConflictError)
-    assert found[1] == [20]
-    recorder.datastore.close()

@@ -13,7 +13,10 @@ from ledger.credential_id import credential_aggregate_id
 from ledger.error import IdempotencyError, MissingElementError, NotFoundError, StorageError
 from ledger.issuance import SealedDocument
 from ledger.store import Commit
-from tests.ledger.world import OPERATOR, SLUG, World, claim, open_world, settle
+from tests.ledger.storage import both_databases
+from tests.ledger.world import OPERATOR, SLUG, World, claim, open_world
+
+__all__ = ["both_databases"]  # the fixture: each test runs on both
 
 
 def task(world: World, key: str, *claims: AwardClaim, body: bytes = b"body", slug: str = SLUG) -> Task:
@@ -121,11 +124,10 @@ def test_a_group_in_which_the_disk_fails_records_nothing_and_says_so_to_each(
     assert len(outcomes(world.issuance.issue_together([task(world, "0", claim("Bo"))]))) == 1
 
 
-def test_requests_carried_out_together_are_repeated_alike_after_a_restart(tmp_path: Path) -> None:
-    world = settle(open_world(tmp_path))
+def test_requests_carried_out_together_are_repeated_alike_after_a_restart(world: World, tmp_path: Path) -> None:
     first = outcomes(world.issuance.issue_together([task(world, str(n), claim(f"L {n}")) for n in range(3)]))
     world.close()
-    restarted = open_world(tmp_path, seed=2)
+    restarted = open_world(tmp_path, seed=2, database=world.database)
     again = outcomes(restarted.issuance.issue_together([task(restarted, str(n), claim(f"L {n}")) for n in range(3)]))
     restarted.close()
     assert [(one.answer, one.repeated) for one in again] == [(one.answer, True) for one in first]

@@ -14,7 +14,10 @@ from ledger.error import CorruptionError, ErasedError, KeyEncryptionError, NotFo
 from ledger.key_ring import KEY_BYTES, KeyRing, open_key_ring
 from ledger.store import Commit, Write
 from ledger.vault import SEAL_SQL, Vault
+from tests.ledger.storage import both_databases
 from tests.ledger.world import OPERATOR, SLUG, SeededRandom, World, claim
+
+__all__ = ["both_databases"]  # the fixture: each test runs on both
 
 NORTH, SOUTH = UUID(int=1), UUID(int=2)
 CONTEXT = b"context"

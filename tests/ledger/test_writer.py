@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from uuid import UUID
 
 import pytest
@@ -14,10 +15,10 @@ from ledger import writer as writer_module
 from ledger.error import ConflictError, InvalidInputError, LedgerError, StorageError
 from ledger.store import Commit, LedgerRecorder
 from ledger.writer import GroupWriter
-from tests.ledger.recorder_contract import ONE, event, row
-from tests.ledger.test_store import recorder
+from tests.ledger.recorder_contract import ONE, SCHEMA, event, row
+from tests.ledger.storage import Database, Opened, both_databases
 
-__all__ = ["recorder"]  # the fixture: SQLite with the contract's table
+__all__ = ["both_databases"]  # the fixture: each test runs on both
 WAIT_SECONDS = 10
 
 
@@ -78,6 +79,12 @@ class Bench:
 
 
 @pytest.fixture
+def recorder(database: Database) -> Iterator[LedgerRecorder]:
+    with closing(Opened(database, SCHEMA)) as opened:
+        yield opened.open()
+
+
+@pytest.fixture
 def bench(recorder: LedgerRecorder) -> Iterator[Bench]:
     bench = Bench(recorder)
     yield bench
@@ -127,18 +134,6 @@ def test_writer_tells_every_waiter_when_the_group_cannot_commit_and_lives_on(ben
     bench.held.trouble = None
     assert [answer(bench.writer, commit) for commit in commits] == [[n] for n in range(1, 21)]
     assert bench.told == list(range(1, 21))
-
-
-def test_writer_tells_every_waiter_when_the_disk_is_really_full(bench: Bench) -> None:
-    from tests.ledger.test_store import full_disk  # noqa: PLC0415  beside its only use
-
-    large = [Commit([event(UUID(int=n), 1, bytes(60_000))]) for n in range(1, 6)]
-    with full_disk(bench.held.inner):
-        futures = bench.hold(*large)
-        bench.release()
-        assert {type(future.exception(WAIT_SECONDS)) for future in futures[1:]} == {StorageError}
-    assert len([answer(bench.writer, commit) for commit in large]) == 5
-    assert len(bench.held.inner.select_notifications(None, 99)) == 5 + (futures[0].exception() is None)
 
 
 def test_writer_tells_of_the_newest_position_after_it_is_recorded(recorder: LedgerRecorder) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import threading
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -40,8 +38,8 @@ from ledger.signing import SIGNING_SCHEMA, SealedKeyStore
 from ledger.spending import SpendingBook
 from ledger.stacking_up import StackingUp
 from ledger.status_allocation import ALLOCATION_SCHEMA, StatusAllocator
-from ledger.store import LedgerFactory
 from ledger.vault import VAULT_SCHEMA, Vault
+from tests.ledger.storage import Database, SqliteDatabase
 from verifier.jsonld.canonical import canonical_nquads
 
 SCHEMA = (*VAULT_SCHEMA, *ATTESTED_SCHEMA, *SIGNING_SCHEMA, *ALLOCATION_SCHEMA, *ACCESS_SCHEMA)
@@ -107,6 +105,7 @@ class World:
     """A ledger with every command, as the composition root builds it."""
 
     directory: Path
+    database: Database
     clock: SetClock
     random: RandomBytes
     ledger: Ledger
@@ -144,8 +143,7 @@ class World:
 
     def alter(self, sql: str, parameters: tuple[object, ...] = ()) -> None:
         """Change stored rows behind the ledger's back."""
-        with closing(sqlite3.connect(self.directory / "ledger.db", isolation_level=None)) as connection:
-            connection.execute(sql, parameters)
+        self.database.alter(sql, parameters)
 
     def close(self) -> None:
         self.ledger.close()
@@ -159,13 +157,16 @@ def claim(name: str = "Ada Example", **changes: object) -> AwardClaim:
     return AwardClaim(learner=LearnerClaim(**learner), **members)  # type: ignore[arg-type]  # passed through as given
 
 
-def open_world(directory: Path, *, seed: int = 1, random_bytes: RandomBytes | None = None) -> World:
-    """Open (or make) a ledger in *directory*/data with its keys beside it."""
+def open_world(
+    directory: Path, *, seed: int = 1, random_bytes: RandomBytes | None = None, database: Database | None = None
+) -> World:
+    """Open (or make) a ledger in *directory*/data, or in *database*, with its keys beside it."""
     source = SeededRandom(seed) if random_bytes is None else random_bytes
     data = directory / "data"
     data.mkdir(parents=True, exist_ok=True)
     clock = SetClock()
-    ledger = Ledger(LedgerFactory(data / "ledger.db", SCHEMA), clock=clock, random=source, on_commit=lambda _: None)
+    place = SqliteDatabase(data / "ledger.db") if database is None else database
+    ledger = Ledger(place.factory(SCHEMA), clock=clock, random=source, on_commit=lambda _: None)
     key_ring = open_key_ring(directory / "data.keys", source)
     vault = Vault(ledger.store, key_ring, source)
     keys = SealedKeyStore(ledger.store, key_ring, source)
@@ -175,6 +176,7 @@ def open_world(directory: Path, *, seed: int = 1, random_bytes: RandomBytes | No
     attesting = Attesting(ledger, vault, keys, places, BASE_URL)
     return World(
         directory=data,
+        database=place,
         clock=clock,
         random=source,
         ledger=ledger,

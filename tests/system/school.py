@@ -32,7 +32,7 @@ TEMPLATE: Final[Json] = {
 
 def operator_key(serving: Serving) -> str:
     """Make an operator's bearer key with the command, on the machine itself."""
-    granted = cairn(serving.home, "access", "grant", "--data", serving.data)
+    granted = cairn(serving.home, "access", "grant", "--data", serving.data, settings=serving.settings)
     assert granted.returncode == 0, granted.stderr
     return granted.stdout.strip()
 

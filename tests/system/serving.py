@@ -38,11 +38,13 @@ def environment(home: Path, settings: dict[str, str] | None = None) -> dict[str,
     return {**own, **places, "NO_COLOR": "1", "COLUMNS": "200", **UNLIMITED, **(settings or {})}
 
 
-def cairn(home: Path, *arguments: str | Path, content: bytes | None = None) -> subprocess.CompletedProcess[str]:
+def cairn(
+    home: Path, *arguments: str | Path, content: bytes | None = None, settings: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run `cairn` to its end as the user of *home*."""
     done = subprocess.run(
         [CAIRN, *arguments],
-        env=environment(home),
+        env=environment(home, settings),
         input=content,
         capture_output=True,
         timeout=COMMAND_SECONDS,
@@ -51,11 +53,17 @@ def cairn(home: Path, *arguments: str | Path, content: bytes | None = None) -> s
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-def quick_cairn(home: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run `cairn` inside this process, which saves the start of another: for commands that are run many times."""
+def quick_cairn(
+    home: Path, *arguments: str | Path, settings: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `cairn` inside this process, which saves the start of another: for commands that are run many times.
+
+    What the real command would print of an error that it expects stands at the end of the standard error here too.
+    """
     words = [str(argument) for argument in arguments]
-    done = CliRunner().invoke(make_app(), words, env=environment(home))
-    return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
+    done = CliRunner().invoke(make_app(), words, env=environment(home, settings))
+    error = "" if done.exception is None or isinstance(done.exception, SystemExit) else f"error: {done.exception}\n"
+    return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr + error)
 
 
 class Serving:

@@ -1,0 +1,146 @@
+"""A PostgreSQL server of the tests' own, from the machine's package, in a temporary directory."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+USER: Final = "postgres"
+PASSWORD: Final = "only-for-tests"
+START_SECONDS: Final = 60.0
+HURRY: Final = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "autovacuum=off")
+"""What a server may do whose data nobody will want to have back after a power cut."""
+_PLACES: Final = ("/usr/lib/postgresql/*/bin/initdb", "/usr/local/opt/postgresql*/bin/initdb")
+
+
+class PostgresServer:
+    """One server, on a free port of the loopback address and on a Unix socket.
+
+    Args:
+        durable: Whether it waits for the disk, as a real one does.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self._durable = durable
+        self._programs = find_programs()
+        self.directory = Path(tempfile.mkdtemp(prefix="cairn-pg-"))
+        self.port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._schemas = count(1)
+        self._own_directory()
+        self._make()
+
+    @property
+    def address(self) -> str:
+        """The address of the database, password and all."""
+        return f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{self.port}/postgres"
+
+    @property
+    def socket_address(self) -> str:
+        """The same over the Unix socket."""
+        return f"postgresql://{USER}:{PASSWORD}@/postgres?host={self.directory}&port={self.port}"
+
+    def fresh_schema(self) -> str:
+        """The address of a new, empty schema."""
+        name = f"ledger_{next(self._schemas)}"
+        self.execute(f"CREATE SCHEMA {name}")
+        return f"{self.address}?options=-csearch_path%3D{name}"
+
+    def execute(self, sql: str) -> None:
+        """Run a statement as the server's superuser."""
+        with psycopg.connect(self.address, autocommit=True) as connection:
+            connection.execute(sql.encode())
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        hurry = () if self._durable else HURRY
+        arguments = ["postgres", "-D", str(self.directory / "data"), "-p", str(self.port), *hurry]
+        # The server ends with the tests, however they end.
+        dying = ["setpriv", "--pdeathsig=INT"] if shutil.which("setpriv") else []
+        if dying and os.geteuid() == 0:
+            dying += [f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
+        with (self.directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*dying, str(self._programs / arguments[0]), *arguments[1:]], stdout=log, stderr=log
+            )
+        self._await()
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop: SIGINT breaks connections off and ends in order, SIGQUIT ends as a crash does."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(START_SECONDS)
+            self._process = None
+
+    def close(self) -> None:
+        """Stop, and remove the directory."""
+        self.stop(signal.SIGQUIT)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _own_directory(self) -> None:
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+            shutil.chown(self.directory, USER, USER)
+
+    def _make(self) -> None:
+        password = self.directory / "password"
+        password.write_text(PASSWORD, "ascii")
+        arguments = ["-D", str(self.directory / "data"), "-U", USER, "-A", "scram-sha-256", "--pwfile", str(password)]
+        arguments += ["-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]
+        command = [str(self._programs / "initdb"), *arguments]
+        if os.geteuid() == 0:
+            shutil.chown(password, USER, USER)
+            command = ["runuser", "-u", USER, "--", *command]
+        subprocess.run(command, check=True, capture_output=True, cwd="/")
+        with (self.directory / "data" / "postgresql.conf").open("a") as settings:
+            settings.write(f"listen_addresses='127.0.0.1'\nunix_socket_directories='{self.directory}'\n")
+
+    def _await(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self.execute("SELECT 1")
+            except psycopg.OperationalError:
+                assert self._process is not None
+                log = (self.directory / "log").read_text("utf-8")
+                assert self._process.poll() is None, log
+                assert time.monotonic() < deadline, log
+                time.sleep(0.05)
+            else:
+                return
+
+
+def find_programs() -> Path:
+    """Where the newest server's programs are; Debian keeps them off the PATH. Fails with what installs them."""
+    found = [one for place in _PLACES for one in Path("/").glob(place.removeprefix("/"))]
+    on_path = shutil.which("initdb")
+    if on_path is not None:
+        found.append(Path(on_path).resolve())
+    message = "the tests need a PostgreSQL server: apt-get install postgresql (or brew install postgresql)"
+    assert found, message
+    return max(found, key=_version).parent
+
+
+def _version(program: Path) -> int:
+    return int((re.findall(r"\d+", str(program)) or ["0"])[0])
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+Address = Callable[[], str]
