@@ -25,6 +25,8 @@ from ledger.form_adding import FormAdding
 from ledger.institution import Institution
 from ledger.issuance import Issuance
 from ledger.key_ring import KeyRing, open_key_ring
+from ledger.learner_link import LearnerLinks
+from ledger.learner_request import LearnerRequests
 from ledger.lifecycle import Lifecycle
 from ledger.log_keeping import LogKeeping
 from ledger.part_keeping import PartKeeping
@@ -86,6 +88,8 @@ class LedgerNode:
     reviewing: Reviewing
     recognising: Recognising
     agreeing: Agreeing
+    links: LearnerLinks
+    requests: LearnerRequests
 
     def institutions(self) -> list[Institution]:
         """Every institution, in order of registration."""
@@ -137,6 +141,7 @@ def open_ledger(
     issuance = Issuance(ledger, vault, keys, places, identity.base_url, canonicalise=canonicalise)
     book = SpendingBook(ledger.store)
     attesting = Attesting(ledger, vault, keys, places, identity.base_url)
+    erasing = Erasing(ledger, vault)
     return LedgerNode(
         settings=settings,
         identity=identity,
@@ -150,7 +155,7 @@ def open_ledger(
         quality=QualityKeeping(ledger, vault),
         issuance=issuance,
         lifecycle=Lifecycle(ledger, vault),
-        erasing=Erasing(ledger, vault),
+        erasing=erasing,
         reissuance=Reissuance(ledger, vault, keys, identity.base_url, canonicalise=canonicalise),
         form_adding=FormAdding(ledger, vault, keys, identity.base_url, canonicalise=canonicalise),
         attesting=attesting,
@@ -168,6 +173,8 @@ def open_ledger(
         parts=PartKeeping(ledger, vault),
         recognising=Recognising(ledger, vault),
         agreeing=Agreeing(ledger, vault),
+        links=LearnerLinks(ledger, vault),
+        requests=LearnerRequests(ledger, vault, erasing),
     )
 
 
