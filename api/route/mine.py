@@ -247,7 +247,7 @@ class OwnPages:
         self._node.parts.links.end_share(link, form.one("prefix"), actor=_actor(link))
         return _go("/mine/shares", _language(request, form), "ended")
 
-    def _shares(self, request: Request, link: LearnerLink, form: PlainForm | None = None, **shown: Any) -> Response:  # noqa: ANN401
+    def _shares(self, request: Request, link: LearnerLink, form: PlainForm | None = None, **shown: Any) -> Response:  # noqa: ANN401  whatever the template shows
         held = self._holdings.of(link.learner)
         titles = {one.credential: one for one in held}
         links = self._node.parts.links

@@ -511,7 +511,7 @@ def assert_erased(school: School, cookie: dict[str, str], link: str, shared: str
     assert school.served.http.get(shared).status_code == 404
     for table in ("vault_link", "vault_request", "vault_item"):
         rows = school.served.node.ledger.store.query(
-            f"SELECT COUNT(*) FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM vault_learner l WHERE l.handle=t.learner)"  # noqa: S608
+            f"SELECT COUNT(*) FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM vault_learner l WHERE l.handle=t.learner)"  # noqa: S608  names of our own tables
         )
         assert rows[0][0] == 0
     status = school.served.http.get(f"/v1/credentials/{school.components[0]}/status").json()
