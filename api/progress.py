@@ -18,7 +18,7 @@ from api.node import Node
 from ledger.access import Actor
 from ledger.claim import LearnerClaim
 from ledger.component_reading import PresentedAward
-from ledger.error import InvalidInputError, LedgerError, NotFoundError, RuleError
+from ledger.error import InvalidInputError, LedgerError, NotFoundError
 from ledger.learner_link import LearnerLink
 from ledger.stacking_up import MAX_AWARDS, StackClaim
 from projections.pathway_catalogue import PathwayListing, StoredVersion
@@ -108,10 +108,12 @@ class ProgressReading:
     def pathways(self, link: LearnerLink, holdings: Sequence[Holding]) -> list[Progress]:
         """The open pathways of the institution: those that awards count for first."""
         held = {one.pathway for one in holdings if one.pathway is not None and one.verdict == "valid"}
+        # What cannot count is found out once: hardly ever does that differ from pathway to pathway.
+        awards = [one.credential for one in holdings if one.state == "active" and not one.parts][:MAX_AWARDS]
         found = [
             progress
             for identity, listing in self._open_pathways(link.institution)
-            if (progress := self._progress(link, holdings, identity, listing, is_done=identity.hex in held))
+            if (progress := self._progress(link, awards, identity, listing, is_done=identity.hex in held))
         ]
         return sorted(found, key=lambda one: (one.state == "done", -one.used, one.code))
 
@@ -120,7 +122,7 @@ class ProgressReading:
         return islice(((identity, one) for identity, one in found if one.retired_at is None), MAX_PATHWAYS)
 
     def _progress(
-        self, link: LearnerLink, holdings: Sequence[Holding], identity: UUID, listing: PathwayListing, *, is_done: bool
+        self, link: LearnerLink, awards: list[str], identity: UUID, listing: PathwayListing, *, is_done: bool
     ) -> Progress | None:
         version = self._node.views.pathways.version(identity, listing.versions)
         if version is None:
@@ -131,17 +133,16 @@ class ProgressReading:
         if is_done:
             return Progress(listing.code, leads_to, unit, "done")
         try:
-            found = self._try_out(slug, link, listing.code, holdings)
+            found = self._try_out(slug, link, listing.code, awards)
         except LedgerError:  # retired or changed at this moment
             return None
         if found is None:
             return Progress(listing.code, leads_to, unit, "unmet")
         return self._evaluated(listing.code, leads_to, unit, found)
 
-    def _try_out(self, slug: str, link: LearnerLink, code: str, holdings: Sequence[Holding]) -> dict[str, Any] | None:
-        """The evaluation over all awards that can count; None when none can."""
+    def _try_out(self, slug: str, link: LearnerLink, code: str, awards: list[str]) -> dict[str, Any] | None:
+        """The evaluation over all awards that can count, the others being taken out of *awards*; None when none can."""
         actor = Actor(name=f"link {link.prefix}", role="issuer", institution=link.institution)
-        awards = [one.credential for one in holdings if one.state == "active" and not one.parts][:MAX_AWARDS]
         while awards:
             presented = tuple(PresentedAward(award=one) for one in awards)
             claim = StackClaim(pathway=code, learner=NOBODY, awards=presented)
@@ -181,11 +182,11 @@ class ProgressReading:
     def _named(self, slug: str, code: str) -> Named:
         try:
             institution = self._node.ledger.institution(slug)
-            template = self._node.ledger.achievement(institution.id, code).editions[-1]
-            edition = len(self._node.ledger.achievement(institution.id, code).editions)
-        except (NotFoundError, RuleError):
+            editions = self._node.ledger.achievement(institution.id, code).editions
+        except NotFoundError:
             return Named(code, "en", None)
-        return Named(template.title, template.language, f"/institutions/{slug}/achievements/{code}/{edition}")
+        newest = editions[-1]
+        return Named(newest.title, newest.language, f"/institutions/{slug}/achievements/{code}/{len(editions)}")
 
 
 def skill_rows(holdings: Sequence[Holding]) -> list[SkillRow]:

@@ -125,7 +125,7 @@ def _asked(node: Node, slug: str, request: LearnerRequest) -> dict[str, Any]:
         "made_at": request.made_at,
         "credential": request.asked.award,
         "note": request.asked.note or None,
-        "credentials": Holdings(node).ids(request.learner),
+        "credentials": Holdings(node).ids(request.learner) if request.outcome is None else [],
         "outcome": request.outcome,
         "decided_at": request.decided_at,
         "answer": request.answer or None,

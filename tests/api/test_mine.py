@@ -17,6 +17,7 @@ import pytest
 from api.guess import GUESSES_PER_MINUTE
 from api.page.language import LANGUAGES, read_messages
 from api.setting import Settings
+from api.vault_check import VaultCheck
 from ledger.learner_link import LINK
 from ledger.store import Commit, Write
 from tests.api.diploma import award as award_diploma
@@ -414,6 +415,15 @@ def test_share_holds_nothing_readable_at_rest(school: School, cookie: dict[str, 
         content = file.read_bytes() if file.is_file() else b""
         assert b"harbour office" not in content, file
         assert school.stack.encode() not in content, file
+
+
+def test_vault_stays_whole_when_it_holds_shares_and_requests(school: School, cookie: dict[str, str]) -> None:
+    school.share(cookie, school.stack)
+    found: list[tuple[str, str, str]] = []
+    parts = school.served.node.parts
+    check = VaultCheck(parts, lambda _: None, lambda *one: found.append(one), lambda *_: None)
+    assert check.run() > 0
+    assert found == []
 
 
 # ── what is asked for ──────────────────────────────────────────────────────────────────────────────
