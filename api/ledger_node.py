@@ -25,7 +25,7 @@ from ledger.form_adding import FormAdding
 from ledger.institution import Institution
 from ledger.issuance import Issuance
 from ledger.key_ring import KeyRing, open_key_ring
-from ledger.learner_link import LearnerLinks
+from ledger.learner_link import LearnerLinks, MadeLink
 from ledger.learner_request import LearnerRequests
 from ledger.lifecycle import Lifecycle
 from ledger.log_keeping import LogKeeping
@@ -176,6 +176,11 @@ def open_ledger(
         links=LearnerLinks(ledger, vault),
         requests=LearnerRequests(ledger, vault, erasing),
     )
+
+
+def learner_address(node: LedgerNode, made: MadeLink) -> str:
+    """The address that a learner is handed; its secret part stands where no browser sends it."""
+    return f"{node.identity.base_url}/mine/enter#{made.secret}"
 
 
 def canonicalise(document: Mapping[str, Any], hash_name: str) -> bytes:

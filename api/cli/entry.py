@@ -16,6 +16,7 @@ from api.cli import demo as demo_command
 from api.cli import follow as follow_command
 from api.cli import verify as verify_command
 from api.cli.credential import credential_app
+from api.cli.learner import learner_app
 from api.cli.log import log_app
 from api.cli.terminal import EXIT_CODES, Exit, Terminal
 from api.cli.trust import trust_app
@@ -70,6 +71,7 @@ def make_app() -> typer.Typer:
     app.add_typer(operator.keys_app, name="keys")
     app.add_typer(operator.access_app, name="access")
     app.add_typer(credential_app, name="credential")
+    app.add_typer(learner_app, name="learner")
     app.add_typer(log_app, name="log")
     app.add_typer(trust_app, name="trust")
     app.add_typer(vault_app, name="vault")

@@ -11,6 +11,7 @@ from api import example
 from api.caller import authenticate
 from api.error import UnknownResourceError
 from api.holding import Holdings
+from api.ledger_node import learner_address
 from api.node import Node
 from api.openapi import body_of
 from api.schema import Empty, LearnerLinkRequest, RequestDecision
@@ -74,8 +75,8 @@ def _make(node: Node, write: Write) -> Response:
     made = node.parts.links.make(
         slug=slug, reference=wanted.reference, credential=wanted.credential, days=wanted.days, actor=write.actor
     )
-    link = f"{node.parts.identity.base_url}/mine/enter#{made.secret}"
-    return json_answer({**_shown(slug, made.link), "link": link}, 201, {"Cache-Control": "no-store"})
+    shown = {**_shown(slug, made.link), "link": learner_address(node.parts, made)}
+    return json_answer(shown, 201, {"Cache-Control": "no-store"})
 
 
 def _revoke(node: Node, prefix: str, write: Write) -> Response:
