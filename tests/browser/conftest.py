@@ -45,7 +45,9 @@ def new_page(browser: Browser, world: World) -> Iterator[NewPage]:
         page.on("console", lambda line: told.append(line.text) if "Security Policy" in line.text else None)
 
     def open_page(path: str | None = "/", **options: Any) -> Page:  # noqa: ANN401  options of a browser context
-        context = browser.new_context(**{"locale": "en-GB", "viewport": {"width": 900, "height": 1000}, **options})
+        # Without motion: a colour half-way through a change of scheme has no contrast that could be judged.
+        chosen = {"locale": "en-GB", "viewport": {"width": 900, "height": 1000}, "reduced_motion": "reduce", **options}
+        context = browser.new_context(**chosen)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(10_000)
