@@ -40,8 +40,9 @@ def draw(top: int, below: Sequence[int]) -> Cairn:
         top: Credits of what was made, in any unit; 0 where none are stated.
         below: Credits of what it was made of.
     """
-    sizes = [*sorted(below, reverse=True)[: MAX_STONES - 1], max(1, min([top, *below]) // 2)]
-    widest = max(1, *sizes)
+    stated = [max(1, size) for size in below]
+    sizes = [*sorted(stated, reverse=True)[: MAX_STONES - 1], max(1, min([max(1, top), *stated]) // 2)]
+    widest = max(sizes)
     radii = [max(LEAST_RADIUS, round(WIDTH / 2 * 0.92 * math.sqrt(size / widest))) for size in sizes]
     radii = [round(radius * (1 - 0.35 * place / len(radii))) for place, radius in enumerate(radii)]
     height = len(radii) * STONE_HEIGHT + 6
