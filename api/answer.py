@@ -27,6 +27,8 @@ from api.answer_example import (
     ID,
     INSTITUTION,
     JUDGED,
+    LEARNER_LINK,
+    LEARNER_REQUEST,
     MADE,
     NAMED,
     OFFERED,
@@ -42,7 +44,7 @@ from api.answer_example import (
     VKEY,
 )
 from api.answer_schema import OCTETS, TEXT, Answer
-from api.example import HEADCOUNT, PUBLICATION, REVIEW, SKILL_URI, VC_API_SIGNED
+from api.example import HEADCOUNT, PUBLICATION, REQUEST_DECISION, REVIEW, SKILL_URI, VC_API_SIGNED
 
 ANSWERS: Final[dict[str, Answer]] = {
     "get /v1/credentials/{id}/status": Answer(STATUS),
@@ -275,6 +277,13 @@ ANSWERS: Final[dict[str, Answer]] = {
     ),
     "post /v1/institutions/{slug}/access-keys": Answer(
         {"key": "cairn_k3y1d4bc_…", "institution": "riverside", "expires_at": AT}
+    ),
+    "post /v1/learner-links": Answer({**LEARNER_LINK, "link": f"{BASE}/mine/enter#{LEARNER_LINK['prefix']}_…"}),
+    "get /v1/learner-links": Answer({"links": [LEARNER_LINK]}),
+    "post /v1/learner-links/{link}/revocation": Answer({**LEARNER_LINK, "revoked_at": AT}),
+    "get /v1/learner-requests": Answer({"waiting": 1, "requests": [LEARNER_REQUEST]}),
+    "post /v1/learner-requests/{request}/decision": Answer(
+        {**LEARNER_REQUEST, "outcome": "declined", "decided_at": AT, "answer": REQUEST_DECISION["answer"]}
     ),
     "get /status-lists/{number}": Answer('{"@context":["https://www.w3.org/ns/credentials/v2"],…', "application/vc"),
     "get /status-tokens/{block}": Answer(

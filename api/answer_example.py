@@ -277,3 +277,22 @@ JUDGED: Final = {
     "sentence": {"en": "Genuine and valid.", "ru": "Подлинный и действительный."},
     "credential": ID,
 }
+LEARNER_LINK: Final[dict[str, Any]] = {
+    "prefix": "k3y1d4bck3y1d4bc",
+    "institution": "riverside",
+    "created_at": AT,
+    "expires_at": AT,
+    "revoked_at": None,
+}
+LEARNER_REQUEST: Final[dict[str, Any]] = {
+    "request": "7d0f8a52-0c7e-4b0e-9a37-0a3a6f7c9a11",
+    "institution": "riverside",
+    "kind": "correction",
+    "made_at": AT,
+    "credential": ID,
+    "note": "My name is spelt with one s.",
+    "credentials": [ID],
+    "outcome": None,
+    "decided_at": None,
+    "answer": None,
+}

@@ -23,6 +23,7 @@ NULLABLE: Final = frozenset(
         *("ended_at", "cap_centi", "towards", "explanation"),
         *("review_due", "completed", "responses", "mean_rating_centi", "before", "after"),
         *("partial", "review_days", "module"),
+        *("outcome", "answer", "note"),
     }
 )
 """Members that may be null where a value stands in the example."""

@@ -25,11 +25,13 @@ from api.direct import DirectMiddleware, DirectRoute
 from api.document_work import DocumentWork
 from api.fetching import Fetching
 from api.foreign import ForeignVerification
+from api.guess import Guesses
 from api.head import HeadMiddleware
 from api.health import ReadyCheck, clock_check, database_check, disk_check, health_router, limit_check
 from api.issuer_anchor import read_anchors
+from api.learner_session import SECRET_NAME, LearnerSessions
 from api.log_route import log_router
-from api.metric import MetricMiddleware, Metrics, log_readers, metric_router
+from api.metric import MetricMiddleware, Metrics, Reader, log_readers, metric_router
 from api.node import Node
 from api.openapi import install_openapi
 from api.own_source import NodeSources
@@ -53,7 +55,9 @@ from api.route import (
     explore,
     institution,
     institution_key,
+    learner_link,
     ledger,
+    mine,
     page,
     pathway,
     programme,
@@ -61,6 +65,7 @@ from api.route import (
     recognition_page,
     record,
     review,
+    shared,
     skill,
     stacking,
     status_list,
@@ -128,7 +133,10 @@ def make_app(
     renderer = PageRenderer(identity.base_url, demonstration=identity.demonstration)
     writer = ProblemWriter(identity.base_url, renderer.render_problem)
     standing = Standing(node)
-    readers = log_readers(**standing.readings())
+    waiting = Reader(
+        "cairn_learner_requests_waiting", "Requests of learners that wait for an answer.", node.parts.requests.waiting
+    )
+    readers = (*log_readers(**standing.readings()), waiting)
     if node.log.witnesses is not None:
         readers = (*readers, *witness_readers(node.log, node.log.witnesses))
     metrics = Metrics(version=app.version, readers=readers)
@@ -273,9 +281,11 @@ def _include(
     app.include_router(institution.make_router(node))
     app.include_router(institution.read_router(node.lookup))
     app.include_router(institution_key.make_router(node))
+    app.include_router(learner_link.make_router(node))
     app.include_router(ledger.make_router(lambda: _describe(node)))
     app.include_router(status_list.make_router(node.status_lists))
     app.include_router(status_list.token_router(node.status_tokens))
+    _include_own_pages(app, node, renderer)
     _include_vc_api(app, node, stand_in, Others(fetching, foreign, verification))
     app.include_router(health_router(checks))
     app.include_router(metric_router(metrics))
@@ -285,6 +295,15 @@ def _include(
     app.include_router(
         page.make_router(renderer, verification, _samples(node), node.ledger.now, lambda: node.log.keys.log.vkey)
     )
+
+
+def _include_own_pages(app: FastAPI, node: Node, renderer: PageRenderer) -> None:
+    """Include the pages that are for whoever holds a link."""
+    secret, is_https = node.parts.vault.secret(SECRET_NAME), node.parts.identity.base_url.startswith("https:")
+    sessions = LearnerSessions(node.parts.links, secret, node.ledger.now, is_https=is_https)
+    guesses = Guesses(time.monotonic, node.settings.trusted_proxy_count)
+    app.include_router(mine.make_router(node, renderer, sessions, guesses))
+    app.include_router(shared.make_router(node, renderer, guesses))
 
 
 def _include_vc_api(app: FastAPI, node: Node, stand_in: Actor | None, others: Others) -> None:

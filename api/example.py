@@ -229,3 +229,5 @@ STACKING: dict[str, Any] = {
 REVIEW_APPEAL: dict[str, Any] = {"statement": "The module was assessed again and passed."}
 APPEAL_DECISION: dict[str, Any] = {"outcome": "upheld", "note": "Board of 3 March, item 4."}
 REVIEW_DECISION: dict[str, Any] = {"outcome": "stands"}
+LEARNER_LINK: dict[str, Any] = {"reference": "S-2026-0042", "days": 30}
+REQUEST_DECISION: dict[str, Any] = {"outcome": "declined", "answer": "The grade is as the board decided on 3 March."}

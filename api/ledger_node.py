@@ -26,6 +26,8 @@ from ledger.form_adding import FormAdding
 from ledger.institution import Institution
 from ledger.issuance import Issuance
 from ledger.key_ring import KeyRing, open_key_ring
+from ledger.learner_link import LearnerLinks, MadeLink
+from ledger.learner_request import LearnerRequests
 from ledger.lifecycle import Lifecycle
 from ledger.log_keeping import LogKeeping
 from ledger.part_keeping import PartKeeping
@@ -82,6 +84,8 @@ class LedgerNode:
     reviewing: Reviewing
     recognising: Recognising
     agreeing: Agreeing
+    links: LearnerLinks
+    requests: LearnerRequests
 
     def institutions(self) -> list[Institution]:
         """Every institution, in order of registration."""
@@ -132,6 +136,7 @@ def open_ledger(
     issuance = Issuance(ledger, vault, keys, places, identity.base_url, canonicalise=canonicalise)
     book = SpendingBook(ledger.store)
     attesting = Attesting(ledger, vault, keys, places, identity.base_url)
+    erasing = Erasing(ledger, vault)
     return LedgerNode(
         settings=settings,
         identity=identity,
@@ -145,7 +150,7 @@ def open_ledger(
         quality=QualityKeeping(ledger, vault),
         issuance=issuance,
         lifecycle=Lifecycle(ledger, vault),
-        erasing=Erasing(ledger, vault),
+        erasing=erasing,
         reissuance=Reissuance(ledger, vault, keys, identity.base_url, canonicalise=canonicalise),
         form_adding=FormAdding(ledger, vault, keys, identity.base_url, canonicalise=canonicalise),
         attesting=attesting,
@@ -163,7 +168,14 @@ def open_ledger(
         parts=PartKeeping(ledger, vault),
         recognising=Recognising(ledger, vault),
         agreeing=Agreeing(ledger, vault),
+        links=LearnerLinks(ledger, vault),
+        requests=LearnerRequests(ledger, vault, erasing),
     )
+
+
+def learner_address(node: LedgerNode, made: MadeLink) -> str:
+    """The address that a learner is handed; its secret part stands where no browser sends it."""
+    return f"{node.identity.base_url}/mine/enter#{made.secret}"
 
 
 def canonicalise(document: Mapping[str, Any], hash_name: str) -> bytes:

@@ -9,7 +9,15 @@ from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 
 from api.answer import ANSWERS
-from api.answer_example import AGREEMENT_ID, BASE, DID_KEY, ID, RECOGNITION_ID
+from api.answer_example import (
+    AGREEMENT_ID,
+    BASE,
+    DID_KEY,
+    ID,
+    LEARNER_LINK,
+    LEARNER_REQUEST,
+    RECOGNITION_ID,
+)
 from api.schema import REQUEST_SHAPES
 from ledger.achievement import CODE
 
@@ -23,6 +31,8 @@ PARAMETERS = {
     "on": (r"^\d{4}-\d{2}-\d{2}$", "2026-09-01"),
     "recognition": (_UUID, RECOGNITION_ID),
     "agreement": (_UUID, AGREEMENT_ID),
+    "request": (_UUID, LEARNER_REQUEST["request"]),
+    "link": ("^[0-9a-v]{16}$", LEARNER_LINK["prefix"]),
     "code": (f"^{CODE.pattern}$", "DATA-101"),
     "prefix": ("^(all|[01]{1,128})$", "all"),
     "did": (f"^{DID_KEY[:12]}[1-9A-HJ-NP-Za-km-z]{{44}}$", DID_KEY),

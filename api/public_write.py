@@ -21,3 +21,17 @@ PUBLIC_WRITES: Final = frozenset(
 
 PAGE_FORM: Final = "/verify"
 """The form of the pages: asked by people of this site's own pages, and described in no API."""
+
+LEARNER_PAGES: Final = "/mine"
+SHARED_PAGES: Final = "/shared/"
+"""Where the pages are that a link opens. They are counted, and open to no other site's pages."""
+
+
+def is_page_form(path: str) -> bool:
+    """Whether what is sent to *path* comes from a form of this site's own pages, without a key."""
+    return path == PAGE_FORM or is_learners(path)
+
+
+def is_learners(path: str) -> bool:
+    """Whether *path* is of the pages that only somebody with a link can see."""
+    return path == LEARNER_PAGES or path.startswith((f"{LEARNER_PAGES}/", SHARED_PAGES))

@@ -22,6 +22,7 @@ from ledger.error import InvalidInputError
 from ledger.form.learner_record import Association
 from ledger.institution import InstitutionKind
 from ledger.issuance import MAX_BATCH
+from ledger.learner_request import RequestOutcome
 from ledger.limit import NO_LIMITS, Limits
 from ledger.prospectus import ProgrammeDraft
 from ledger.quality import Headcount, Review
@@ -311,6 +312,22 @@ class KeyGrant(Body, frozen=True, kw_only=True):
     days: int
 
 
+class LearnerLinkRequest(Body, frozen=True, kw_only=True):
+    """A link to a learner's own page. The learner is named by the institution's reference, or by an award."""
+
+    reference: str | None = None
+    credential: str | None = None
+    days: int = 30
+    institution: str | None = None
+
+
+class RequestDecision(Body, frozen=True, kw_only=True):
+    """What became of a learner's request. ``answer`` is shown to the learner alone."""
+
+    outcome: RequestOutcome
+    answer: str | None = None
+
+
 REQUEST_SHAPES: tuple[type, ...] = (
     AwardClaim,
     Awards,
@@ -347,6 +364,8 @@ REQUEST_SHAPES: tuple[type, ...] = (
     AgreementEnd,
     Empty,
     KeyGrant,
+    LearnerLinkRequest,
+    RequestDecision,
 )
 """Every shape that OpenAPI describes as a request body."""
 

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.media_type import header
-from api.public_write import PUBLIC_WRITES
+from api.public_write import PUBLIC_WRITES, is_learners
 
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -102,7 +102,8 @@ class SecurityHeaderMiddleware:
 
 
 def _is_public(scope: Scope) -> bool:
-    return scope["method"] in READ_METHODS or scope["path"] in PUBLIC_WRITES
+    path = scope["path"]
+    return (scope["method"] in READ_METHODS and not is_learners(path)) or path in PUBLIC_WRITES
 
 
 def _is_preflight(scope: Scope) -> bool:

@@ -239,6 +239,11 @@ class Settings(BaseModel):
         json_schema_extra=_unit("boolean"),
         description="Answer plain questions for the status of an untouched award from the connection, the quick way.",
     )
+    learner_erases: bool = Field(
+        default=False,
+        json_schema_extra=_unit("boolean"),
+        description="Erase a learner at once who asks for it on their own page; otherwise the institution decides.",
+    )
     rate_limit_per_minute: int = Field(
         default=12_000,
         ge=0,

@@ -22,7 +22,7 @@ from projections.credential_status import CredentialFacts, CredentialStatus, Par
 from projections.directory_record import DirectoryRecord
 from projections.fold import Projection
 from projections.institution_directory import DirectoryReader, InstitutionDirectory
-from projections.pathway_catalogue import PathwayCatalogue, PathwayReader
+from projections.pathway_catalogue import PathwayCatalogue, PathwayListing, PathwayReader, listings_of
 from projections.programme_catalogue import ProgrammeCatalogue, ProgrammeReader
 from projections.projector import Projector, Track
 from projections.quality_record import QualityReader, QualityRecord
@@ -167,6 +167,12 @@ class ViewNode:
         listing = self.pathways.listing(pathway)
         owner = None if listing is None else self.directory.by_id(listing.institution)
         return None if listing is None or owner is None else (owner.slug, listing.code)
+
+    def pathways_of(self, institution: UUID) -> list[tuple[UUID, PathwayListing]]:
+        """Id and listing of every pathway of an institution, retired ones too, in no particular order."""
+        [view] = (track.view for track in self.tracks if track.view.name == PathwayCatalogue.NAME)
+        with view.snapshot() as snapshot:
+            return list(listings_of(snapshot.scan(b"p"), institution))
 
     def pathway_position(self, pathway: str, version: int) -> int | None:
         """Position of the event that published a version of a pathway; None when there is none.

@@ -58,6 +58,17 @@ class Erasing:
         actor.require_institution(credential.institution)
         return self._erase(self._vault.learner_of(credential.id).handle, credential.institution, actor)
 
+    def erase_known(self, *, learner: bytes, institution: UUID, actor: Actor) -> Outcome:
+        """Erase the learner with the handle *learner*, whose data *institution* has.
+
+        Raises:
+            ForbiddenError: The actor acts for another institution.
+            ErasedError: It was done before.
+            ConflictError: Erased, but the write-ahead log could not be emptied; call :meth:`sweep` again.
+        """
+        actor.require_institution(institution)
+        return self._erase(self._vault.learner_with(learner).handle, institution, actor)
+
     def _erase(self, learner: bytes, institution: UUID, actor: Actor) -> Outcome:
         def decide(now: datetime) -> Decision:
             handle = self.handle_of(learner)

@@ -137,14 +137,20 @@ class StackingUp:
         self._issuance = issuance
         self._reading = reading
 
-    def try_out(self, *, slug: str, claim: StackClaim, actor: Actor) -> dict[str, Any]:
+    def try_out(self, *, slug: str, claim: StackClaim, actor: Actor, learner: bytes | None = None) -> dict[str, Any]:
         """Evaluate without doing anything; the answer is the evaluation with its explanation.
+
+        Args:
+            slug: Who would stack.
+            claim: What.
+            actor: Who asks.
+            learner: Handle of whoever it is for, where that is known otherwise than by the claim's reference.
 
         Raises:
             ForbiddenError, InvalidInputError, NotFoundError, RuleError: As :meth:`stack`, but for
                 :class:`~ledger.error.NotStackedError`.
         """
-        plan = self._plan(slug, claim, actor, self._ledger.now())
+        plan = self._plan(slug, claim, actor, self._ledger.now(), learner)
         return explanation(plan.evaluation)
 
     def stack(self, *, slug: str, claim: StackClaim, actor: Actor, request: Request | None = None) -> Outcome:
@@ -204,7 +210,7 @@ class StackingUp:
         opened = self._vault.open(credential_aggregate_id(public_id), DERIVATION_KIND)
         return msgspec.msgpack.decode(opened, type=KeptDerivation)
 
-    def _plan(self, slug: str, claim: StackClaim, actor: Actor, now: datetime) -> _Plan:
+    def _plan(self, slug: str, claim: StackClaim, actor: Actor, now: datetime, learner: bytes | None = None) -> _Plan:
         institution = self._ledger.institution(slug)
         actor.require_institution(institution.id)
         pathway = self._ledger.pathway(institution.id, claim.pathway)
@@ -215,7 +221,7 @@ class StackingUp:
         _check(claim, rules, day, now)
         stacker = Stacker(
             institution=institution,
-            learner=self._handle(institution.id, claim.learner),
+            learner=learner or self._handle(institution.id, claim.learner),
             day=day,
             now=now,
             pathway=pathway.code,

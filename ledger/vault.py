@@ -52,6 +52,21 @@ VAULT_SCHEMA = (
     ),
     "CREATE INDEX IF NOT EXISTS vault_spending_learner ON vault_spending (learner)",
     "CREATE INDEX IF NOT EXISTS vault_spending_stack ON vault_spending (stack)",
+    (
+        "CREATE TABLE IF NOT EXISTS vault_link ("
+        "prefix TEXT PRIMARY KEY, digest BLOB NOT NULL UNIQUE, kind TEXT NOT NULL, "
+        "learner BLOB NOT NULL REFERENCES vault_learner (handle), institution BLOB NOT NULL, "
+        "created_at TEXT NOT NULL, expires_at TEXT NOT NULL, revoked_at TEXT) WITHOUT ROWID"
+    ),
+    "CREATE INDEX IF NOT EXISTS vault_link_learner ON vault_link (learner)",
+    "CREATE INDEX IF NOT EXISTS vault_link_institution ON vault_link (institution)",
+    (
+        "CREATE TABLE IF NOT EXISTS vault_request ("
+        "id BLOB PRIMARY KEY, kind TEXT NOT NULL, learner BLOB NOT NULL REFERENCES vault_learner (handle), "
+        "institution BLOB NOT NULL, made_at TEXT NOT NULL, outcome TEXT, decided_at TEXT) WITHOUT ROWID"
+    ),
+    "CREATE INDEX IF NOT EXISTS vault_request_learner ON vault_request (learner)",
+    "CREATE INDEX IF NOT EXISTS vault_request_institution ON vault_request (institution)",
 )
 
 
@@ -183,6 +198,18 @@ class Vault:
         handle = bytes(rows[0][0])
         return Learner(handle, self._key_ring.unwrap(rows[0][1], vault_context("learner", handle)))
 
+    def learner_with(self, handle: bytes) -> Learner:
+        """The learner with that handle.
+
+        Raises:
+            ErasedError: There is none, or the personal data was erased.
+        """
+        rows = self._recorder.query("SELECT wrapped FROM vault_learner WHERE handle=?", (handle,))
+        if not rows:
+            message = "the personal data of this learner has been erased"
+            raise ErasedError(message)
+        return Learner(handle, self._key_ring.unwrap(rows[0][0], vault_context("learner", handle)))
+
     def items_of(self, handle: bytes, kind: str) -> list[UUID]:
         """The aggregates for which something of *kind* is sealed for a learner, in no particular order."""
         rows = self._recorder.query("SELECT aggregate_id FROM vault_item WHERE learner=? AND kind=?", (handle, kind))
@@ -223,8 +250,10 @@ class Vault:
             raise CorruptionError(message) from error
 
     def erase(self, handle: bytes) -> list[Write]:
-        """The deletions that erase a learner: the wrapped key, the lookup, every sealed row, what was spent on what."""
+        """The deletions that erase a learner: the wrapped key, the lookup, every sealed row, links, what was spent."""
         return [
+            Write("DELETE FROM vault_link WHERE learner=?", [(handle,)]),
+            Write("DELETE FROM vault_request WHERE learner=?", [(handle,)]),
             Write("DELETE FROM vault_spending WHERE learner=?", [(handle,)]),
             Write("DELETE FROM vault_item WHERE learner=?", [(handle,)]),
             Write("DELETE FROM vault_learner WHERE handle=?", [(handle,)]),

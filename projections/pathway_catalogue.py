@@ -9,7 +9,7 @@ Keys, with ``u32`` for four big-endian bytes:
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -118,6 +118,19 @@ class PathwayReader:
         listing = self.listing(pathway)
         numbers = range(1, 1 + (0 if listing is None else listing.versions))
         return [found for number in numbers if (found := self.version(pathway, number)) is not None]
+
+
+def listings_of(rows: Iterable[tuple[bytes, bytes]], institution: UUID) -> Iterator[tuple[UUID, PathwayListing]]:
+    """Read the pathways of an institution: id and listing of each.
+
+    Args:
+        rows: Every row whose key starts with ``p``, in order of key.
+        institution: Whose they are.
+    """
+    for key, stored in rows:
+        listing = msgspec.json.decode(stored, type=PathwayListing)
+        if listing.institution == institution:
+            yield UUID(bytes=key[1:]), listing
 
 
 def _listing(stored: bytes | None) -> PathwayListing | None:

@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "keys": "api.cli.operator:keys_app",
     "access": "api.cli.operator:access_app",
     "credential": "api.cli.credential:credential_app",
+    "learner": "api.cli.learner:learner_app",
     "log": "api.cli.log:log_app",
     "trust": "api.cli.trust:trust_app",
     "vault": "api.cli.vault:vault_app",

@@ -129,6 +129,17 @@ class PageRenderer:
         """Render the page of one log entry."""
         return self._render("entry.html", language, path=f"/explore/entries/{view.row.index}", view=view)
 
+    def render_own(self, template: str, language: Language, path: str | None, **shown: Any) -> str:  # noqa: ANN401  whatever the template shows
+        """Render a page that somebody sees who holds a link.
+
+        Args:
+            template: Its file.
+            language: Language of the page.
+            path: Where it is, for the other language; None where it cannot be asked for again.
+            shown: What the template shows.
+        """
+        return self._render(template, language, path=path, qr_code=qr_code, reasons=REASONS, **shown)
+
     def render_home(self, view: HomeView) -> str:
         """Render the home page."""
         return self._render("home.html", view.language, path="/", view=view)

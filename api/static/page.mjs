@@ -45,3 +45,12 @@ if (form) {
     form.requestSubmit();
   });
 }
+
+// The link to a learner's own page has its secret behind «#», which browsers send to nobody. It is taken out of the
+// address before anything else, and handed over in the body of the form that stands there for pasting it.
+const door = document.querySelector("[data-enter]");
+if (door && location.hash.length > 1) {
+  door.elements.link.value = location.hash.slice(1);
+  history.replaceState(null, "", location.pathname + location.search);
+  door.requestSubmit();
+}

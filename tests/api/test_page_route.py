@@ -101,7 +101,8 @@ def test_page_of_an_unknown_id_tells_nothing_when_it_is_compared_with_a_malforme
 ) -> None:
     """Same status, same header fields, same bytes: whoever asks learns nothing of what there is."""
     served, _, issued = school
-    unknown = [issued["id"][:-2] + end for end in ("00", "40", "80")] + ["0" * 36, "v" * 36, "x", issued["id"].upper()]
+    near = {issued["id"][:-2] + end for end in ("00", "40", "80")} - {issued["id"]}
+    unknown = [*sorted(near), "0" * 36, "v" * 36, "x", issued["id"].upper()]
     seen = set()
     for public_id in unknown:
         answer = served.http.get(f"/verify/{public_id}", headers={"Accept": "text/html"})

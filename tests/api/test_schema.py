@@ -142,6 +142,7 @@ def answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
     ]
     sent |= recognition_answers(served, school_key, operator)
     sent |= programme_answers(served, school_key)
+    sent |= learner_answers(served, school_key)
     did = served.http.get(f"/institutions/{SLUG}").json()["did"]
     sent |= vc_api_answers(served, did, school_key)
     for name, path, body, key in writes:
@@ -225,6 +226,30 @@ def programme_answers(served: Served, school_key: str) -> dict[str, httpx.Respon
         "get /v1/programmes/{slug}/{code}": served.http.get(f"{place}/{PROGRAMME}"),
         "get /v1/programmes/{slug}/{code}/{edition}": served.http.get(f"{place}/{PROGRAMME}/2"),
         "post /v1/unpackings": unpack(served, school_key, award(served, school_key), 1, 2),
+    }
+
+
+def learner_answers(served: Served, school_key: str) -> dict[str, httpx.Response]:
+    """A link to a learner's page, and what the learner asks for there."""
+    served.issue(school_key, learner=example.AWARD["learner"])
+    made = served.write("POST", "/v1/learner-links", example.LEARNER_LINK, school_key)
+    private = {"Authorization": f"Bearer {school_key}"}
+    entered = served.http.post("/mine/enter", data={"link": made.json()["link"]})
+    cookie = {"Cookie": entered.headers["set-cookie"].partition(";")[0]}
+    asked = served.http.post("/mine/corrections", data={"note": "My name is spelt with one s."}, headers=cookie)
+    assert asked.status_code == httpx.codes.SEE_OTHER
+    listed = served.http.get("/v1/learner-requests", headers=private)
+    request, prefix = listed.json()["requests"][0]["request"], made.json()["prefix"]
+    return {
+        "post /v1/learner-links": made,
+        "get /v1/learner-links": served.http.get("/v1/learner-links", headers=private),
+        "get /v1/learner-requests": listed,
+        "post /v1/learner-requests/{request}/decision": served.write(
+            "POST", f"/v1/learner-requests/{request}/decision", example.REQUEST_DECISION, school_key
+        ),
+        "post /v1/learner-links/{link}/revocation": served.write(
+            "POST", f"/v1/learner-links/{prefix}/revocation", {}, school_key
+        ),
     }
 
 

@@ -87,6 +87,8 @@ def test_command_exits_3_with_one_line_when_it_fails(serving: Serving, school: C
         ["access", "list"],
         ["access", "revoke", "abc"],
         ["erase", "--yes", "--institution", "a", "--learner", "b"],
+        ["learner", "link", "a", "--learner", "b"],
+        ["learner", "revoke", "abc"],
         ["credential", "reissue", "--institution", "a"],
         ["disclose", "--to", "disclosed"],
         ["rebuild"],
@@ -372,3 +374,17 @@ def test_identifiers_are_printed_whole_and_as_they_are_when_a_key_is_in_them(tmp
     refused = cairn(tmp_path, "keys", "rotate", "a", "--data", data)
     assert (refused.returncode, refused.stdout) == (3, "")
     assert "did:key:" in refused.stderr
+
+
+def test_link_to_a_learners_page_is_made_on_the_machine_and_ended_there(serving: Serving, school: Caller) -> None:
+    """Beside the running server, which knows of both at once."""
+    learner = {"name": "Mari Maasikas", "reference": "S-link"}
+    award = school.post("/v1/credentials", {"achievement": CODE, "learner": learner, "awarded_on": "2026-01-31"})
+    assert award.is_success, award.text
+    made = quick_cairn(serving.home, "learner", "link", SLUG, "--learner", "S-link", "--data", serving.data, "--json")
+    assert made.returncode == 0, made.stderr
+    link = json.loads(made.stdout)["link"]
+    assert serving.http.post("/mine/enter", data={"link": link}).headers["location"].startswith("/mine?")
+    ended = quick_cairn(serving.home, "learner", "revoke", json.loads(made.stdout)["prefix"], "--data", serving.data)
+    assert ended.returncode == 0, ended.stderr
+    assert serving.http.post("/mine/enter", data={"link": link}).status_code == httpx.codes.NOT_FOUND
