@@ -18,6 +18,8 @@ from api.access_log import AccessLogMiddleware
 from api.anchor_setup import own_policy
 from api.demo.closing import read_summary, show_command
 from api.demo.sentence import RUSSIAN
+from api.desk.gate import Gate
+from api.desk.session import Sessions
 from api.did_resolution import DidResolution, web_documents
 from api.direct import DirectMiddleware, DirectRoute
 from api.document_work import DocumentWork
@@ -46,6 +48,8 @@ from api.route import (
     audit,
     credential,
     credential_change,
+    desk,
+    desk_record,
     did_resolver,
     document,
     institution,
@@ -258,6 +262,14 @@ def _include(
     app.include_router(
         page.make_router(renderer, verification, _samples(node), node.ledger.now, lambda: node.log.keys.log.vkey)
     )
+    _include_desk(app, Gate(node, renderer, Sessions(time.monotonic)))
+
+
+def _include_desk(app: FastAPI, gate: Gate) -> None:
+    """Include the pages of issuers, who sign in."""
+    app.include_router(desk.make_router(gate))
+    app.include_router(desk_record.make_router(gate))
+    desk.install_refusal(app, gate)
 
 
 def _include_vc_api(app: FastAPI, node: Node, stand_in: Actor | None, others: Others) -> None:

@@ -115,6 +115,17 @@ class PageRenderer:
         """Render the home page."""
         return self._render("home.html", view.language, path="/", view=view)
 
+    def render_desk(self, name: str, language: Language, *, path: str | None, **values: Any) -> str:  # noqa: ANN401 - whatever the template shows
+        """Render a page of the issuers' desk: the template of that name with *values*.
+
+        Args:
+            name: Of a file in `templates/desk`, without its ending.
+            language: Of the page.
+            path: Where the same page can be had in the other language; None: nowhere.
+            values: What the template shows.
+        """
+        return self._render(f"desk/{name}.html", language, path=path, **values)
+
     def render_starting(self, view: StartingView) -> str:
         """Render the page of a ledger that is still starting; it loads itself again."""
         return self._render("starting.html", view.language, path=None, view=view)
