@@ -49,6 +49,7 @@ from api.route import (
     credential,
     credential_change,
     desk,
+    desk_award,
     desk_list,
     desk_record,
     did_resolver,
@@ -270,6 +271,7 @@ def _include_desk(app: FastAPI, gate: Gate) -> None:
     """Include the pages of issuers, who sign in."""
     app.include_router(desk.make_router(gate))
     app.include_router(desk_list.make_router(gate))
+    app.include_router(desk_award.make_router(gate))
     app.include_router(desk_record.make_router(gate))
     desk.install_refusal(app, gate)
 

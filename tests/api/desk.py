@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import httpx
@@ -44,6 +45,17 @@ class Officer:
         self, path: str, *, headers: dict[str, str] | None = None, lang: str = "en", **fields: str | bytes
     ) -> httpx.Response:
         """Send a form; *headers* take the place of those that say that an own page sent it."""
+        return self.send(path, fields, headers=headers, lang=lang)
+
+    def send(
+        self,
+        path: str,
+        fields: Mapping[str, str | bytes],
+        *,
+        headers: dict[str, str] | None = None,
+        lang: str = "en",
+    ) -> httpx.Response:
+        """Send a form with the fields of that mapping."""
         parts = form({"token": self.token, **fields})
         sent = {"Cookie": self.cookie, **(OWN_PAGE if headers is None else headers)}
         return self._served.http.post(f"{path}?lang={lang}", files=parts, headers=sent)

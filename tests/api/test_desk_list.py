@@ -7,7 +7,7 @@ import io
 import re
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from threading import Thread
@@ -48,7 +48,7 @@ def officer(school: School) -> Officer:
     return Officer(*school)
 
 
-def workbook(*rows: list[object]) -> bytes:
+def workbook(*rows: Sequence[object]) -> bytes:
     book = Workbook()
     sheet = book.worksheets[0]
     for row in rows:
@@ -60,8 +60,8 @@ def workbook(*rows: list[object]) -> bytes:
 
 def upload(officer: Officer, file: bytes, *, lang: str = "en", **fields: str) -> httpx.Response:
     """Give a list, and go where the answer leads."""
-    given = {"achievement": CODE, "awarded_on": DAY, **fields}
-    answer = officer.post("/desk/list", lang=lang, file=file, **given)
+    given: dict[str, str | bytes] = {"achievement": CODE, "awarded_on": DAY, **fields, "file": file}
+    answer = officer.send("/desk/list", given, lang=lang)
     if answer.status_code != 303:
         return answer
     assert answer.headers["location"] == f"/desk/list/preview?lang={lang}"
