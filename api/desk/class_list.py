@@ -18,7 +18,8 @@ from typing import Final
 import msgspec
 
 from api.desk.column import COLUMNS, DATES, field_of
-from api.desk.sheet import Cell, Row, SheetError, Unreadable
+from api.desk.sheet import Cell, Row, Unreadable
+from api.desk.sheet_fault import SheetError
 from ledger.claim import AwardClaim, LearnerClaim
 from ledger.error import InvalidInputError
 

@@ -4,7 +4,8 @@ CSV: with or without a byte order mark; commas, semicolons or tabs, whichever ma
 first row; fields in quotes as RFC 4180 has them.
 
 XLSX: the first sheet, read row by row. Before anything is unpacked, the sizes that the archive declares are added up,
-and the unpacker never gives more than was declared. A formula is refused in its cell: what it came to last is the word
+and the unpacker never gives more than was declared; large files in it are looked at for what would take far more room
+in memory than on paper (`api.desk.sheet_xml`). A formula is refused in its cell: what it came to last is the word
 of another program, and a program is what a formula is.
 
 Source: RFC 4180; ECMA-376 part 1 (SpreadsheetML); OWASP File Upload Cheat Sheet.
@@ -21,11 +22,13 @@ from datetime import date, datetime
 from enum import Enum
 from itertools import islice
 from threading import BoundedSemaphore
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from openpyxl import load_workbook
 
 from api.desk.column import known_columns
+from api.desk.sheet_fault import SheetError
+from api.desk.sheet_xml import MAX_ELEMENTS, check_large_xml
 from ledger.issuance import MAX_BATCH
 
 MAX_FILE_BYTES: Final = 6_291_456
@@ -36,6 +39,8 @@ MAX_UNPACKED_BYTES: Final = 25_165_824
 """Of an XLSX: 10,000 rows of a dozen columns are some 11 MB."""
 MAX_MEMBERS: Final = 500
 """Files in an XLSX; a plain one has about ten."""
+MAX_PLAIN_BYTES: Final = 1_048_576
+"""A larger file in an XLSX has to be a sheet or its table of texts, and is looked at before the library sees it."""
 MAX_BLANK_ROWS: Final = 1_000
 """Rows of an XLSX without anything in them: some programs write the borders of a thousand."""
 DELIMITERS: Final = ",;\t"
@@ -44,25 +49,6 @@ _OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0"
 _ENCRYPTED: Final = 0x1
 # Two files at a time: each may take a few hundred MB while it is unfolded.
 _ROOM: Final = BoundedSemaphore(2)
-
-SheetFault = Literal[
-    "file_empty", "file_large", "file_encoding", "file_broken", "file_old_excel", "file_unpacked",
-    "file_rows", "file_columns", "file_header", "file_column_twice",
-]  # fmt: skip
-
-
-class SheetError(Exception):
-    """A file that cannot be read as a table at all.
-
-    Args:
-        fault: Why; a sentence of the pages has this name.
-        place: Which column or row, when there is one.
-    """
-
-    def __init__(self, fault: SheetFault, place: str = "") -> None:
-        super().__init__(fault)
-        self.fault: SheetFault = fault
-        self.place = place
 
 
 class Unreadable(Enum):
@@ -179,10 +165,17 @@ def _xlsx_rows(data: bytes) -> list[tuple[Cell, ...]]:
 def _check_archive(data: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = archive.infolist()
-    if len(members) > MAX_MEMBERS or sum(member.file_size for member in members) > MAX_UNPACKED_BYTES:
-        raise SheetError("file_unpacked")
-    if any(member.flag_bits & _ENCRYPTED for member in members):
-        raise SheetError("file_broken")
+        if len(members) > MAX_MEMBERS or sum(member.file_size for member in members) > MAX_UNPACKED_BYTES:
+            raise SheetError("file_unpacked")
+        if any(member.flag_bits & _ENCRYPTED for member in members):
+            raise SheetError("file_broken")
+        elements = 0
+        for member in members:
+            if member.file_size > MAX_PLAIN_BYTES:
+                with archive.open(member) as opened:
+                    elements += check_large_xml(opened)
+        if elements > MAX_ELEMENTS:
+            raise SheetError("file_unpacked")
 
 
 def _sheet_rows(sheet: Any) -> Iterator[tuple[Cell, ...]]:  # noqa: ANN401  the library has no types

@@ -14,7 +14,8 @@ from api.desk.column import COLUMNS, template_headers
 from api.desk.download import table
 from api.desk.gate import Gate, Visit, go
 from api.desk.preview import HELD, Preview, held_preview
-from api.desk.sheet import MAX_FILE_BYTES, SheetError, read_rows
+from api.desk.sheet import MAX_FILE_BYTES, read_rows
+from api.desk.sheet_fault import SheetError
 from api.page.language import read_messages
 from ledger.achievement import Achievement
 from ledger.award_finding import AwardFinding

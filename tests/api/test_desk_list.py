@@ -22,7 +22,8 @@ from api.desk.download import safe
 from api.desk.gate import Visit
 from api.desk.preview import Preview
 from api.desk.session import Session
-from api.desk.sheet import MAX_CELL_CHARS, MAX_UNPACKED_BYTES, SheetError, read_rows
+from api.desk.sheet import MAX_CELL_CHARS, MAX_UNPACKED_BYTES, read_rows
+from api.desk.sheet_fault import SheetError
 from api.page.language import LANGUAGES, read_messages
 from ledger.access import Actor
 from ledger.claim import AwardClaim, LearnerClaim
@@ -177,6 +178,26 @@ def test_archive_that_lies_about_its_size_unfolds_no_further() -> None:
         size = archive.getinfo("xl/worksheets/sheet1.xml").file_size.to_bytes(4, "little")
     with pytest.raises(SheetError, match="file_broken"):
         read_rows(data.replace(size, (100).to_bytes(4, "little")))
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        b"<worksheet><sheetData><row>" + b"<c/>" * 1_000_000 + b"</row></sheetData></worksheet>",
+        b"<worksheet><sheetData>" + b"<row><c/></row>" * 1_200_000 + b"</sheetData></worksheet>",
+        b"<sst><si>" + b"<r/>" * 1_000_000 + b"</si></sst>",
+        b"<styleSheet>" + b"<xf/>" * 1_000_000 + b"</styleSheet>",
+    ],
+    ids=["one row", "many rows", "one text", "styles"],
+)
+def test_workbook_is_refused_when_it_would_take_far_more_room_in_memory(sheet: bytes) -> None:
+    with pytest.raises(SheetError, match="file_unpacked"):
+        read_rows(rewritten(workbook(["name"]), lambda _: sheet))
+
+
+def test_large_workbook_of_a_real_class_is_read() -> None:
+    row = ["Anu Mäe", "S-1", "anu@example.edu", 4.5, "note " * 20, "x", "y", "z"]
+    assert len(read_rows(workbook(["name"], *[row] * 6_000))) == 6_001
 
 
 @pytest.mark.parametrize(
