@@ -52,6 +52,7 @@ from api.route import (
     desk_award,
     desk_list,
     desk_record,
+    desk_replacement,
     did_resolver,
     document,
     institution,
@@ -272,6 +273,7 @@ def _include_desk(app: FastAPI, gate: Gate) -> None:
     app.include_router(desk.make_router(gate))
     app.include_router(desk_list.make_router(gate))
     app.include_router(desk_award.make_router(gate))
+    app.include_router(desk_replacement.make_router(gate))
     app.include_router(desk_record.make_router(gate))
     desk.install_refusal(app, gate)
 

@@ -9,6 +9,7 @@
     class_list.py   rows as claims, and what is wrong with them
     preview.py      a class list between upload and issue
     change.py       awards between choice and change
+    replacing.py    one award and the corrected one
     job.py          work that takes longer than a page may
     download.py     tables to take away
 

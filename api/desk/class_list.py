@@ -29,7 +29,7 @@ _ROUNDS: Final = 8
 _LONG_AGO: Final = date(2000, 1, 1)
 _ISO: Final = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _DOTS: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
-_LAST_MOMENT: Final = time(23, 59, 59)
+LAST_MOMENT: Final = time(23, 59, 59)
 
 Refusals = Callable[[Sequence[AwardClaim]], list[tuple[int, InvalidInputError]]]
 Holders = Callable[[set[str]], Mapping[str, Mapping[str, date]]]
@@ -194,7 +194,7 @@ def _claim(wanted: Mapping[str, str], days: Mapping[str, date | None], *, has_na
         awarded_on=days.get("awarded_on") or _LONG_AGO,
         grade=wanted.get("grade"),
         # The whole of the last day counts.
-        valid_until=None if until is None else datetime.combine(until, _LAST_MOMENT, UTC),
+        valid_until=None if until is None else datetime.combine(until, LAST_MOMENT, UTC),
         activity_start=days.get("activity_start"),
         activity_end=days.get("activity_end"),
         license_number=wanted.get("license_number"),
@@ -208,7 +208,7 @@ def _ask_ledger(rows: Sequence[ListRow], refusals: Refusals) -> None:
         again = []
         for number, error in refused:
             row, claim = asked[number]
-            note = _note(error)
+            note = note_of(error)
             if note.column not in {one.column for one in row.problems if one.column}:
                 row.problems.append(note)
             better = _made_good(claim, error.pointer)
@@ -219,7 +219,8 @@ def _ask_ledger(rows: Sequence[ListRow], refusals: Refusals) -> None:
         asked = again
 
 
-def _note(error: InvalidInputError) -> Note:
+def note_of(error: InvalidInputError) -> Note:
+    """What the ledger refuses, as a note on a column."""
     column = error.pointer.removeprefix("/learner").removeprefix("/")
     return Note(column if column in COLUMNS else "", column if column in COLUMNS else "refused", error.detail)
 

@@ -211,5 +211,76 @@ def test_too_many_are_refused(officer: Officer, school: School) -> None:
     assert find(officer, "MANY").status_code == 422
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_award_is_replaced_by_a_corrected_one_once(school: School, officer: Officer, language: str) -> None:
+    served, key = school
+    learner = {"name": "Mari Masikas", "reference": "R-1", "email": "m@x.ee"}
+    public_id = award(school, learner=learner, grade="B", valid_until="2030-01-31T12:00:00Z")
+    assert "/desk/awards/replacement?" in find(officer, public_id, lang=language).text
+    form = officer.get("/desk/awards/replacement", lang=language).text
+    assert 'value="Mari Masikas"' in form
+    assert 'value="2030-01-31"' in form
+    fields = {"name": "Mari <Maasikas>", "email": "m@x.ee", "grade": "B", "awarded_on": "2026-01-31"}
+    given = {**fields, "valid_until": "2030-01-31", "reason": "incorrect_data"}
+    assert officer.send("/desk/awards/replacement", given, lang=language).status_code == 303
+    page = officer.get("/desk/awards/replacement/check", lang=language).text
+    assert page.count("<ins>") == 1
+    assert "Mari &lt;Maasikas&gt;" in page
+    assert state(school, public_id) == "active"
+    found = re.search(r'name="replacement" value="([0-9a-f]{32})"', page)
+    assert found is not None
+    for _ in range(2):
+        assert officer.post("/desk/awards/replacement/confirmed", replacement=found[1]).status_code == 303
+    assert state(school, public_id) == "replaced"
+    shown = officer.get("/desk/awards/replacement/check", lang=language).text
+    successor = set(re.findall(r"/verify/([0-9a-v]{36})", shown)) - {public_id}
+    assert len(successor) == 1
+    headers = {"Authorization": f"Bearer {key}"}
+    bundle = served.http.get(f"/v1/credentials/{successor.pop()}/bundle", headers=headers).text
+    assert "Mari <Maasikas>" in bundle
+    assert "2030-01-31T12:00:00Z" in bundle  # the end that was not touched
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"name": ""}, "name"),
+        ({"email": "x"}, "email"),
+        ({"awarded_on": ""}, "no_day"),
+        ({"awarded_on": "2999-01-01"}, "awarded_on"),
+        ({"valid_until": "2020-01-01"}, "valid_until"),
+    ],
+)
+def test_correction_is_refused_in_its_field(
+    school: School, officer: Officer, change: dict[str, str], said: str
+) -> None:
+    public_id = award(school)
+    find(officer, public_id)
+    fields = {"name": "New Name", "awarded_on": "2026-01-31", "reason": "incorrect_data"}
+    answer = officer.send("/desk/awards/replacement", {**fields, **change})
+    assert answer.status_code == 422
+    assert EN["desk_note"][said] in answer.text
+    assert officer.get("/desk/awards/replacement/check").status_code == 410
+    same = {**fields, "name": "Mari Maasikas"}
+    assert EN["desk"]["replace_same"] in officer.send("/desk/awards/replacement", same).text
+    assert EN["desk"]["awards_no_reason"] in officer.send("/desk/awards/replacement", {**fields, "reason": ""}).text
+    assert state(school, public_id) == "active"
+
+
+def test_correction_is_refused_when_the_award_was_revoked_meanwhile(school: School, officer: Officer) -> None:
+    served, key = school
+    public_id = award(school)
+    find(officer, public_id)
+    fields = {"name": "New Name", "awarded_on": "2026-01-31", "reason": "incorrect_data"}
+    assert officer.send("/desk/awards/replacement", fields).status_code == 303
+    change = {"reason": "issued_in_error"}
+    assert served.write("POST", f"/v1/credentials/{public_id}/revocation", change, key).status_code == 200
+    found = re.search(r'name="replacement" value="(\w{32})"', officer.get("/desk/awards/replacement/check").text)
+    assert found is not None
+    answer = officer.post("/desk/awards/replacement/confirmed", replacement=found[1])
+    assert answer.status_code == 409
+    assert EN["desk"]["replace_refused"] in answer.text
+
+
 def test_every_reason_has_a_sentence() -> None:
     assert {reason.value for reason in REASONS} == set(EN["desk_reason"])

@@ -101,6 +101,22 @@ def places(page: Page, world: World, language: str) -> Iterator[str]:
     yield "upload"
     page.goto(f"{world.url}/desk/awards?lang={language}")
     yield "awards"
+    page.fill("#awards", f"{language}-2")
+    page.click("form.way button")
+    page.click("a[href*='/replacement']")
+    page.fill("#name", "")
+    page.select_option("#reason", "incorrect_data")
+    page.click("form.way button")
+    page.wait_for_selector("#name-note")
+    yield "correction"
+    page.fill("#name", "Bo Käsk")
+    page.click("form.way button")
+    page.wait_for_url("**/replacement/check*")
+    yield "check of a correction"
+    page.click("form[action*='/confirmed'] button")
+    page.wait_for_selector("a[href*='/verify/']")
+    yield "corrected"
+    page.goto(f"{world.url}/desk/awards?lang={language}")
     page.fill("#awards", f"{language}-1\n{world.revoked}\nnobody")
     page.click("form.way button")
     page.wait_for_url("**/found*")
