@@ -125,7 +125,7 @@ def read_class(rows: Sequence[Row], for_all: ForAll, refusals: Refusals, holders
     read = [_row(row, fields, for_all) for row in rows[1:]]
     if not read:
         raise SheetError("file_empty")
-    _ask_ledger(read, refusals)
+    ask_ledger(read, refusals)
     _warn_of_doubles(read)
     _warn_of_holders(read, holders)
     return ClassList(tuple(read), unread)
@@ -201,14 +201,15 @@ def _claim(wanted: Mapping[str, str], days: Mapping[str, date | None], *, has_na
     )
 
 
-def _ask_ledger(rows: Sequence[ListRow], refusals: Refusals) -> None:
+def ask_ledger(rows: Sequence[ListRow], refusals: Refusals) -> None:
+    """Note all that the ledger would refuse of each row's claim."""
     asked = [(row, row.claim) for row in rows]
     for _ in range(_ROUNDS):
         refused = refusals([claim for _, claim in asked])
         again = []
         for number, error in refused:
             row, claim = asked[number]
-            note = note_of(error)
+            note = _note(error)
             if note.column not in {one.column for one in row.problems if one.column}:
                 row.problems.append(note)
             better = _made_good(claim, error.pointer)
@@ -219,7 +220,7 @@ def _ask_ledger(rows: Sequence[ListRow], refusals: Refusals) -> None:
         asked = again
 
 
-def note_of(error: InvalidInputError) -> Note:
+def _note(error: InvalidInputError) -> Note:
     """What the ledger refuses, as a note on a column."""
     column = error.pointer.removeprefix("/learner").removeprefix("/")
     return Note(column if column in COLUMNS else "", column if column in COLUMNS else "refused", error.detail)

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from api.desk.change import held_choice
-from api.desk.class_list import LAST_MOMENT, Note, note_of, read_day
+from api.desk.class_list import LAST_MOMENT, ListRow, Note, ask_ledger, read_day
 from api.desk.gate import Visit
 from api.node import Node
 from ledger.application import Request
@@ -112,8 +112,10 @@ def corrected(node: Node, visit: Visit, old: AwardClaim) -> tuple[AwardClaim, li
         valid_until=_until(old.valid_until, days.get("valid_until")),
         license_number=given["license_number"] or None,
     )
-    refused = node.issuance.refusals(slug=visit.institution.slug, claims=[new], actor=visit.actor)
-    return new, notes + [note_of(error) for _, error in refused]
+    row = ListRow(1, {}, new, notes)
+    slug, actor = visit.institution.slug, visit.actor
+    ask_ledger([row], lambda claims: node.issuance.refusals(slug=slug, claims=claims, actor=actor))
+    return new, row.problems
 
 
 def _until(before: datetime | None, day: date | None) -> datetime | None:

@@ -260,6 +260,9 @@ def test_correction_is_refused_in_its_field(
     answer = officer.send("/desk/awards/replacement", {**fields, **change})
     assert answer.status_code == 422
     assert EN["desk_note"][said] in answer.text
+    both = officer.send("/desk/awards/replacement", {**fields, "name": "", "email": "x"}).text
+    assert EN["desk_note"]["name"] in both
+    assert EN["desk_note"]["email"] in both
     assert officer.get("/desk/awards/replacement/check").status_code == 410
     same = {**fields, "name": "Mari Maasikas"}
     assert EN["desk"]["replace_same"] in officer.send("/desk/awards/replacement", same).text

@@ -80,6 +80,25 @@ def test_officer_issues_a_class_and_takes_one_award_back(
     expect(page.locator(".refused")).to_have_text(words["desk"]["signed_out"])
 
 
+def correction(page: Page, language: str) -> Iterator[str]:
+    """From the page that finds awards to the corrected one, and say where."""
+    page.fill("#awards", f"{language}-2")
+    page.click("form.way button")
+    page.click("a[href*='/replacement']")
+    page.fill("#name", "")
+    page.select_option("#reason", "incorrect_data")
+    page.click("form.way button")
+    page.wait_for_selector("#name-note")
+    yield "correction"
+    page.fill("#name", "Bo Käsk")
+    page.click("form.way button")
+    page.wait_for_url("**/replacement/check*")
+    yield "check of a correction"
+    page.click("form[action*='/confirmed'] button")
+    page.wait_for_selector("a[href*='/verify/']")
+    yield "corrected"
+
+
 def places(page: Page, world: World, language: str) -> Iterator[str]:
     """Go to every page of the desk, and say where."""
     page.goto(f"{world.url}/desk?lang={language}")
@@ -101,21 +120,7 @@ def places(page: Page, world: World, language: str) -> Iterator[str]:
     yield "upload"
     page.goto(f"{world.url}/desk/awards?lang={language}")
     yield "awards"
-    page.fill("#awards", f"{language}-2")
-    page.click("form.way button")
-    page.click("a[href*='/replacement']")
-    page.fill("#name", "")
-    page.select_option("#reason", "incorrect_data")
-    page.click("form.way button")
-    page.wait_for_selector("#name-note")
-    yield "correction"
-    page.fill("#name", "Bo Käsk")
-    page.click("form.way button")
-    page.wait_for_url("**/replacement/check*")
-    yield "check of a correction"
-    page.click("form[action*='/confirmed'] button")
-    page.wait_for_selector("a[href*='/verify/']")
-    yield "corrected"
+    yield from correction(page, language)
     page.goto(f"{world.url}/desk/awards?lang={language}")
     page.fill("#awards", f"{language}-1\n{world.revoked}\nnobody")
     page.click("form.way button")
