@@ -43,6 +43,7 @@ ACCESS_SCHEMA = (
         "number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, actor TEXT NOT NULL, act TEXT NOT NULL, "
         "institution BLOB, items INTEGER NOT NULL)"
     ),
+    "CREATE INDEX IF NOT EXISTS access_audit_institution ON access_audit (institution, number)",
 )
 
 

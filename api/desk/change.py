@@ -37,6 +37,7 @@ HELD: Final = "change"
 """Under which name a session holds its choice."""
 MAX_AWARDS: Final = 500
 """Awards of one choice; each is a commit of its own."""
+MAX_LINES: Final = 1_000
 MAX_LINE_CHARS: Final = 2_000
 Act = Literal["suspend", "reinstate", "revoke"]
 ACTS: Final[tuple[Act, ...]] = get_args(Act)
@@ -146,9 +147,14 @@ def find(node: Node, visit: Visit, text: str) -> Choice:
         node: The process's parts.
         visit: Who asks.
         text: Line by line an id, a link, or what the institution calls a learner.
+
+    Raises:
+        InvalidInputError: More than MAX_LINES lines, or more than MAX_AWARDS awards.
     """
     finding = AwardFinding(node.ledger, node.parts.vault)
     lines = [line.strip()[:MAX_LINE_CHARS] for line in text.splitlines() if line.strip()]
+    if len(lines) > MAX_LINES:
+        raise InvalidInputError(f"these are more than {MAX_LINES} lines; take some of them at a time")
     awards: dict[str, Chosen] = {}
     lost = []
     for line in lines:

@@ -55,14 +55,21 @@ class PageRenderer:
         base_url: Where the public reaches the ledger, without a slash at the end.
         demonstration: Whether to say on each page that the content is made up.
         notice: What else to say on each page, in the language of the page; None for nothing.
+        has_desk: Whether issuers sign in here, as they do nowhere but at a ledger itself.
     """
 
     def __init__(
-        self, base_url: str, *, demonstration: bool, notice: Callable[[Speech], str | None] = lambda _: None
+        self,
+        base_url: str,
+        *,
+        demonstration: bool,
+        notice: Callable[[Speech], str | None] = lambda _: None,
+        has_desk: bool = True,
     ) -> None:
         self._base_url = base_url
         self._demonstration = demonstration
         self._notice = notice
+        self._has_desk = has_desk
         self._speech = {language: Speech(language) for language in LANGUAGES}
         self._environment = Environment(
             loader=PackageLoader("api", "templates"),
@@ -163,6 +170,7 @@ class PageRenderer:
             path=path,
             style_path=STYLE_PATH,
             demonstration=self._demonstration,
+            has_desk=self._has_desk,
             notice=self._notice(speech),
             instant=instant,
             **values,
