@@ -20,6 +20,8 @@ from api.batch.answer import Batches
 from api.batch.item import ItemJudge
 from api.demo.closing import read_summary, show_command
 from api.demo.sentence import RUSSIAN
+from api.desk.gate import Gate
+from api.desk.session import Sessions
 from api.did_resolution import DidResolution, web_documents
 from api.direct import DirectMiddleware, DirectRoute
 from api.document_work import DocumentWork
@@ -50,6 +52,11 @@ from api.route import (
     audit,
     credential,
     credential_change,
+    desk,
+    desk_award,
+    desk_list,
+    desk_record,
+    desk_replacement,
     did_resolver,
     document,
     explore,
@@ -295,6 +302,17 @@ def _include(
     app.include_router(
         page.make_router(renderer, verification, _samples(node), node.ledger.now, lambda: node.log.keys.log.vkey)
     )
+    _include_desk(app, Gate(node, renderer, Sessions(time.monotonic)))
+
+
+def _include_desk(app: FastAPI, gate: Gate) -> None:
+    """Include the pages of issuers, who sign in."""
+    app.include_router(desk.make_router(gate))
+    app.include_router(desk_list.make_router(gate))
+    app.include_router(desk_award.make_router(gate))
+    app.include_router(desk_replacement.make_router(gate))
+    app.include_router(desk_record.make_router(gate))
+    desk.install_refusal(app, gate)
 
 
 def _include_own_pages(app: FastAPI, node: Node, renderer: PageRenderer) -> None:

@@ -42,6 +42,7 @@ TRANSPORT_SECURITY: Final = "max-age=63072000; includeSubDomains"
 READABLE_HEADERS: Final = (
     "Age, Cairn-Following, Cairn-Log-Size, Cairn-Log-Time, ETag, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
 )
+DESK: Final = "/desk"
 PREFLIGHT_SECONDS: Final = 86_400
 
 READ_METHODS: Final = frozenset({"GET", "HEAD"})
@@ -91,7 +92,8 @@ class SecurityHeaderMiddleware:
             await self._app(scope, receive, adorn)
 
     def _adorn(self, headers: MutableHeaders, *, is_public: bool) -> None:
-        headers.update(self._fixed)
+        referrer = headers.get("referrer-policy", ALWAYS["Referrer-Policy"])
+        headers.update({**self._fixed, "Referrer-Policy": referrer})
         is_page = headers.get("content-type", "").startswith("text/html")
         if is_page:
             headers["Permissions-Policy"] = PAGE_PERMISSIONS
@@ -103,7 +105,13 @@ class SecurityHeaderMiddleware:
 
 def _is_public(scope: Scope) -> bool:
     path = scope["path"]
-    return (scope["method"] in READ_METHODS and not is_learners(path)) or path in PUBLIC_WRITES
+    is_private = is_learners(path) or is_desk(path)
+    return (scope["method"] in READ_METHODS and not is_private) or path in PUBLIC_WRITES
+
+
+def is_desk(path: str) -> bool:
+    """Whether a path belongs to the issuers' desk, whose pages are for who has signed in and for no other origin."""
+    return path == DESK or path.startswith(f"{DESK}/")
 
 
 def _is_preflight(scope: Scope) -> bool:
@@ -111,6 +119,7 @@ def _is_preflight(scope: Scope) -> bool:
         scope["method"] == "OPTIONS"
         and header(scope, "access-control-request-method") is not None
         and header(scope, "origin") is not None
+        and not is_desk(scope["path"])
     )
 
 

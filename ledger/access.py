@@ -12,8 +12,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -25,6 +26,8 @@ from ledger.store import Commit, LedgerRecorder, Write
 
 PREFIX_BYTES = 5
 SECRET_BYTES = 32
+_HOLDER = "SELECT prefix, role, institution, expires_at, revoked_at FROM access_key WHERE"
+_NO_NUMBER = 2**63 - 1
 _TOKEN = re.compile(r"cairn_([a-v0-9]{8})_([A-Za-z0-9_-]{43})")
 
 Role = Literal["operator", "issuer"]
@@ -40,6 +43,7 @@ ACCESS_SCHEMA = (
         "number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, actor TEXT NOT NULL, act TEXT NOT NULL, "
         "institution BLOB, items INTEGER NOT NULL)"
     ),
+    "CREATE INDEX IF NOT EXISTS access_audit_institution ON access_audit (institution, number)",
 )
 
 
@@ -81,6 +85,16 @@ class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
+
+
+class Act(msgspec.Struct, frozen=True, kw_only=True):
+    """An act as it was recorded; ``items`` is how many things it concerned, ``actor`` the prefix of a key or a name."""
+
+    number: int
+    at: datetime
+    actor: str
+    act: str
+    items: int
 
 
 class Access:
@@ -125,17 +139,38 @@ class Access:
         Raises:
             AuthenticationError: It is malformed, unknown, revoked or expired.
         """
-        rows = []
-        if _TOKEN.fullmatch(token):
-            rows = self._recorder.query(
-                "SELECT prefix, role, institution, expires_at, revoked_at FROM access_key WHERE digest=?",
-                (_digest(token),),
-            )
-        if not rows or rows[0][4] is not None or datetime.fromisoformat(rows[0][3]) <= now:
-            message = "the bearer key is unknown, revoked or expired; ask the operator for a new one"
-            raise AuthenticationError(message)
-        prefix, role, owner, *_ = rows[0]
-        return Actor(name=prefix, role=role, institution=None if owner is None else UUID(bytes=owner))
+        rows = self._recorder.query(f"{_HOLDER} digest=?", (_digest(token),)) if _TOKEN.fullmatch(token) else []
+        return _holder(rows, now)
+
+    def holder(self, prefix: str, now: datetime) -> Actor:
+        """Find out whether the key with *prefix* is still good, and for whom: of a caller who has shown it before.
+
+        Raises:
+            AuthenticationError: It is unknown, revoked or expired.
+        """
+        return _holder(self._recorder.query(f"{_HOLDER} prefix=?", (prefix,)), now)
+
+    def note(self, actor: Actor, act: str, at: datetime) -> None:
+        """Record an act that changes nothing else, such as signing in."""
+        self._recorder.record([Commit((), [audit(actor, act, actor.institution, 1, at)])])
+
+    def acts(self, institution: UUID, before: int | None, limit: int) -> list[Act]:
+        """Acts that concern an institution, newest first.
+
+        Args:
+            institution: Whose.
+            before: Only acts with a lower number; None: from the newest.
+            limit: How many at most, above 0.
+        """
+        rows = self._recorder.query(
+            "SELECT number, at, actor, act, items FROM access_audit WHERE institution=? AND number<? "
+            "ORDER BY number DESC LIMIT ?",
+            (institution.bytes, _NO_NUMBER if before is None else before, limit),
+        )
+        return [
+            Act(number=number, at=datetime.fromisoformat(at), actor=actor, act=act, items=items)
+            for number, at, actor, act, items in rows
+        ]
 
     def revoke(self, prefix: str, *, actor: Actor, at: datetime) -> None:
         """Revoke the key with *prefix*.
@@ -179,6 +214,15 @@ def audit(actor: Actor, act: str, institution: UUID | None, items: int, at: date
         "INSERT INTO access_audit (at, actor, act, institution, items) VALUES (?,?,?,?,?)",
         [(at.isoformat(), actor.name, act, owner, items)],
     )
+
+
+def _holder(rows: Sequence[Sequence[Any]], now: datetime) -> Actor:
+    """Who holds the key that was found, if it is good."""
+    if not rows or rows[0][4] is not None or datetime.fromisoformat(rows[0][3]) <= now:
+        message = "the bearer key is unknown, revoked or expired; ask the operator for a new one"
+        raise AuthenticationError(message)
+    prefix, role, owner, *_ = rows[0]
+    return Actor(name=prefix, role=role, institution=None if owner is None else UUID(bytes=owner))
 
 
 def _digest(token: str) -> bytes:

@@ -22,7 +22,7 @@ from ledger.consequence import Consequences
 from ledger.credential import Credential
 from ledger.credential_id import RANDOM_BYTES, credential_aggregate_id, make_credential_id
 from ledger.document import Award, StackedUnder
-from ledger.error import ErasedError, InvalidInputError, RuleError
+from ledger.error import ErasedError, InvalidInputError, NotFoundError, RuleError
 from ledger.event import DomainEvent
 from ledger.form.kind import form_named
 from ledger.form.printed_badge import PrintedBadges
@@ -128,11 +128,19 @@ class Issuance:
         self._consequences = Consequences(ledger, self._parts)
 
     def issue(
-        self, *, slug: str, claims: Sequence[AwardClaim], actor: Actor, request: Request | None = None
+        self,
+        *,
+        slug: str,
+        claims: Sequence[AwardClaim],
+        actor: Actor,
+        request: Request | None = None,
+        told: Callable[[int], None] | None = None,
     ) -> Outcome:
         """Make awards, all or none. The answer is the list of their public ids, in the order of *claims*.
 
-        What the outcome names as made are their :class:`SealedDocument`, in the same order.
+        What the outcome names as made are their :class:`SealedDocument`, in the same order. *told* hears how many have
+        been signed so far, which are committed with the last; it hears it from the beginning when another command was
+        faster.
 
         Raises:
             ForbiddenError: The actor acts for another institution.
@@ -140,8 +148,22 @@ class Issuance:
             NotFoundError: No such institution or achievement.
             RuleError: The institution has no key in force.
         """
-        task = self.issuing(slug=slug, claims=claims, actor=actor, request=request)
+        task = self.issuing(slug=slug, claims=claims, actor=actor, request=request, told=told)
         return self._ledger.carry_out(self._vault, task.request, task.decide)
+
+    def refusals(self, *, slug: str, claims: Sequence[AwardClaim], actor: Actor) -> list[tuple[int, InvalidInputError]]:
+        """What :meth:`issue` would refuse, without making anything: of each claim the first thing.
+
+        Returns:
+            The number of each claim that would be refused, from 0, with the error, whose pointer starts at the claim.
+
+        Raises:
+            ForbiddenError, NotFoundError, RuleError: See :meth:`issue`; an unknown achievement is a claim's own error.
+        """
+        institution = self._ledger.institution(slug)
+        actor.require_institution(institution.id)
+        batch = _Batch(self._ledger, self._vault, self._signing, institution, self._ledger.now())
+        return batch.refusals(claims)
 
     def issue_together(self, tasks: Sequence[Task]) -> list[Outcome | Exception]:
         """Carry out several of :meth:`issuing`, each by itself; see :meth:`Ledger.carry_out_together`."""
@@ -156,7 +178,15 @@ class Issuance:
         for institution, references in wanted.items():
             self._ledger.noted[_LEARNERS, institution] = self._vault.learners_called(institution, sorted(references))
 
-    def issuing(self, *, slug: str, claims: Sequence[AwardClaim], actor: Actor, request: Request | None = None) -> Task:
+    def issuing(
+        self,
+        *,
+        slug: str,
+        claims: Sequence[AwardClaim],
+        actor: Actor,
+        request: Request | None = None,
+        told: Callable[[int], None] | None = None,
+    ) -> Task:
         """What :meth:`issue` carries out.
 
         Raises:
@@ -173,7 +203,11 @@ class Issuance:
             batch.check(claims)
             places = self._places.allocate(institution.id, len(claims))
             batch.know_learners(claims)
-            public_ids = [batch.add(claim, place) for claim, place in zip(claims, places, strict=True)]
+            public_ids = []
+            for claim, place in zip(claims, places, strict=True):
+                public_ids.append(batch.add(claim, place))
+                if told is not None:
+                    told(len(public_ids))
             writes = [*batch.writes(), audit(actor, "credential.issue", institution.id, len(claims), now)]
             return Decision(batch.events, writes, public_ids, [institution], batch.made)
 
@@ -296,6 +330,19 @@ class _Batch:
                 self.check_one(claim, clean=clean)
             except InvalidInputError as error:
                 raise type(error)(error.detail, f"/credentials/{number}{error.pointer}") from error
+
+    def refusals(self, claims: Sequence[AwardClaim]) -> list[tuple[int, InvalidInputError]]:
+        """What :meth:`check` refuses, of every claim."""
+        clean = certainly_clean(claims)
+        found = []
+        for number, claim in enumerate(claims):
+            try:
+                self.check_one(claim, clean=clean)
+            except InvalidInputError as error:
+                found.append((number, error))
+            except NotFoundError as error:
+                found.append((number, InvalidInputError(str(error), "/achievement")))
+        return found
 
     def check_one(self, claim: AwardClaim, *, clean: bool = False) -> None:
         """Refuse a claim that is not well formed or asks for an edition that is not there.

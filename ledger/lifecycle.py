@@ -24,7 +24,10 @@ _Change = Callable[[Credential, "str | None", datetime], "list[DomainEvent]"]
 
 
 class Lifecycle:
-    """Changes the status of awards."""
+    """Changes the status of awards.
+
+    On ``trial`` a command changes nothing, and raises what it would be refused with.
+    """
 
     def __init__(self, ledger: Ledger, vault: Vault) -> None:
         self._ledger = ledger
@@ -41,6 +44,7 @@ class Lifecycle:
         effective_at: datetime | None = None,
         note: str | None = None,
         request: Request | None = None,
+        trial: bool = False,
     ) -> Outcome:
         """Suspend an award (now, unless *effective_at* says since when). *note* goes to the vault.
 
@@ -53,7 +57,7 @@ class Lifecycle:
             when = effective_at or now
             return credential.suspend(reason=reason, effective_at=when, note=commitment, at=now)
 
-        return self._change(public_id, "credential.suspend", change, actor, note, request)
+        return self._change(public_id, "credential.suspend", change, actor, note, request, trial=trial)
 
     def reinstate(
         self,
@@ -62,6 +66,7 @@ class Lifecycle:
         actor: Actor,
         effective_at: datetime | None = None,
         request: Request | None = None,
+        trial: bool = False,
     ) -> Outcome:
         """End a suspension.
 
@@ -73,7 +78,7 @@ class Lifecycle:
         def change(credential: Credential, _: str | None, now: datetime) -> list[DomainEvent]:
             return credential.reinstate(effective_at=effective_at or now, at=now)
 
-        return self._change(public_id, "credential.reinstate", change, actor, None, request)
+        return self._change(public_id, "credential.reinstate", change, actor, None, request, trial=trial)
 
     def revoke(
         self,
@@ -84,6 +89,7 @@ class Lifecycle:
         effective_at: datetime | None = None,
         note: str | None = None,
         request: Request | None = None,
+        trial: bool = False,
     ) -> Outcome:
         """Revoke an award for good. *note* goes to the vault.
 
@@ -96,10 +102,18 @@ class Lifecycle:
             when = effective_at or now
             return credential.revoke(reason=reason, effective_at=when, note=commitment, at=now)
 
-        return self._change(public_id, "credential.revoke", change, actor, note, request)
+        return self._change(public_id, "credential.revoke", change, actor, note, request, trial=trial)
 
     def _change(
-        self, public_id: str, act: str, change: _Change, actor: Actor, note: str | None, request: Request | None
+        self,
+        public_id: str,
+        act: str,
+        change: _Change,
+        actor: Actor,
+        note: str | None,
+        request: Request | None,
+        *,
+        trial: bool,
     ) -> Outcome:
         if note is not None and not 0 < len(note) <= MAX_NOTE_CHARS:
             message = f"a note has 1 to {MAX_NOTE_CHARS} characters; leave it out if there is none"
@@ -115,6 +129,8 @@ class Lifecycle:
             writes += [*freed, audit(actor, act, credential.institution, 1, now)]
             return Decision([*before, *events, *following], writes, {"credential": public_id})
 
+        if trial:
+            return Outcome(decide(self._ledger.now()).answer, 0, repeated=False)
         return self._ledger.carry_out(self._vault, request, decide)
 
     def _keep_note(self, credential: Credential, note: str | None) -> tuple[str | None, list[Write]]:

@@ -177,6 +177,17 @@ class Vault:
             raise NotFoundError(message)
         return bytes(rows[0][0])
 
+    def find_learners(self, institution: UUID, references: Iterable[str]) -> dict[str, bytes]:
+        """Handles of those learners whom *institution* calls by *references* and who are here, by reference."""
+        lookups = {self._lookup(institution, reference): reference for reference in references}
+        found: dict[str, bytes] = {}
+        waiting = iter(lookups)
+        while some := tuple(islice(waiting, LOOKUPS_AT_ONCE)):
+            marks = ",".join("?" * len(some))
+            sql = f"SELECT lookup, handle FROM vault_learner WHERE lookup IN ({marks})"  # noqa: S608  question marks
+            found |= {lookups[bytes(lookup)]: bytes(handle) for lookup, handle in self._recorder.query(sql, some)}
+        return found
+
     def learners(self) -> list[bytes]:
         """The handle of every learner who is here."""
         return [bytes(row[0]) for row in self._recorder.query("SELECT handle FROM vault_learner")]
@@ -214,6 +225,17 @@ class Vault:
         """The aggregates for which something of *kind* is sealed for a learner, in no particular order."""
         rows = self._recorder.query("SELECT aggregate_id FROM vault_item WHERE learner=? AND kind=?", (handle, kind))
         return [UUID(bytes=bytes(row[0])) for row in rows]
+
+    def items_of_many(self, handles: Iterable[bytes], kind: str) -> dict[bytes, list[UUID]]:
+        """The aggregates for which something of *kind* is sealed, by learner; no entry for who has none."""
+        found: dict[bytes, list[UUID]] = {}
+        waiting = iter(handles)
+        while some := tuple(islice(waiting, LOOKUPS_AT_ONCE)):
+            marks = ",".join("?" * len(some))
+            sql = f"SELECT learner, aggregate_id FROM vault_item WHERE learner IN ({marks}) AND kind=?"  # noqa: S608  question marks
+            for handle, aggregate_id in self._recorder.query(sql, (*some, kind)):
+                found.setdefault(bytes(handle), []).append(UUID(bytes=bytes(aggregate_id)))
+        return found
 
     def _lookup(self, institution: UUID, reference: str) -> bytes:
         return hmac.digest(self.secret("learner-lookup"), institution.bytes + reference.encode(), "sha256")

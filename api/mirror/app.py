@@ -71,7 +71,7 @@ def make_mirror_app(
         redirect_slashes=False,
     )
     base_url = node.settings.base_url
-    renderer = PageRenderer(base_url, demonstration=node.identity.demonstration, notice=_notice(node))
+    renderer = PageRenderer(base_url, demonstration=node.identity.demonstration, notice=_notice(node), has_desk=False)
     writer = ProblemWriter(base_url, renderer.render_problem)
     metrics = Metrics(version=app.version, readers=_readers(node))
     limiter = make_limiter(node.settings)

@@ -56,14 +56,21 @@ class PageRenderer:
         base_url: Where the public reaches the ledger, without a slash at the end.
         demonstration: Whether to say on each page that the content is made up.
         notice: What else to say on each page, in the language of the page; None for nothing.
+        has_desk: Whether issuers sign in here, as they do nowhere but at a ledger itself.
     """
 
     def __init__(
-        self, base_url: str, *, demonstration: bool, notice: Callable[[Speech], str | None] = lambda _: None
+        self,
+        base_url: str,
+        *,
+        demonstration: bool,
+        notice: Callable[[Speech], str | None] = lambda _: None,
+        has_desk: bool = True,
     ) -> None:
         self._base_url = base_url
         self._demonstration = demonstration
         self._notice = notice
+        self._has_desk = has_desk
         self._speech = {language: Speech(language) for language in LANGUAGES}
         self._environment = Environment(
             loader=PackageLoader("api", "templates"),
@@ -144,6 +151,17 @@ class PageRenderer:
         """Render the home page."""
         return self._render("home.html", view.language, path="/", view=view)
 
+    def render_desk(self, name: str, language: Language, *, path: str | None, **values: Any) -> str:  # noqa: ANN401 - whatever the template shows
+        """Render a page of the issuers' desk: the template of that name with *values*.
+
+        Args:
+            name: Of a file in `templates/desk`, without its ending.
+            language: Of the page.
+            path: Where the same page can be had in the other language; None: nowhere.
+            values: What the template shows.
+        """
+        return self._render(f"desk/{name}.html", language, path=path, **values)
+
     def render_starting(self, view: StartingView) -> str:
         """Render the page of a ledger that is still starting; it loads itself again."""
         return self._render("starting.html", view.language, path=None, view=view)
@@ -181,6 +199,7 @@ class PageRenderer:
             path=path,
             style_path=STYLE_PATH,
             demonstration=self._demonstration,
+            has_desk=self._has_desk,
             notice=self._notice(speech),
             instant=instant,
             **values,

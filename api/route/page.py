@@ -66,7 +66,7 @@ def make_router(
     @router.get("/verify")
     def find(request: Request, q: Annotated[str, Query(max_length=MAX_LINK_CHARS)] = "") -> Response:
         """Go to the page of whatever award was pasted: a link, or an id."""
-        public_id = _pasted_id(q)
+        public_id = pasted_id(q)
         if public_id is not None:
             return RedirectResponse(f"/verify/{public_id}{_kept_language(request)}", 303)
         language = choose_language(request.scope)
@@ -146,7 +146,7 @@ class SentForm:
         sent = [part.data for part in parts if part.name in {"file", "text"} and part.data.strip()][:MAX_FILES]
         if not sent:
             return self._refuse("empty", language)
-        public_id = _pasted_id(sent[0].decode("utf-8", "replace")) if len(sent[0]) <= MAX_LINK_CHARS else None
+        public_id = pasted_id(sent[0].decode("utf-8", "replace")) if len(sent[0]) <= MAX_LINK_CHARS else None
         if public_id is not None:
             return RedirectResponse(f"/verify/{public_id}?lang={language}", 303)
         try:
@@ -192,7 +192,7 @@ def _kept_language(request: Request) -> str:
     return f"?lang={asked}" if asked in LANGUAGES else ""
 
 
-def _pasted_id(text: str) -> str | None:
+def pasted_id(text: str) -> str | None:
     """The id in a pasted link or id, or None: what stands between slashes, before any query or fragment."""
     path = re.split(r"[?#]", text.strip(), maxsplit=1)[0]
     found = [part for part in path.split("/") if PUBLIC_ID.fullmatch(part)]

@@ -26,6 +26,14 @@ copy?.addEventListener("click", async () => {
   }
 });
 
+// While a form is on its way: a bar, and no second press.
+for (const busy of document.querySelectorAll("form[data-busy]")) {
+  busy.addEventListener("submit", () => {
+    busy.querySelector("[data-busy-shown]").hidden = false;
+    busy.querySelector("button").disabled = true;
+  });
+}
+
 // Files dropped anywhere on the page go the way of the form: to the server, whose answer is a page.
 const form = document.querySelector("[data-drop]");
 if (form) {

@@ -346,3 +346,10 @@ def test_style_serves_print_forced_colours_and_focus_and_loads_nothing() -> None
         assert part in style
     assert "url(" not in style
     assert "@import" not in style
+
+
+def test_pages_lead_to_the_desk_only_where_there_is_one() -> None:
+    at_ledger = PageRenderer(BASE_URL, demonstration=False)
+    at_mirror = PageRenderer(BASE_URL, demonstration=False, has_desk=False)
+    assert 'href="/desk?' in at_ledger.render_not_found("en", is_credential=False)
+    assert "/desk" not in at_mirror.render_not_found("en", is_credential=False)

@@ -1,0 +1,17 @@
+"""The issuers' desk: what an institution's officer does in a browser.
+
+    session.py      who has signed in
+    gate.py         who asks, and whether this site's own page asked
+    sheet.py        a file as rows of text
+    sheet_xml.py    what is in a large workbook, before it is unfolded
+    sheet_fault.py  why a file is no table
+    column.py       what the columns of a class list are called
+    class_list.py   rows as claims, and what is wrong with them
+    preview.py      a class list between upload and issue
+    change.py       awards between choice and change
+    replacing.py    one award and the corrected one
+    job.py          work that takes longer than a page may
+    download.py     tables to take away
+
+The routes are `api/route/desk*.py`, the pages `api/templates/desk`.
+"""

@@ -1,0 +1,223 @@
+"""Awards between choice and change.
+
+    found ─▶ planned ─▶ changing ─▶ changed
+               │  ▲
+               └──┘ rows that would be refused are left out, or nothing is changed
+
+Each award is changed by a command of its own, for what follows for stacks is decided award by award; the result says
+of each what came of it. Every one was tried before, so that a refusal at last is rare: somebody was faster.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Lock
+from typing import Final, Literal, get_args
+
+import msgspec
+
+from api.desk.gate import Visit
+from api.desk.job import Job
+from api.node import Node
+from api.route.page import pasted_id
+from ledger.achievement import Achievement
+from ledger.application import Request
+from ledger.award_finding import AwardFinding
+from ledger.claim import AwardClaim
+from ledger.credential import Credential
+from ledger.error import InvalidInputError, LedgerError
+from ledger.reason import Reason
+from projections.credential_status import CredentialStatus
+from projections.status_lists import StatusLists
+
+HELD: Final = "change"
+"""Under which name a session holds its choice."""
+MAX_AWARDS: Final = 500
+"""Awards of one choice; each is a commit of its own."""
+MAX_LINES: Final = 1_000
+MAX_LINE_CHARS: Final = 2_000
+Act = Literal["suspend", "reinstate", "revoke"]
+ACTS: Final[tuple[Act, ...]] = get_args(Act)
+
+
+@dataclass(slots=True)
+class Chosen:
+    """One award that was found.
+
+    Attributes:
+        public_id: Its id.
+        learner: The learner's name; empty when it was erased.
+        title: What was awarded; empty for documents that are no award.
+        day: From when it holds.
+        state: How it stood when it was found.
+        refusal: Why it would not, or could not, be changed; empty when nothing speaks against it.
+        is_changed: Whether it was.
+    """
+
+    public_id: str
+    learner: str
+    title: str
+    day: datetime
+    state: str
+    refusal: str = ""
+    is_changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done with every award of a choice; ``note`` goes to the vault."""
+
+    act: Act
+    reason: Reason | None
+    note: str | None
+
+
+@dataclass(slots=True, eq=False)
+class Choice:
+    """Awards that were found, and what is to become of them.
+
+    Attributes:
+        awards: The awards, in the order in which they were named.
+        lost: Lines that led to none of this institution's.
+        plan: What is to be done, once it has been said.
+        id: 128 random bits as hex, new with every plan.
+        job: The change, once it has begun.
+    """
+
+    awards: list[Chosen]
+    lost: list[str]
+    plan: Plan | None = None
+    id: str = ""
+    job: Job | None = None
+    _lock: Lock = field(default_factory=Lock)
+
+    @property
+    def refused(self) -> list[Chosen]:
+        """Awards against whose change something speaks."""
+        return [award for award in self.awards if award.refusal]
+
+    def leave_out_refused(self) -> None:
+        """Leave them out."""
+        self.awards = [award for award in self.awards if not award.refusal]
+
+    def try_out(self, node: Node, visit: Visit, plan: Plan) -> None:
+        """Say what is to be done, and find out of each award what speaks against it. Changes nothing."""
+        self.plan, self.id, self.job = plan, secrets.token_hex(16), None
+        for award in self.awards:
+            award.refusal = _tried(lambda award=award: _change(node, visit, plan, award.public_id, trial=True))  # type: ignore[misc]  # called at once
+
+    def carry_out(self, node: Node, visit: Visit) -> Job | None:
+        """Begin to change them, unless that has begun; None while something speaks against one of them."""
+        plan, awards, identity = self.plan, self.awards, self.id
+        if plan is None or not awards or (self.refused and self.job is None):
+            return None
+
+        def work(told: Callable[[int], None]) -> int:
+            newest = 0
+            for number, award in enumerate(awards, 1):
+                request = _request(visit, plan, identity, award.public_id)
+                try:
+                    position = _change(node, visit, plan, award.public_id, request=request)
+                    award.is_changed, newest = True, max(newest, position)
+                except LedgerError as error:
+                    award.refusal = str(error)
+                told(number)
+            node.wait_until_visible(newest, CredentialStatus.NAME, StatusLists.NAME)
+            return newest
+
+        with self._lock:
+            if self.job is None:
+                self.job = Job(work, len(awards))
+            return self.job
+
+
+def held_choice(visit: Visit) -> Choice | None:
+    """The choice that a session holds, or None."""
+    found = visit.session.held.get(HELD)
+    return found if isinstance(found, Choice) else None
+
+
+def find(node: Node, visit: Visit, text: str) -> Choice:
+    """Find awards of the visitor's institution.
+
+    Args:
+        node: The process's parts.
+        visit: Who asks.
+        text: Line by line an id, a link, or what the institution calls a learner.
+
+    Raises:
+        InvalidInputError: More than MAX_LINES lines, or more than MAX_AWARDS awards.
+    """
+    finding = AwardFinding(node.ledger, node.parts.vault)
+    lines = [line.strip()[:MAX_LINE_CHARS] for line in text.splitlines() if line.strip()]
+    if len(lines) > MAX_LINES:
+        raise InvalidInputError(f"these are more than {MAX_LINES} lines; take some of them at a time")
+    awards: dict[str, Chosen] = {}
+    lost = []
+    for line in lines:
+        named = pasted_id(line)
+        ids: Iterable[str] = [named] if named else finding.public_ids(visit.institution.id, line)
+        found = [one for public_id in ids if (one := _chosen(node, visit, finding, public_id)) is not None]
+        awards |= {one.public_id: one for one in found}
+        if not found:
+            lost.append(line)
+        if len(awards) > MAX_AWARDS:
+            raise InvalidInputError(f"these are more than {MAX_AWARDS} awards; take some of them at a time")
+    return Choice(list(awards.values()), lost)
+
+
+def _chosen(node: Node, visit: Visit, finding: AwardFinding, public_id: str) -> Chosen | None:
+    """One award of the visitor's institution; of others not even that they exist."""
+    try:
+        credential, _ = node.parts.parts.credential(public_id, node.ledger.now())
+    except LedgerError:
+        return None
+    if credential.institution != visit.institution.id:
+        return None
+    kept = finding.sealed(credential.id)
+    claim = msgspec.msgpack.decode(kept.claim, type=AwardClaim) if kept is not None and kept.claim else None
+    learner = "" if claim is None else claim.learner.name
+    return Chosen(public_id, learner, _title(node, credential), credential.valid_from, credential.state)
+
+
+def _title(node: Node, credential: Credential) -> str:
+    if credential.achievement is None or credential.edition is None:
+        return ""
+    achievement = node.ledger.load(Achievement, credential.achievement, "such achievement")
+    return achievement.editions[credential.edition - 1].title
+
+
+def _tried(work: Callable[[], object]) -> str:
+    try:
+        work()
+    except LedgerError as error:
+        return str(error)
+    return ""
+
+
+def _request(visit: Visit, plan: Plan, identity: str, public_id: str) -> Request:
+    body = msgspec.json.encode([plan.act, plan.reason, plan.note])
+    return Request(f"{visit.institution.id.hex} desk change", f"{identity}-{public_id}", body)
+
+
+def _change(
+    node: Node, visit: Visit, plan: Plan, public_id: str, *, request: Request | None = None, trial: bool = False
+) -> int:
+    """Change one award, or try; returns the position that was written.
+
+    Raises:
+        LedgerError: The ledger refuses it.
+    """
+    if plan.act == "reinstate":
+        outcome = node.lifecycle.reinstate(public_id=public_id, actor=visit.actor, request=request, trial=trial)
+        return outcome.position
+    if plan.reason is None:
+        raise InvalidInputError("give a reason", "/reason")
+    command = node.lifecycle.suspend if plan.act == "suspend" else node.lifecycle.revoke
+    outcome = command(
+        public_id=public_id, reason=plan.reason, note=plan.note, actor=visit.actor, request=request, trial=trial
+    )
+    return outcome.position

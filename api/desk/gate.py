@@ -1,0 +1,186 @@
+"""The way into the desk: who asks, and whether a page of this site asked.
+
+1. A form comes from a page of this site: the browser says so (`Sec-Fetch-Site`, else `Origin`).
+2. The cookie leads to a session, and the session's key is still good.
+3. The form carries the session's token.
+
+The first and the third each suffice against forged requests; a cookie with `SameSite=Strict` is the third hedge.
+
+Source: OWASP Cross-Site Request Forgery Prevention Cheat Sheet; W3C Fetch Metadata; RFC 6265bis section 4.1.3.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.responses import Response
+
+from api.desk.session import Session, Sessions
+from api.form_body import FormPart, parse_form
+from api.node import Node
+from api.page.language import Language, choose_language
+from api.page.render import PageRenderer
+from api.strict_body import read_body
+from ledger.access import Actor
+from ledger.error import AuthenticationError
+from ledger.institution import Institution
+
+COOKIE: Final = "cairn-desk"
+HOST_PREFIX: Final = "__Host-"
+HEADERS: Final = {
+    "Cache-Control": "no-store",
+    # Forms name their origin then, and nobody else is told where they were; with «no-referrer» it would be «null».
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+MAX_FORM_BYTES: Final = 16_384
+"""Largest form without a file."""
+BEARER: Final = {"WWW-Authenticate": 'Bearer realm="cairn"'}
+
+Refusal = Literal["signed_out", "forged", "wrong_key", "operator_key", "no_key"]
+_STATUS: Final[dict[Refusal, int]] = {
+    "signed_out": 401,
+    "wrong_key": 401,
+    "no_key": 422,
+    "operator_key": 403,
+    "forged": 403,
+}
+
+
+class DeskRefusedError(Exception):
+    """The desk lets nobody in, or does not do what was asked; answered with its first page.
+
+    Args:
+        refusal: Why; a sentence of the pages has this name.
+    """
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal)
+        self.refusal: Refusal = refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request of somebody who has signed in.
+
+    Attributes:
+        session: The session.
+        actor: Who acts: the session's key.
+        institution: For whom.
+        language: In which language the answer is.
+        parts: The fields of the form; none for a plain page.
+    """
+
+    session: Session
+    actor: Actor
+    institution: Institution
+    language: Language
+    parts: tuple[FormPart, ...] = ()
+
+    def text(self, name: str) -> str:
+        """The first field of that name, as text without the spaces around it; empty when there is none."""
+        return field_text(self.parts, name)
+
+    def file(self, name: str) -> bytes:
+        """The first field of that name, as bytes."""
+        return next((part.data for part in self.parts if part.name == name), b"")
+
+
+class Gate:
+    """Lets in who has signed in.
+
+    Args:
+        node: The process's parts.
+        renderer: Writes the pages.
+        sessions: Who has signed in.
+    """
+
+    def __init__(self, node: Node, renderer: PageRenderer, sessions: Sessions) -> None:
+        self.node = node
+        self.sessions = sessions
+        self._renderer = renderer
+        self._base_url = node.parts.identity.base_url
+        self._is_https = self._base_url.startswith("https:")
+        self.cookie = f"{HOST_PREFIX}{COOKIE}" if self._is_https else COOKIE
+
+    def enter(self, request: Request) -> Visit:
+        """Find out who asks for a page. On a thread: it looks into the database.
+
+        Raises:
+            DeskRefusedError: Nobody who has signed in, or the key is good no longer; then the session has ended.
+        """
+        identity = request.cookies.get(self.cookie, "")
+        session = self.sessions.find(identity) if identity else None
+        if session is None:
+            raise DeskRefusedError("signed_out")
+        try:
+            actor = self.node.access.holder(session.prefix, self.node.ledger.now())
+        except AuthenticationError as error:
+            self.sessions.end(identity)
+            raise DeskRefusedError("signed_out") from error
+        institution = self.node.ledger.load(Institution, session.institution, "such institution")
+        return Visit(session, actor, institution, choose_language(request.scope))
+
+    async def receive(self, request: Request, max_bytes: int = MAX_FORM_BYTES) -> Visit:
+        """Read a form of somebody who has signed in; who asks is found out before a byte of it is read.
+
+        Raises:
+            DeskRefusedError: See :meth:`enter`; or it was not sent by a page of this session.
+            BodyTooLargeError, MediaTypeError, MalformedBodyError: See :func:`api.form_body.parse_form`.
+        """
+        self.require_own_page(request)
+        visit = await run_in_threadpool(self.enter, request)
+        parts = parse_form(request.headers.get("content-type", ""), await read_body(request, max_bytes=max_bytes))
+        given = field_text(parts, "token").encode()
+        if not hmac.compare_digest(given, visit.session.token.encode()):
+            raise DeskRefusedError("forged")
+        return Visit(visit.session, visit.actor, visit.institution, visit.language, parts)
+
+    def require_own_page(self, request: Request) -> None:
+        """Refuse a form that no page of this site has sent.
+
+        Raises:
+            DeskRefusedError: The browser names another site, or says nothing at all.
+        """
+        site = request.headers.get("sec-fetch-site")
+        is_own = site == "same-origin" if site is not None else request.headers.get("origin") == self._base_url
+        if not is_own:
+            raise DeskRefusedError("forged")
+
+    def page(self, name: str, visit: Visit, *, path: str | None, status: int = 200, **values: Any) -> Response:  # noqa: ANN401  whatever the template shows
+        """Answer with a page of the desk."""
+        desk = {"institution": visit.institution.name, "key": visit.actor.name, "token": visit.session.token}
+        text = self._renderer.render_desk(name, visit.language, path=path, desk=desk, **values)
+        return HTMLResponse(text, status, headers=HEADERS)
+
+    def door(self, request: Request, refusal: Refusal | None = None) -> Response:
+        """Answer with the page where one signs in."""
+        language = choose_language(request.scope)
+        text = self._renderer.render_desk("sign_in", language, path="/desk", desk=None, refusal=refusal)
+        status = 200 if refusal is None else _STATUS[refusal]
+        return HTMLResponse(text, status, headers=HEADERS | (BEARER if status == _STATUS["signed_out"] else {}))
+
+    def admit(self, response: Response, identity: str) -> None:
+        """Have the browser keep a session's id until it is closed."""
+        response.set_cookie(self.cookie, identity, path="/", httponly=True, samesite="strict", secure=self._is_https)
+
+    def dismiss(self, response: Response) -> None:
+        """Have the browser forget it."""
+        response.delete_cookie(self.cookie, path="/", httponly=True, samesite="strict", secure=self._is_https)
+
+
+def go(path: str, language: Language) -> Response:
+    """Send the browser to a page of the desk, by a request that can be repeated."""
+    return RedirectResponse(f"{path}?lang={language}", 303, headers=HEADERS)
+
+
+def field_text(parts: Sequence[FormPart], name: str) -> str:
+    """The first field of that name, as text without the spaces around it; empty when there is none."""
+    found = next((part.data for part in parts if part.name == name), b"")
+    return found.decode("utf-8", "replace").strip()

@@ -1,0 +1,48 @@
+"""Work that takes longer than a page may: it runs on a thread of its own, and pages ask how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event, Thread
+from typing import Any, TypeAlias
+
+Told: TypeAlias = Callable[[int], None]
+"""Hears how much is done."""
+
+
+class Job:
+    """One piece of work. It begins at once.
+
+    Args:
+        work: Does it; told how to say how far it is. What it returns or raises is kept.
+        total: Of how many.
+    """
+
+    def __init__(self, work: Callable[[Told], Any], total: int) -> None:
+        self.done = 0
+        self.total = total
+        self.result: Any = None
+        self.error: Exception | None = None
+        self._ended = Event()
+        self._work = work
+        # Whoever stops the process waits for it: it commits as a whole, or not at all.
+        Thread(target=self._run, name="desk-job", daemon=False).start()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self._ended.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end, not for long; whether it has ended."""
+        return self._ended.wait(seconds)
+
+    def _run(self) -> None:
+        try:
+            self.result = self._work(self._tell)
+        except Exception as error:  # noqa: BLE001  shown by the page that asks
+            self.error = error
+        self._ended.set()
+
+    def _tell(self, done: int) -> None:
+        self.done = done

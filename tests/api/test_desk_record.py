@@ -1,0 +1,85 @@
+"""The desk's record of acts, and the change of a signing key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api.page.language import LANGUAGES, read_messages
+from api.route.desk_record import PAGE
+from ledger.access import Actor
+from tests.api.desk import Officer
+from tests.api.served import SLUG, Served, open_school, serving
+
+
+@pytest.fixture(scope="module")
+def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Officer]]:
+    with serving(Path(tmp_path_factory.mktemp("record") / "data")) as served:
+        key = open_school(served)
+        served.issue(key)
+        yield served, Officer(served, key)
+
+
+School = tuple[Served, Officer]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_record_says_what_was_done_when_and_by_whom(school: School, language: str) -> None:
+    _, officer = school
+    page = officer.get("/desk/record", lang=language).text
+    acts = read_messages("ru" if language == "ru" else "en")["desk_act"]
+    shown = [acts[name].replace("'", "&#39;") for name in ("desk_sign_in", "credential_issue", "institution_register")]
+    places = [page.index(one) for one in shown]
+    assert places == sorted(places)  # newest first
+    assert "test <code>" in page
+
+
+def test_record_shows_no_other_institutions_acts(school: School) -> None:
+    served, officer = school
+    body = {"slug": "other-school", "name": "Other School", "country": "EE", "kind": "university"}
+    assert served.write("POST", "/v1/institutions", body, served.key()).status_code == 201
+    other = Officer(served, served.key("other-school"))
+    assert "Awards issued" not in other.get("/desk/record", lang="en").text
+    assert "Awards issued" in officer.get("/desk/record", lang="en").text
+
+
+def test_record_goes_on_page_by_page(school: School) -> None:
+    served, officer = school
+    institution = served.node.ledger.institution(SLUG).id
+    who = Actor(name="<b>x</b>", role="issuer", institution=institution)
+    for _ in range(PAGE):
+        served.node.access.note(who, "odd.<i>act</i>", served.node.ledger.now())
+    first = officer.get("/desk/record", lang="en").text
+    assert first.count("<time") == PAGE
+    assert "<b>x" not in first
+    assert "&lt;i&gt;act" in first
+    found = re.search(r"/desk/record\?before=(\d+)", first)
+    assert found is not None
+    second = officer.get("/desk/record", before=found[1], lang="en").text
+    assert "Awards issued" in second
+    assert "odd." not in second
+    for wrong in ("0", "-1", "x", str(2**63)):
+        assert officer.get("/desk/record", before=wrong).status_code == 422
+
+
+def test_signing_key_is_changed_once_when_the_button_is_pressed_twice(school: School) -> None:
+    served, officer = school
+    assert "key-1" in officer.get("/desk/signing-keys").text
+    once = re.search(r'name="once" value="([0-9a-f]{32})"', officer.get("/desk/signing-keys/change").text)
+    assert once is not None
+    for _ in range(2):
+        assert officer.post("/desk/signing-keys/change", once=once[1]).status_code == 303
+    assert [key.key_id for key in served.node.ledger.institution(SLUG).keys] == ["key-1", "key-2"]
+    page = officer.get("/desk/signing-keys", lang="en").text
+    assert page.index("key-2") < page.index("in force</strong>") < page.index("key-1")
+
+
+def test_signing_key_stays_when_the_change_is_forged(school: School) -> None:
+    served, officer = school
+    before = len(served.node.ledger.institution(SLUG).keys)
+    assert officer.post("/desk/signing-keys/change", headers={}, once="0" * 32).status_code == 403
+    assert officer.post("/desk/signing-keys/change", token="", once="0" * 32).status_code == 403
+    assert len(served.node.ledger.institution(SLUG).keys) == before
