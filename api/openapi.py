@@ -103,10 +103,12 @@ BATCH_BODY: dict[str, Any] = {
         "description": "A line for each thing to be judged: what `/v1/verify` takes as JSON; a string with a token, or "
         'with the id of an award; or one of these as the `item` of an envelope, `{"item": …, "id": …, "at": …}`.',
         "content": {
-            "application/x-ndjson": {
+            "application/x-ndjson": {"schema": {"type": "string"}},
+            # The same lines under a type that every client can send.
+            "text/plain": {
                 "schema": {"type": "string"},
                 "example": f'"{ID}"\n{{"item": "{ID}", "id": "row 2", "at": "2026-01-31"}}\n',
-            }
+            },
         },
     }
 }

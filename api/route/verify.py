@@ -23,6 +23,8 @@ JSON = "application/json"
 MAX_EVIDENCE_BODY_BYTES = 1_500_000
 """A holder's bundle: a document of at most 256 KiB, and evidence of at most 1 MiB; and any token."""
 IMAGES = frozenset({PNG_TYPE, SVG_TYPE})
+LINES = frozenset({NDJSON, "text/plain"})
+"""What a batch may be called."""
 
 At = Annotated[str | None, Query(description="Judge as of this instant (RFC 3339), or day.")]
 
@@ -60,7 +62,7 @@ def batch_router(verification: Verification, batches: Batches) -> APIRouter:
         Each answer has the number of its line and a `report`, or a `problem` of that line alone. The last line says
         `complete`, or at which limit the batch was cut off and from which line on to send the rest.
         """
-        check_content_type(request.scope, frozenset({NDJSON}))
+        check_content_type(request.scope, LINES)
         check_length(request.scope, batches.settings.verify_batch_bytes)
         instant = parse_instant(at, "at")
         verification.require_past(instant)
