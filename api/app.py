@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
-from uuid import UUID
 
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
@@ -43,7 +42,6 @@ from api.problem import ProblemWriter
 from api.problem_handler import UnexpectedErrorMiddleware, install_problem_handlers
 from api.problem_route import problem_router
 from api.query import refuse_repeated
-from api.quick_status import QuickStatus
 from api.rate_limit import ClientCount, RateLimiter, RateLimitMiddleware
 from api.route import (
     achievement,
@@ -82,9 +80,10 @@ from api.route import (
     verify,
 )
 from api.runtime import Runtime
-from api.security_header import SecurityHeaderMiddleware, data_headers
+from api.security_header import SecurityHeaderMiddleware
 from api.setting import Settings
 from api.shortcut import Shortcut
+from api.shortcut_setup import make_shortcut
 from api.skill import Skills
 from api.standing import Standing
 from api.status_prefix import StatusByPrefix
@@ -96,7 +95,6 @@ from api.vc_api.listed_status import ListedStatus, not_asked
 from api.vc_api.status_change import StatusChange
 from api.verification import Verification, attested_id, vault_salt
 from api.witness_standing import witness_check, witness_readers
-from api.write import JSON
 from ledger.access import Actor
 from ledger.application import Clock
 
@@ -161,48 +159,9 @@ def make_app(
     # Not for one's own machine: browsers would remember it for whatever else is developed there.
     is_https = identity.base_url.startswith("https:") and not settings.is_loopback
     if offer is not None and settings.shortcut:
-        offer(_shortcut(node, limiter, metrics, log, is_https=is_https))
+        offer(make_shortcut(node, limiter, metrics, log, is_https=is_https))
     direct = DirectMiddleware(HeadMiddleware(app), issuing, answered)
     return wrap(direct, settings, writer, metrics, log, limiter, is_https=is_https)
-
-
-def _shortcut(
-    node: Node, limiter: RateLimiter, metrics: Metrics, log: FilteringBoundLogger, *, is_https: bool
-) -> Shortcut:
-    views = node.views
-
-    def number(institution: UUID) -> int | None:
-        record = views.directory.by_id(institution)
-        return None if record is None else record.number
-
-    def ordinary(public_id: str) -> dict[str, Any]:
-        return node.lookup.statuses.status(public_id, at=None, known_at=None)
-
-    [track] = (track for track in views.tracks if track.view is views.institutions)
-    quick = QuickStatus(
-        views.status,
-        views.institutions,
-        number,
-        lambda: track.position,
-        ordinary,
-        clock=time.time,
-        timer=time.monotonic,
-    )
-    headers = {
-        "Cache-Control": credential.PUBLIC_CACHE,
-        "Content-Type": JSON,
-        **data_headers(is_https=is_https),
-    }
-    return Shortcut(
-        quick,
-        headers,
-        limiter=limiter,
-        trusted_proxy_count=node.settings.trusted_proxy_count,
-        metrics=metrics,
-        log=log,
-        timer=time.perf_counter,
-        random_bytes=os.urandom,
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 The environment is passed in as a mapping by the command that starts the process, and nothing else
 looks at it. Settings are frozen: what runs was decided at start. A misspelt ``CAIRN_`` name stops
 the start instead of being ignored. docs/settings.md lists every setting; a test compares the two.
+
+Longer than other modules because it is one table, in one place.
 """
 
 from __future__ import annotations

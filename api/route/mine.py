@@ -4,6 +4,8 @@ The link's secret part stands behind `#`, which browsers send to nobody. The pag
 body of a form (by script at once, or pasted by hand), and gets a cookie for it; from then on it is needed no more.
 
 Every answer is for the one who asked: it is kept by no cache, listed by no robot, and readable by no other site.
+
+Longer than other modules because all pages of a visit are found, refused and shown in the same way.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from api.page.language import LANGUAGES, Language, choose_language
 from api.page.render import PageRenderer
 from api.plain_form import PlainForm, read_plain_form
 from api.progress import ProgressReading, skill_rows
+from api.route.own_file import OWN_HEADERS, as_file, own_file
 from ledger.access import Actor
 from ledger.application import Request as Submission
 from ledger.commitment import DOCUMENT_KIND
@@ -38,21 +41,10 @@ from projections.credential_status import CredentialStatus
 from projections.status_lists import StatusLists
 
 ENTER: Final = "/mine/enter"
-OWN_HEADERS: Final = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex, nofollow, noarchive"}
 LIVES: Final = (1, 7, 30, 90, 180, 365)
 """Days that a share may last, as the page offers them."""
 DONE: Final = frozenset({"correction", "appeal", "erasure", "ended"})
 """What a page may say has just been done."""
-EXTENSIONS: Final = {
-    "png": "png",
-    "svg": "svg",
-    "sd-jwt": "sd-jwt.txt",
-    "vc-jwt": "jwt.txt",
-    "vc-jwt-es256": "jwt.txt",
-    "vc-jwt-rs256": "jwt.txt",
-}
-"""Ends of names of files; the others are JSON."""
-
 AwardId = Annotated[str, Path(max_length=64)]
 FormName = Annotated[str, Path(max_length=32)]
 Done = Annotated[str, Query(max_length=16)]
@@ -79,9 +71,9 @@ def make_router(node: Node, renderer: PageRenderer, sessions: LearnerSessions, g
         ("/mine/awards/{award}/{form}", pages.download),
     ):
         router.add_api_route(path, show, methods=["GET"], response_model=None)
-    for path, take in (
-        (ENTER, pages.enter),
-        ("/mine/leave", pages.leave),
+    for path, take in ((ENTER, pages.enter), ("/mine/leave", pages.leave)):
+        router.add_api_route(path, _form(take), methods=["POST"], response_model=None)
+    for path, act in (
         ("/mine/record", pages.record),
         ("/mine/shares", pages.share),
         ("/mine/shares/end", pages.end_share),
@@ -89,7 +81,7 @@ def make_router(node: Node, renderer: PageRenderer, sessions: LearnerSessions, g
         ("/mine/appeals", pages.appeal),
         ("/mine/erasure", pages.erase),
     ):
-        router.add_api_route(path, _form(take), methods=["POST"], response_model=None)
+        router.add_api_route(path, _form(pages.held_by(act)), methods=["POST"], response_model=None)
     return router
 
 
@@ -113,6 +105,17 @@ class OwnPages:
         self._guesses = guesses
         self._holdings = Holdings(node)
         self._progress = ProgressReading(node)
+
+    def held_by(
+        self, act: Callable[[Request, LearnerLink, PlainForm], Response]
+    ) -> Callable[[Request, PlainForm], Response]:
+        """Have *act* done for whoever holds a link, and show anybody else out."""
+
+        def take(request: Request, form: PlainForm) -> Response:
+            link = self._sessions.find(request)
+            return self._shown_out(request, form) if link is None else act(request, link, form)
+
+        return take
 
     # ── coming and going ──────────────────────────────────────────────────────────────────────────────────
 
@@ -178,11 +181,8 @@ class OwnPages:
             raise UnknownResourceError(message)
         return as_file(self._holdings, award, form)
 
-    def record(self, request: Request, form: PlainForm) -> Response:
+    def record(self, _request: Request, link: LearnerLink, _form: PlainForm) -> Response:
         """A learner record (CLR 2.0) of everything that holds; asked for again on the same day, the same one."""
-        link = self._sessions.find(request)
-        if link is None:
-            return self._shown_out(request, form)
         held = self._holdings.of(link.learner)
         reference = self._reference(link, held)
         chosen = [one.credential for one in held if one.state == "active" and one.whole is None][:MAX_CREDENTIALS]
@@ -202,7 +202,7 @@ class OwnPages:
         )
         self._node.wait_until_visible(outcome.position, CredentialStatus.NAME, StatusLists.NAME)
         document = self._node.parts.records.document(outcome.answer).forms[DOCUMENT_KIND]
-        return _file(document, "application/vc", f"learner-record-{outcome.answer[:8]}.json")
+        return own_file(document, "application/vc", f"learner-record-{outcome.answer[:8]}.json")
 
     # ── what is shared ────────────────────────────────────────────────────────────────────────────────────
 
@@ -211,11 +211,8 @@ class OwnPages:
         link = self._sessions.find(request)
         return self._shown_out(request) if link is None else self._shares(request, link, done=done)
 
-    def share(self, request: Request, form: PlainForm) -> Response:
+    def share(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
         """Make a link that shows what was chosen. It is shown on this one answer, and kept nowhere."""
-        link = self._sessions.find(request)
-        if link is None:
-            return self._shown_out(request, form)
         held = {one.credential for one in self._holdings.of(link.learner)}
         chosen = form.all("award")
         if not chosen:
@@ -239,11 +236,8 @@ class OwnPages:
         address = f"{self._node.parts.identity.base_url}/shared/{made.secret}"
         return self._shares(request, link, form, made=address, made_until=made.link.expires_at)
 
-    def end_share(self, request: Request, form: PlainForm) -> Response:
+    def end_share(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
         """End a share."""
-        link = self._sessions.find(request)
-        if link is None:
-            return self._shown_out(request, form)
         self._node.parts.links.end_share(link, form.one("prefix"), actor=_actor(link))
         return _go("/mine/shares", _language(request, form), "ended")
 
@@ -273,11 +267,8 @@ class OwnPages:
         link = self._sessions.find(request)
         return self._shown_out(request) if link is None else self._requests(request, link, done=done)
 
-    def correct(self, request: Request, form: PlainForm) -> Response:
+    def correct(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
         """Enter a note to the institution."""
-        link = self._sessions.find(request)
-        if link is None:
-            return self._shown_out(request, form)
         award = form.one("award") or None
         if award is not None and award not in self._holdings.ids(link.learner):
             message = "there is no such award among yours"
@@ -289,11 +280,8 @@ class OwnPages:
             return self._requests(request, link, form, refusal=refusal)
         return _go("/mine/requests", _language(request, form), "correction")
 
-    def appeal(self, request: Request, form: PlainForm) -> Response:
+    def appeal(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
         """Enter an appeal in an open review."""
-        link = self._sessions.find(request)
-        if link is None:
-            return self._shown_out(request, form)
         award = own(self._holdings.of(link.learner), form.one("award"))
         try:
             outcome = self._node.parts.reviewing.appeal(
@@ -327,11 +315,8 @@ class OwnPages:
         link = self._sessions.find(request)
         return self._shown_out(request) if link is None else self._erasure(request, link)
 
-    def erase(self, request: Request, form: PlainForm) -> Response:
+    def erase(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
         """Erase, or hand the request to the institution, as the settings say; never without a yes."""
-        link = self._sessions.find(request)
-        if link is None:
-            return self._shown_out(request, form)
         if form.one("sure") != "yes":
             return self._erasure(request, link, form, refusal="sure")
         language = _language(request, form)
@@ -405,21 +390,6 @@ class OwnPages:
                 known = self._node.parts.vault.find_learner(link.institution, reference)
                 return reference if known == link.learner else None
         return None
-
-
-def as_file(holdings: Holdings, public_id: str, form: str) -> Response:
-    """An award in one form, to be saved. Raises UnknownResourceError when there is none."""
-    found = holdings.content(public_id, form)
-    if found is None:
-        message = "the award has no document of this form"
-        raise UnknownResourceError(message)
-    content, media_type = found
-    return _file(content, media_type, f"{public_id[:8]}.{EXTENSIONS.get(form, f'{form}.json')}")
-
-
-def _file(content: bytes, media_type: str, name: str) -> Response:
-    disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(content, headers={**OWN_HEADERS, **disposition}, media_type=media_type)
 
 
 def _actor(link: LearnerLink) -> Actor:

@@ -17,7 +17,8 @@ from api.holding import BUNDLE, Holding, Holdings
 from api.node import Node
 from api.page.language import choose_language
 from api.page.render import PageRenderer
-from api.route.mine import OWN_HEADERS, AwardId, FormName, as_file
+from api.route.mine import AwardId, FormName
+from api.route.own_file import OWN_HEADERS, as_file
 from ledger.error import ErasedError, NotFoundError
 from ledger.learner_link import LearnerLink, Shared
 
