@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -10,15 +11,18 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from ledger.error import InvalidInputError
+from ledger.stacking.alternative import Alternatives
 from ledger.stacking.check import check_derivation
 from ledger.stacking.component import Component
+from ledger.stacking.finding import MAX_WAYS
 from ledger.stacking.judging import Judge
 from ledger.stacking.pathway_rules import PathwayRules, parse_rules
 from ledger.stacking.rule import Prerequisite
 from ledger.stacking.text_form import convert
 from tests.ledger.stacking.generated import held, pathways
 from tests.ledger.stacking.reference import stackable, walk
-from tests.ledger.stacking.text import DAY, stack
+from tests.ledger.stacking.text import DAY, award, ref, stack
+from tests.ledger.stacking.text import rules as rules_of
 
 Json = dict[str, Any]
 CASES = settings(
@@ -47,10 +51,32 @@ def test_evaluation_agrees_with_trying_every_assignment_when_cases_are_small(
     groups = sum(rule["rule"] in {"required", "choose", "capstone"} for rule in walk(text["rule"]))
     assume(groups <= 4)
     waivable = [rule.id for rule in rules.every_rule() if rule.waivable][:1] if waive else []
+    assume(not has_many_ways(rules, frozenset(waivable)))  # of those it may be undecided: see below
     answer = stack(rules, *made(facts), waive=tuple(waivable), steps=200_000)
     assert answer.state == ("met" if stackable(text, facts, DAY.isoformat(), frozenset(waivable)) else "unmet")
     if answer.derivation is not None:
         assert check_derivation(rules, answer.derivation) == []
+
+
+def has_many_ways(rules: PathwayRules, waived: frozenset[str] = frozenset()) -> bool:
+    """Whether there are more ways through the rules than are looked at."""
+    return next(islice(Alternatives(waived, lambda _: True).ways(rules.rule), MAX_WAYS, None), None) is not None
+
+
+def test_stack_is_undecided_and_not_refused_when_there_are_more_ways_than_are_looked_at() -> None:
+    def pool(name: str, *inner: Json) -> Json:
+        return {"rule": "credits_from", "id": name, "credits": 100, "rules": list(inner)}
+
+    def least(name: str) -> Json:
+        return {"rule": "minimum", "id": name, "credits": 100}
+
+    def inner(name: str) -> Json:
+        asked = ({"rule": "required", "id": f"{name}{number}", "achievements": [ref("A")]} for number in range(2))
+        return pool(name, *asked, least(f"{name}-least"))
+
+    many = rules_of(pool("root", inner("one"), inner("two"), least("least")), overlap={"rule": "overlap", "id": "once"})
+    assert has_many_ways(many)
+    assert stack(many, award("a0", 100, achievement="A"), steps=200_000).state == "undecided"
 
 
 @CASES
