@@ -139,8 +139,8 @@ class _Worker:
         assert process.stdout is not None  # noqa: S101  Popen was given pipes
         try:
             _write(process.stdin, _LIMIT.pack(limit_ms) + job)
-            ready, _, _ = select.select([process.stdout], [], [], WALL_SECONDS)
-            answer: object = pickle.loads(_read(process.stdout) if ready else b"")  # noqa: S301  our own process wrote it
+            is_ready = _says_something(process.stdout, WALL_SECONDS)
+            answer: object = pickle.loads(_read(process.stdout) if is_ready else b"")  # noqa: S301  our own process wrote it
         except (OSError, EOFError) as error:  # the worker was ended, or says nothing
             self._end()
             self.start()
@@ -176,6 +176,16 @@ class _Raised:
 
     def __init__(self, error: Exception) -> None:
         self.error = error
+
+
+def _says_something(stream: IO[bytes], seconds: float) -> bool:
+    """Whether there is something to be read, or the other side has gone, within a time.
+
+    Not by `select(2)`, which takes no descriptor above 1,023: a server with so many connections has higher ones.
+    """
+    waiting = select.poll()
+    waiting.register(stream, select.POLLIN)
+    return bool(waiting.poll(seconds * 1_000))
 
 
 def _write(stream: IO[bytes], message: bytes) -> None:

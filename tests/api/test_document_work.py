@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,6 +51,18 @@ def test_cpu_bound_stops_a_function_when_it_does_not_end(cpu: CpuBound, endless:
 
 def test_cpu_bound_gives_a_second_try_when_the_first_was_too_short(cpu: CpuBound) -> None:
     assert cpu.run(seen_twice)
+
+
+def test_cpu_bound_works_when_more_than_a_thousand_files_are_open() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4_096), hard))
+    fresh = CpuBound()
+    with ExitStack() as opened:
+        opened.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        opened.callback(fresh.close)
+        while opened.enter_context(Path(os.devnull).open("rb")).fileno() < 1_024:
+            pass
+        assert fresh.run(add, 1, 2) == 3
 
 
 def test_cpu_bound_hands_on_what_was_raised(cpu: CpuBound) -> None:

@@ -271,6 +271,10 @@ def test_every_part_of_a_stack_that_is_altered_is_found(served: Served) -> None:
         one, two = stack["components"][:2]
         one["entries"][-1], two["entries"][-1] = two["entries"][-1], one["entries"][-1]
 
+    def name_another_leaf(stack: dict[str, Any]) -> None:
+        proved = stack["components"][0]["status"]["revocation"]
+        proved["leaf"] ^= 1
+
     def first(stack: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = stack["derivation"]["components"][0]
         return found
@@ -286,7 +290,7 @@ def test_every_part_of_a_stack_that_is_altered_is_found(served: Served) -> None:
         ("stack.facts", State.FAILED, lambda stack: stack["components"].append(stack["components"][0])),
         ("stack.facts", State.FAILED, lambda stack: stack["components"][0]["entries"].reverse()),
         ("stack.facts", State.FAILED, swap_editions),
-        ("stack.facts", State.FAILED, lambda stack: stack["components"][0]["status"]["revocation"].update(leaf=1)),
+        ("stack.facts", State.FAILED, name_another_leaf),
     ]
     for code, state, change in cases:
         report = altered(change)
