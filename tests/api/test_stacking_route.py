@@ -6,6 +6,7 @@ import copy
 import json
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -409,3 +410,16 @@ def test_instant_within_a_review_that_has_ended_is_told_as_it_was_then(served: S
     assert served.verify(shown, at=then).json()["verdict"] == "unknown"
     told = served.http.get(path, params={"at": before.isoformat()}).json()
     assert (told["verdict"], told["stack"]["components"], told["stack"]["review"]) == ("valid", "unknown", None)
+
+
+def test_archived_bundle_is_not_judged_as_of_the_instant_before_the_loss_that_it_shows(served: Served) -> None:
+    made, used = stacked(served)
+    served.wait_until_published(made)
+    while served.node.ledger.now().microsecond > 100_000:  # a cosignature counts whole seconds
+        time.sleep(0.01)
+    revoke(served, used[0])
+    [lost] = [event for event in status(served, used[0])["events"] if event["kind"] == "revoked"]
+    report = judged(served, bundle(served, made))
+    assert (report.verdict, states(report)["stack.components"]) == (Verdict.UNKNOWN, ("unknown", "component_lost"))
+    assert report.as_of is not None
+    assert report.as_of >= datetime.fromisoformat(lost["recorded_at"])
