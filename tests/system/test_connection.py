@@ -197,3 +197,42 @@ def test_client_is_not_waited_for_when_it_stops_in_the_middle(monkeypatch: pytes
         return read
 
     assert asyncio.run(ask()).count(b"HTTP/1.1 204") == piece.count(b"GET /livez HTTP/1.1")
+
+
+@pytest.mark.parametrize("body_bytes", [1_000, 20_000_000], ids=["small answers", "a large answer"])
+def test_client_that_does_not_read_is_broken_off(monkeypatch: pytest.MonkeyPatch, body_bytes: int) -> None:
+    monkeypatch.setattr(connection, "UNREAD_SECONDS", 0.4)
+    body = b"x" * body_bytes
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % body_bytes)]})
+        await send({"type": "http.response.body", "body": body})
+
+    async def ask() -> tuple[int, int]:
+        server = uvicorn.Server(server_config(app, ProblemWriter("http://ledger.test").response))
+        listener = socket.create_server(("127.0.0.1", 0))
+        serving = asyncio.create_task(server.serve([listener]))
+        while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        address = listener.getsockname()
+        silent = socket.create_connection(address)
+        await asyncio.to_thread(silent.sendall, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * (20_000_000 // body_bytes))
+        reader, writer = await asyncio.open_connection(*address)
+        read = 0
+        for _ in range(8):  # one that reads slowly is waited for
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            await asyncio.sleep(0.1)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200")
+            read += len(await reader.readexactly(body_bytes))
+        deadline = time.monotonic() + SECONDS
+        while len(server.server_state.connections) > 1 and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        left = len(server.server_state.connections)
+        writer.close()
+        silent.close()
+        server.should_exit = True
+        await serving
+        return left, read
+
+    assert asyncio.run(ask()) == (1, 8 * body_bytes)
