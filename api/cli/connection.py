@@ -148,6 +148,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._served = self.app
         self._in_head = True
+        self._has_begun = False
         self._head_bytes = 0
         self._told_bytes = 0
         self._is_head_too_large = False
@@ -179,11 +180,13 @@ class Connection(HttpToolsProtocol):
         """Try the short-cut; else feed the parser, and stop when a head has no end."""
         if self._is_between and self._is_idle() and self._answer_quickly(data):
             return
-        was_in_head = self._in_head
+        was_in_head, self._has_begun = self._in_head, False
         super().data_received(data)
-        # A header field is told of only when it is whole, so what has come of it is counted here.
+        # A header field is told of only when it is whole, so what has come of it is counted here. What stands before
+        # the last empty line of a piece in which a head begins is of messages before it.
         if was_in_head and self._in_head and not self.transport.is_closing():
-            self._head_bytes += len(data)
+            end = data.rfind(b"\r\n\r\n") if self._has_begun else -1
+            self._head_bytes += len(data) - (end + 4 if end >= 0 else 0)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._is_head_too_large = True
                 self.send_400_response("")
@@ -235,7 +238,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin to count."""
-        self._is_between = False
+        self._is_between, self._has_begun = False, True
         super().on_message_begin()
         self._in_head, self._head_bytes, self._told_bytes = True, 0, 0
         if self._patience is None:
