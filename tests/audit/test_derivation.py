@@ -299,7 +299,7 @@ def shown_award(world: World, public_id: str) -> HeldAward:
 
 
 def with_recognitions(world: World) -> tuple[str, list[str]]:
-    """A certificate of 24 credits: on paper, foreign awards in full, in part and by an agreement, a part of a diploma."""
+    """A certificate of 24 credits: on paper, foreign awards whole, in part and by agreement, part of a diploma."""
     publish(world, rules(2_400), code="WIDE")
     diploma.publish(world)
     whole = diploma.award(world, reference="S-1")
