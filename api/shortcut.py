@@ -2,8 +2,9 @@
 
 It takes ``GET /v1/credentials/{id}/status`` with nothing unusual about it, at a moment when nothing else is going on in
 its connection, and gives the very answer that the ordinary way gives, or none. Then the ordinary way gives one, so
-that whatever is strange is dealt with in one place: another method, a query, a body, a condition, a field not in
-:data:`FIELDS` or has an unusual value, a client above its limit, an award about which more has to be said.
+that whatever is strange is dealt with in one place: another method, a query, a body, a condition other than one entity
+tag in ``If-None-Match``, a field that is not in :data:`FIELDS` or has an unusual value, a client above its limit, an
+award about which more has to be said.
 
 What the ordinary way counts and writes down is counted and written down here: rate limit, metrics, access log.
 ``CAIRN_SHORTCUT=0`` turns it off.
@@ -19,9 +20,10 @@ from typing import Final
 from starlette.types import Scope
 from structlog.typing import FilteringBoundLogger
 
+from api.access_log import request_line
 from api.client_address import client_address
 from api.metric import Metrics
-from api.quick_status import QuickStatus
+from api.quick_status import BETWEEN, QuickStatus
 from api.rate_limit import RateLimiter
 from api.request_id import REQUEST_ID_BYTES
 
@@ -57,6 +59,11 @@ FIELDS: Final = (
 _FIELD: Final = rb"(?:%b):[ \t]*[\x20-\x7e]*" % "|".join(FIELDS).encode()
 _KEEP: Final = rb"connection:[ \t]*keep-alive[ \t]*"
 _FIELDS: Final = re.compile(rb"(?:(?:%b|%b)\r\n)*\r\n" % (_FIELD, _KEEP), re.IGNORECASE)
+_CONDITION: Final = re.compile(
+    rb'(^|\r\n)(?i:if-none-match):[ \t]*(?:W/)?("[\x21\x23-\x2b\x2d-\x7e]{0,200}")[ \t]*\r\n'
+)
+"""One entity tag in the field and nothing else; one with a comma in it is left to the ordinary way. RFC 9110 8.8.3."""
+_WEAK: Final = len(b"W/")
 _HOST: Final = re.compile(rb"(?:^|\r\n)host:", re.IGNORECASE)
 _FORWARDED: Final = re.compile(rb"(?:^|\r\n)x-forwarded-for:[ \t]*([^\r]*)", re.IGNORECASE)
 
@@ -90,16 +97,21 @@ class Shortcut:
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._quick = quick
-        self._fixed = "".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items()).encode("latin-1")
+        self._fixed = _lines(headers)
+        self._fixed_without_body = _lines({name: headers[name] for name in headers if name.lower() != "content-type"})
         self._limiter = limiter
+        self._is_limited = limiter.is_on
         self._trusted_proxy_count = trusted_proxy_count
-        self._observe = metrics.observer(ROUTE, "GET", 200)
-        self._log = log
+        self._observe_found = metrics.observer(ROUTE, "GET", 200)
+        self._observe_unchanged = metrics.observer(ROUTE, "GET", 304)
+        self._write = request_line(log) if log.is_enabled_for(logging.INFO) else None
         self._timer = timer
         self._random_bytes = random_bytes
-        self._is_logged = log.is_enabled_for(logging.INFO)
         self._seed, self._left = b"", 0
         self._plain: dict[bytes, bytes | None] = {}
+        self._clients: dict[tuple[str | None, bytes | None], str] = {}
+        self._common: bytes | None = None
+        self._found = self._unchanged = b""
 
     def __call__(self, data: bytes, peer: Peer, common: bytes) -> bytes | None:
         """Answer *data*, or return None.
@@ -109,35 +121,47 @@ class Shortcut:
             peer: Address and port of the other end.
             common: The server's own header fields, as they are sent.
         """
-        if not data.startswith(START) or data[END_AT:FIELDS_AT] != END:
+        if data[END_AT:FIELDS_AT] != END or not data.startswith(START):
             return None
-        fields = data[FIELDS_AT:]
+        fields, wanted = data[FIELDS_AT:], b""
         try:
             forwarded = self._plain[fields]
         except KeyError:
-            if not self._is_plain(fields):
+            fields, wanted = _without_condition(fields)
+            if fields not in self._plain and not self._is_plain(fields):
                 return None
             forwarded = self._plain[fields]
         started = self._timer()
         found = self._quick.answer(data[ID_AT:END_AT])
         if found is None:
             return None
-        body, tag = found
-        limits = self._limits(peer, forwarded) if self._limiter.is_on else b""
+        limits = self._limiter.admit(self._client(peer, forwarded)) if self._is_limited else b""
         if limits is None:
             return None
+        if common is not self._common:
+            self._common = common
+            self._found = b"HTTP/1.1 200 OK\r\n%b%betag: " % (common, self._fixed)
+            self._unchanged = b"HTTP/1.1 304 Not Modified\r\n%b%betag: " % (common, self._fixed_without_body)
+        answer, now = found
         identity = self._identity()
-        answer = b"HTTP/1.1 200 OK\r\n%b%betag: %b\r\n%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n%b" % (
-            common,
-            self._fixed,
-            tag,
-            limits,
-            len(body),
-            identity,
-            body,
-        )
-        self._record(identity, self._timer() - started, len(body))
-        return answer
+        if wanted and wanted == answer.tag[_WEAK:]:
+            size, observe, status = 0, self._observe_unchanged, 304
+            whole = b"%b%b\r\n%bx-request-id: %b\r\n\r\n" % (self._unchanged, answer.tag, limits, identity)
+        else:
+            size, observe, status = answer.size_bytes + 2 * len(now), self._observe_found, 200
+            head = b"%b%b\r\n%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n" % (
+                self._found,
+                answer.tag,
+                limits,
+                size,
+                identity,
+            )
+            whole = b"".join((head, answer.before, now, BETWEEN, now, answer.after))
+        seconds = self._timer() - started
+        observe(seconds)
+        if self._write is not None:
+            self._write(identity.decode(), "GET", ROUTE, status, seconds, size)
+        return whole
 
     def _identity(self) -> bytes:
         """A request id; a few random bytes serve for several, whose last digits count."""
@@ -158,24 +182,29 @@ class Shortcut:
         self._plain[fields] = forwarded[0] if forwarded else None
         return True
 
-    def _limits(self, peer: Peer, forwarded: bytes | None) -> bytes | None:
-        """Count a client and say how it stands; None when it is above a limit, which is for the ordinary way to say."""
-        named = [] if forwarded is None else [(b"x-forwarded-for", forwarded)]
-        scope: Scope = {"type": "http", "client": peer, "headers": named}
-        told = self._limiter.admit(client_address(scope, self._trusted_proxy_count))
-        if told is None:
-            return None
-        return "".join(f"{name.lower()}: {value}\r\n" for name, value in told.items()).encode("latin-1")
+    def _client(self, peer: Peer, forwarded: bytes | None) -> str:
+        """Whom a request counts for; remembered."""
+        key = (None if peer is None else peer[0], forwarded)
+        known = self._clients.get(key)
+        if known is None:
+            if len(self._clients) >= MAX_REMEMBERED:
+                self._clients.clear()
+            named = [] if forwarded is None else [(b"x-forwarded-for", forwarded)]
+            scope: Scope = {"type": "http", "client": peer, "headers": named}
+            known = self._clients[key] = client_address(scope, self._trusted_proxy_count)
+        return known
 
-    def _record(self, identity: bytes, seconds: float, sent_bytes: int) -> None:
-        self._observe(seconds)
-        if self._is_logged:
-            self._log.info(
-                "request",
-                request_id=identity.decode(),
-                method="GET",
-                route=ROUTE,
-                status=200,
-                duration_ms=round(seconds * 1_000, 3),
-                sent_bytes=sent_bytes,
-            )
+
+def _lines(headers: Mapping[str, str]) -> bytes:
+    return "".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items()).encode("latin-1")
+
+
+def _without_condition(fields: bytes) -> tuple[bytes, bytes]:
+    """Header fields without the one entity tag that they name in ``If-None-Match``, and that tag without ``W/``.
+
+    The tag is empty where they name none; any other condition stays among the fields, which then are not plain.
+    """
+    found = _CONDITION.search(fields)
+    if found is None:
+        return fields, b""
+    return fields[: found.start()] + found[1] + fields[found.end() :], found[2]

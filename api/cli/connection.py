@@ -139,8 +139,11 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Try the short-cut; else feed the parser, and stop when a head has no end."""
-        if self._is_between and self._is_idle() and self._answer_quickly(data):
-            return
+        if self._is_between and self._is_idle():
+            answer = self.shortcut.answer(data, self.client, self.shortcut.common(self.server_state.default_headers))
+            if answer is not None:
+                self._answered_quickly(answer)
+                return
         was_in_head = self._in_head
         super().data_received(data)
         # A header field is told of only when it is whole, so what has come of it is counted here.
@@ -156,10 +159,7 @@ class Connection(HttpToolsProtocol):
         is_answered = cycle is None or (cycle.response_complete and not self.pipeline)
         return is_answered and not self.flow.write_paused and not self.transport.is_closing()
 
-    def _answer_quickly(self, data: bytes) -> bool:
-        answer = self.shortcut.answer(data, self.client, self.shortcut.common(self.server_state.default_headers))
-        if answer is None:
-            return False
+    def _answered_quickly(self, answer: bytes) -> None:
         self.transport.write(answer)
         if self._patience is not None:
             self._forget_patience()
@@ -167,7 +167,6 @@ class Connection(HttpToolsProtocol):
         self._answered_at = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self._wait(self.timeout_keep_alive)
-        return True
 
     def timeout_keep_alive_handler(self) -> None:
         """Close a connection that asks nothing more; the time runs from the last answer, quick ones included."""
