@@ -72,15 +72,29 @@ class QuickAnswer:
         before: The body up to the first instant.
         after: The body after the second.
         size_bytes: Of both and of what is between the instants.
+        head: For whoever sends it: what its head begins with, and for what.
     """
 
-    __slots__ = ("after", "before", "epoch", "identity", "issuer", "latest", "row", "size_bytes", "tag", "until")
+    __slots__ = (
+        "after",
+        "before",
+        "epoch",
+        "head",
+        "identity",
+        "issuer",
+        "latest",
+        "row",
+        "size_bytes",
+        "tag",
+        "until",
+    )
 
     def __init__(self, tag: bytes, before: bytes, after: bytes) -> None:
         self.tag = tag
         self.before = before
         self.after = after
         self.size_bytes = len(before) + len(BETWEEN) + len(after)
+        self.head: tuple[tuple[int, int], bytes] = ((-1, -1), b"")
         self.epoch = -1
         self.identity = self.row = self.latest = self.until = b""
         self.issuer: _Issuer | None = None

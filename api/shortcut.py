@@ -31,7 +31,6 @@ START: Final = b"GET /v1/credentials/"
 END: Final = b"/status HTTP/1.1\r\n"
 ID_AT: Final = len(START)
 END_AT: Final = ID_AT + 36
-FIELDS_AT: Final = END_AT + len(END)
 ROUTE: Final = "/v1/credentials/{id}/status"
 MAX_FIELDS_BYTES: Final = 4_096
 MAX_REMEMBERED: Final = 1_024
@@ -59,15 +58,16 @@ FIELDS: Final = (
 _FIELD: Final = rb"(?:%b):[ \t]*[\x20-\x7e]*" % "|".join(FIELDS).encode()
 _KEEP: Final = rb"connection:[ \t]*keep-alive[ \t]*"
 _FIELDS: Final = re.compile(rb"(?:(?:%b|%b)\r\n)*\r\n" % (_FIELD, _KEEP), re.IGNORECASE)
-_CONDITION: Final = re.compile(
-    rb'(^|\r\n)(?i:if-none-match):[ \t]*(?:W/)?("[\x21\x23-\x2b\x2d-\x7e]{0,200}")[ \t]*\r\n'
-)
+_CONDITION: Final = re.compile(rb'\r\n(?i:if-none-match):[ \t]*(?:W/)?("[\x21\x23-\x2b\x2d-\x7e]{0,200}")[ \t]*\r\n')
 """One entity tag in the field and nothing else; one with a comma in it is left to the ordinary way. RFC 9110 8.8.3."""
 _WEAK: Final = len(b"W/")
 _HOST: Final = re.compile(rb"(?:^|\r\n)host:", re.IGNORECASE)
 _FORWARDED: Final = re.compile(rb"(?:^|\r\n)x-forwarded-for:[ \t]*([^\r]*)", re.IGNORECASE)
 
+COUNTS: Final = tuple(b"%0*x" % (COUNTED_DIGITS, number) for number in range(COUNTED))
+
 Peer = tuple[str, int] | None
+Fields = list[tuple[bytes, bytes]]
 
 
 class Shortcut:
@@ -110,27 +110,29 @@ class Shortcut:
         self._seed, self._left = b"", 0
         self._plain: dict[bytes, bytes | None] = {}
         self._clients: dict[tuple[str | None, bytes | None], str] = {}
-        self._common: bytes | None = None
+        self._common: Fields | None = None
+        self._number = 0
         self._found = self._unchanged = b""
 
-    def __call__(self, data: bytes, peer: Peer, common: bytes) -> bytes | None:
+    def __call__(self, data: bytes, peer: Peer, common: Fields) -> bytes | None:
         """Answer *data*, or return None.
 
         Args:
             data: What came in one piece on a connection on which no request is under way.
             peer: Address and port of the other end.
-            common: The server's own header fields, as they are sent.
+            common: The server's own header fields; another list when one has changed.
         """
-        if data[END_AT:FIELDS_AT] != END or not data.startswith(START):
+        if not data.startswith(START):
             return None
-        fields, wanted = data[FIELDS_AT:], b""
+        end = data[END_AT:]
+        wanted = b""
         try:
-            forwarded = self._plain[fields]
+            forwarded = self._plain[end]
         except KeyError:
-            fields, wanted = _without_condition(fields)
-            if fields not in self._plain and not self._is_plain(fields):
+            looked = self._look(end)
+            if looked is None:
                 return None
-            forwarded = self._plain[fields]
+            forwarded, wanted = looked
         started = self._timer()
         found = self._quick.answer(data[ID_AT:END_AT])
         if found is None:
@@ -139,48 +141,57 @@ class Shortcut:
         if limits is None:
             return None
         if common is not self._common:
-            self._common = common
-            self._found = b"HTTP/1.1 200 OK\r\n%b%betag: " % (common, self._fixed)
-            self._unchanged = b"HTTP/1.1 304 Not Modified\r\n%b%betag: " % (common, self._fixed_without_body)
+            self._begin(common)
         answer, now = found
-        identity = self._identity()
-        if wanted and wanted == answer.tag[_WEAK:]:
-            size, observe, status = 0, self._observe_unchanged, 304
-            whole = b"%b%b\r\n%bx-request-id: %b\r\n\r\n" % (self._unchanged, answer.tag, limits, identity)
-        else:
-            size, observe, status = answer.size_bytes + 2 * len(now), self._observe_found, 200
-            head = b"%b%b\r\n%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n" % (
-                self._found,
-                answer.tag,
-                limits,
-                size,
-                identity,
-            )
-            whole = b"".join((head, answer.before, now, BETWEEN, now, answer.after))
-        seconds = self._timer() - started
-        observe(seconds)
-        if self._write is not None:
-            self._write(identity.decode(), "GET", ROUTE, status, seconds, size)
-        return whole
-
-    def _identity(self) -> bytes:
-        """A request id; a few random bytes serve for several, whose last digits count."""
         if not self._left:
             self._seed, self._left = self._random_bytes(REQUEST_ID_BYTES).hex()[:-COUNTED_DIGITS].encode(), COUNTED
         self._left -= 1
-        return b"%b%0*x" % (self._seed, COUNTED_DIGITS, self._left)
+        count = COUNTS[self._left]
+        if wanted and wanted == answer.tag[_WEAK:]:
+            size, observe, status = 0, self._observe_unchanged, 304
+            told = (self._unchanged, answer.tag, b"\r\n", limits, b"x-request-id: ", self._seed, count, b"\r\n\r\n")
+            whole = b"".join(told)
+        else:
+            size, observe, status = answer.size_bytes + 2 * len(now), self._observe_found, 200
+            key, head = answer.head
+            if key != (self._number, size):
+                head = b"%b%b\r\ncontent-length: %d\r\n" % (self._found, answer.tag, size)
+                answer.head = (self._number, size), head
+            between = (b"x-request-id: ", self._seed, count, b"\r\n\r\n")
+            whole = b"".join((head, limits, *between, answer.before, now, BETWEEN, now, answer.after))
+        seconds = self._timer() - started
+        observe(seconds)
+        if self._write is not None:
+            self._write((self._seed + count).decode(), "GET", ROUTE, status, seconds, size)
+        return whole
 
-    def _is_plain(self, fields: bytes) -> bool:
-        """Whether these header fields are of no consequence; those that are, are remembered."""
-        if len(fields) > MAX_FIELDS_BYTES or _FIELDS.fullmatch(fields) is None or len(_HOST.findall(fields)) != 1:
-            return False
-        forwarded = _FORWARDED.findall(fields)
-        if len(forwarded) > 1:
-            return False
-        if len(self._plain) >= MAX_REMEMBERED:
-            self._plain.clear()
-        self._plain[fields] = forwarded[0] if forwarded else None
-        return True
+    def _begin(self, common: Fields) -> None:
+        """Put together what answers begin with, until the server's own header fields change: the date, every second."""
+        fields = b"".join(b"%b: %b\r\n" % field for field in common)
+        self._common = common
+        self._number += 1
+        self._found = b"HTTP/1.1 200 OK\r\n%b%betag: " % (fields, self._fixed)
+        self._unchanged = b"HTTP/1.1 304 Not Modified\r\n%b%betag: " % (fields, self._fixed_without_body)
+
+    def _look(self, end: bytes) -> tuple[bytes | None, bytes] | None:
+        """Look closely at what follows an id.
+
+        Returns:
+            The addresses that proxies have named, if they have, and the entity tag that the client has, or an empty
+            one; None when it is not plain.
+        """
+        end, wanted = _without_condition(end)
+        if end not in self._plain:
+            fields = end[len(END) :]
+            if not end.startswith(END) or len(fields) > MAX_FIELDS_BYTES or _FIELDS.fullmatch(fields) is None:
+                return None
+            forwarded = _FORWARDED.findall(fields)
+            if len(_HOST.findall(fields)) != 1 or len(forwarded) > 1:
+                return None
+            if len(self._plain) >= MAX_REMEMBERED:
+                self._plain.clear()
+            self._plain[end] = forwarded[0] if forwarded else None
+        return self._plain[end], wanted
 
     def _client(self, peer: Peer, forwarded: bytes | None) -> str:
         """Whom a request counts for; remembered."""
@@ -199,12 +210,12 @@ def _lines(headers: Mapping[str, str]) -> bytes:
     return "".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items()).encode("latin-1")
 
 
-def _without_condition(fields: bytes) -> tuple[bytes, bytes]:
-    """Header fields without the one entity tag that they name in ``If-None-Match``, and that tag without ``W/``.
+def _without_condition(end: bytes) -> tuple[bytes, bytes]:
+    """What follows an id without the one entity tag that is named in ``If-None-Match``, and that tag without ``W/``.
 
-    The tag is empty where they name none; any other condition stays among the fields, which then are not plain.
+    The tag is empty where none is named; any other condition stays among the fields, which then are not plain.
     """
-    found = _CONDITION.search(fields)
+    found = _CONDITION.search(end)
     if found is None:
-        return fields, b""
-    return fields[: found.start()] + found[1] + fields[found.end() :], found[2]
+        return end, b""
+    return end[: found.start()] + b"\r\n" + end[found.end() :], found[1]

@@ -400,7 +400,7 @@ def shortcut_of(served: Served) -> Shortcut:
 
 def ask(shortcut: Shortcut, public_id: str) -> bytes | None:
     request = b"GET /v1/credentials/%b/status HTTP/1.1\r\nHost: ledger.test\r\n\r\n" % public_id.encode()
-    return shortcut(request, PEER, b"")
+    return shortcut(request, PEER, [])
 
 
 def without_time(body: bytes) -> bytes:
