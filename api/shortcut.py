@@ -37,6 +37,8 @@ ROUTE: Final = "/v1/credentials/{id}/status"
 MAX_FIELDS_BYTES: Final = 4_096
 MAX_REMEMBERED: Final = 1_024
 """Sets of header fields that are remembered: clients send the same ones again and again."""
+MAX_CONDITIONS: Final = 8_192
+"""The same with a condition in them; 500 bytes each, 4 MB."""
 COUNTED_DIGITS: Final = 3
 COUNTED: Final = 16**COUNTED_DIGITS
 """Requests that share the random part of an id."""
@@ -130,6 +132,7 @@ class Shortcut:
         self._random_bytes = random_bytes
         self._seed, self._left = b"", 0
         self._plain: dict[bytes, bytes | None] = {}
+        self._conditional: dict[bytes, tuple[bytes | None, bytes]] = {}
         self._clients: dict[tuple[str | None, bytes | None], str] = {}
         self._common: Fields | None = None
         self._number = 0
@@ -216,6 +219,10 @@ class Shortcut:
             The addresses that proxies have named, if they have, and the entity tag that the client has, or an empty
             one; None when it is not plain.
         """
+        known = self._conditional.get(end)
+        if known is not None:
+            return known
+        asked = end
         end, wanted = _without_condition(end)
         if end not in self._plain:
             fields = end[len(END) :]
@@ -227,7 +234,11 @@ class Shortcut:
             if len(self._plain) >= MAX_REMEMBERED:
                 self._plain.clear()
             self._plain[end] = forwarded[0] if forwarded else None
-        return self._plain[end], wanted
+        found = self._plain[end], wanted
+        if len(self._conditional) >= MAX_CONDITIONS:
+            self._conditional.clear()
+        self._conditional[asked] = found
+        return found
 
     def _client(self, peer: Peer, forwarded: bytes | None) -> str:
         """Whom a request counts for; remembered."""
