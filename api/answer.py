@@ -327,6 +327,7 @@ ANSWERS: Final[dict[str, Answer]] = {
             "didResolutionMetadata": {"contentType": "application/did"},
         },
         "application/did-resolution",
+        ("application/did", "application/did-url-dereferencing"),
     ),
     "get /v1/audit/statuses": Answer(
         {

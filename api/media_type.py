@@ -1,6 +1,7 @@
 """What the header fields about formats say: `Accept`, `Accept-Encoding`, `Content-Type`, `If-None-Match`.
 
-Source: RFC 9110 sections 8.3.1 (media type), 12.4.1 (nothing acceptable), 12.4.2 (quality values), 12.5.1, 12.5.3, 13.1.2.
+Source: RFC 9110 sections 8.3.1 (media type), 12.4.1 (nothing acceptable), 12.4.2 (quality values), 12.5.1, 12.5.3,
+13.1.2.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ def header(scope: Scope, name: str) -> str | None:
 def preferred_type(accept: str | None, kinds: Sequence[str]) -> str:
     """Return the media type to answer in, of several for the same bytes.
 
-    One that is named goes before one that only a range such as `*/*` covers: who lists what it reads, and adds the range to
-    be polite, may not read anything else. A client that names nothing of these gets the first, and no 406.
+    One that is named goes before one that only a range such as `*/*` covers: who lists what it reads, and adds the
+    range to be polite, may not read anything else. A client that names nothing of these gets the first, and no 406.
 
     Args:
         accept: The header field, or None when there is none.

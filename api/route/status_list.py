@@ -36,7 +36,8 @@ def make_router(lists: SignedLists) -> APIRouter:
     def status_list(request: Request, number: int) -> Response:
         """A signed `BitstringStatusListCredential`. Even numbers are for revocation, odd ones for suspension.
 
-        The same bytes as `application/vc`, or as `application/ld+json` or `application/json` where `Accept` names those.
+        The same bytes come as `application/vc`, or as `application/ld+json` or `application/json` where `Accept` names
+        those.
         """
         kind = preferred_type(header(request.scope, "accept"), MEDIA_TYPES)
         return _answer(request, lists.signed(number), kind, {"Vary": "Accept"})
