@@ -57,6 +57,7 @@ class Holding:
         appeal_until: Until when, in an open review.
         review_due: Until when an open review is to be decided; None: no review is open.
         learner: Who it was awarded to, as it was claimed; None where only the document says so.
+        in_wallets: When it was signed for keys of wallets, oldest first.
     """
 
     credential: str
@@ -83,6 +84,7 @@ class Holding:
     appeal_until: datetime | None = None
     review_due: datetime | None = None
     learner: LearnerClaim | None = None
+    in_wallets: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,9 @@ class Holdings:
             return replace(holding, forms=forms, whole=None if whole is None else whole.whole)
         named = [form.name for form in FORMS if kept.form(form.kind) is not None]
         components, pathway = self._components(public_id) if is_stacked else ((), None)
-        return replace(holding, forms=(*named, *PICTURES, BUNDLE), components=components, pathway=pathway)
+        taken = tuple(copy.made_at for copy in kept.copies)
+        forms = (*named, *PICTURES, BUNDLE)
+        return replace(holding, forms=forms, components=components, pathway=pathway, in_wallets=taken)
 
     def _components(self, public_id: str) -> tuple[tuple[Component, ...], str | None]:
         try:

@@ -330,8 +330,8 @@ def _is_doubtful(report: Report) -> bool:
 def vault_salt(issuance: Issuance, attesting: Attesting, parts: PartKeeping) -> SaltOf:
     """Make the way to the salt of a document in the vault; an erased document has none.
 
-    The forms of a document that were signed together share a salt. One that was added, signed anew alone or signed for a
-    key of the holder's has its own, and is known by its bytes.
+    The forms of a document that were signed together share a salt. One that was added, signed anew alone, or signed for
+    a key of the holder's has its own, and is known by its bytes.
     """
 
     def salt(public_id: str, shown: bytes | None) -> bytes | None:

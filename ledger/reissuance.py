@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -41,7 +41,7 @@ MAX_REISSUED = 1_000
 """Awards in one commit. Source: the project's own limit; other writers wait less than a second for it."""
 PAGE = 5_000
 SIGNED = (Credential.Issued.TOPIC, Credential.Reissued.TOPIC, Credential.FormAdded.TOPIC)
-_SIGNINGS = Credential.Issued | Credential.Reissued | Credential.FormAdded
+_SIGNINGS: TypeAlias = Credential.Issued | Credential.Reissued | Credential.FormAdded
 OPEN = frozenset({"active", "suspended"})
 
 
@@ -137,7 +137,7 @@ class Reissuance:
             for event in page:
                 body = mapper.decode(event.topic, event.state, f"at position {event.id}")
                 owner = UUID(str(event.originator_id))
-                signed = isinstance(body, _SIGNINGS) and body.key_id == key_id and not HOLDER_KINDS >= {*body.commitments}
+                signed = isinstance(body, _SIGNINGS) and body.key_id == key_id and _is_for_everybody(body)
                 if signed and self._is_affected(owner, institution, key_id):
                     yield Affected(owner, event.id)
             after = page[-1].id
@@ -268,6 +268,11 @@ def _events(credential: Credential, commitments: dict[str, dict[str, str]], now:
         credential = msgspec.structs.replace(credential.evolve(event.body), version=event.originator_version)
         events.append(event)
     return events
+
+
+def _is_for_everybody(body: _SIGNINGS) -> bool:
+    """Whether anything of it is more than copies for keys of the holder's."""
+    return any(kind not in HOLDER_KINDS for kind in body.commitments)
 
 
 def _open(vault: Vault, award: UUID) -> SealedDocument:

@@ -34,7 +34,7 @@ from ledger.store import Write
 from ledger.vault import RESEAL_SQL, Vault
 
 MAX_COPIES: Final = 12
-"""Copies of one award, ever. Source: an evidence file has at most 64 entries (docs/spec/report.md), and one for each."""
+"""Copies of one award, ever. Source: an evidence file has an entry for each, and at most 64 (docs/spec/report.md)."""
 ACT: Final = "credential.copy_for_holder"
 """What the audit calls it."""
 

@@ -16,7 +16,7 @@ from ledger.commitment import DOCUMENT_KIND, commit
 from ledger.credential import Credential
 from ledger.credential_id import credential_aggregate_id
 from ledger.error import ErasedError, ForbiddenError, InvalidInputError, NotFoundError, RuleError
-from ledger.form.kind import HOLDER_FORMS, HOLDER_KINDS, holder_kind
+from ledger.form.kind import HOLDER_FORMS, HOLDER_KINDS, Form, holder_kind
 from ledger.form_signing import committed_part
 from ledger.issuance import SealedDocument
 from ledger.reason import Reason
@@ -46,7 +46,7 @@ def claims_in(token: bytes) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("form", HOLDER_FORMS, ids=[form.name for form in HOLDER_FORMS])
-def test_copy_opens_a_commitment_of_its_own_kind_with_the_salt_that_the_vault_keeps(world: World, form: Any) -> None:
+def test_copy_opens_a_commitment_of_its_own_kind_with_the_salt_that_the_vault_keeps(world: World, form: Form) -> None:
     offer(world, *ALL)
     [public_id] = world.issue(claim())
     before = require_logged(world, public_id)
