@@ -52,6 +52,7 @@ from api.route import (
     credential_change,
     desk,
     desk_award,
+    desk_cohort,
     desk_list,
     desk_record,
     desk_replacement,
@@ -240,7 +241,8 @@ def _include(
     app.include_router(verify.batch_router(verification, make_batches(verification, node.settings, shared)))
     app.include_router(achievement.make_router(node))
     app.include_router(achievement.read_router(node.lookup, node.ledger.now))
-    app.include_router(skill.make_router(Skills(node.lookup, verification)))
+    skills = Skills(node.lookup, verification)
+    app.include_router(skill.make_router(skills))
     app.include_router(programme.make_router(node))
     app.include_router(programme.read_router(node.lookup))
     app.include_router(unpacking.make_router(node))
@@ -266,7 +268,9 @@ def _include(
     app.include_router(
         page.make_router(renderer, verification, _samples(node), node.ledger.now, lambda: node.log.keys.log.vkey)
     )
-    _include_desk(app, Gate(node, renderer, Sessions(time.monotonic)))
+    gate = Gate(node, renderer, Sessions(time.monotonic))
+    _include_desk(app, gate)
+    app.include_router(desk_cohort.make_router(gate, skills))
 
 
 def _include_desk(app: FastAPI, gate: Gate) -> None:

@@ -5,7 +5,7 @@ The vault says which awards there are and what was made of what; the views say h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -121,10 +121,16 @@ class Holdings:
         self._node = node
         self._vault = node.parts.vault
 
-    def of(self, learner: bytes) -> list[Holding]:
-        """Every award of a learner, newest first. Empty for one who was erased meanwhile."""
+    def of(self, learner: bytes, only: Container[str] | None = None) -> list[Holding]:
+        """Awards of a learner, newest first. Empty for one who was erased meanwhile.
+
+        Args:
+            learner: The learner's handle.
+            only: Public ids of those that are wanted; None: every one.
+        """
         stacked = set(self._vault.items_of(learner, DERIVATION_KIND))
-        found = [self._one(*one, is_stacked=one[1] in stacked) for one in self._kept(learner)]
+        kept = (one for one in self._kept(learner) if only is None or one[0] in only)
+        found = [self._one(*one, is_stacked=one[1] in stacked) for one in kept]
         parts: dict[UUID, list[str]] = {}
         for one in found:
             if one.whole is not None:

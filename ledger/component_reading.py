@@ -104,6 +104,18 @@ class Stacker(msgspec.Struct, frozen=True, kw_only=True):
         return stacking_instant(self.day, self.now)
 
 
+class _Found(msgspec.Struct, frozen=True):
+    """An award as the log, and for a part of an unpacked diploma the vault, have it."""
+
+    credential: Credential
+    rests_on: tuple[Credential, ...]
+    kept: KeptPart | None
+    events: Sequence[Event]
+    institution: Institution
+    achievement: Achievement
+    seen: Sequence[Spending]
+
+
 class Recognised(Protocol):
     """Where recognitions of awards are read from."""
 
@@ -164,12 +176,31 @@ class ComponentReading:
                 raise InvalidInputError(message, f"/awards/{number}/award")
         return gathered
 
+    def public(self, award: str, stacker: Stacker) -> Component:
+        """The facts of an award that follow from its id: no grade, no results, and not what was spent of it.
+
+        Not checked: whose it is.
+
+        Raises:
+            InvalidInputError: It is no award of this ledger that could count.
+        """
+        found = self._find(award, stacker)
+        component = self._component(PresentedAward(award=award), found, None, stacker)
+        return msgspec.structs.replace(component, spent=())
+
     def _one(self, one: PresentedAward, stacker: Stacker) -> Gathered:
         if one.award.startswith(RECOGNITION):
             return self._recognised.gather(one.award.removeprefix(RECOGNITION), stacker, self._book)
+        found = self._find(one.award, stacker)
+        document = self._document(one, found.credential, found.events, stacker)
+        component = self._component(one, found, document, stacker)
+        standing = (found.credential, *found.rests_on, found.institution)
+        return Gathered(component=component, award=found.credential.id, seen=found.seen, rests_on=standing)
+
+    def _find(self, award: str, stacker: Stacker) -> _Found:
         try:
-            kept = self._parts.find(one.award)
-            credential, *rests_on = self._presented(one, kept, stacker)
+            kept = self._parts.find(award)
+            credential, *rests_on = self._presented(award, kept, stacker)
         except InvalidInputError as error:
             raise InvalidInputError(error.detail, "/award") from error
         except NotFoundError as error:
@@ -181,22 +212,27 @@ class ComponentReading:
         events = self.events(credential.id)
         if kept is not None:  # what the log has of a part begins with no issuance, and a part may have nothing there
             events = [self._parts.issued(kept), *events[1:]]
-        document = self._document(one, credential, events, stacker)
         institution = self._ledger.load(Institution, credential.institution, "such institution")
         achievement = self._ledger.load(Achievement, credential.achievement, "such achievement")
-        issued, *changes = events
+        seen = self._book.rows(credential.id)
+        return _Found(credential, tuple(rests_on), kept, events, institution, achievement, seen)
+
+    def _component(
+        self, one: PresentedAward, found: _Found, document: Mapping[str, Any] | None, stacker: Stacker
+    ) -> Component:
+        credential, kept, institution, seen = found.credential, found.kept, found.institution, found.seen
+        issued, *changes = found.events
         assert isinstance(issued, Credential.Issued)  # noqa: S101  an award, see above
         logged = Logged(
             award=one.award,
             institution=institution.slug,
             country=institution.country,
             accreditations=institution.accreditations,
-            achievement=achievement,
+            achievement=found.achievement,
             issued=issued,
             changes=changes,
             shared=[] if kept is None else self.events(kept.opening.unpacking)[1:],
         )
-        seen = self._book.rows(credential.id)
         if any(row.kind == "unpacking" and not row.released for row in seen):
             message = "this award was unpacked, and its credits are spent on its parts; present those in its place"
             raise InvalidInputError(message, "/award")
@@ -209,16 +245,15 @@ class ComponentReading:
             unpacked=next((row.stack.hex for row in seen if row.kind == "unpacking" and not row.released), None),
         )
         component = spent_of(component, self._ledger, seen)
-        for history in (credential, *rests_on):
+        for history in (credential, *found.rests_on):
             if component.standing == "valid" and history.state != "active":
                 message = f"this award has been {history.state} since {history.since.date()}; it can no longer count"
                 raise InvalidInputError(message, "/award")
-        standing = (credential, *rests_on, institution)
-        return Gathered(component=component, award=credential.id, seen=seen, rests_on=standing)
+        return component
 
-    def _presented(self, one: PresentedAward, kept: KeptPart | None, stacker: Stacker) -> tuple[Credential, ...]:
+    def _presented(self, award: str, kept: KeptPart | None, stacker: Stacker) -> tuple[Credential, ...]:
         """The award that is presented; of a part of an unpacked diploma, also what it shares with the other parts."""
-        return (self._ledger.credential(one.award),) if kept is None else self._parts.rests_on(kept, stacker.now)
+        return (self._ledger.credential(award),) if kept is None else self._parts.rests_on(kept, stacker.now)
 
     def events(self, award: UUID) -> list[Event]:
         """The events of an award, in order."""
