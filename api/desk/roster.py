@@ -35,7 +35,7 @@ HELD: Final = "cohort"
 """What a session calls it."""
 SECRET_NAME: Final = "cohort-files"  # noqa: S105  what the vault calls it
 MAX_LINKS: Final = 200
-"""Links of one cohort. Source: our own choice; with five awards each they are looked at in two seconds."""
+"""Links of one cohort. Source: our own choice; with five awards each they are looked at in about a second."""
 MAX_LINE_CHARS: Final = 1_000
 """A name and a link or two."""
 MAX_FILE_BYTES: Final = 262_144
