@@ -2,8 +2,9 @@
 
 It takes ``GET /v1/credentials/{id}/status`` with nothing unusual about it, at a moment when nothing else is going on in
 its connection, and gives the very answer that the ordinary way gives, or none. Then the ordinary way gives one, so
-that whatever is strange is dealt with in one place: another method, a query, a body, a condition, a field not in
-:data:`FIELDS` or has an unusual value, a client above its limit, an award about which more has to be said.
+that whatever is strange is dealt with in one place: another method, a query, a body, a condition other than one entity
+tag in ``If-None-Match``, a field that is not in :data:`FIELDS` or has an unusual value, a client above its limit, an
+award about which more has to be said.
 
 What the ordinary way counts and writes down is counted and written down here: rate limit, metrics, access log.
 ``CAIRN_SHORTCUT=0`` turns it off.
@@ -19,9 +20,10 @@ from typing import Final
 from starlette.types import Scope
 from structlog.typing import FilteringBoundLogger
 
+from api.access_log import request_line
 from api.client_address import client_address
 from api.metric import Metrics
-from api.quick_status import QuickStatus
+from api.quick_status import BETWEEN, QuickStatus
 from api.rate_limit import RateLimiter
 from api.request_id import REQUEST_ID_BYTES
 
@@ -29,7 +31,6 @@ START: Final = b"GET /v1/credentials/"
 END: Final = b"/status HTTP/1.1\r\n"
 ID_AT: Final = len(START)
 END_AT: Final = ID_AT + 36
-FIELDS_AT: Final = END_AT + len(END)
 ROUTE: Final = "/v1/credentials/{id}/status"
 MAX_FIELDS_BYTES: Final = 4_096
 MAX_REMEMBERED: Final = 1_024
@@ -57,10 +58,16 @@ FIELDS: Final = (
 _FIELD: Final = rb"(?:%b):[ \t]*[\x20-\x7e]*" % "|".join(FIELDS).encode()
 _KEEP: Final = rb"connection:[ \t]*keep-alive[ \t]*"
 _FIELDS: Final = re.compile(rb"(?:(?:%b|%b)\r\n)*\r\n" % (_FIELD, _KEEP), re.IGNORECASE)
+_CONDITION: Final = re.compile(rb'\r\n(?i:if-none-match):[ \t]*(?:W/)?("[\x21\x23-\x2b\x2d-\x7e]{0,200}")[ \t]*\r\n')
+"""One entity tag in the field and nothing else; one with a comma in it is left to the ordinary way. RFC 9110 8.8.3."""
+_WEAK: Final = len(b"W/")
 _HOST: Final = re.compile(rb"(?:^|\r\n)host:", re.IGNORECASE)
 _FORWARDED: Final = re.compile(rb"(?:^|\r\n)x-forwarded-for:[ \t]*([^\r]*)", re.IGNORECASE)
 
+COUNTS: Final = tuple(b"%0*x" % (COUNTED_DIGITS, number) for number in range(COUNTED))
+
 Peer = tuple[str, int] | None
+Fields = list[tuple[bytes, bytes]]
 
 
 class Shortcut:
@@ -90,92 +97,125 @@ class Shortcut:
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._quick = quick
-        self._fixed = "".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items()).encode("latin-1")
+        self._fixed = _lines(headers)
+        self._fixed_without_body = _lines({name: headers[name] for name in headers if name.lower() != "content-type"})
         self._limiter = limiter
+        self._is_limited = limiter.is_on
         self._trusted_proxy_count = trusted_proxy_count
-        self._observe = metrics.observer(ROUTE, "GET", 200)
-        self._log = log
+        self._observe_found = metrics.observer(ROUTE, "GET", 200)
+        self._observe_unchanged = metrics.observer(ROUTE, "GET", 304)
+        self._write = request_line(log) if log.is_enabled_for(logging.INFO) else None
         self._timer = timer
         self._random_bytes = random_bytes
-        self._is_logged = log.is_enabled_for(logging.INFO)
         self._seed, self._left = b"", 0
         self._plain: dict[bytes, bytes | None] = {}
+        self._clients: dict[tuple[str | None, bytes | None], str] = {}
+        self._common: Fields | None = None
+        self._number = 0
+        self._found = self._unchanged = b""
 
-    def __call__(self, data: bytes, peer: Peer, common: bytes) -> bytes | None:
+    def __call__(self, data: bytes, peer: Peer, common: Fields) -> bytes | None:  # noqa: C901  calls cost here
         """Answer *data*, or return None.
 
         Args:
             data: What came in one piece on a connection on which no request is under way.
             peer: Address and port of the other end.
-            common: The server's own header fields, as they are sent.
+            common: The server's own header fields; another list when one has changed.
         """
-        if not data.startswith(START) or data[END_AT:FIELDS_AT] != END:
+        if not data.startswith(START):
             return None
-        fields = data[FIELDS_AT:]
+        end = data[END_AT:]
+        wanted = b""
         try:
-            forwarded = self._plain[fields]
+            forwarded = self._plain[end]
         except KeyError:
-            if not self._is_plain(fields):
+            looked = self._look(end)
+            if looked is None:
                 return None
-            forwarded = self._plain[fields]
+            forwarded, wanted = looked
         started = self._timer()
         found = self._quick.answer(data[ID_AT:END_AT])
         if found is None:
             return None
-        body, tag = found
-        limits = self._limits(peer, forwarded) if self._limiter.is_on else b""
+        limits = self._limiter.admit(self._client(peer, forwarded)) if self._is_limited else b""
         if limits is None:
             return None
-        identity = self._identity()
-        answer = b"HTTP/1.1 200 OK\r\n%b%betag: %b\r\n%bcontent-length: %d\r\nx-request-id: %b\r\n\r\n%b" % (
-            common,
-            self._fixed,
-            tag,
-            limits,
-            len(body),
-            identity,
-            body,
-        )
-        self._record(identity, self._timer() - started, len(body))
-        return answer
-
-    def _identity(self) -> bytes:
-        """A request id; a few random bytes serve for several, whose last digits count."""
+        if common is not self._common:
+            self._begin(common)
+        answer, now = found
         if not self._left:
             self._seed, self._left = self._random_bytes(REQUEST_ID_BYTES).hex()[:-COUNTED_DIGITS].encode(), COUNTED
         self._left -= 1
-        return b"%b%0*x" % (self._seed, COUNTED_DIGITS, self._left)
+        count = COUNTS[self._left]
+        if wanted and wanted == answer.tag[_WEAK:]:
+            size, observe, status = 0, self._observe_unchanged, 304
+            told = (self._unchanged, answer.tag, b"\r\n", limits, b"x-request-id: ", self._seed, count, b"\r\n\r\n")
+            whole = b"".join(told)
+        else:
+            size, observe, status = answer.size_bytes + 2 * len(now), self._observe_found, 200
+            key, head = answer.head
+            if key != (self._number, size):
+                head = b"%b%b\r\ncontent-length: %d\r\n" % (self._found, answer.tag, size)
+                answer.head = (self._number, size), head
+            between = (b"x-request-id: ", self._seed, count, b"\r\n\r\n")
+            whole = b"".join((head, limits, *between, answer.before, now, BETWEEN, now, answer.after))
+        seconds = self._timer() - started
+        observe(seconds)
+        if self._write is not None:
+            self._write((self._seed + count).decode(), "GET", ROUTE, status, seconds, size)
+        return whole
 
-    def _is_plain(self, fields: bytes) -> bool:
-        """Whether these header fields are of no consequence; those that are, are remembered."""
-        if len(fields) > MAX_FIELDS_BYTES or _FIELDS.fullmatch(fields) is None or len(_HOST.findall(fields)) != 1:
-            return False
-        forwarded = _FORWARDED.findall(fields)
-        if len(forwarded) > 1:
-            return False
-        if len(self._plain) >= MAX_REMEMBERED:
-            self._plain.clear()
-        self._plain[fields] = forwarded[0] if forwarded else None
-        return True
+    def _begin(self, common: Fields) -> None:
+        """Put together what answers begin with, until the server's own header fields change: the date, every second."""
+        fields = b"".join(b"%b: %b\r\n" % field for field in common)
+        self._common = common
+        self._number += 1
+        self._found = b"HTTP/1.1 200 OK\r\n%b%betag: " % (fields, self._fixed)
+        self._unchanged = b"HTTP/1.1 304 Not Modified\r\n%b%betag: " % (fields, self._fixed_without_body)
 
-    def _limits(self, peer: Peer, forwarded: bytes | None) -> bytes | None:
-        """Count a client and say how it stands; None when it is above a limit, which is for the ordinary way to say."""
-        named = [] if forwarded is None else [(b"x-forwarded-for", forwarded)]
-        scope: Scope = {"type": "http", "client": peer, "headers": named}
-        told = self._limiter.admit(client_address(scope, self._trusted_proxy_count))
-        if told is None:
-            return None
-        return "".join(f"{name.lower()}: {value}\r\n" for name, value in told.items()).encode("latin-1")
+    def _look(self, end: bytes) -> tuple[bytes | None, bytes] | None:
+        """Look closely at what follows an id.
 
-    def _record(self, identity: bytes, seconds: float, sent_bytes: int) -> None:
-        self._observe(seconds)
-        if self._is_logged:
-            self._log.info(
-                "request",
-                request_id=identity.decode(),
-                method="GET",
-                route=ROUTE,
-                status=200,
-                duration_ms=round(seconds * 1_000, 3),
-                sent_bytes=sent_bytes,
-            )
+        Returns:
+            The addresses that proxies have named, if they have, and the entity tag that the client has, or an empty
+            one; None when it is not plain.
+        """
+        end, wanted = _without_condition(end)
+        if end not in self._plain:
+            fields = end[len(END) :]
+            if not end.startswith(END) or len(fields) > MAX_FIELDS_BYTES or _FIELDS.fullmatch(fields) is None:
+                return None
+            forwarded = _FORWARDED.findall(fields)
+            if len(_HOST.findall(fields)) != 1 or len(forwarded) > 1:
+                return None
+            if len(self._plain) >= MAX_REMEMBERED:
+                self._plain.clear()
+            self._plain[end] = forwarded[0] if forwarded else None
+        return self._plain[end], wanted
+
+    def _client(self, peer: Peer, forwarded: bytes | None) -> str:
+        """Whom a request counts for; remembered."""
+        key = (None if peer is None else peer[0], forwarded)
+        known = self._clients.get(key)
+        if known is None:
+            if len(self._clients) >= MAX_REMEMBERED:
+                self._clients.clear()
+            named = [] if forwarded is None else [(b"x-forwarded-for", forwarded)]
+            scope: Scope = {"type": "http", "client": peer, "headers": named}
+            known = self._clients[key] = client_address(scope, self._trusted_proxy_count)
+        return known
+
+
+def _lines(headers: Mapping[str, str]) -> bytes:
+    return "".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items()).encode("latin-1")
+
+
+def _without_condition(end: bytes) -> tuple[bytes, bytes]:
+    """What follows an id without the one entity tag that is named in ``If-None-Match``, and that tag without ``W/``.
+
+    The tag is empty where none is named; any other condition stays among the fields, which then are not plain.
+    """
+    found = _CONDITION.search(end)
+    if found is None:
+        return end, b""
+    return end[: found.start()] + b"\r\n" + end[found.end() :], found[1]

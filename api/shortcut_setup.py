@@ -40,12 +40,14 @@ def make_shortcut(
     def ordinary(public_id: str) -> dict[str, Any]:
         return node.lookup.statuses.status(public_id, at=None, known_at=None)
 
-    [track] = (track for track in views.tracks if track.view is views.institutions)
+    awards, institutions = (
+        next(track for track in views.tracks if track.view is view) for view in (views.status, views.institutions)
+    )
     quick = QuickStatus(
         views.status,
         views.institutions,
         number,
-        lambda: track.position,
+        lambda: awards.position + institutions.position,
         ordinary,
         clock=time.time,
         timer=time.monotonic,

@@ -29,6 +29,8 @@ from ledger.error import InvalidInputError, NotFoundError
 from ledger.learner_link import LearnerLink
 from ledger.store import Commit, Write
 from tests.api.desk import Officer
+from tests.api.diploma import award as award_diploma
+from tests.api.diploma import publish_programme, unpack
 from tests.api.served import BASE, CODE, OPERATOR, SLUG, TEMPLATE, Served, open_school, serving
 from tests.ledger.world import START
 
@@ -320,6 +322,20 @@ def test_role_that_is_a_pathway_says_which_rules_are_not_met(team: Team) -> None
     assert told["Jaan"].endswith("— Charts")
     table = list(csv.reader(io.StringIO(officer.get("/desk/cohort/table.csv", lang="en").text.lstrip("\ufeff"))))
     assert [row[-1] for row in table] == [WORDS["lacks"], "Charts", ""]
+
+
+def test_award_that_cannot_count_is_passed_over(team: Team) -> None:
+    publish_programme(team.served, team.school, SLUG, modules=1)
+    person = {"name": "Secret Name R-8", "reference": "R-8"}
+    diploma = award_diploma(team.served, team.school, learner=person)
+    done(unpack(team.served, team.school, diploma, 1))
+    officer = team.officer()
+    both = [team.award("R-8"), team.award("R-8", "CHART")]
+    paste(officer, f"Mari {team.shared('R-8', diploma, *both)}", f"Jaan {team.shared('R-8', diploma)}")
+    set_role(officer, pathway="P-LEAD")
+    told = lacks(look(officer))
+    assert told["Mari"] == read_messages("en")["learner_pathway"]["met"]
+    assert ": 0 of 2 — " in told["Jaan"]
 
 
 def test_pathway_is_worked_out_without_anybodys_grade(team: Team) -> None:
