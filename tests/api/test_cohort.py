@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import re
@@ -9,11 +10,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import unescape
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
 import httpx
+import msgspec
 import pytest
+from cryptography.fernet import Fernet
 
 from api.desk.roster import (
     HEAD,
@@ -301,7 +305,7 @@ def test_role_of_skills_says_what_each_lacks_and_the_shortest_way(team: Team) ->
     paste(officer, f"Mari {both}", f"Jaan {one}")
     set_role(officer, skills=f"{SKILL}\n{OTHER_SKILL}\n{SKILL}")
     told = lacks(look(officer))
-    assert told == {"Jaan": f"draw charts {WORDS['way'].format(titles='Charts')}", "Mari": WORDS["whole"]}
+    assert told == {"Jaan": f"draw charts {WORDS['way']} Charts", "Mari": WORDS["whole"]}
     set_role(officer, skills=f"{SKILL}\n{NOBODYS_SKILL}")
     told = lacks(look(officer))
     assert told["Mari"] == f"{NOBODYS_SKILL} {WORDS['not_offered'].format(labels=NOBODYS_SKILL)}"
@@ -497,3 +501,15 @@ def test_page_is_whole_in_each_language(team: Team, language: Language) -> None:
     officer = team.officer()
     answered = officer.get("/desk/cohort", lang=language)
     assert read_messages(language)["desk_cohort"]["title"] in answered.text
+
+
+def test_page_of_the_specification_names_what_is_in_a_file() -> None:
+    page = (Path(__file__).parents[2] / "docs/spec/cohort.md").read_text("utf-8")
+    sealed = CohortFiles(b"k" * 32).seal(Cohort({"0" * 16: "Mari"}, SkillRole((SKILL,))), UUID(int=1), START)
+    head, token, rest = sealed.split(b"\n")
+    assert (head.decode(), rest) == (page.partition("```text\n")[2].partition("\n")[0], b"")
+    key = base64.urlsafe_b64encode(b"k" * 32)
+    held = msgspec.msgpack.decode(Fernet(key).decrypt(token))
+    role = {"type": "skills", "skills": [SKILL]}
+    assert held == {"institution": UUID(int=1).bytes, "entries": [["0" * 16, "Mari"]], "role": role}
+    assert [one for one in held if f"| `{one}` |" not in page] == []
