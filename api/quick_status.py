@@ -34,6 +34,8 @@ MAX_READY: Final = 16_384
 all are forgotten."""
 BETWEEN: Final = b'","known_at":null,"checked_at":"'
 """What stands between the two instants of an answer."""
+END: Final = b"}"
+"""How the body of a ledger's answer ends; a mirror says before that how old it is."""
 LOOK_AGAIN_SECONDS: Final = 0.1
 """How long a record is taken to be the newest when this process has heard of no change; other processes' changes are
 looked for as seldom wherever views are read (projections.view)."""
@@ -70,7 +72,7 @@ class QuickAnswer:
     Attributes:
         tag: Its weak entity tag.
         before: The body up to the first instant.
-        after: The body after the second.
+        after: The body after the second, but for its end.
         size_bytes: Of both and of what is between the instants.
         head: For whoever sends it: what its head begins with, and for what.
     """
@@ -99,9 +101,9 @@ class QuickAnswer:
         self.identity = self.row = self.latest = self.until = b""
         self.issuer: _Issuer | None = None
 
-    def body(self, now: bytes) -> bytes:
+    def body(self, now: bytes, end: bytes = END) -> bytes:
         """The body of the answer that is given at *now*."""
-        return b"".join((self.before, now, BETWEEN, now, self.after))
+        return b"".join((self.before, now, BETWEEN, now, self.after, end))
 
 
 class QuickStatus:
@@ -220,7 +222,7 @@ class QuickStatus:
             b'W/"%b-%b-active-%b"' % (position, issuer.digest, verdict),
             b'{"credential":"%b","verdict":"%b","state":"active","reason":null,"since":"%b","at":"'
             % (public_id, verdict, begins),
-            b'","valid_from":"%b","valid_until":%b,"recorded_at":"%b",%b,"events":%b}]}'
+            b'","valid_from":"%b","valid_until":%b,"recorded_at":"%b",%b,"events":%b}]'
             % (begins, b"null" if ends is None else b'"%b"' % ends, recorded, rest, events),
         )
         made.identity, made.row, made.issuer, made.epoch = identity, row, issuer, self._epoch

@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.types import Scope
@@ -23,7 +24,8 @@ from structlog.typing import FilteringBoundLogger
 from api.access_log import request_line
 from api.client_address import client_address
 from api.metric import Metrics
-from api.quick_status import BETWEEN, QuickStatus
+from api.quick_status import BETWEEN, QuickAnswer, QuickStatus
+from api.quick_status import END as BODY_END
 from api.rate_limit import RateLimiter
 from api.request_id import REQUEST_ID_BYTES
 
@@ -35,6 +37,8 @@ ROUTE: Final = "/v1/credentials/{id}/status"
 MAX_FIELDS_BYTES: Final = 4_096
 MAX_REMEMBERED: Final = 1_024
 """Sets of header fields that are remembered: clients send the same ones again and again."""
+MAX_CONDITIONS: Final = 8_192
+"""The same with a condition in them; 500 bytes each, 4 MB."""
 COUNTED_DIGITS: Final = 3
 COUNTED: Final = 16**COUNTED_DIGITS
 """Requests that share the random part of an id."""
@@ -64,10 +68,31 @@ _WEAK: Final = len(b"W/")
 _HOST: Final = re.compile(rb"(?:^|\r\n)host:", re.IGNORECASE)
 _FORWARDED: Final = re.compile(rb"(?:^|\r\n)x-forwarded-for:[ \t]*([^\r]*)", re.IGNORECASE)
 
-COUNTS: Final = tuple(b"%0*x" % (COUNTED_DIGITS, number) for number in range(COUNTED))
+ID: Final = b"x-request-id: "
+HEAD_END: Final = b"\r\n\r\n"
+COUNTS: Final = tuple(b"%0*x%b" % (COUNTED_DIGITS, number, HEAD_END) for number in range(COUNTED))
 
 Peer = tuple[str, int] | None
 Fields = list[tuple[bytes, bytes]]
+Around = Callable[[], tuple[bytes, bytes] | None]
+"""() -> (lines of the head, end of the body with what precedes it) at this moment; None: the ordinary way answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What the ordinary way counts and writes down as well.
+
+    Args:
+        limiter: Counts clients.
+        trusted_proxy_count: See :func:`api.client_address.client_address`.
+        metrics: Where requests are counted.
+        log: Where requests are written down.
+    """
+
+    limiter: RateLimiter
+    trusted_proxy_count: int
+    metrics: Metrics
+    log: FilteringBoundLogger
 
 
 class Shortcut:
@@ -76,39 +101,38 @@ class Shortcut:
     Args:
         quick: Makes the answers.
         headers: Header fields of every such answer, without those that differ from one to the next.
-        limiter: Counts clients.
-        trusted_proxy_count: See :func:`api.client_address.client_address`.
-        metrics: Where requests are counted.
-        log: Where requests are written down.
+        counters: What is counted and written down.
         timer: Seconds that never run backwards.
         random_bytes: Source of request ids.
+        around: What every answer of a mirror says of its age. With it there are no entity tags, and conditions are not
+            looked at.
     """
 
     def __init__(
         self,
         quick: QuickStatus,
         headers: Mapping[str, str],
+        counters: Counters,
         *,
-        limiter: RateLimiter,
-        trusted_proxy_count: int,
-        metrics: Metrics,
-        log: FilteringBoundLogger,
         timer: Callable[[], float],
         random_bytes: Callable[[int], bytes],
+        around: Around | None = None,
     ) -> None:
         self._quick = quick
         self._fixed = _lines(headers)
         self._fixed_without_body = _lines({name: headers[name] for name in headers if name.lower() != "content-type"})
-        self._limiter = limiter
-        self._is_limited = limiter.is_on
-        self._trusted_proxy_count = trusted_proxy_count
-        self._observe_found = metrics.observer(ROUTE, "GET", 200)
-        self._observe_unchanged = metrics.observer(ROUTE, "GET", 304)
-        self._write = request_line(log) if log.is_enabled_for(logging.INFO) else None
+        self._around = around
+        self._limiter = counters.limiter
+        self._is_limited = counters.limiter.is_on
+        self._trusted_proxy_count = counters.trusted_proxy_count
+        self._observe_found = counters.metrics.observer(ROUTE, "GET", 200)
+        self._observe_unchanged = counters.metrics.observer(ROUTE, "GET", 304)
+        self._write = request_line(counters.log) if counters.log.is_enabled_for(logging.INFO) else None
         self._timer = timer
         self._random_bytes = random_bytes
         self._seed, self._left = b"", 0
         self._plain: dict[bytes, bytes | None] = {}
+        self._conditional: dict[bytes, tuple[bytes | None, bytes]] = {}
         self._clients: dict[tuple[str | None, bytes | None], str] = {}
         self._common: Fields | None = None
         self._number = 0
@@ -134,6 +158,12 @@ class Shortcut:
                 return None
             forwarded, wanted = looked
         started = self._timer()
+        lines, ending = b"", BODY_END
+        if self._around is not None:
+            age = self._around()
+            if age is None:
+                return None
+            (lines, ending), wanted = age, b""
         found = self._quick.answer(data[ID_AT:END_AT])
         if found is None:
             return None
@@ -143,34 +173,43 @@ class Shortcut:
         if common is not self._common:
             self._begin(common)
         answer, now = found
-        if not self._left:
-            self._seed, self._left = self._random_bytes(REQUEST_ID_BYTES).hex()[:-COUNTED_DIGITS].encode(), COUNTED
-        self._left -= 1
-        count = COUNTS[self._left]
+        identity = self._identity()
         if wanted and wanted == answer.tag[_WEAK:]:
             size, observe, status = 0, self._observe_unchanged, 304
-            told = (self._unchanged, answer.tag, b"\r\n", limits, b"x-request-id: ", self._seed, count, b"\r\n\r\n")
-            whole = b"".join(told)
+            whole = b"".join((self._unchanged, answer.tag, b"\r\n", limits, identity))
         else:
-            size, observe, status = answer.size_bytes + 2 * len(now), self._observe_found, 200
+            size, observe, status = answer.size_bytes + 2 * len(now) + len(ending), self._observe_found, 200
             key, head = answer.head
             if key != (self._number, size):
-                head = b"%b%b\r\ncontent-length: %d\r\n" % (self._found, answer.tag, size)
-                answer.head = (self._number, size), head
-            between = (b"x-request-id: ", self._seed, count, b"\r\n\r\n")
-            whole = b"".join((head, limits, *between, answer.before, now, BETWEEN, now, answer.after))
+                head = self._head(answer, size)
+            whole = b"".join((head, limits, lines, identity, answer.before, now, BETWEEN, now, answer.after, ending))
         seconds = self._timer() - started
         observe(seconds)
         if self._write is not None:
-            self._write((self._seed + count).decode(), "GET", ROUTE, status, seconds, size)
+            self._write(identity[len(ID) : -len(HEAD_END)].decode(), "GET", ROUTE, status, seconds, size)
         return whole
+
+    def _identity(self) -> bytes:
+        """The last line of a head, with a request id; a few random bytes serve for several, whose last digits count."""
+        if not self._left:
+            self._seed = ID + self._random_bytes(REQUEST_ID_BYTES).hex()[:-COUNTED_DIGITS].encode()
+            self._left = COUNTED
+        self._left -= 1
+        return self._seed + COUNTS[self._left]
+
+    def _head(self, answer: QuickAnswer, size: int) -> bytes:
+        """What the head of an answer of this size begins with, for as long as the server's own fields are the same."""
+        tag = b"etag: %b\r\n" % answer.tag if self._around is None else b""
+        head = b"%b%bcontent-length: %d\r\n" % (self._found, tag, size)
+        answer.head = (self._number, size), head
+        return head
 
     def _begin(self, common: Fields) -> None:
         """Put together what answers begin with, until the server's own header fields change: the date, every second."""
         fields = b"".join(b"%b: %b\r\n" % field for field in common)
         self._common = common
         self._number += 1
-        self._found = b"HTTP/1.1 200 OK\r\n%b%betag: " % (fields, self._fixed)
+        self._found = b"HTTP/1.1 200 OK\r\n%b%b" % (fields, self._fixed)
         self._unchanged = b"HTTP/1.1 304 Not Modified\r\n%b%betag: " % (fields, self._fixed_without_body)
 
     def _look(self, end: bytes) -> tuple[bytes | None, bytes] | None:
@@ -180,6 +219,10 @@ class Shortcut:
             The addresses that proxies have named, if they have, and the entity tag that the client has, or an empty
             one; None when it is not plain.
         """
+        known = self._conditional.get(end)
+        if known is not None:
+            return known
+        asked = end
         end, wanted = _without_condition(end)
         if end not in self._plain:
             fields = end[len(END) :]
@@ -191,7 +234,11 @@ class Shortcut:
             if len(self._plain) >= MAX_REMEMBERED:
                 self._plain.clear()
             self._plain[end] = forwarded[0] if forwarded else None
-        return self._plain[end], wanted
+        found = self._plain[end], wanted
+        if len(self._conditional) >= MAX_CONDITIONS:
+            self._conditional.clear()
+        self._conditional[asked] = found
+        return found
 
     def _client(self, peer: Peer, forwarded: bytes | None) -> str:
         """Whom a request counts for; remembered."""

@@ -55,6 +55,10 @@ class ShortcutSlot:
     def __init__(self) -> None:
         self.answer: Shortcut = no_shortcut
 
+    def take(self, shortcut: Shortcut) -> None:
+        """Have connections try *shortcut* from now on."""
+        self.answer = shortcut
+
 
 MALFORMED: Final = Problem(kind_of_status(400), "What was sent is not an HTTP/1.1 request.")
 HEAD_TOO_LARGE: Final = Problem(

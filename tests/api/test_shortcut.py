@@ -28,7 +28,7 @@ from api.quick_status import BETWEEN, QuickAnswer
 from api.rate_limit import RateLimiter, RateLimitMiddleware
 from api.runtime import Runtime
 from api.security_header import SecurityHeaderMiddleware, data_headers
-from api.shortcut import ROUTE, Shortcut
+from api.shortcut import ROUTE, Counters, Shortcut
 from tests.api.served import CODE, SLUG, TEMPLATE, Served, open_school, serving
 
 STREAMS: Final = int(os.environ.get("SHORTCUT_STREAMS", "3000"))
@@ -50,7 +50,7 @@ class Quick:
         if public_id.decode() not in IDS[:2]:
             return None
         self.asked += 1
-        return QuickAnswer(b'W/"1-a-active-valid"', b'{"credential":"%b","at":"' % public_id, b'"}'), AT
+        return QuickAnswer(b'W/"1-a-active-valid"', b'{"credential":"%b","at":"' % public_id, b'"'), AT
 
 
 async def ordinary(scope: Scope, receive: Receive, send: Send) -> None:
@@ -126,10 +126,7 @@ class Side:
                     "Content-Type": "application/json",
                     **data_headers(is_https=False),
                 },
-                limiter=limiter,
-                trusted_proxy_count=1,
-                metrics=self.metrics,
-                log=log,
+                Counters(limiter, 1, self.metrics, log),
                 timer=lambda: 0.0,
                 random_bytes=os.urandom,
             )
