@@ -159,7 +159,7 @@ class Node:
     def close(self) -> None:
         """End the workers, stop projecting and close everything."""
         self.cpu.close()
-        self.views.projector.close()
+        self.views.close()
         self.log.close()
         self.parts.close()
 
@@ -183,7 +183,12 @@ def open_node(settings: Settings, *, clock: Clock = system_clock, random: Callab
     except BaseException:
         parts.close()
         raise
-    views = open_views(settings.data_dir, LedgerSource(parts.ledger), parts.ledger.event_mapper)
+    try:
+        views = open_views(settings.data_dir, LedgerSource(parts.ledger), parts.ledger.event_mapper)
+    except BaseException:
+        log.close()
+        parts.close()
+        raise
     woken.append(views.projector.wake)
     views.projector.start()
     return _node(parts, log, views)

@@ -7,6 +7,7 @@ import io
 import os
 import random
 import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -28,7 +29,7 @@ from api.quick_status import BETWEEN, QuickAnswer
 from api.rate_limit import RateLimiter, RateLimitMiddleware
 from api.runtime import Runtime
 from api.security_header import SecurityHeaderMiddleware, data_headers
-from api.shortcut import ROUTE, Counters, Shortcut
+from api.shortcut import FIELDS, ROUTE, Counters, Shortcut
 from tests.api.served import CODE, SLUG, TEMPLATE, Served, open_school, serving
 
 STREAMS: Final = int(os.environ.get("SHORTCUT_STREAMS", "3000"))
@@ -117,7 +118,7 @@ class Side:
         secured = SecurityHeaderMiddleware(limited, is_https=False)
         measured = MetricMiddleware(secured, metrics=self.metrics, timer=lambda: 0.0)
         app = AccessLogMiddleware(measured, log=log, timer=lambda: 0.0, random_bytes=os.urandom)
-        slot = ShortcutSlot()
+        self.slot = slot = ShortcutSlot()
         if with_shortcut:
             slot.answer = Shortcut(
                 self.quick,  # type: ignore[arg-type]  # stands for one
@@ -326,6 +327,29 @@ def test_shortcut_counts_what_it_serves_under_the_route() -> None:
         assert side.metrics.registry.get_sample_value(f"{name}_bucket", {**labels, "le": "0.0005"}) == 1
         assert side.metrics.registry.get_sample_value(f"{name}_bucket", {**labels, "le": "+Inf"}) == 1
     assert f'"route": "{ROUTE}"' in side.log.getvalue()
+
+
+BROWSERS: Final = tuple(f"{name}: a b" for name in ("Host", *FIELDS[1:23]))
+"""As many fields as a browser behind a proxy sends, each with a space before its value."""
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        (*BROWSERS, "If-Modified-Since: Mon, 01 Jun 2026 00:00:00 GMT"),
+        (*BROWSERS, 'If-None-Match: W/"1", "2"'),
+        ("Host: a", "If-None-Match:" + 100_000 * " " + '"1"'),  # remembered, it would take as much room
+        (*BROWSERS[:22], "Accept: ä"),
+        ("Host:" + 4_000 * " " + "\x7f",),
+        ("Host: a", "Connection:" + 4_000 * " " + "close"),
+    ],
+)
+def test_shortcut_leaves_a_head_in_no_time_when_one_of_its_last_fields_is_another(fields: tuple[str, ...]) -> None:
+    side = Side(with_shortcut=True)
+    head = "\r\n".join([f"GET /v1/credentials/{IDS[0]}/status HTTP/1.1", *fields, "", ""]).encode("latin-1")
+    began = time.process_time()
+    assert side.slot.answer(head, PEER, side.state.default_headers) is None
+    assert time.process_time() - began < 0.05
 
 
 def test_shortcut_leaves_a_client_that_does_not_read_to_the_ordinary_way() -> None:
