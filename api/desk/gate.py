@@ -1,19 +1,18 @@
 """The way into the desk: who asks, and whether a page of this site asked.
 
-1. A form comes from a page of this site: the browser says so (`Sec-Fetch-Site`, else `Origin`).
+1. A form comes from a page of this site (`api.own_page`).
 2. The cookie leads to a session, and the session's key is still good.
 3. The form carries the session's token.
 
 The first and the third each suffice against forged requests; a cookie with `SameSite=Strict` is the third hedge.
 
-Source: OWASP Cross-Site Request Forgery Prevention Cheat Sheet; W3C Fetch Metadata; RFC 6265bis section 4.1.3.
+Source: OWASP Cross-Site Request Forgery Prevention Cheat Sheet; RFC 6265bis section 4.1.3.
 """
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from fastapi import Request
@@ -22,21 +21,20 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
 from api.desk.session import Session, Sessions
-from api.form_body import FormPart, parse_form
+from api.form_body import Form, read_form
 from api.node import Node
+from api.own_page import FORM_HEADERS, require_own_page
 from api.page.language import Language, choose_language
 from api.page.render import PageRenderer
-from api.strict_body import read_body
 from ledger.access import Actor
-from ledger.error import AuthenticationError
+from ledger.error import AuthenticationError, ForbiddenError
 from ledger.institution import Institution
 
 COOKIE: Final = "cairn-desk"
 HOST_PREFIX: Final = "__Host-"
 HEADERS: Final = {
     "Cache-Control": "no-store",
-    # Forms name their origin then, and nobody else is told where they were; with «no-referrer» it would be «null».
-    "Referrer-Policy": "same-origin",
+    **FORM_HEADERS,
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 MAX_FORM_BYTES: Final = 16_384
@@ -74,22 +72,22 @@ class Visit:
         actor: Who acts: the session's key.
         institution: For whom.
         language: In which language the answer is.
-        parts: The fields of the form; none for a plain page.
+        form: The form; without fields for a plain page.
     """
 
     session: Session
     actor: Actor
     institution: Institution
     language: Language
-    parts: tuple[FormPart, ...] = ()
+    form: Form = field(default_factory=Form)
 
     def text(self, name: str) -> str:
         """The first field of that name, as text without the spaces around it; empty when there is none."""
-        return field_text(self.parts, name)
+        return self.form.one(name)
 
     def file(self, name: str) -> bytes:
         """The first field of that name, as bytes."""
-        return next((part.data for part in self.parts if part.name == name), b"")
+        return self.form.file(name)
 
 
 class Gate:
@@ -132,15 +130,15 @@ class Gate:
 
         Raises:
             DeskRefusedError: See :meth:`enter`; or it was not sent by a page of this session.
-            BodyTooLargeError, MediaTypeError, MalformedBodyError: See :func:`api.form_body.parse_form`.
+            BodyTooLargeError, MediaTypeError, MalformedBodyError: See :func:`api.form_body.read_form`.
         """
         self.require_own_page(request)
         visit = await run_in_threadpool(self.enter, request)
-        parts = parse_form(request.headers.get("content-type", ""), await read_body(request, max_bytes=max_bytes))
-        given = field_text(parts, "token").encode()
+        form = await read_form(request, max_bytes)
+        given = form.one("token").encode()
         if not hmac.compare_digest(given, visit.session.token.encode()):
             raise DeskRefusedError("forged")
-        return Visit(visit.session, visit.actor, visit.institution, visit.language, parts)
+        return Visit(visit.session, visit.actor, visit.institution, visit.language, form)
 
     def require_own_page(self, request: Request) -> None:
         """Refuse a form that no page of this site has sent.
@@ -148,10 +146,10 @@ class Gate:
         Raises:
             DeskRefusedError: The browser names another site, or says nothing at all.
         """
-        site = request.headers.get("sec-fetch-site")
-        is_own = site == "same-origin" if site is not None else request.headers.get("origin") == self._base_url
-        if not is_own:
-            raise DeskRefusedError("forged")
+        try:
+            require_own_page(request, self._base_url)
+        except ForbiddenError as error:
+            raise DeskRefusedError("forged") from error
 
     def page(self, name: str, visit: Visit, *, path: str | None, status: int = 200, **values: Any) -> Response:  # noqa: ANN401  whatever the template shows
         """Answer with a page of the desk."""
@@ -178,9 +176,3 @@ class Gate:
 def go(path: str, language: Language) -> Response:
     """Send the browser to a page of the desk, by a request that can be repeated."""
     return RedirectResponse(f"{path}?lang={language}", 303, headers=HEADERS)
-
-
-def field_text(parts: Sequence[FormPart], name: str) -> str:
-    """The first field of that name, as text without the spaces around it; empty when there is none."""
-    found = next((part.data for part in parts if part.name == name), b"")
-    return found.decode("utf-8", "replace").strip()

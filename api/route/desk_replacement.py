@@ -52,7 +52,7 @@ def _gone(gate: Gate, visit: Visit) -> Response:
 
 
 def _form(gate: Gate, visit: Visit, old: AwardClaim, refusal: str = "", notes: tuple[Note, ...] = ()) -> Response:
-    is_sent = bool(visit.parts)
+    is_sent = bool(visit.form)
     return gate.page(
         "replacement",
         visit,

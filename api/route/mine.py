@@ -19,14 +19,15 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from api.error import UnknownResourceError
+from api.form_body import Form, read_form
 from api.guess import Guesses
 from api.holding import Holding, Holdings, Stone, learner_of, own, stones
-from api.learner_session import LearnerSessions, require_own_page
+from api.learner_session import LearnerSessions
 from api.node import Node
+from api.own_page import FORM_HEADERS, require_own_page
 from api.page.cairn import Cairn, draw
 from api.page.language import LANGUAGES, Language, choose_language
 from api.page.render import PageRenderer
-from api.plain_form import PlainForm, read_plain_form
 from api.progress import ProgressReading, skill_rows
 from api.route.own_file import OWN_HEADERS, as_file, own_file
 from ledger.access import Actor
@@ -41,6 +42,7 @@ from projections.credential_status import CredentialStatus
 from projections.status_lists import StatusLists
 
 ENTER: Final = "/mine/enter"
+PAGE_HEADERS: Final = OWN_HEADERS | FORM_HEADERS
 LIVES: Final = (1, 7, 30, 90, 180, 365)
 """Days that a share may last, as the page offers them."""
 DONE: Final = frozenset({"correction", "appeal", "erasure", "ended"})
@@ -60,6 +62,7 @@ def make_router(node: Node, renderer: PageRenderer, sessions: LearnerSessions, g
         guesses: Counts links that open nothing.
     """
     pages = OwnPages(node, renderer, sessions, guesses)
+    base_url = node.parts.identity.base_url
     router = APIRouter(include_in_schema=False)
     for path, show in (
         ("/mine", pages.awards),
@@ -72,7 +75,7 @@ def make_router(node: Node, renderer: PageRenderer, sessions: LearnerSessions, g
     ):
         router.add_api_route(path, show, methods=["GET"], response_model=None)
     for path, take in ((ENTER, pages.enter), ("/mine/leave", pages.leave)):
-        router.add_api_route(path, _form(take), methods=["POST"], response_model=None)
+        router.add_api_route(path, _form(take, base_url), methods=["POST"], response_model=None)
     for path, act in (
         ("/mine/record", pages.record),
         ("/mine/shares", pages.share),
@@ -81,16 +84,16 @@ def make_router(node: Node, renderer: PageRenderer, sessions: LearnerSessions, g
         ("/mine/appeals", pages.appeal),
         ("/mine/erasure", pages.erase),
     ):
-        router.add_api_route(path, _form(pages.held_by(act)), methods=["POST"], response_model=None)
+        router.add_api_route(path, _form(pages.held_by(act), base_url), methods=["POST"], response_model=None)
     return router
 
 
-def _form(take: Callable[[Request, PlainForm], Response]) -> Callable[[Request], Any]:
+def _form(take: Callable[[Request, Form], Response], base_url: str) -> Callable[[Request], Any]:
     """Read the form on the event loop, and answer it on a thread."""
 
     async def answer(request: Request) -> Response:
-        require_own_page(request)
-        return await run_in_threadpool(take, request, await read_plain_form(request))
+        require_own_page(request, base_url)
+        return await run_in_threadpool(take, request, await read_form(request))
 
     return answer
 
@@ -106,12 +109,10 @@ class OwnPages:
         self._holdings = Holdings(node)
         self._progress = ProgressReading(node)
 
-    def held_by(
-        self, act: Callable[[Request, LearnerLink, PlainForm], Response]
-    ) -> Callable[[Request, PlainForm], Response]:
+    def held_by(self, act: Callable[[Request, LearnerLink, Form], Response]) -> Callable[[Request, Form], Response]:
         """Have *act* done for whoever holds a link, and show anybody else out."""
 
-        def take(request: Request, form: PlainForm) -> Response:
+        def take(request: Request, form: Form) -> Response:
             link = self._sessions.find(request)
             return self._shown_out(request, form) if link is None else act(request, link, form)
 
@@ -123,7 +124,7 @@ class OwnPages:
         """The page that takes a link."""
         return self._door(choose_language(request.scope), 200, refused=False)
 
-    def enter(self, request: Request, form: PlainForm) -> Response:
+    def enter(self, request: Request, form: Form) -> Response:
         """Exchange a link for a cookie; any that opens nothing is answered alike."""
         self._guesses.check(request.scope)
         language = _language(request, form)
@@ -138,7 +139,7 @@ class OwnPages:
         self._sessions.begin(response, link)
         return response
 
-    def leave(self, request: Request, form: PlainForm) -> Response:
+    def leave(self, request: Request, form: Form) -> Response:
         """Take the cookie back."""
         response = _go(ENTER, _language(request, form))
         self._sessions.end(response)
@@ -146,7 +147,7 @@ class OwnPages:
 
     def _door(self, language: Language, status: int, *, refused: bool) -> Response:
         page = self._renderer.render_own("mine_enter.html", language, ENTER, refused=refused)
-        return HTMLResponse(page, status, headers=OWN_HEADERS)
+        return HTMLResponse(page, status, headers=PAGE_HEADERS)
 
     # ── what there is ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -181,7 +182,7 @@ class OwnPages:
             raise UnknownResourceError(message)
         return as_file(self._holdings, award, form)
 
-    def record(self, _request: Request, link: LearnerLink, _form: PlainForm) -> Response:
+    def record(self, _request: Request, link: LearnerLink, _form: Form) -> Response:
         """A learner record (CLR 2.0) of everything that holds; asked for again on the same day, the same one."""
         held = self._holdings.of(link.learner)
         reference = self._reference(link, held)
@@ -211,7 +212,7 @@ class OwnPages:
         link = self._sessions.find(request)
         return self._shown_out(request) if link is None else self._shares(request, link, done=done)
 
-    def share(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
+    def share(self, request: Request, link: LearnerLink, form: Form) -> Response:
         """Make a link that shows what was chosen. It is shown on this one answer, and kept nowhere."""
         held = {one.credential for one in self._holdings.of(link.learner)}
         chosen = form.all("award")
@@ -236,12 +237,12 @@ class OwnPages:
         address = f"{self._node.parts.identity.base_url}/shared/{made.secret}"
         return self._shares(request, link, form, made=address, made_until=made.link.expires_at)
 
-    def end_share(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
+    def end_share(self, request: Request, link: LearnerLink, form: Form) -> Response:
         """End a share."""
         self._node.parts.links.end_share(link, form.one("prefix"), actor=_actor(link))
         return _go("/mine/shares", _language(request, form), "ended")
 
-    def _shares(self, request: Request, link: LearnerLink, form: PlainForm | None = None, **shown: Any) -> Response:  # noqa: ANN401  whatever the template shows
+    def _shares(self, request: Request, link: LearnerLink, form: Form | None = None, **shown: Any) -> Response:  # noqa: ANN401  whatever the template shows
         held = self._holdings.of(link.learner)
         titles = {one.credential: one for one in held}
         links = self._node.parts.links
@@ -267,7 +268,7 @@ class OwnPages:
         link = self._sessions.find(request)
         return self._shown_out(request) if link is None else self._requests(request, link, done=done)
 
-    def correct(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
+    def correct(self, request: Request, link: LearnerLink, form: Form) -> Response:
         """Enter a note to the institution."""
         award = form.one("award") or None
         if award is not None and award not in self._holdings.ids(link.learner):
@@ -280,7 +281,7 @@ class OwnPages:
             return self._requests(request, link, form, refusal=refusal)
         return _go("/mine/requests", _language(request, form), "correction")
 
-    def appeal(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
+    def appeal(self, request: Request, link: LearnerLink, form: Form) -> Response:
         """Enter an appeal in an open review."""
         award = own(self._holdings.of(link.learner), form.one("award"))
         try:
@@ -297,7 +298,7 @@ class OwnPages:
         self,
         request: Request,
         link: LearnerLink,
-        form: PlainForm | None = None,
+        form: Form | None = None,
         *,
         refusal: str | None = None,
         done: str = "",
@@ -315,7 +316,7 @@ class OwnPages:
         link = self._sessions.find(request)
         return self._shown_out(request) if link is None else self._erasure(request, link)
 
-    def erase(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
+    def erase(self, request: Request, link: LearnerLink, form: Form) -> Response:
         """Erase, or hand the request to the institution, as the settings say; never without a yes."""
         if form.one("sure") != "yes":
             return self._erasure(request, link, form, refusal="sure")
@@ -332,12 +333,12 @@ class OwnPages:
             if self._sessions.find(request) is not None:  # not erased: another write was faster, again and again
                 raise
         page = self._renderer.render_own("mine_erased.html", language, None)
-        response = HTMLResponse(page, headers=OWN_HEADERS)
+        response = HTMLResponse(page, headers=PAGE_HEADERS)
         self._sessions.end(response)
         return response
 
     def _erasure(
-        self, request: Request, link: LearnerLink, form: PlainForm | None = None, refusal: str | None = None
+        self, request: Request, link: LearnerLink, form: Form | None = None, refusal: str | None = None
     ) -> Response:
         held = self._holdings.of(link.learner)
         status, at_once = 422 if refusal else 200, self._node.settings.learner_erases
@@ -354,7 +355,7 @@ class OwnPages:
         link: LearnerLink,
         template: str,
         path: str,
-        form: PlainForm | None = None,
+        form: Form | None = None,
         status: int = 200,
         *,
         held: list[Holding],
@@ -373,9 +374,9 @@ class OwnPages:
             done=done if done in DONE else "",
             **shown,
         )
-        return HTMLResponse(page, status, headers=OWN_HEADERS)
+        return HTMLResponse(page, status, headers=PAGE_HEADERS)
 
-    def _shown_out(self, request: Request, form: PlainForm | None = None) -> Response:
+    def _shown_out(self, request: Request, form: Form | None = None) -> Response:
         return _go(ENTER, _language(request, form))
 
     def _slug(self, link: LearnerLink) -> str:
@@ -397,14 +398,14 @@ def _actor(link: LearnerLink) -> Actor:
     return Actor(name=f"link {link.prefix}", role="issuer", institution=link.institution)
 
 
-def _language(request: Request, form: PlainForm | None) -> Language:
+def _language(request: Request, form: Form | None) -> Language:
     asked = "" if form is None else form.one("lang")
     return next((one for one in LANGUAGES if one == asked), None) or choose_language(request.scope)
 
 
 def _go(path: str, language: Language, done: str = "") -> RedirectResponse:
     said = f"&done={done}" if done else ""
-    return RedirectResponse(f"{path}?lang={language}{said}", 303, headers=OWN_HEADERS)
+    return RedirectResponse(f"{path}?lang={language}{said}", 303, headers=PAGE_HEADERS)
 
 
 def _years(held: list[Holding]) -> list[tuple[int, list[Holding]]]:
