@@ -14,6 +14,7 @@ from ledger.credential import Credential
 from ledger.credential_id import credential_aggregate_id
 from ledger.error import InvalidInputError, LedgerError
 from ledger.issuance import SealedDocument
+from ledger.part_keeping import PartKeeping
 from ledger.vault import Vault
 
 MAX_LOOKED_AT = 20_000
@@ -31,6 +32,7 @@ class AwardFinding:
     def __init__(self, ledger: Ledger, vault: Vault) -> None:
         self._ledger = ledger
         self._vault = vault
+        self.parts = PartKeeping(ledger, vault)
 
     def held(self, institution: UUID, references: Iterable[str]) -> dict[str, list[Credential]]:
         """The awards of learners, by what *institution* calls them; at most MAX_LOOKED_AT are looked at."""
@@ -48,7 +50,7 @@ class AwardFinding:
         """Public ids of the awards of one learner, oldest first; none when nobody is called so."""
         handles = self._vault.find_learners(institution, [reference])
         awards = sorted(self._vault.items_of(handles[reference], DOCUMENT_KIND)) if handles else []
-        return [public_id for award in awards if (public_id := self._public_id(award)) is not None]
+        return [public_id for award in awards if (public_id := self.public_id(award)) is not None]
 
     def sealed(self, award: UUID) -> SealedDocument | None:
         """What the vault keeps of an award; None when it keeps nothing, or nothing any more."""
@@ -57,9 +59,9 @@ class AwardFinding:
         except LedgerError:
             return None
 
-    def _public_id(self, award: UUID) -> str | None:
-        """The id that the award's document says, which is held against the award's own."""
-        kept = self.sealed(award)
+    def public_id(self, award: UUID) -> str | None:
+        """The id that the document of an award or a part says, which is held against its own; None without one."""
+        kept = self.sealed(award) or self.parts.open(award)
         if kept is None:
             return None
         public_id = str(msgspec.json.decode(kept.document).get("id", "")).rpartition("/")[2]
