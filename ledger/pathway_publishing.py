@@ -20,7 +20,7 @@ class PathwayPublishing:
         self._ledger = ledger
         self._vault = vault
 
-    def publish(
+    def publish(  # noqa: PLR0913  all that a version says, who asks, and how
         self,
         *,
         slug: str,
