@@ -51,8 +51,10 @@ from api.route import (
     credential,
     credential_change,
     desk,
+    desk_achievement,
     desk_award,
     desk_list,
+    desk_pathway,
     desk_record,
     desk_replacement,
     did_resolver,
@@ -270,6 +272,8 @@ def _include_desk(app: FastAPI, gate: Gate) -> None:
     app.include_router(desk_list.make_router(gate))
     app.include_router(desk_award.make_router(gate))
     app.include_router(desk_replacement.make_router(gate))
+    app.include_router(desk_achievement.make_router(gate))
+    app.include_router(desk_pathway.make_router(gate))
     app.include_router(desk_record.make_router(gate))
     desk.install_refusal(app, gate)
 

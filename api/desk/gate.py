@@ -153,7 +153,12 @@ class Gate:
 
     def page(self, name: str, visit: Visit, *, path: str | None, status: int = 200, **values: Any) -> Response:  # noqa: ANN401  whatever the template shows
         """Answer with a page of the desk."""
-        desk = {"institution": visit.institution.name, "key": visit.actor.name, "token": visit.session.token}
+        desk = {
+            "institution": visit.institution.name,
+            "slug": visit.institution.slug,
+            "key": visit.actor.name,
+            "token": visit.session.token,
+        }
         text = self._renderer.render_desk(name, visit.language, path=path, desk=desk, **values)
         return HTMLResponse(text, status, headers=HEADERS)
 
