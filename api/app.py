@@ -272,6 +272,7 @@ def _include_desk(app: FastAPI, gate: Gate) -> None:
     app.include_router(desk_list.make_router(gate))
     app.include_router(desk_award.make_router(gate))
     app.include_router(desk_replacement.make_router(gate))
+    app.include_router(desk_replacement.many_router(gate))
     app.include_router(desk_achievement.make_router(gate))
     app.include_router(desk_pathway.make_router(gate))
     app.include_router(desk_record.make_router(gate))

@@ -38,3 +38,8 @@ def table(rows: Iterable[Sequence[object]], name: str, language: Language) -> Re
 def safe(cell: str) -> str:
     """A cell that is text to every spreadsheet: an apostrophe stands before what could be a formula."""
     return f"'{cell}" if cell.lstrip(" \xa0").startswith(_FORMULA) or cell.startswith(_FORMULA) else cell
+
+
+def as_meant(cell: str) -> str:
+    """A cell that came back, without the apostrophe that :func:`safe` may have put before it."""
+    return cell[1:] if cell.startswith("'") and safe(cell[1:]) == cell else cell

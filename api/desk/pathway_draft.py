@@ -72,6 +72,17 @@ class PathwayDraft:
         """SHA-256 of the rules, as every award that is stacked under them pins it."""
         return self.rules.digest()
 
+    @property
+    def shown(self) -> dict[str, str]:
+        """The form with what stands in the draft."""
+        return {
+            "code": self.code,
+            "achievement": self.achievement,
+            "edition": str(self.edition or ""),
+            "rules": json.dumps(rule_text(self.rules), indent=2, ensure_ascii=False),
+            "changes": "\n".join(self.changes),
+        }
+
     def try_out(self, node: Node, visit: Visit) -> Job:
         """Begin to try it on the awards that there are, unless that has begun and not failed."""
 

@@ -46,6 +46,10 @@ def make_router(gate: Gate) -> APIRouter:
     def form(request: Request, code: Code = "") -> Response:
         """The form of a first edition, or of the next one of what is called *code*."""
         visit = gate.enter(request)
+        held = held_achievement(visit)
+        if held is not None and not held.edition and request.query_params.get("again"):
+            values = {"code": held.code, **shown(held.template, held.details)}
+            return _form(gate, visit, values, is_new=not held.before)
         known = known_achievement(gate.node, visit, code) if code else None
         if code and known is None:
             raise UnknownResourceError("Your institution has published no micro-credential under this code.")

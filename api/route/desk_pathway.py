@@ -61,6 +61,9 @@ def make_router(gate: Gate) -> APIRouter:
     def form(request: Request, code: Code = "") -> Response:
         """The form of a first version, or of the next one of what is called *code*."""
         visit = gate.enter(request)
+        held = held_pathway(visit)
+        if held is not None and not held.version and request.query_params.get("again"):
+            return _form(gate, visit, held.shown, is_new=held.before is None)
         known = known_pathway(gate.node, visit, code) if code else None
         if code and known is None:
             raise UnknownResourceError("Your institution has published no pathway under this code.")

@@ -92,6 +92,7 @@ def test_micro_credential_is_published_once_and_with_all_that_was_said(school: S
     page = checked(officer, "achievements", FORM)
     draft = draft_of(page)
     assert FORM["title"] in page.text
+    assert f'value="{FORM["title"]}"' in officer.get("/desk/achievements/edit", lang="en", again="1").text
     for _ in range(2):
         answer = officer.post("/desk/achievements/publish", draft=draft)
         assert answer.status_code == 303
@@ -200,6 +201,9 @@ def test_pathway_is_read_out_tried_and_published_once(school: School) -> None:
     assert "At least 5 ECTS altogether" in text
     assert SAY["desk"]["pathway_waivable"] in text
     assert "Title <of> CERT" not in page.text  # escaped
+    again = unescape(officer.get("/desk/pathways/edit", lang="en", again="1").text)
+    assert 'value="P-1"' in again
+    assert '"credits": 500' in again
     newest = served.node.ledger.newest()
     officer.post("/desk/pathways/trial", draft=draft_of(page))
     tried = wait_for_trial(officer)
