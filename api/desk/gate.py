@@ -12,6 +12,7 @@ Source: OWASP Cross-Site Request Forgery Prevention Cheat Sheet; RFC 6265bis sec
 from __future__ import annotations
 
 import hmac
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -20,6 +21,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.responses import Response
 
+from api.desk.account import ACCOUNT, ATTEMPT_SECONDS, Accounts, Failure
 from api.desk.session import Session, Sessions
 from api.form_body import Form, read_form
 from api.node import Node
@@ -27,7 +29,7 @@ from api.own_page import FORM_HEADERS, require_own_page
 from api.page.language import Language, choose_language
 from api.page.render import PageRenderer
 from ledger.access import Actor
-from ledger.error import AuthenticationError, ForbiddenError
+from ledger.error import AuthenticationError, ForbiddenError, NotFoundError
 from ledger.institution import Institution
 
 COOKIE: Final = "cairn-desk"
@@ -41,13 +43,17 @@ MAX_FORM_BYTES: Final = 16_384
 """Largest form without a file."""
 BEARER: Final = {"WWW-Authenticate": 'Bearer realm="cairn"'}
 
-Refusal = Literal["signed_out", "forged", "wrong_key", "operator_key", "no_key"]
+Refusal = Literal["signed_out", "forged", "wrong_key", "operator_key", "no_key"] | Failure
 _STATUS: Final[dict[Refusal, int]] = {
     "signed_out": 401,
     "wrong_key": 401,
     "no_key": 422,
     "operator_key": 403,
     "forged": 403,
+    "account_failed": 401,
+    "account_denied": 403,
+    "account_not_entitled": 403,
+    "account_unreachable": 503,
 }
 
 
@@ -97,15 +103,18 @@ class Gate:
         node: The process's parts.
         renderer: Writes the pages.
         sessions: Who has signed in.
+        accounts: Signs in with accounts of institutions.
     """
 
-    def __init__(self, node: Node, renderer: PageRenderer, sessions: Sessions) -> None:
+    def __init__(self, node: Node, renderer: PageRenderer, sessions: Sessions, accounts: Accounts) -> None:
         self.node = node
         self.sessions = sessions
+        self.accounts = accounts
         self._renderer = renderer
         self._base_url = node.parts.identity.base_url
         self._is_https = self._base_url.startswith("https:")
         self.cookie = f"{HOST_PREFIX}{COOKIE}" if self._is_https else COOKIE
+        self.attempt_cookie = f"{self.cookie}-attempt"
 
     def enter(self, request: Request) -> Visit:
         """Find out who asks for a page. On a thread: it looks into the database.
@@ -118,12 +127,18 @@ class Gate:
         if session is None:
             raise DeskRefusedError("signed_out")
         try:
-            actor = self.node.access.holder(session.prefix, self.node.ledger.now())
+            actor = self._actor(session)
         except AuthenticationError as error:
             self.sessions.end(identity)
             raise DeskRefusedError("signed_out") from error
         institution = self.node.ledger.load(Institution, session.institution, "such institution")
         return Visit(session, actor, institution, choose_language(request.scope))
+
+    def _actor(self, session: Session) -> Actor:
+        """Who acts: of an officer with an account as it was at the sign-in; of a key, if it is still good."""
+        if session.actor.name.startswith(ACCOUNT):
+            return session.actor
+        return self.node.access.holder(session.actor.name, self.node.ledger.now())
 
     async def receive(self, request: Request, max_bytes: int = MAX_FORM_BYTES) -> Visit:
         """Read a form of somebody who has signed in; who asks is found out before a byte of it is read.
@@ -156,7 +171,8 @@ class Gate:
         desk = {
             "institution": visit.institution.name,
             "slug": visit.institution.slug,
-            "key": visit.actor.name,
+            "key": visit.actor.name.removeprefix(ACCOUNT),
+            "is_account": visit.actor.name.startswith(ACCOUNT),
             "token": visit.session.token,
         }
         text = self._renderer.render_desk(name, visit.language, path=path, desk=desk, **values)
@@ -165,13 +181,44 @@ class Gate:
     def door(self, request: Request, refusal: Refusal | None = None) -> Response:
         """Answer with the page where one signs in."""
         language = choose_language(request.scope)
-        text = self._renderer.render_desk("sign_in", language, path="/desk", desk=None, refusal=refusal)
+        # Where a provider has sent somebody is no address to come back to.
+        path = None if refusal is not None and refusal.startswith("account_") else "/desk"
+        text = self._renderer.render_desk(
+            "sign_in", language, path=path, desk=None, refusal=refusal, institutions=self._with_accounts()
+        )
         status = 200 if refusal is None else _STATUS[refusal]
         return HTMLResponse(text, status, headers=HEADERS | (BEARER if status == _STATUS["signed_out"] else {}))
 
     def admit(self, response: Response, identity: str) -> None:
         """Have the browser keep a session's id until it is closed."""
         response.set_cookie(self.cookie, identity, path="/", httponly=True, samesite="strict", secure=self._is_https)
+
+    def send_away(self, location: str, attempt: str) -> Response:
+        """Send the browser to a provider; the cookie comes back with it from there, which `Strict` would not."""
+        response = RedirectResponse(location, 303, headers=HEADERS | {"Referrer-Policy": "no-referrer"})
+        response.set_cookie(
+            self.attempt_cookie, attempt, max_age=ATTEMPT_SECONDS, path="/", httponly=True, samesite="lax",
+            secure=self._is_https,
+        )  # fmt: skip
+        return response
+
+    def come_back(self, request: Request, officer: str) -> Response:
+        """Say who has signed in, and go on from here: the session's cookie is not sent where others sent the browser."""
+        language = choose_language(request.scope)
+        onward = f"/desk?lang={language}"
+        text = self._renderer.render_desk("welcome", language, path=None, desk=None, officer=officer, onward=onward)
+        headers = HEADERS | {"Referrer-Policy": "no-referrer", "Refresh": f"0; url={onward}"}
+        response = HTMLResponse(text, headers=headers)
+        response.delete_cookie(self.attempt_cookie, path="/", httponly=True, samesite="lax", secure=self._is_https)
+        return response
+
+    def _with_accounts(self) -> list[tuple[str, str]]:
+        """Slug and name of the institutions whose officers sign in with their account, by name."""
+        found = []
+        for slug in self.accounts.institutions:
+            with suppress(NotFoundError):  # not registered yet
+                found.append((slug, self.node.ledger.institution(slug).name))
+        return sorted(found, key=lambda one: one[1])
 
     def dismiss(self, response: Response) -> None:
         """Have the browser forget it."""
