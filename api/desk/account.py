@@ -37,8 +37,7 @@ from joserfc.jwt import JWTClaimsRegistry
 from api.desk.account_setting import Grant, Provider
 from api.desk.provider_reading import Metadata, ProviderError, ProviderReading
 from api.guarded_get import Call
-from ledger.error import InvalidInputError
-from ledger.text import check_text
+from api.page.language import FALLBACK, LANGUAGES, Language
 
 ALGORITHMS: Final = (
     "RS256",
@@ -50,7 +49,6 @@ ALGORITHMS: Final = (
     "ES256",
     "ES384",
     "ES512",
-    "EdDSA",
     "Ed25519",
 )
 """Signatures with a private key of the provider's; never `none`, and never a MAC under something that is shared."""
@@ -62,7 +60,7 @@ MAX_OFFICER_CHARS: Final = 120
 MAX_ANSWER_CHARS: Final = 4_096
 ACCOUNT: Final = "account "
 """How the name of an officer begins who signed in so. No key and no link is called so."""
-_ATTEMPT: Final = re.compile(r"([0-9]{1,12})\.([a-z0-9-]{1,64})\.([A-Za-z0-9_-]{43})")
+_ATTEMPT: Final = re.compile(r"([0-9]{1,12})\.([a-z0-9-]{1,64})\.([a-z]{2})\.([A-Za-z0-9_-]{43})")
 
 Failure = Literal["account_failed", "account_denied", "account_unreachable", "account_not_entitled"]
 
@@ -91,11 +89,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Entitled:
-    """An officer, by name, and the slug of the institution; for so many seconds at most."""
+    """An officer, by name, and the slug of the institution; for so many seconds at most, in that language."""
 
     officer: str
     institution: str
     seconds: int
+    language: Language
 
 
 class _Tokens(msgspec.Struct, frozen=True):
@@ -126,8 +125,8 @@ class Accounts:
         """Slugs of the institutions whose officers sign in so."""
         return sorted(self._by_institution)
 
-    def begin(self, institution: str) -> Attempt:
-        """Send a browser to an institution's provider.
+    def begin(self, institution: str, language: Language) -> Attempt:
+        """Send a browser to an institution's provider, which is told the language.
 
         Raises:
             AccountError: The institution has none, or it cannot be reached.
@@ -135,7 +134,7 @@ class Accounts:
         reading = self._reading(institution)
         metadata = _reached(reading.metadata)
         random = secrets.token_urlsafe(32)
-        cookie = f"{int(self._now())}.{institution}.{random}"
+        cookie = f"{int(self._now())}.{institution}.{language}.{random}"
         asked = {
             "response_type": "code",
             "client_id": reading.provider.client_id,
@@ -145,6 +144,7 @@ class Accounts:
             "nonce": self._derived("nonce", cookie),
             "code_challenge": _challenge(self._derived("verifier", cookie)),
             "code_challenge_method": "S256",
+            "ui_locales": language,
         }
         joint = "&" if "?" in metadata.authorization_endpoint else "?"
         return Attempt(f"{metadata.authorization_endpoint}{joint}{urlencode(asked)}", cookie)
@@ -159,14 +159,15 @@ class Accounts:
         Raises:
             AccountError: Nobody whom a grant lets in.
         """
-        institution = self._institution(cookie, answer)  # 1.
+        institution, language = self._attempted(cookie, answer)  # 1.
         reading = self._reading(institution)
         metadata = _reached(reading.metadata)
         code = _code(metadata, answer)  # 2.
         tokens = _reached(lambda: self._exchange(reading, metadata, cookie, code))  # 3.
         claims = self._verified(reading, tokens.id_token, self._derived("nonce", cookie))  # 4.
         claims = _reached(lambda: _completed(reading, metadata, tokens, claims, institution))  # 5.
-        return _entitled(reading.provider, claims, institution)  # 6.
+        officer = _officer(reading.provider, claims, institution)  # 6.
+        return Entitled(f"{ACCOUNT}{officer}", institution, reading.provider.session_minutes * 60, language)
 
     # ── the attempt ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -181,13 +182,13 @@ class Accounts:
         digest = hmac.digest(self._secret, f"{purpose}\n{cookie}".encode(), "sha256")
         return base64.urlsafe_b64encode(digest).decode("ascii").rstrip("=")
 
-    def _institution(self, cookie: str, answer: Mapping[str, str]) -> str:
+    def _attempted(self, cookie: str, answer: Mapping[str, str]) -> tuple[str, Language]:
         found = _ATTEMPT.fullmatch(cookie)
         if found is None or not 0 <= self._now() - int(found[1]) <= ATTEMPT_SECONDS:
             raise AccountError("account_failed", "no attempt of this browser, or it took too long")
         if not hmac.compare_digest(answer.get("state", "").encode(), self._derived("state", cookie).encode()):
             raise AccountError("account_failed", "the state is not that of this browser's attempt")
-        return found[2]
+        return found[2], next((one for one in LANGUAGES if one == found[3]), FALLBACK)
 
     # ── what the provider says ────────────────────────────────────────────────────────────────────────────
 
@@ -277,20 +278,17 @@ def _completed(
     return {**more, **claims}
 
 
-def _entitled(provider: Provider, claims: Mapping[str, Any], institution: str) -> Entitled:
-    """The officer, if a grant fits; see 6."""
+def _officer(provider: Provider, claims: Mapping[str, Any], institution: str) -> str:
+    """What the officer is called, if a grant fits; see 6."""
     grants = [grant for grant in provider.grant if grant.institution == institution]
     if not any(_fits(grant, claims) for grant in grants):
         raise AccountError("account_not_entitled", f"no grant for {institution} fits subject {claims['sub'][:80]!r}")
     officer = claims.get(provider.officer)
     unproved = provider.officer == "email" and claims.get("email_verified") is False
-    if not isinstance(officer, str) or not 0 < len(officer.strip()) <= MAX_OFFICER_CHARS or unproved:
+    is_name = isinstance(officer, str) and officer.isprintable() and 0 < len(officer.strip()) <= MAX_OFFICER_CHARS
+    if not isinstance(officer, str) or not is_name or unproved:
         raise AccountError("account_not_entitled", f"the claim {provider.officer!r} does not name the officer")
-    try:
-        check_text(officer)
-    except InvalidInputError as error:
-        raise AccountError("account_not_entitled", f"the claim {provider.officer!r} is no plain text") from error
-    return Entitled(f"{ACCOUNT}{officer.strip()}", institution, provider.session_minutes * 60)
+    return officer.strip()
 
 
 def _fits(grant: Grant, claims: Mapping[str, Any]) -> bool:

@@ -202,9 +202,8 @@ class Gate:
         )  # fmt: skip
         return response
 
-    def come_back(self, request: Request, officer: str) -> Response:
-        """Say who has signed in, and go on from here: the session's cookie is not sent where others sent the browser."""
-        language = choose_language(request.scope)
+    def come_back(self, officer: str, language: Language) -> Response:
+        """Say who has signed in, and go on from here: sent by others, a browser does not bring the session's cookie."""
         onward = f"/desk?lang={language}"
         text = self._renderer.render_desk("welcome", language, path=None, desk=None, officer=officer, onward=onward)
         headers = HEADERS | {"Referrer-Policy": "no-referrer", "Refresh": f"0; url={onward}"}

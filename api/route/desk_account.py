@@ -11,6 +11,7 @@ from structlog.typing import FilteringBoundLogger
 
 from api.desk.account import ACCOUNT, AccountError, Attempt, Entitled
 from api.desk.gate import DeskRefusedError, Gate
+from api.page.language import Language, choose_language
 from api.route.desk import SIGN_IN_ACT
 from ledger.access import Actor
 from ledger.error import NotFoundError
@@ -30,23 +31,23 @@ def make_router(gate: Gate, log: FilteringBoundLogger) -> APIRouter:
         cookie = request.cookies.get(gate.attempt_cookie, "")
         answer = {name: value for name, value in request.query_params.items() if len(value) <= MAX_VALUE_CHARS}
         entitled, identity = await run_in_threadpool(_begin, gate, log, cookie, answer)
-        response = gate.come_back(request, entitled.officer.removeprefix(ACCOUNT))
+        response = gate.come_back(entitled.officer.removeprefix(ACCOUNT), entitled.language)
         gate.admit(response, identity)
         return response
 
     @router.get("/{slug}")
-    async def start(slug: Slug) -> Response:
+    async def start(request: Request, slug: Slug) -> Response:
         """Send the browser to the institution's provider. A link, for a form may not lead away from this site."""
-        attempt = await run_in_threadpool(_attempt, gate, log, slug)
+        attempt = await run_in_threadpool(_attempt, gate, log, slug, choose_language(request.scope))
         return gate.send_away(attempt.location, attempt.cookie)
 
     return router
 
 
-def _attempt(gate: Gate, log: FilteringBoundLogger, slug: str) -> Attempt:
+def _attempt(gate: Gate, log: FilteringBoundLogger, slug: str, language: Language) -> Attempt:
     """Raises DeskRefusedError."""
     try:
-        return gate.accounts.begin(slug)
+        return gate.accounts.begin(slug, language)
     except AccountError as error:
         raise _refused(log, error) from error
 
