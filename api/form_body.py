@@ -31,6 +31,7 @@ from api.strict_body import read_body
 
 FORM_TYPE: Final = "multipart/form-data"
 PLAIN_FORM_TYPE: Final = "application/x-www-form-urlencoded"
+FORM_TYPES: Final = frozenset({FORM_TYPE, PLAIN_FORM_TYPE})
 MAX_FORM_BYTES: Final = 65_536
 """Largest form without files: a note of 4,000 characters takes at most 48,000 bytes when each is percent-encoded."""
 MAX_PARTS: Final = 64
@@ -74,6 +75,11 @@ class Form:
         """
         return list(dict.fromkeys(_text(data) for data in self.files(name)))
 
+    @property
+    def has_repetition(self) -> bool:
+        """Whether a field comes more than once."""
+        return len({name for name, _ in self._fields}) < len(self._fields)
+
     def number(self, name: str) -> int:
         """A field as a number of at most five digits; 0 for what is none."""
         text = self.one(name)
@@ -88,15 +94,21 @@ class Form:
         return [data for field, data in self._fields if field in names]
 
 
-async def read_form(request: Request, max_bytes: int = MAX_FORM_BYTES) -> Form:
+async def read_form(request: Request, max_bytes: int = MAX_FORM_BYTES, kinds: frozenset[str] = FORM_TYPES) -> Form:
     """Read the form of a request.
+
+    Args:
+        request: The request; its body has not been read yet.
+        max_bytes: Largest form.
+        kinds: Which of the two types are read.
 
     Raises:
         BodyTooLargeError: It is larger than *max_bytes*.
         MediaTypeError, MalformedBodyError: See :func:`parse_form`.
     """
     content_type = header(request.scope, "content-type") or ""
-    _kind(content_type)  # before anything of it is read
+    if _kind(content_type)[0] not in kinds:  # before anything of it is read
+        raise MediaTypeError(f"This route reads {' and '.join(sorted(kinds))}, as a page's form sends it.")
     return parse_form(content_type, await read_body(request, max_bytes=max_bytes))
 
 

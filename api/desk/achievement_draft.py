@@ -306,7 +306,7 @@ def _outcome_line(outcome: Outcome) -> str:
 def _minutes(text: str) -> int | None:
     """Read hours such as 78 or 1.5, or minutes such as «100 min»."""
     if text.endswith("min") and (digits := text.removesuffix("min").strip()).isascii() and digits.isdecimal():
-        return int(digits) if len(digits) <= 9 else None  # noqa: PLR2004  digits
+        return int(digits) if len(digits) <= 9 else None  # noqa: PLR2004  a count of digits
     hours = hundredths(text)
     return None if hours is None or hours * 60 % 100 else hours * 60 // 100
 

@@ -34,7 +34,7 @@ def fault_of(error: InvalidInputError, field: str) -> Fault:
 def hundredths(text: str) -> int | None:
     """Read an amount such as 3, 2.5 or 2,5 in hundredths; None for what is none, or has more places."""
     whole, _, part = text.replace(",", ".").partition(".")
-    if not (whole.isascii() and whole.isdecimal() and len(whole) <= 6 and len(part) <= 2):  # noqa: PLR2004  digits
+    if not (whole.isascii() and whole.isdecimal() and len(whole) <= 6 and len(part) <= 2):  # noqa: PLR2004  counts of digits
         return None
     if part and not (part.isascii() and part.isdecimal()):
         return None

@@ -97,12 +97,12 @@ def test_form_costs_no_more_than_its_length_when_it_is_made_to_cost_much() -> No
 # ── without files ──────────────────────────────────────────────────────────────────────────────────
 
 
-def read(body: bytes, content_type: str = PLAIN_FORM_TYPE, **limits: int) -> Form:
+def read(body: bytes, content_type: str = PLAIN_FORM_TYPE, max_bytes: int = MAX_FORM_BYTES) -> Form:
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body, "more_body": False}
 
     scope = {"type": "http", "method": "POST", "headers": [(b"content-type", content_type.encode())]}
-    return asyncio.run(read_form(Request(scope, receive), **limits))
+    return asyncio.run(read_form(Request(scope, receive), max_bytes))
 
 
 def test_form_is_read_when_it_is_without_files() -> None:
@@ -136,3 +136,14 @@ def test_form_is_refused_when_it_is_of_another_kind_or_too_large() -> None:
     for body in (b"a=1&" * (MAX_FIELDS + 1), b"a=%ff", "a=\u0430".encode()):
         with pytest.raises(MalformedBodyError):
             read(body)
+
+
+def test_form_of_the_other_type_is_refused_where_a_route_reads_one_alone() -> None:
+    async def receive() -> dict[str, Any]:
+        raise AssertionError("it is refused before it is read")
+
+    scope = {"type": "http", "method": "POST", "headers": [(b"content-type", TYPE.encode())]}
+    with pytest.raises(MediaTypeError):
+        asyncio.run(read_form(Request(scope, receive), kinds=frozenset({PLAIN_FORM_TYPE})))
+    assert not read(b"a=1").has_repetition
+    assert read(b"a=1&a=1").has_repetition

@@ -309,12 +309,16 @@ def test_page_of_another_site_cannot_make_the_desk_do_anything(new_page: NewPage
 
 
 @pytest.mark.parametrize("language", LANGUAGES if ASKED else LANGUAGES[:1])
-def test_picture_of_the_desk(new_page: NewPage, world: World, language: Language) -> None:
+@pytest.mark.parametrize("place", ["desk", "pathway"])
+def test_picture_of_the_desk(new_page: NewPage, world: World, language: Language, place: str) -> None:
     page = new_page(None, viewport={"width": 760, "height": 1000})
     sign_in(page, world, language)
-    give(page, world, language, WRONG)
+    if place == "desk":
+        give(page, world, language, WRONG)
+    else:
+        next(where for where in pathway(page, world, language, "picture") if where == "check of a pathway")
     taken = page.screenshot()
     small = shrink(taken) if ASKED else taken
     assert small.startswith(b"\x89PNG")
     if ASKED:
-        (SCREENS / f"desk.{language}.png").write_bytes(small)
+        (SCREENS / f"{place}.{language}.png").write_bytes(small)
