@@ -36,8 +36,8 @@ MAX_FORM_BYTES: Final = 65_536
 """Largest form without files: a note of 4,000 characters takes at most 48,000 bytes when each is percent-encoded."""
 MAX_PARTS: Final = 64
 """Parts of one form with files: the form of a micro-credential has some forty fields."""
-MAX_FIELDS: Final = 256
-"""Fields of one form without: 200 boxes to tick, and what stands beside them."""
+MAX_FIELDS: Final = 640
+"""Fields of one form without: 500 boxes to tick, and what stands beside them."""
 MAX_HEAD_BYTES: Final = 2_048
 """Longest head of one part: browsers write two short lines and a file's name, at most 255 bytes."""
 _BOUNDARY: Final = re.compile(r"[0-9A-Za-z'()+_,./:=?-]{1,70}")

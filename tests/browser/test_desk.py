@@ -71,7 +71,7 @@ def test_officer_issues_a_class_and_takes_one_award_back(
     page.click("form.way button")
     page.check("input[value=revoke]")
     page.select_option("#reason", "issued_in_error")
-    page.click("form.way button")
+    page.click("form[action*='/check'] button")
     page.click("form[action*='/change'] button")
     expect(page.locator(".sentence")).to_have_text(words["desk_change"]["revoke_done"].format(count=1))
     page.goto(rows[0]["link"] + f"?lang={language}")
@@ -206,7 +206,7 @@ def places(page: Page, world: World, language: str) -> Iterator[str]:
     yield "found"
     page.check("input[value=suspend]")
     page.select_option("#reason", "under_review")
-    page.click("form.way button")
+    page.click("form[action*='/check'] button")
     page.wait_for_url("**/check*")
     yield "check, with a refusal"
     page.click("form[action*='/check'] button")
