@@ -241,6 +241,12 @@ class Settings(BaseModel):
         json_schema_extra=_unit("boolean"),
         description="Answer plain questions for the status of an untouched award from the connection, the quick way.",
     )
+    desk_accounts: Path | None = Field(
+        default=None,
+        json_schema_extra=_unit("path"),
+        description="TOML file that says which institutions' officers sign in at the desk with their own account "
+        "(OpenID Connect), see desk.md; none: with the institution's key alone.",
+    )
     learner_erases: bool = Field(
         default=False,
         json_schema_extra=_unit("boolean"),

@@ -15,14 +15,13 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api.error import UnknownResourceError
-from api.form_body import FormPart, parse_form
+from api.form_body import Form, read_form
 from api.instant import parse_instant
-from api.media_type import accepts_gzip, header
+from api.media_type import accepts_gzip
 from api.page.asset import ASSETS, asset, offline_policy, packed
 from api.page.language import LANGUAGES, Language, choose_language
 from api.page.render import PageRenderer
 from api.page.view import HomeView, Refusal, Sample, VerifyView
-from api.strict_body import read_body
 from api.verification import Verification
 from verifier.error import InputError
 from verifier.report import Report
@@ -138,12 +137,11 @@ class SentForm:
 
     async def judge(self, request: Request) -> Response:
         """Judge what the form brings."""
-        body = await read_body(request, max_bytes=MAX_FORM_BYTES)
-        parts = parse_form(header(request.scope, "content-type") or "", body)
-        return await run_in_threadpool(self._answer, parts, _form_language(parts) or choose_language(request.scope))
+        form = await read_form(request, MAX_FORM_BYTES)
+        return await run_in_threadpool(self._answer, form, _form_language(form) or choose_language(request.scope))
 
-    def _answer(self, parts: tuple[FormPart, ...], language: Language) -> Response:
-        sent = [part.data for part in parts if part.name in {"file", "text"} and part.data.strip()][:MAX_FILES]
+    def _answer(self, form: Form, language: Language) -> Response:
+        sent = [data for data in form.files("file", "text") if data.strip()][:MAX_FILES]
         if not sent:
             return self._refuse("empty", language)
         public_id = pasted_id(sent[0].decode("utf-8", "replace")) if len(sent[0]) <= MAX_LINK_CHARS else None
@@ -181,9 +179,8 @@ def _components(report: Report) -> set[str]:
     return {component["award"] for component in shown}
 
 
-def _form_language(parts: tuple[FormPart, ...]) -> Language | None:
-    asked = next((part.data for part in parts if part.name == "lang"), b"")
-    return next((language for language in LANGUAGES if language.encode() == asked), None)
+def _form_language(form: Form) -> Language | None:
+    return next((language for language in LANGUAGES if language.encode() == form.file("lang")), None)
 
 
 def _kept_language(request: Request) -> str:

@@ -69,11 +69,11 @@ class World:
 
 
 @contextmanager
-def open_world(directory: Path) -> Iterator[World]:
+def open_world(directory: Path, port: int = 0, **settings: Any) -> Iterator[World]:  # noqa: ANN401  settings by names
     """Serve a filled ledger until the block ends."""
-    port = free_port()
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
-    with serving(directory / "data", base_url=url) as served:
+    with serving(directory / "data", base_url=url, **settings) as served:
         server = uvicorn.Server(uvicorn.Config(served.app, port=port, log_level="error", lifespan="off"))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
