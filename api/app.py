@@ -63,6 +63,7 @@ from api.route import (
     learner_link,
     ledger,
     mine,
+    own_audit,
     page,
     pathway,
     programme,
@@ -258,6 +259,7 @@ def _include(
     app.include_router(problem_router(shared.writer, renderer.render_problem_kind))
     app.include_router(recognition_page.make_router(renderer, node.lookup))
     app.include_router(explore.make_router(renderer, node.lookup, lambda: node.log.keys.log.vkey))
+    app.include_router(own_audit.make_router(renderer, node.lookup.published, runtime.audits))
     app.include_router(
         page.make_router(renderer, verification, _samples(node), node.ledger.now, lambda: node.log.keys.log.vkey)
     )

@@ -35,6 +35,7 @@ from api.route import (
     explore,
     institution,
     ledger,
+    own_audit,
     page,
     pathway,
     programme,
@@ -109,6 +110,7 @@ def _look_ups(node: MirrorNode, renderer: PageRenderer, shared: Shared) -> list[
         status_list.make_router(node.lists),
         recognition_page.make_router(renderer, node.lookup),
         explore.make_router(renderer, node.lookup, lambda: node.vkey),
+        own_audit.make_router(renderer, node.lookup.published, None),
         page.make_router(renderer, node.verification, lambda: (), node.clock, lambda: node.vkey),
     ]
 

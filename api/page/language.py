@@ -73,8 +73,8 @@ class Speech:
             return format_datetime(at, "HH:mm:ss", tzinfo=UTC, locale=self._locale)
         return format_date(at.astimezone(UTC), "medium", locale=self._locale)
 
-    def number(self, count: int) -> str:
-        """Write a count with its groups of digits."""
+    def number(self, count: float) -> str:
+        """Write a count, or a measured number, with its groups of digits."""
         return format_decimal(count, locale=self._locale)
 
     def country(self, code: str) -> str:

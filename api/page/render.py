@@ -18,6 +18,7 @@ from starlette.types import Scope
 from api.page.asset import OWN_CODES, PAGE_CODES, STYLE_PATH, offline_policy, offline_script, offline_style
 from api.page.language import LANGUAGES, Language, Speech, choose_language
 from api.page.log_view import EntriesView, EntryView, ExploreView
+from api.own_audit import Standing
 from api.page.view import HomeView, RecognitionView, StartingView, VerifyView
 from api.problem import Problem, ProblemKind
 from api.request_id import request_id
@@ -135,6 +136,11 @@ class PageRenderer:
     def render_entry(self, view: EntryView, language: Language) -> str:
         """Render the page of one log entry."""
         return self._render("entry.html", language, path=f"/explore/entries/{view.row.index}", view=view)
+
+    def render_audit(self, standing: Standing | None, size: int, language: Language) -> str:
+        """Render the page about audits, of a log of *size* entries; None where the server makes none of itself."""
+        shown = {"standing": standing, "size": size, "url": self._base_url}
+        return self._render("own_audit.html", language, path="/explore/audit", **shown)
 
     def render_own(self, template: str, language: Language, path: str | None, **shown: Any) -> str:  # noqa: ANN401  whatever the template shows
         """Render a page that somebody sees who holds a link.
