@@ -15,10 +15,10 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 from starlette.types import Scope
 
+from api.own_audit import Standing
 from api.page.asset import OWN_CODES, PAGE_CODES, STYLE_PATH, offline_policy, offline_script, offline_style
 from api.page.language import LANGUAGES, Language, Speech, choose_language
 from api.page.log_view import EntriesView, EntryView, ExploreView
-from api.own_audit import Standing
 from api.page.view import HomeView, RecognitionView, StartingView, VerifyView
 from api.problem import Problem, ProblemKind
 from api.request_id import request_id
@@ -107,8 +107,10 @@ class PageRenderer:
     def render_verifier(self, vkey: str, language: Language) -> str:
         """Render the verifier as one file, which works from a disk; `api.page.asset.offline_policy` is its policy."""
         said = own_tables(language, self._speech[language], OWN_CODES)
-        home = self._speech[language].messages["home"]
-        tables = {**said, "states": self._speech[language].messages["state"], "refused": home["unreadable"]}
+        messages = self._speech[language].messages
+        words = {name: messages["offline"][name] for name in ("said", "checked", "unchecked", "passed_over")}
+        more = {"states": messages["state"], "refused": messages["offline"]["refused"], "words": words}
+        tables = {**said, **more, "kinds": messages["anchor_kind"]}
         return self._render(
             "verifier.html",
             language,

@@ -5,6 +5,7 @@ They work without JavaScript.
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -35,9 +36,13 @@ MAX_FILES = 8
 """Files of one form: a stack and what it was made of."""
 MAX_LINK_CHARS = 2_000
 NO_STORE = {"Cache-Control": "no-store"}
-VERIFIER_HEADERS = {**NO_STORE, "Content-Disposition": 'attachment; filename="cairn-verifier.html"'}
+VERIFIER_HEADERS = {
+    **NO_STORE,
+    "Content-Disposition": 'attachment; filename="cairn-verifier.html"',
+}
 ASSET_CACHE = {"Cache-Control": "public, max-age=3600", "Vary": "Accept-Encoding"}
 PACKED = {"Content-Encoding": "gzip"}
+GZIP_LEVEL = 6
 
 
 def make_router(
@@ -88,7 +93,7 @@ def make_router(
             language=choose_language(request.scope),
             vkey=vkey(),
         )
-        return HTMLResponse(renderer.render_verify(view), headers=NO_STORE)
+        return _sent(request, renderer.render_verify(view), NO_STORE)
 
     @router.get("/docs")
     def reference(request: Request) -> Response:
@@ -99,7 +104,7 @@ def make_router(
     def verifier(request: Request) -> Response:
         """The verifier as one file, to be kept and opened from a disk."""
         page = renderer.render_verifier(vkey(), choose_language(request.scope))
-        return HTMLResponse(page, headers={**VERIFIER_HEADERS, "Content-Security-Policy": offline_policy()})
+        return _sent(request, page, {**VERIFIER_HEADERS, "Content-Security-Policy": offline_policy()})
 
     @router.get("/static/{name}")
     def static(request: Request, name: str) -> Response:
@@ -112,6 +117,14 @@ def make_router(
     form = SentForm(renderer, verification, samples, now)
     router.add_api_route("/verify", form.judge, methods=["POST"], response_model=None)
     return router
+
+
+def _sent(request: Request, page: str, headers: dict[str, str]) -> Response:
+    """A page that many load over slow lines, packed if the browser takes it so. It holds nobody's secret."""
+    body, headers = page.encode(), headers | {"Vary": "Accept-Encoding"}
+    if accepts_gzip(request.scope):
+        return HTMLResponse(gzip.compress(body, GZIP_LEVEL, mtime=0), headers=headers | PACKED)
+    return HTMLResponse(body, headers=headers)
 
 
 class SentForm:

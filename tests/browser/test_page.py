@@ -9,16 +9,20 @@ import json
 import os
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from anchoring.cosignature import Cosigner
 from api.page.language import LANGUAGES, Language, Messages, read_messages
 from tests.browser.conftest import NewPage
 from tests.browser.picture import shrink
 from tests.browser.world import HOSTILE, World
+from tests.verifier.small_log import ISSUED, NOW, SmallLog, authority, compact, private_key
+from verifier.wording import SENTENCES
 
 AXE: Final = Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js"
 SCREENS: Final = Path(__file__).parents[2] / "docs" / "screens"
@@ -398,7 +402,8 @@ def test_verifier_works_as_one_file_from_a_disk(
 ) -> None:
     given = world.get(f"/verifier.html?lang={language}")
     assert given.headers["content-disposition"] == 'attachment; filename="cairn-verifier.html"'
-    assert len(given.content) < 60_000
+    assert int(given.headers["content-length"]) < 60_000, "as it is sent"
+    assert len(given.content) < 75_000
     kept = tmp_path / "verifier.html"
     kept.write_bytes(given.content)
     page = new_page(None, bypass_csp=False)
@@ -409,9 +414,64 @@ def test_verifier_works_as_one_file_from_a_disk(
         page.set_input_files("#evidence", tmp_path / f"{award}.json")
         expect(page.locator("#answer")).to_have_class(re.compile(f"verdict {verdict}"))
         expect(page.locator("#word")).to_have_text(words["verdict"][verdict])
-    page.fill("#keys", "")
+    page.fill("#policy", "")
     page.click("button")
     expect(page.locator("#answer")).to_have_class("verdict unknown")
+
+
+def sheltered(new_page: NewPage, tmp_path: Path, html: bytes, **options: object) -> Page:
+    """The verifier as one file, opened from a disk."""
+    kept = tmp_path / "verifier.html"
+    kept.write_bytes(html)
+    page = new_page(None, **options)
+    page.goto(kept.as_uri())
+    return page
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_one_file_takes_a_policy_and_counts_its_witnesses(
+    new_page: NewPage, world: World, language: Language, tmp_path: Path
+) -> None:
+    """A log with words of a witness and of an authority; a quorum that is met, one that is not, and none."""
+    log = SmallLog()
+    award = log.issue()
+    log.publish(ISSUED + timedelta(minutes=1))
+    log.cosign_anchor(ISSUED + timedelta(minutes=3))
+    log.stamp(ISSUED + timedelta(days=1))
+    log.publish(NOW, witnessed=NOW)
+    evidence = tmp_path / "evidence.json"
+    evidence.write_bytes(compact(log.evidence(award)))
+    page = sheltered(new_page, tmp_path, world.get(f"/verifier.html?lang={language}").content)
+    words = said(language)
+    witness = f"witness w1 {log.witness.vkey}\n"
+    stranger = Cosigner("w2.example", private_key("w2")).vkey
+    page.set_input_files("#evidence", evidence)
+
+    def ask(policy: str, verdict: str, count: int) -> list[str]:
+        page.fill("#policy", policy)
+        page.click("button")
+        expect(page.locator("#words li")).to_have_count(count)
+        expect(page.locator("#answer")).to_have_class(f"verdict {verdict}")
+        return page.locator("#words li").all_inner_texts()
+
+    alone = ask(log.signer.vkey, "valid", 2)  # a key alone on a line is a log's
+    assert [one.split(":")[0] for one in alone] == [words["offline"]["unchecked"]] * 2
+    both = ask(f"log {log.signer.vkey}\n{witness}quorum w1\n{authority('stamp').policy_line}", "valid", 3)
+    assert [one.split(":")[0] for one in both] == [
+        words["offline"][name] for name in ("checked", "checked", "unchecked")
+    ]
+    assert words["anchor_kind"]["rfc3161"] in both[2]
+    expect(page.locator("#about")).to_contain_text(words["offline"]["passed_over"].format(count=1))
+    wanted = f"log {log.signer.vkey}\n{witness}witness w2 {stranger}\ngroup g all w1 w2\nquorum g\n"
+    ask(wanted, "unknown", 3)
+    expect(page.locator("#sentence")).to_have_text(getattr(SENTENCES["quorum_not_met"], language))
+    page.fill("#policy", "nonsense here\n")
+    page.click("button")
+    expect(page.locator("#sentence")).to_contain_text(words["offline"]["refused"])
+    expect(page.locator("#outside")).to_be_hidden()
+    page.set_viewport_size({"width": 320, "height": 256})
+    ask(f"log {log.signer.vkey}\n{witness}", "valid", 3)
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 320
 
 
 def test_one_file_has_no_violation_that_axe_can_find(new_page: NewPage, world: World, tmp_path: Path) -> None:
