@@ -55,6 +55,7 @@ from api.route import (
     desk_list,
     desk_record,
     desk_replacement,
+    desk_request,
     did_resolver,
     document,
     explore,
@@ -273,6 +274,7 @@ def _include_desk(app: FastAPI, gate: Gate) -> None:
     app.include_router(desk_award.make_router(gate))
     app.include_router(desk_replacement.make_router(gate))
     app.include_router(desk_record.make_router(gate))
+    app.include_router(desk_request.make_router(gate))
     desk.install_refusal(app, gate)
 
 
