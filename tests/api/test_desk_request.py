@@ -82,7 +82,7 @@ def test_request_is_declined_only_with_a_reason_and_nothing_typed_is_lost(school
         ({"outcome": "done", "answer": "x" * 4_001}, "too_long"),
         ({"outcome": "done", "answer": "x\x00"}, "too_long"),
     ):
-        answered = officer.post(address, **fields)
+        answered = officer.send(address, fields)
         assert answered.status_code == 422, fields
         assert said()[refusal] in answered.text
         assert (fields.get("answer", "")[:7] or "<textarea") in answered.text
