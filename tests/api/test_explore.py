@@ -95,7 +95,7 @@ def test_page_about_the_log_shows_institutions_page_by_page(school: Served, monk
     school.node.wait_until_visible(school.node.ledger.newest())
     monkeypatch.setattr(explore, "MAX_INSTITUTIONS", 2)
     seen: list[str] = []
-    path = "/explore?lang=en"
+    path, html = "/explore?lang=en", ""
     while path:
         html = school.http.get(path).text
         seen += re.findall(r"<summary><strong>([^<]+)", html)

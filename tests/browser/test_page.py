@@ -17,7 +17,10 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from anchoring.cosignature import Cosigner
+from api.audit.finding import Finding
 from api.page.language import LANGUAGES, Language, Messages, read_messages
+from tests.api.test_own_audit import keep as keep_report
+from tests.api.test_own_audit import report as made_report
 from tests.browser.conftest import NewPage
 from tests.browser.picture import shrink
 from tests.browser.world import HOSTILE, World
@@ -48,6 +51,11 @@ def go(path: str) -> Place:
     return lambda page, world, language: page.goto(world.url + path.format(w=world) + f"?lang={language}")
 
 
+def go_then(page: Page, world: World, language: str) -> None:
+    """As of a day."""
+    page.goto(f"{world.url}/verify/{world.ended}?lang={language}&at=2024-06-01")
+
+
 def send_stack(page: Page, world: World, language: str) -> None:
     page.goto(f"{world.url}/?lang={language}")
     send(page, *(world.bundle(one) for one in (world.stack, *world.parts)))
@@ -59,14 +67,28 @@ def send_nothing(page: Page, world: World, language: str) -> None:
     send(page, b"nothing")
 
 
+def kept_report(page: Page, world: World, language: str) -> None:
+    """The page about audits, with a report in which there is something of everything."""
+    found = [Finding(code="award-differs", where="ab" * 16, what="the served status is another", entry=3)]
+    objection = Finding(code="issuer-not-accredited", where="entry 4", what="no accreditation", entry=4, objection=True)
+    notice = Finding(code="never-accredited", where="riverside-university", what="nobody has ever accredited it")
+    report = made_report(differences=1, objections=1, findings=[*found, objection], notices=[notice])
+    keep_report(world.served, report)
+    page.goto(f"{world.url}/explore/audit?lang={language}")
+    page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+
+
 PLACES: dict[str, Place] = {
     "home": go("/"),
     "valid": go("/verify/{w.valid}"),
     "revoked": go("/verify/{w.revoked}"),
     "part": go("/verify/{w.part}"),
+    "then": go_then,
+    "recognition": go("/recognitions/{w.recognition}"),
     "stack": send_stack,
     "refused": send_nothing,
     "explore": go("/explore"),
+    "audit": kept_report,
     "entries": go("/explore/entries"),
     "entry": go("/explore/entries/5"),
     "lost": go("/verify/" + "0" * 36),
