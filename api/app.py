@@ -262,7 +262,9 @@ def _include(
     app.include_router(explore.make_router(renderer, node.lookup, lambda: node.log.keys.log.vkey))
     app.include_router(own_audit.make_router(renderer, node.lookup.published, runtime.audits))
     app.include_router(
-        page.make_router(renderer, verification, _samples(node), node.ledger.now, lambda: node.log.keys.log.vkey)
+        page.make_router(
+            renderer, verification, _samples(node), node.ledger.now, lambda: node.log.keys.log.vkey, node.cpu
+        )
     )
     _include_desk(app, Gate(node, renderer, Sessions(time.monotonic)))
 

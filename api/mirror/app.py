@@ -111,7 +111,7 @@ def _look_ups(node: MirrorNode, renderer: PageRenderer, shared: Shared) -> list[
         recognition_page.make_router(renderer, node.lookup),
         explore.make_router(renderer, node.lookup, lambda: node.vkey),
         own_audit.make_router(renderer, node.lookup.published, None),
-        page.make_router(renderer, node.verification, lambda: (), node.clock, lambda: node.vkey),
+        page.make_router(renderer, node.verification, lambda: (), node.clock, lambda: node.vkey, node.cpu),
     ]
 
 

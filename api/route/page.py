@@ -15,6 +15,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from api.cpu_bound import CpuBound
 from api.error import UnknownResourceError
 from api.form_body import FormPart, parse_form
 from api.instant import parse_instant
@@ -23,9 +24,10 @@ from api.page.asset import ASSETS, asset, offline_policy, packed
 from api.page.language import LANGUAGES, Language, choose_language
 from api.page.render import PageRenderer
 from api.page.view import HomeView, Refusal, Sample, VerifyView
+from api.qr_photo import is_photo, read_codes
 from api.strict_body import read_body
 from api.verification import Verification
-from verifier.error import InputError
+from verifier.error import InputError, VerifierError
 from verifier.report import Report
 
 PUBLIC_ID = re.compile(r"[0-9a-v]{36}")
@@ -51,6 +53,7 @@ def make_router(
     samples: Callable[[], tuple[Sample, ...]],
     now: Callable[[], datetime],
     vkey: Callable[[], str],
+    cpu: CpuBound,
 ) -> APIRouter:
     """Make the router of the pages.
 
@@ -60,6 +63,7 @@ def make_router(
         samples: Awards to try on the home page.
         now: Present instant.
         vkey: The log's verifier key.
+        cpu: Where pictures that somebody sends are opened.
     """
     router = APIRouter(include_in_schema=False)
 
@@ -114,7 +118,7 @@ def make_router(
             return Response(packed(name), headers=ASSET_CACHE | PACKED, media_type=ASSETS[name])
         return Response(asset(name), headers=ASSET_CACHE, media_type=ASSETS[name])
 
-    form = SentForm(renderer, verification, samples, now)
+    form = SentForm(renderer, verification, samples, now, cpu)
     router.add_api_route("/verify", form.judge, methods=["POST"], response_model=None)
     return router
 
@@ -135,6 +139,7 @@ class SentForm:
         verification: Judges what was sent.
         samples: Awards to try on the home page.
         now: Present instant.
+        cpu: Where pictures are opened.
     """
 
     def __init__(
@@ -143,11 +148,13 @@ class SentForm:
         verification: Verification,
         samples: Callable[[], tuple[Sample, ...]],
         now: Callable[[], datetime],
+        cpu: CpuBound,
     ) -> None:
         self._renderer = renderer
         self._verification = verification
         self._samples = samples
         self._now = now
+        self._cpu = cpu
 
     async def judge(self, request: Request) -> Response:
         """Judge what the form brings."""
@@ -165,10 +172,23 @@ class SentForm:
         try:
             report, others = _judge_all(self._verification, sent)
         except InputError as error:
+            if len(sent) == 1 and is_photo(sent[0]):
+                return self._follow_photo(sent[0], language)
             return self._refuse("unreadable", language, str(error))
         known = report.credential if report.credential and self._verification.knows(report.credential) else None
         view = VerifyView(report, known, self._now(), language=language, is_sent=True, others=others)
         return HTMLResponse(self._renderer.render_verify(view), headers=NO_STORE)
+
+    def _follow_photo(self, data: bytes, language: Language) -> Response:
+        """Go where a QR code in a picture leads, as the scanner does: to an award, on this site, and nowhere else."""
+        try:
+            codes = self._cpu.run(read_codes, data)
+        except VerifierError as error:
+            return self._refuse("no_code", language, str(error))
+        public_id = next((found for code in codes if (found := pasted_id(code)) is not None), None)
+        if public_id is None:
+            return self._refuse("other_code" if codes else "no_code", language)
+        return RedirectResponse(f"/verify/{public_id}?lang={language}", 303)
 
     def _refuse(self, refusal: Refusal, language: Language, detail: str = "") -> Response:
         view = HomeView(samples=self._samples(), refusal=refusal, detail=detail, language=language)

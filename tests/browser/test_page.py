@@ -21,6 +21,7 @@ from api.audit.finding import Finding
 from api.page.language import LANGUAGES, Language, Messages, read_messages
 from tests.api.test_own_audit import keep as keep_report
 from tests.api.test_own_audit import report as made_report
+from tests.api.test_qr_photo import photo
 from tests.browser.conftest import NewPage
 from tests.browser.picture import shrink
 from tests.browser.world import HOSTILE, World
@@ -264,6 +265,24 @@ def test_scanner_says_what_to_do_when_the_browser_cannot_read_codes(new_page: Ne
     page.goto(f"{world.url}/?lang=ru")
     page.click("[data-scan]")
     expect(page.locator("#scan-said")).to_have_text(said("ru")["scan"]["missing"])
+
+
+@pytest.mark.parametrize("script, language", [(False, "ru"), (True, "en")], ids=["without script", "with script"])
+def test_visitor_sends_a_photograph_of_a_code(
+    new_page: NewPage, world: World, language: Language, *, script: bool
+) -> None:
+    page = new_page(f"/?lang={language}", java_script_enabled=script)
+
+    def give(text: str) -> None:
+        picture = {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": photo(text)}
+        page.set_input_files("#photo", [picture])  # type: ignore[arg-type]  # a payload of playwright
+        page.click("form.photo button")
+
+    give("https://elsewhere.example/")
+    expect(page.locator("#refused")).to_have_text(said(language)["home"]["other_code"])
+    give(f"{world.url}/verify/{world.valid}")
+    page.wait_for_url(f"**/verify/{world.valid}?lang={language}")
+    expect(page.locator("h1")).to_have_text(said(language)["verdict"]["valid"])
 
 
 def test_keyboard_alone_leads_from_the_first_key_to_the_last_check(new_page: NewPage, world: World) -> None:
