@@ -20,6 +20,7 @@ MAX_PIXELS: Final = 24_000_000
 """Largest picture, 72 MB when it is unpacked in colour."""
 ENOUGH_PIXELS: Final = (2_000, 2_000)
 """A JPEG that is larger is unpacked at a half, a quarter or an eighth of its size, as long as it stays above this."""
+QR_CODE: Final = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
 MAX_CODES: Final = 8
 MAX_CHARS: Final = 2_000
 
@@ -42,7 +43,7 @@ def read_codes(data: bytes) -> tuple[str, ...]:
             grey = _grey(data)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise FormatError(f"no picture that can be read: {error}") from error
-    found = zxingcpp.read_barcodes(grey, formats=zxingcpp.BarcodeFormat.QRCode)
+    found = zxingcpp.read_barcodes(grey, formats=QR_CODE)
     return tuple(one.text for one in found if len(one.text) <= MAX_CHARS)[:MAX_CODES]
 
 
