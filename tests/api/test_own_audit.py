@@ -15,13 +15,16 @@ from typing import Final
 import msgspec
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from anchoring.note import NoteSigner
 from api.audit.finding import Finding
 from api.audit.report import AuditReport, not_checked
 from api.own_audit import REPORT, KeptReport, OwnAudits, Standing
 from api.page.language import LANGUAGES, read_messages
-from tests.api.served import Served, open_school, serving
+from api.page.render import PageRenderer
+from api.route import own_audit
+from tests.api.served import Http, Served, open_school, serving
 from tests.api.test_page import Page
 from tests.system.serving import free_port
 from tests.verifier.small_log import private_key
@@ -170,6 +173,20 @@ def test_server_that_offers_no_audits_says_so_and_makes_none(tmp_path: Path) -> 
 def test_page_of_another_site_cannot_begin_an_audit(school: Served) -> None:
     answered = school.http.post("/explore/audit", headers={"Sec-Fetch-Site": "cross-site"})
     assert answered.status_code == 403
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_mirror_says_how_to_audit_and_makes_none(school: Served, language: str) -> None:
+    renderer = PageRenderer("https://mirror.example.edu", demonstration=False, has_desk=False)
+    app = FastAPI()
+    app.include_router(own_audit.make_router(renderer, school.node.published, None))
+    html = Http(app).get("/explore/audit", params={"lang": language}).text
+    said = read_messages("ru" if language == "ru" else "en")["audit"]
+    assert said["off"] in html
+    assert "cairn audit https://mirror.example.edu" in html
+    assert "<form" not in html
+    assert Http(app).post("/explore/audit", headers=SAME_SITE).status_code == 303
+    assert children() == set()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
