@@ -84,7 +84,7 @@ from api.route import (
 from api.runtime import Runtime
 from api.security_header import SecurityHeaderMiddleware
 from api.setting import Settings
-from api.shortcut import Shortcut
+from api.shortcut import Counters, Shortcut
 from api.shortcut_setup import make_shortcut
 from api.skill import Skills
 from api.standing import Standing
@@ -161,7 +161,8 @@ def make_app(
     # Not for one's own machine: browsers would remember it for whatever else is developed there.
     is_https = identity.base_url.startswith("https:") and not settings.is_loopback
     if offer is not None and settings.shortcut:
-        offer(make_shortcut(node, limiter, metrics, log, is_https=is_https))
+        counters = Counters(limiter, settings.trusted_proxy_count, metrics, log)
+        offer(make_shortcut(node.views, node.lookup.answer_now, counters, is_https=is_https))
     direct = DirectMiddleware(HeadMiddleware(app), issuing, answered)
     return wrap(direct, settings, writer, metrics, log, limiter, is_https=is_https)
 

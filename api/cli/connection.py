@@ -41,11 +41,11 @@ _NO_REQUEST: Final[Scope] = {"type": "http", "headers": []}
 Refusal: TypeAlias = Callable[[Problem, Scope], Response]
 """Writes a problem, as `api.problem.ProblemWriter.response` does."""
 
-Shortcut: TypeAlias = Callable[[bytes, tuple[str, int] | None, bytes], bytes | None]
+Shortcut: TypeAlias = Callable[[bytes, tuple[str, int] | None, list[tuple[bytes, bytes]]], bytes | None]
 """(what came, the other end, the server's own header fields) -> the whole answer, or None to go the ordinary way."""
 
 
-def no_shortcut(_data: bytes, _peer: tuple[str, int] | None, _common: bytes) -> None:
+def no_shortcut(_data: bytes, _peer: tuple[str, int] | None, _common: list[tuple[bytes, bytes]]) -> None:
     """Have everything go the ordinary way."""
 
 
@@ -54,14 +54,10 @@ class ShortcutSlot:
 
     def __init__(self) -> None:
         self.answer: Shortcut = no_shortcut
-        self._fields: list[tuple[bytes, bytes]] = []
-        self._common = b""
 
-    def common(self, fields: list[tuple[bytes, bytes]]) -> bytes:
-        """The server's own header fields as they are sent; it makes a new list when one changes."""
-        if fields is not self._fields:
-            self._fields, self._common = fields, b"".join(b"%b: %b\r\n" % field for field in fields)
-        return self._common
+    def take(self, shortcut: Shortcut) -> None:
+        """Have connections try *shortcut* from now on."""
+        self.answer = shortcut
 
 
 MALFORMED: Final = Problem(kind_of_status(400), "What was sent is not an HTTP/1.1 request.")
@@ -139,8 +135,11 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Try the short-cut; else feed the parser, and stop when a head has no end."""
-        if self._is_between and self._is_idle() and self._answer_quickly(data):
-            return
+        if self._is_between and self._is_idle():
+            answer = self.shortcut.answer(data, self.client, self.server_state.default_headers)
+            if answer is not None:
+                self._answered_quickly(answer)
+                return
         was_in_head = self._in_head
         super().data_received(data)
         # A header field is told of only when it is whole, so what has come of it is counted here.
@@ -156,10 +155,7 @@ class Connection(HttpToolsProtocol):
         is_answered = cycle is None or (cycle.response_complete and not self.pipeline)
         return is_answered and not self.flow.write_paused and not self.transport.is_closing()
 
-    def _answer_quickly(self, data: bytes) -> bool:
-        answer = self.shortcut.answer(data, self.client, self.shortcut.common(self.server_state.default_headers))
-        if answer is None:
-            return False
+    def _answered_quickly(self, answer: bytes) -> None:
         self.transport.write(answer)
         if self._patience is not None:
             self._forget_patience()
@@ -167,7 +163,6 @@ class Connection(HttpToolsProtocol):
         self._answered_at = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self._wait(self.timeout_keep_alive)
-        return True
 
     def timeout_keep_alive_handler(self) -> None:
         """Close a connection that asks nothing more; the time runs from the last answer, quick ones included."""

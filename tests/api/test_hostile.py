@@ -145,6 +145,33 @@ def test_status_list_is_not_sent_again_when_the_client_has_it(served: Served, aw
         assert (answered.status_code, answered.content) == (304, b"")
 
 
+@pytest.mark.parametrize(
+    "accept, kind",
+    [
+        ("", "application/vc"),
+        ("*/*", "application/vc"),
+        ("application/vc", "application/vc"),
+        ("application/json, application/vc", "application/vc"),
+        ("application/json", "application/json"),
+        ("application/ld+json, application/json", "application/ld+json"),
+        ("application/json, application/ld+json, */*", "application/ld+json"),
+        ("application/json;q=0.9, application/ld+json;q=0.8", "application/json"),
+        ("application/vc;q=0, */*", "application/ld+json"),
+        ("application/vc;q=0.1, application/*;q=0.5", "application/ld+json"),
+        ("text/html", "application/vc"),
+        ("x;q=, ,;;", "application/vc"),
+    ],
+)
+def test_status_list_is_answered_as_the_client_reads_it(
+    served: Served, award: dict[str, Any], accept: str, kind: str
+) -> None:
+    del award
+    answered = served.http.get("/status-lists/0", headers={"Accept": accept})
+    assert (answered.status_code, answered.headers["content-type"]) == (200, kind)
+    assert answered.headers["vary"] == "Accept"
+    assert answered.content == served.http.get("/status-lists/0").content
+
+
 @pytest.mark.parametrize("path", ["/v1/institutions/", "/v1/achievements/", "/log/tile", "/log/checkpoint/"])
 def test_address_with_a_slash_too_many_is_not_redirected(served: Served, path: str) -> None:
     answered = served.http.get(path, headers={"Host": "evil.example"})
