@@ -127,7 +127,8 @@ def test_erasure_asks_twice_and_takes_everything(tmp_path_factory: pytest.TempPa
         cookie = school.cookie()
         address = ask(school, cookie, "erasure", sure="yes", note="Please")
         shown = officer.get(address, lang="en").text
-        assert read_messages("en")["learner_erase"]["log"] in shown  # what stays is said
+        assert said()["stays_log"] in shown  # what stays is said, and to the officer
+        assert "your awards" not in shown
         unsure = officer.post(address, outcome="done", answer="As you wish")
         assert unsure.status_code == 422
         assert said()["not_sure"] in unsure.text

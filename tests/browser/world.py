@@ -20,6 +20,8 @@ from tests.api.test_recognition import PART, open_lake, recognise, shown
 from tests.system.serving import free_port
 
 START_SECONDS: Final = 30.0
+ORIGIN: Final = "mikrozertifikate.hochschulverbund.example/verzeichnis"
+"""Longer than a narrow window is wide: every page has to break it."""
 LEARNER: Final = {"name": "Mari Maasikas", "reference": "S-1"}
 TITLES: Final = {
     "CERT-DATA": ("Certificate in Data Work", "en"),
@@ -76,7 +78,7 @@ def open_world(directory: Path) -> Iterator[World]:
     """Serve a filled ledger until the block ends."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    with serving(directory / "data", base_url=url) as served:
+    with serving(directory / "data", base_url=url, origin=ORIGIN) as served:
         server = uvicorn.Server(uvicorn.Config(served.app, port=port, log_level="error", lifespan="off"))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
