@@ -31,6 +31,7 @@ from verifier.error import InputError, VerifierError
 from verifier.report import Report
 
 PUBLIC_ID = re.compile(r"[0-9a-v]{36}")
+RECOGNITION = re.compile(r"/recognitions/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:$|[/?#\s])")
 MAX_INSTANT_CHARS = 64
 MAX_FORM_BYTES = 4_718_592
 """Largest form: an image of 4 MiB, or a few bundles, and what a browser writes around them."""
@@ -74,10 +75,10 @@ def make_router(
 
     @router.get("/verify")
     def find(request: Request, q: Annotated[str, Query(max_length=MAX_LINK_CHARS)] = "") -> Response:
-        """Go to the page of whatever award was pasted: a link, or an id."""
-        public_id = pasted_id(q)
-        if public_id is not None:
-            return RedirectResponse(f"/verify/{public_id}{_kept_language(request)}", 303)
+        """Go to the page of whatever was pasted: the link or the id of an award, or the link of a recognition."""
+        path = _pasted_path(q)
+        if path is not None:
+            return RedirectResponse(f"{path}{_kept_language(request)}", 303)
         language = choose_language(request.scope)
         view = HomeView(samples=samples(), refusal="not_found" if q else None, language=language)
         return HTMLResponse(renderer.render_home(view), headers=NO_STORE)
@@ -223,6 +224,14 @@ def _kept_language(request: Request) -> str:
     """The query that keeps the language asked for; nothing when none was, or none that there is."""
     asked = request.query_params.get("lang")
     return f"?lang={asked}" if asked in LANGUAGES else ""
+
+
+def _pasted_path(text: str) -> str | None:
+    """The page of what was pasted; None for nothing that has one."""
+    public_id, recognition = pasted_id(text), RECOGNITION.search(text)
+    if public_id is not None:
+        return f"/verify/{public_id}"
+    return None if recognition is None else f"/recognitions/{recognition[1]}"
 
 
 def pasted_id(text: str) -> str | None:
