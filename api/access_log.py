@@ -7,6 +7,7 @@ client or an id of anything but the request: what is not written down cannot lea
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable
@@ -35,7 +36,8 @@ def make_log(stream: TextIO, now: Callable[[], datetime], *, is_quiet: bool = Fa
     """Return a log that writes JSON lines; nothing is configured for the whole process.
 
     Args:
-        stream: Where lines go. One `write` per line, so lines of several threads do not mix.
+        stream: Where lines go, in whole lines, so that those of several threads do not mix. What is written down of the
+            requests that an event loop answers in one turn is written at once, when the turn is over.
         now: The clock, aware UTC.
         is_quiet: Whether to leave out what is not a warning or an error, such as every request.
     """
@@ -45,16 +47,26 @@ def make_log(stream: TextIO, now: Callable[[], datetime], *, is_quiet: bool = Fa
 
     level = logging.WARNING if is_quiet else logging.INFO
 
+    waiting: list[str] = []
+
     class RequestLog(structlog.make_filtering_bound_logger(level)):  # type: ignore[misc]  # a class that is made
         """Writes the lines of requests, of which there are many, without the processors; they come out the same."""
 
         def request(self, identity: str, method: str, route: str, status: int, seconds: float, sent_bytes: int) -> None:
-            if not is_quiet:
-                duration = round(seconds * _MILLISECONDS, 3)
-                stamped = now().isoformat(timespec="milliseconds")
-                self._logger.msg(
-                    _LINE % (stamped, identity, _quoted(method), _quoted(route), status, duration, sent_bytes)
-                )
+            if is_quiet:
+                return
+            duration = round(seconds * _MILLISECONDS, 3)
+            stamped = now().isoformat(timespec="milliseconds")
+            waiting.append(_LINE % (stamped, identity, _quoted(method), _quoted(route), status, duration, sent_bytes))
+            if len(waiting) == 1:
+                try:
+                    asyncio.get_running_loop().call_soon(self._write_down)
+                except RuntimeError:  # no loop has a turn here
+                    self._write_down()
+
+        def _write_down(self) -> None:
+            lines, waiting[:] = waiting[:], []
+            self._logger.msg("\n".join(lines))
 
     log: FilteringBoundLogger = structlog.wrap_logger(
         structlog.WriteLogger(stream),

@@ -46,6 +46,7 @@ from ledger.spending import SpendingBook
 from ledger.stacking_up import StackingUp
 from ledger.status_allocation import StatusAllocator
 from ledger.vault import Vault
+from ledger.wallet_copy import WalletCopies
 from verifier.jsonld.canonical import canonical_nquads
 
 KEY_PLACE = "keys.path"
@@ -85,6 +86,7 @@ class LedgerNode:
     recognising: Recognising
     agreeing: Agreeing
     links: LearnerLinks
+    copies: WalletCopies
     requests: LearnerRequests
 
     def institutions(self) -> list[Institution]:
@@ -169,6 +171,7 @@ def open_ledger(
         recognising=Recognising(ledger, vault),
         agreeing=Agreeing(ledger, vault),
         links=LearnerLinks(ledger, vault),
+        copies=WalletCopies(ledger, vault, keys, identity.base_url),
         requests=LearnerRequests(ledger, vault, erasing),
     )
 

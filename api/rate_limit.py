@@ -29,7 +29,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.client_address import client_address
 from api.error import RateLimitedError
 from api.problem import ProblemWriter
-from api.public_write import PUBLIC_WRITES, is_page_form
+from api.public_write import is_page_form, is_public_write
 
 # Room for this many windows (each client has two), about 20 MiB. When it is full, the window begun
 # longest ago is forgotten: a flood from many addresses is counted too low, never too high.
@@ -353,4 +353,4 @@ def is_unlimited(path: str) -> bool:
 def needs_key(scope: Scope) -> bool:
     """Whether a request is a write that only the holder of a key may make."""
     path = scope["path"]
-    return scope["method"] not in READ_METHODS and path not in PUBLIC_WRITES and not is_page_form(path)
+    return scope["method"] not in READ_METHODS and not is_public_write(path) and not is_page_form(path)

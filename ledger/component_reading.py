@@ -103,6 +103,15 @@ class Stacker(msgspec.Struct, frozen=True, kw_only=True):
         return stacking_instant(self.day, self.now)
 
 
+class _Found(msgspec.Struct, frozen=True):
+    """An award as the log has it, with whose it is, what it is an award of, and what was spent of it."""
+
+    read: ReadAward
+    institution: Institution
+    achievement: Achievement
+    seen: Sequence[Spending]
+
+
 class Recognised(Protocol):
     """Where recognitions of awards are read from."""
 
@@ -163,11 +172,29 @@ class ComponentReading:
                 raise InvalidInputError(message, f"/awards/{number}/award")
         return gathered
 
+    def public(self, award: str, stacker: Stacker) -> Component:
+        """The facts of an award that follow from its id: no grade, no results, and not what was spent of it.
+
+        Not checked: whose it is.
+
+        Raises:
+            InvalidInputError: It is no award of this ledger that could count.
+        """
+        found = self._find(award)
+        component = self._component(PresentedAward(award=award), found, None, stacker)
+        return msgspec.structs.replace(component, spent=())
+
     def _one(self, one: PresentedAward, stacker: Stacker) -> Gathered:
         if one.award.startswith(RECOGNITION):
             return self._recognised.gather(one.award.removeprefix(RECOGNITION), stacker, self._book)
+        found = self._find(one.award)
+        component = self._component(one, found, self._document(one, found.read, stacker), stacker)
+        standing = (*found.read.standings, found.institution)
+        return Gathered(component=component, award=found.read.credential.id, seen=found.seen, rests_on=standing)
+
+    def _find(self, award: str) -> _Found:
         try:
-            read = self._awards.read(one.award)
+            read = self._awards.read(award)
         except InvalidInputError as error:
             raise InvalidInputError(error.detail, "/award") from error
         except NotFoundError as error:
@@ -177,15 +204,19 @@ class ComponentReading:
         if credential.achievement is None or credential.edition is None:
             message = "this is a document of an institution's own making, and no award that could count"
             raise InvalidInputError(message, "/award")
-        document = self._document(one, read, stacker)
         institution = self._ledger.load(Institution, credential.institution, "such institution")
         achievement = self._ledger.load(Achievement, credential.achievement, "such achievement")
-        seen = self._book.rows(credential.id)
+        return _Found(read, institution, achievement, self._book.rows(credential.id))
+
+    def _component(
+        self, one: PresentedAward, found: _Found, document: Mapping[str, Any] | None, stacker: Stacker
+    ) -> Component:
+        read, seen = found.read, found.seen
         if any(row.kind == "unpacking" and not row.released for row in seen):
             message = "this award was unpacked, and its credits are spent on its parts; present those in its place"
             raise InvalidInputError(message, "/award")
         component = read_component(
-            read.logged(institution, achievement),
+            read.logged(found.institution, found.achievement),
             document,
             stacker.instant,
             revalidated_on=one.revalidated_on,
@@ -195,8 +226,7 @@ class ComponentReading:
         if component.standing == "valid" and (lost := read.lost) is not None:
             message = f"this award has been {lost.state} since {lost.since.date()}; it can no longer count"
             raise InvalidInputError(message, "/award")
-        standing = (*read.standings, institution)
-        return Gathered(component=component, award=credential.id, seen=seen, rests_on=standing)
+        return component
 
     def _document(self, one: PresentedAward, read: ReadAward, stacker: Stacker) -> Mapping[str, Any]:
         credential = read.credential

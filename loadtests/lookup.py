@@ -29,6 +29,9 @@ CONNECTIONS = 64
 SECONDS = 5
 ROUNDS = 3
 AWARDS = 1_000
+BATCH = 1_000
+MANY = 50_000
+"""More than the answers that a server keeps at hand, so that each is made anew."""
 SETTLED_SECONDS = 2.5
 """Within the second in which an award was recorded it is answered the ordinary way."""
 _REQUESTS = re.compile(r"(\d+) requests in")
@@ -60,6 +63,7 @@ class Compared:
 
     Attributes:
         ours: The server by itself.
+        many: The same, each of many awards in turn.
         unchanged: The server, asked whether an answer has changed; it has not.
         mirror: A mirror of it.
         kept: The server behind nginx, the same awards: each is asked for anew every second or two.
@@ -68,6 +72,7 @@ class Compared:
     """
 
     ours: Looked
+    many: Looked
     unchanged: Looked
     mirror: Looked
     kept: Looked
@@ -85,7 +90,8 @@ def looked_up(server: Server, place: Path) -> Compared:
         if shutil.which(program) is None:
             message = f"{program} is not installed: apt-get install {program}"
             raise RuntimeError(message)
-    paths = _awards(server)
+    many = _awards(server, MANY)
+    paths = many[:AWARDS]
     size = len(_fetched(server, paths[0]))
     os.sched_setaffinity(server.pid, {0})
     script = place / "ask.lua"
@@ -99,6 +105,7 @@ def looked_up(server: Server, place: Path) -> Compared:
         rounds = [
             (
                 asked_for(server.port, (server.pid,), script, paths),
+                asked_for(server.port, (server.pid,), script, many),
                 asked_for(server.port, (server.pid,), script, paths, tags),
                 asked_for(mirror.port, (mirror.pid,), script, paths),
                 asked_for(front.port, both, script, paths),
@@ -131,18 +138,20 @@ def _rate(looked: Looked) -> float:
     return looked.per_second
 
 
-def _awards(server: Server) -> list[str]:
+def _awards(server: Server, count: int = AWARDS) -> list[str]:
     """Addresses of awards to which nothing has happened."""
     time.sleep(SETTLED_SECONDS)
-    client = Client(server)
-    claims = [award(number) for number in range(AWARDS)]
-    status, made = client.call("POST", "/v1/credentials", {"credentials": claims}, f"looked-up-{time.time_ns()}")
+    client, paths = Client(server), []
+    for first in range(0, count, BATCH):
+        claims = [award(number) for number in range(first, min(first + BATCH, count))]
+        status, made = client.call("POST", "/v1/credentials", {"credentials": claims}, f"looked-up-{time.time_ns()}")
+        if status != 201:
+            message = f"awards were answered with {status}"
+            raise RuntimeError(message)
+        paths += [f"/v1/credentials/{one['id']}/status" for one in made["credentials"]]
     client.close()
-    if status != 201:
-        message = f"awards were answered with {status}"
-        raise RuntimeError(message)
     time.sleep(SETTLED_SECONDS)
-    return [f"/v1/credentials/{one['id']}/status" for one in made["credentials"]]
+    return paths
 
 
 def _fetched(server: Server, path: str) -> bytes:
