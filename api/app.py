@@ -62,6 +62,7 @@ from api.route import (
     desk_pathway,
     desk_record,
     desk_replacement,
+    desk_request,
     did_resolver,
     document,
     explore,
@@ -71,6 +72,7 @@ from api.route import (
     ledger,
     mine,
     mine_wallet,
+    own_audit,
     page,
     pathway,
     programme,
@@ -270,10 +272,11 @@ def _include(
     app.include_router(health_router(checks))
     app.include_router(metric_router(metrics))
     app.include_router(problem_router(shared.writer, renderer.render_problem_kind))
-    app.include_router(recognition_page.make_router(renderer, node.lookup))
-    app.include_router(explore.make_router(renderer, node.lookup, lambda: node.log.keys.log.vkey))
+    _include_log_pages(app, node, renderer, runtime)
     app.include_router(
-        page.make_router(renderer, verification, _samples(node), node.ledger.now, lambda: node.log.keys.log.vkey)
+        page.make_router(
+            renderer, verification, _samples(node), node.ledger.now, lambda: node.log.keys.log.vkey, node.cpu
+        )
     )
     gate = Gate(node, renderer, Sessions(time.monotonic), make_accounts(node))
     _include_desk(app, gate, shared.log)
@@ -288,6 +291,15 @@ def make_accounts(node: Node) -> Accounts:
     return Accounts(readings, redirect_uri, time.time, os.urandom(32))
 
 
+def _include_log_pages(app: FastAPI, node: Node, renderer: PageRenderer, runtime: Runtime) -> None:
+    """Include the pages about what is in the log."""
+    app.include_router(recognition_page.make_router(renderer, node.lookup))
+    app.include_router(explore.make_router(renderer, node.lookup, lambda: node.log.keys.log.vkey))
+    app.include_router(
+        own_audit.make_router(renderer, node.lookup.published, runtime.audits, node.parts.identity.base_url)
+    )
+
+
 def _include_desk(app: FastAPI, gate: Gate, log: FilteringBoundLogger) -> None:
     """Include the pages of issuers, who sign in."""
     app.include_router(desk.make_router(gate))
@@ -299,6 +311,7 @@ def _include_desk(app: FastAPI, gate: Gate, log: FilteringBoundLogger) -> None:
     app.include_router(desk_achievement.make_router(gate))
     app.include_router(desk_pathway.make_router(gate))
     app.include_router(desk_record.make_router(gate))
+    app.include_router(desk_request.make_router(gate))
     desk.install_refusal(app, gate)
 
 

@@ -24,6 +24,7 @@ from api.anchor_setup import anchor_schedules, time_anchors
 from api.error import NotReadyError
 from api.key_retention import LOOK_SECONDS, destroy_retired
 from api.node import Node
+from api.own_audit import DIRECTORY, OwnAudits
 from api.route.anchor import AnchorStanding
 from ledger.application import Clock
 from ledger.document import instant_text
@@ -136,6 +137,14 @@ class Runtime:
             self.loops.append(late)
         self.loops.append(Loop("keys", self._destroy_retired_keys, LOOK_SECONDS, log))
         self._scrubbing = Scrub(self._published_reader, clock)
+        self.audits = OwnAudits(
+            settings.data_dir / DIRECTORY,
+            node.parts.identity.base_url,
+            lambda: node.log.keys.log.vkey,
+            clock,
+            longest=timedelta(seconds=settings.own_audit_seconds),
+            pause=timedelta(seconds=settings.own_audit_pause_seconds),
+        )
         for anchor in anchors:  # a thread for each, so that one that hangs holds up none
             step = partial(self._anchor, anchor.name)
             self.loops.append(Loop(f"anchor {anchor.name}", step, ANCHOR_LOOK_SECONDS, log))
@@ -149,6 +158,7 @@ class Runtime:
     def close(self) -> None:
         """Stop every loop, all at once. A wait for blocks of a chain is given up: its fee was paid for nothing."""
         self._closing.set()
+        self.audits.close()
         for loop in self.loops:
             loop.end()
         for loop in self.loops:

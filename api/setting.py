@@ -252,6 +252,21 @@ class Settings(BaseModel):
         json_schema_extra=_unit("boolean"),
         description="Erase a learner at once who asks for it on their own page; otherwise the institution decides.",
     )
+    own_audit_seconds: int = Field(
+        default=600,
+        ge=0,
+        le=86_400,
+        json_schema_extra=_unit("seconds"),
+        description="Longest time that an audit may take which somebody asks for on the page about audits; 0: this "
+        "server does not audit itself. One that was cut off goes on from there when it is asked for again.",
+    )
+    own_audit_pause_seconds: int = Field(
+        default=600,
+        ge=0,
+        le=86_400,
+        json_schema_extra=_unit("seconds"),
+        description="How long the next such audit waits after each; there is one at a time.",
+    )
     rate_limit_per_minute: int = Field(
         default=12_000,
         ge=0,
