@@ -10,7 +10,7 @@ from ledger.application import Decision, Ledger, Outcome, Request
 from ledger.commitment import NOTE_KIND, SALT_BYTES, commit
 from ledger.consequence import Consequences
 from ledger.credential import Credential
-from ledger.error import InvalidInputError
+from ledger.error import InvalidInputError, RuleError
 from ledger.event import DomainEvent
 from ledger.part_keeping import PartKeeping
 from ledger.reason import Reason
@@ -123,15 +123,31 @@ class Lifecycle:
         def decide(now: datetime) -> Decision:
             credential, before = self._parts.credential(public_id, now)
             actor.require_institution(credential.institution)
+            shared = self._require_not_over(public_id)
             commitment, writes = self._keep_note(credential, note)
             events = change(credential, commitment, now)
             following, freed = self._consequences.follow(credential.id, events, now)
             writes += [*freed, audit(actor, act, credential.institution, 1, now)]
-            return Decision([*before, *events, *following], writes, {"credential": public_id})
+            return Decision([*before, *events, *following], writes, {"credential": public_id}, shared)
 
         if trial:
             return Outcome(decide(self._ledger.now()).answer, 0, repeated=False)
         return self._ledger.carry_out(self._vault, request, decide)
+
+    def _require_not_over(self, public_id: str) -> list[Credential]:
+        """Refuse to change a part when all parts of its diploma are revoked; returns what the parts share, if anything.
+
+        Raises:
+            RuleError: They are.
+        """
+        kept = self._parts.find(public_id)
+        if kept is None:
+            return []
+        shared = self._parts.shared(kept)
+        if shared.state == "revoked":
+            message = f"all parts of this diploma are revoked since {shared.since.date()}, and this one with them"
+            raise RuleError(message)
+        return [shared]
 
     def _keep_note(self, credential: Credential, note: str | None) -> tuple[str | None, list[Write]]:
         """Seal a remark and commit to it; the version in its kind keeps remarks of one award apart."""

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -337,6 +338,25 @@ def test_part_is_refused_what_only_an_award_may_be(world: World) -> None:
     early = world.clock().replace(year=2024)
     with pytest.raises(RuleError, match="before 2025-02-15"):
         world.lifecycle.revoke(public_id=part, reason=Reason.OTHER, effective_at=early, actor=OPERATOR)
+
+
+def test_part_is_not_changed_any_more_when_all_parts_are_revoked(world: World) -> None:
+    world.prospectus.publish(slug=SLUG, code=PROGRAMME, draft=draft(withdrawal="revoke"), actor=OPERATOR)
+    whole = award(world)
+    parts = unpack(world, whole, 1, 2, 3)
+    world.lifecycle.suspend(public_id=parts[1], reason=Reason.UNDER_REVIEW, actor=OPERATOR)
+    world.clock.advance(seconds=1)
+    world.lifecycle.revoke(public_id=whole, reason=Reason.OTHER, actor=OPERATOR)
+    world.clock.advance(seconds=1)
+    before = len(world.events())
+    for act in (
+        partial(world.lifecycle.revoke, public_id=parts[0], reason=Reason.OTHER, actor=OPERATOR),
+        partial(world.lifecycle.suspend, public_id=parts[0], reason=Reason.OTHER, actor=OPERATOR),
+        partial(world.lifecycle.reinstate, public_id=parts[1], actor=OPERATOR),
+    ):
+        with pytest.raises(RuleError, match="all parts of this diploma are revoked"):
+            act()
+    assert len(world.events()) == before
 
 
 def test_one_birth_is_recorded_when_two_change_a_part_at_once(world: World) -> None:

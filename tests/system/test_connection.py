@@ -243,7 +243,8 @@ def test_client_that_does_not_read_is_broken_off(monkeypatch: pytest.MonkeyPatch
             assert head.startswith(b"HTTP/1.1 200")
             read += len(await reader.readexactly(body_bytes))
         deadline = time.monotonic() + SECONDS
-        while len(server.server_state.connections) > 1 and time.monotonic() < deadline:  # noqa: ASYNC110
+        connections = server.server_state.connections
+        while len(connections) > 1 and time.monotonic() < deadline:  # noqa: ASYNC110  another loop closes them
             await asyncio.sleep(0.05)
         left = len(server.server_state.connections)
         writer.close()
