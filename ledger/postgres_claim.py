@@ -36,14 +36,18 @@ class PostgresClaim:
     def take(self) -> None:
         """Take the claim now or not at all. Raises ConflictError, StorageError."""
         with storage_errors():
+            self.release()
             session = self._connections.connect()
-            deadline = time.monotonic() + ENDING_SECONDS
-            while session.execute(_TAKE).fetchone() != (True,):
-                if time.monotonic() > deadline:
-                    session.close()
-                    message = "another sequencer works on this database; two would fork the log"
-                    raise ConflictError(message)
-                time.sleep(PAUSE_SECONDS)
+            try:
+                deadline = time.monotonic() + ENDING_SECONDS
+                while session.execute(_TAKE).fetchone() != (True,):
+                    if time.monotonic() > deadline:
+                        message = "another sequencer works on this database; two would fork the log"
+                        raise ConflictError(message)
+                    time.sleep(PAUSE_SECONDS)
+            except BaseException:
+                session.close()
+                raise
             self._session = session
 
     def require(self, size: int) -> None:
