@@ -31,6 +31,7 @@ from api.head import HeadMiddleware
 from api.health import ReadyCheck, clock_check, database_check, disk_check, health_router, limit_check
 from api.issuer_anchor import read_anchors
 from api.learner_session import SECRET_NAME, LearnerSessions
+from api.log_node import LogNode
 from api.log_route import log_router
 from api.metric import MetricMiddleware, Metrics, Reader, log_readers, metric_router
 from api.node import Node
@@ -142,7 +143,7 @@ def make_app(
         "cairn_learner_requests_waiting", "Requests of learners that wait for an answer.", node.parts.requests.waiting
     )
     readers = (*log_readers(**standing.readings()), waiting)
-    if node.log.witnesses is not None:
+    if isinstance(node.log, LogNode) and node.log.witnesses is not None:
         readers = (*readers, *witness_readers(node.log, node.log.witnesses))
     metrics = Metrics(version=app.version, readers=readers)
     issue = credential.make_issue(node)
@@ -220,7 +221,7 @@ def _include(
     app.include_router(audit.make_router(node.lookup, policy))
     app.include_router(anchor.read_router(node.lookup, runtime.anchor_standing))
     app.include_router(anchor.make_router(node, runtime.stamp))
-    app.include_router(log_router(node.log.tiles.read, lambda: node.log.keys.log.vkey))
+    app.include_router(log_router(node.log.published.read, lambda: node.log.keys.log.vkey))
     app.include_router(credential.read_router(node.lookup))
     prefixes = StatusByPrefix(node.lookup, node.settings.status_prefix_awards)
     app.include_router(status_prefix.make_router(prefixes, shared.clients))
@@ -338,7 +339,7 @@ def _ready_checks(node: Node, runtime: Runtime, standing: Standing, clock: Clock
         limit_check("background", lambda: len(runtime.failures()) + standing.stopped(), 0, "parts failing"),
         clock_check(clock, standing.newest_recorded_at),
     ]
-    if node.log.witnesses is not None:
+    if isinstance(node.log, LogNode) and node.log.witnesses is not None:
         checks.append(witness_check(node.log, node.log.witnesses, clock, settings.ready_unpublished_seconds))
     return checks
 

@@ -35,7 +35,8 @@ from api.audit.finding import Finding
 from api.audit.report import SHOWN
 from api.feed_check import logged_events
 from api.ledger_node import LedgerNode, system_clock
-from api.log_node import LOCK_FILE, LOG_DATABASE, LOG_DIRECTORY, log_keys, open_log
+from api.log_node import LOCK_FILE, LOG_DATABASE, log_keys, open_log
+from api.log_place import LOG_DIRECTORY
 from api.vault_check import VaultCheck
 from api.view_node import VIEWS_DIRECTORY, projections
 from api.witness_setup import read_witness_policy

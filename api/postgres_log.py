@@ -25,7 +25,7 @@ import psycopg
 
 from anchoring.anchor_schedule import AnchorHistory
 from anchoring.error import ConflictError
-from anchoring.storage import Placement, Published, Staged, StoredAnchor
+from anchoring.storage import CheckpointStore, Placement, Published, Staged, StoredAnchor
 from anchoring.tile import TileId, parse_path
 from anchoring.time_anchor import AnchorProof
 from ledger.error import ConflictError as LedgerConflictError
@@ -81,10 +81,11 @@ class PostgresCheckpointStore:
         self._claim = claim
         self._lock = threading.Lock()
         self._term: int | None = None
-        with storage_errors(), connections.writing() as connection, connection.transaction():
-            connection.execute(f"SELECT pg_advisory_xact_lock({MAKING_LOCK})")  # CREATE IF NOT EXISTS is no lock
-            for statement in TABLES:
-                connection.execute(statement)
+        with self._transaction() as connection:
+            if connection.execute("SELECT to_regclass('log_published')").fetchone() == (None,):
+                connection.execute(f"SELECT pg_advisory_xact_lock({MAKING_LOCK})")  # CREATE IF NOT EXISTS is no lock
+                for statement in TABLES:
+                    connection.execute(statement)
 
     def take_over(self) -> None:
         """Become the one that continues the log.
@@ -112,6 +113,35 @@ class PostgresCheckpointStore:
     def close(self) -> None:
         """Give up continuing the log; the connections are the ledger's."""
         self.release()
+
+    def take_in(self, memory: CheckpointStore) -> None:
+        """Go on from what another store has committed to; all of it comes over, or nothing.
+
+        Args:
+            memory: With nothing staged.
+
+        Raises:
+            ConflictError: This one has begun already, or the process does not continue the log.
+        """
+        published = memory.load()
+        with self._continuing() as db:
+            if published is None or _published(db.execute(_STATE).fetchall()) is not None:
+                raise ConflictError("the log in the database has begun already, or there is none to be taken in")
+            db.execute(
+                "UPDATE log_published SET note=$1, size=$2, position=$3, event_size=$4, anchors=$5",
+                (published.note, published.size, published.position, published.event_size, published.anchors),
+            )
+            for run in memory.placements():
+                row = (run.first_position, run.first_index, run.count)
+                db.execute("INSERT INTO log_placement VALUES ($1, $2, $3)", row)
+            for one in memory.anchors():
+                proof = (one.proof.kind, one.proof.name, _to_ms(one.proof.at), one.proof.token)
+                place = (one.checkpoint, one.size, one.log_index)
+                db.execute(
+                    "INSERT INTO log_anchor VALUES ($1, $2, $3, $4, $5, $6, $7, $8)", (one.serial, *proof, *place)
+                )
+        for name, history in memory.histories().items():  # not part of the log: one that is lost is asked for anew
+            self.keep_history(name, history)
 
     def load(self) -> Published | None:
         """Return the committed state; see `CheckpointStore.load`.

@@ -39,12 +39,7 @@ class PostgresClaim:
             self.release()
             session = self._connections.connect()
             try:
-                deadline = time.monotonic() + ENDING_SECONDS
-                while session.execute(_TAKE).fetchone() != (True,):
-                    if time.monotonic() > deadline:
-                        message = "another sequencer works on this database; two would fork the log"
-                        raise ConflictError(message)
-                    time.sleep(PAUSE_SECONDS)
+                _take(session)
             except BaseException:
                 session.close()
                 raise
@@ -88,3 +83,12 @@ class PostgresClaim:
         if self._session is not None:
             self._session.close()
             self._session = None
+
+
+def _take(session: Connection) -> None:
+    deadline = time.monotonic() + ENDING_SECONDS
+    while session.execute(_TAKE).fetchone() != (True,):
+        if time.monotonic() > deadline:
+            message = "another sequencer works on this database; two would fork the log"
+            raise ConflictError(message)
+        time.sleep(PAUSE_SECONDS)

@@ -33,7 +33,8 @@ from api.backup.error import BackupError
 from api.backup.manifest import FORMAT, Manifest, digest_of, sync, write_manifest
 from api.database import SQLITE_FILE, copy_file, copy_ledger, ledger_is_there
 from api.identity import FILE_NAME, Identity
-from api.log_node import LOG_DATABASE, LOG_DIRECTORY
+from api.log_node import LOG_DATABASE
+from api.log_place import LOG_DIRECTORY
 from api.setting import Settings
 from ledger.document import instant_text
 from ledger.key_ring import ID_BYTES

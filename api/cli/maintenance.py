@@ -19,7 +19,8 @@ from api.feed_check import NAME as LOG_FEED
 from api.feed_check import FeedComparison, compare_feed
 from api.fsck import Fsck
 from api.ledger_node import LedgerNode, open_ledger, system_clock
-from api.log_node import LOG_DIRECTORY, open_log
+from api.log_node import open_log
+from api.log_place import LOG_DIRECTORY
 from api.setting import load_settings
 from api.view_node import VIEWS_DIRECTORY, projections
 from projections.rebuild import Progress, Rebuilt
