@@ -28,7 +28,7 @@ from api.fetching import Fetching
 from api.foreign import ForeignVerification
 from api.guess import Guesses
 from api.head import HeadMiddleware
-from api.health import ReadyCheck, clock_check, database_check, disk_check, health_router, limit_check
+from api.health import ReadyCheck, clock_check, database_check, disk_check, health_router, limit_check, standby_check
 from api.issuer_anchor import read_anchors
 from api.learner_session import SECRET_NAME, LearnerSessions
 from api.log_node import LogNode
@@ -339,6 +339,8 @@ def _ready_checks(node: Node, runtime: Runtime, standing: Standing, clock: Clock
         limit_check("background", lambda: len(runtime.failures()) + standing.stopped(), 0, "parts failing"),
         clock_check(clock, standing.newest_recorded_at),
     ]
+    if runtime.standby is not None:
+        checks.append(standby_check(runtime.standby))
     if isinstance(node.log, LogNode) and node.log.witnesses is not None:
         checks.append(witness_check(node.log, node.log.witnesses, clock, settings.ready_unpublished_seconds))
     return checks

@@ -27,7 +27,9 @@ from ledger.status_allocation import ALLOCATION_SCHEMA
 from ledger.vault import VAULT_SCHEMA
 
 if TYPE_CHECKING:
+    from ledger.postgres_standby import StandbyWatch
     from ledger.postgres_store import PostgresFactory
+    from ledger.store import LedgerRecorder
 
 SCHEMA: Final = (*VAULT_SCHEMA, *ATTESTED_SCHEMA, *SIGNING_SCHEMA, *ALLOCATION_SCHEMA, *ACCESS_SCHEMA)
 SQLITE_FILE: Final = "ledger.db"
@@ -98,6 +100,17 @@ def _shared_factory(settings: Settings, note: DatabaseNote | None, random: Calla
     if note is not None:
         return postgres_factory(_address(settings), note.ledger)
     return postgres_factory(_address(settings), random(NAME_BYTES).hex(), joins=True)
+
+
+def standby_watch(recorder: LedgerRecorder, settings: Settings) -> StandbyWatch | None:
+    """What looks whether the database has its synchronous standby; None for a ledger in a file."""
+    if settings.database is None:
+        return None
+    from ledger.postgres_standby import StandbyWatch  # noqa: PLC0415  loads the driver
+    from ledger.postgres_store import PostgresRecorder  # noqa: PLC0415  the same
+
+    assert isinstance(recorder, PostgresRecorder)  # noqa: S101  open_factory makes no other for a database
+    return StandbyWatch(recorder.connections, settings.standby_lost)
 
 
 def copy_ledger(settings: Settings, target: Path) -> None:

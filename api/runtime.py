@@ -11,16 +11,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from anchoring.anchorer import AnchorAttempt, Anchorer
 from anchoring.error import AnchorError, ConflictError, CorruptionError, SignatureError
 from anchoring.reader import LogReader
 from anchoring.scrub import Scrub
 from api.anchor_setup import anchor_schedules, time_anchors
+from api.database import standby_watch
 from api.error import NotReadyError
 from api.key_retention import LOOK_SECONDS, destroy_retired
 from api.ledger_node import LedgerNode
@@ -28,6 +30,10 @@ from api.log_node import FollowedLog, LogNode, PublicLog
 from api.route.anchor import AnchorStanding
 from ledger.application import Clock
 from ledger.document import instant_text
+from ledger.error import StorageError
+
+if TYPE_CHECKING:
+    from ledger.postgres_standby import StandbyWatch
 
 SWITCH_SECONDS: Final = 0.001
 """How long a thread may keep the interpreter while others want it. With Python's own 5 ms, a request that takes 2 ms of
@@ -37,6 +43,8 @@ LONGEST_PAUSE_SECONDS: Final = 30.0
 ANCHOR_LOOK_SECONDS: Final = 2.0
 CASCADE_SECONDS: Final = 5.0
 """Between two looks at what stacked awards have lost, and whose deadline has passed."""
+STANDBY_SECONDS: Final = 0.5
+"""Between two looks whether the database has its standby: so long are writes let in that will wait."""
 SCRUB_STEP_SECONDS: Final = 0.2
 """Between two steps of some 1,000 entries: a million entries are read again in three minutes, at 3 % of a core."""
 FATAL: Final = (CorruptionError, ConflictError, SignatureError)
@@ -141,6 +149,9 @@ class Runtime:
         self._anchorer = Anchorer(anchors, node.log.store, clock, schedules=schedules)
         self._scrubbing = Scrub(self._published_reader, clock)
         self.loops = [Loop("keys", self._destroy_retired_keys, LOOK_SECONDS, log)]
+        self.standby = standby_watch(node.parts.ledger.store, settings)
+        if self.standby is not None:
+            self.loops.append(Loop("standby", partial(self._watch_standby, self.standby), STANDBY_SECONDS, log))
         interval = settings.sequencing_interval_ms / 1000
         if isinstance(node.log, FollowedLog):
             self.loops.append(Loop("follow", node.log.follower.step, interval, log))
@@ -201,6 +212,11 @@ class Runtime:
     def failures(self) -> list[str]:
         """What is wrong in the background at this moment, in words."""
         return [f"{loop.name}: {loop.error}" for loop in self.loops if loop.error is not None]
+
+    def _watch_standby(self, watch: StandbyWatch) -> None:
+        with suppress(StorageError):  # the check of the database says it
+            if watch.step():
+                self._log.info("standby", found=watch.found, words=watch.words())
 
     def lost(self) -> bool:
         """Whether another process has taken over from this one."""

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -62,6 +62,12 @@ class Settings(BaseModel):
         json_schema_extra=_unit("URL"),
         description="PostgreSQL database of events, vault and access, `postgresql://user@host/name`; none: the file "
         "`ledger.db` in the data directory. Its password may stand in it, or in libpq's password file.",
+    )
+    standby_lost: Literal["stop", "degrade"] = Field(
+        default="stop",
+        json_schema_extra=_unit("word"),
+        description="What becomes of writes when PostgreSQL asks for a synchronous standby and none is connected: they "
+        "are refused until one is (`stop`), or acknowledged from one machine alone (`degrade`).",
     )
     tiles: str | None = Field(
         default=None,

@@ -99,6 +99,10 @@ class PostgresRecorder(EventReading, ApplicationRecorder):
                         raise
             return self._record(commits)
 
+    def require_writable(self) -> None:
+        """Check that something may be recorded; see :class:`ledger.postgres_standby.StandbyWatch`."""
+        self.connections.require_writable()
+
     def _record(self, commits: Sequence[Commit]) -> list[list[int] | LedgerError]:
         with self.connections.writing() as connection:
             group = _Group(self, connection, self._start(connection))
