@@ -23,9 +23,9 @@ from anchoring.checkpoint_store import SqliteCheckpointStore
 from anchoring.lock import SequencerLock
 from anchoring.mirror import LogMirror
 from anchoring.note import parse_note
-from anchoring.storage import DirectoryTileStore, TileStore
+from anchoring.storage import CheckpointStore, DirectoryTileStore, TileStore
 from anchoring.tile import CHECKPOINT_PATH
-from api.database import SQLITE_FILE
+from api.database import SQLITE_FILE, open_factory
 from api.identity import IdentityError
 from api.ledger_node import LedgerNode, open_ledger, system_clock
 from api.log_node import LOCK_FILE, LOG_DATABASE, DirectoryHold, open_log, shared_store
@@ -70,6 +70,46 @@ def share_log(settings: Settings, progress: Progress) -> int:
             hold.release()
     finally:
         node.close()
+
+
+def copy_memory(settings: Settings, target: Path) -> None:
+    """Write what a shared log has committed to into the new file *target*, as ``log.db`` would have it.
+
+    Sequencers go on beside it: what is committed after the first line was read is left out.
+
+    Raises:
+        StorageError: PostgreSQL failed.
+    """
+    from api.postgres_log import PostgresCheckpointStore  # noqa: PLC0415  loads the driver
+    from ledger.postgres_store import PostgresRecorder  # noqa: PLC0415  the same
+
+    factory = open_factory(settings)
+    recorder = factory.application_recorder()
+    assert isinstance(recorder, PostgresRecorder)  # noqa: S101  open_factory makes no other for shared tiles
+    try:
+        shared = PostgresCheckpointStore(recorder.connections, recorder.log_claim())
+        with closing(SqliteCheckpointStore(target)) as copy:
+            _copy(shared, copy)
+    finally:
+        recorder.close()
+
+
+def _copy(shared: CheckpointStore, copy: CheckpointStore) -> None:
+    published = shared.load()
+    if published is None:
+        return
+    staged = shared.staged()  # of a later size if publication of this one is through
+    if staged is not None and staged.size == published.size:
+        copy.stage(staged)
+    logged = {}
+    for one in shared.anchors():
+        serial = copy.add_anchor(one.proof, one.checkpoint, one.size)
+        if one.log_index is not None and one.log_index < published.size:
+            logged[serial] = one.log_index
+    placements = [run for run in shared.placements() if run.first_index < published.size]
+    copy.compare_and_swap(None, published, placements=placements, anchors=logged)
+    for name, history in shared.histories().items():
+        copy.keep_history(name, history)
 
 
 def _share(node: LedgerNode, data: Path, target: TileStore, hold: DirectoryHold, progress: Progress) -> int:

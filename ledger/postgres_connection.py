@@ -20,7 +20,7 @@ import psycopg
 from psycopg import errors
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from ledger.error import ConflictError, InvalidInputError, LedgerError, StorageError, UnreachableError
+from ledger.error import ConflictError, InvalidInputError, LedgerError, NoStandbyError, StorageError, UnreachableError
 from ledger.store import CONFLICT
 
 MINIMUM_VERSION: Final = 15
@@ -206,9 +206,9 @@ class PostgresConnections:
             self._renew(self._pools)
 
     def require_writable(self) -> None:
-        """Check that something may be recorded. Raises UnreachableError."""
+        """Check that something may be recorded. Raises NoStandbyError."""
         if self.refusal is not None:
-            raise UnreachableError(self.refusal)
+            raise NoStandbyError(self.refusal)
 
     def connect(self) -> Connection:
         """A connection of one's own, for what takes long."""

@@ -48,6 +48,7 @@ class Count:
         failed_reads: What kept a question from being answered.
         failed_writes: When an attempt to write failed.
         writes: How many attempts there were.
+        waits: When a write was acknowledged, and how many seconds after it was first asked for.
     """
 
     acknowledged: dict[str, str] = field(default_factory=dict)
@@ -57,10 +58,15 @@ class Count:
     failed_reads: list[str] = field(default_factory=list)
     failed_writes: list[float] = field(default_factory=list)
     writes: int = 0
+    waits: list[tuple[float, float]] = field(default_factory=list)
 
     def failed_write_seconds(self, since: float = 0.0, until: float = float("inf")) -> int:
         """Seconds of the clock in which an attempt to write failed."""
         return len({int(at) for at in self.failed_writes if since <= at < until})
+
+    def longest_wait(self, since: float) -> float:
+        """The longest time, in seconds, that a write took which was acknowledged from an instant on."""
+        return max((took for at, took in self.waits if at >= since), default=0.0)
 
 
 class Load:
@@ -108,11 +114,13 @@ class Load:
     def _insist(self, http: httpx.Client, path: str, body: Json, key: str) -> Json:
         """Write until it is acknowledged, under one key."""
         headers = {"Authorization": f"Bearer {self._key}", "Idempotency-Key": key}
+        began = time.monotonic()
         while True:
             self.count.writes += 1
             try:
                 answered = http.post(path, json=body, headers=headers)
                 if answered.status_code in {httpx.codes.OK, httpx.codes.CREATED}:
+                    self.count.waits.append((time.monotonic(), time.monotonic() - began))
                     answer: Json = answered.json()
                     return answer
                 assert answered.is_server_error, answered.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from tests.object_store import FileObjectStore
 from tests.postgres import PostgresServer
 from tests.system.cluster import Cluster, RoleProcess, make_cluster, until
 from tests.system.school import Caller, claim, evidence, loaded, open_school, status
-from tests.system.serving import Serving, quick_cairn
+from tests.system.serving import Serving, cairn, quick_cairn
 
 ADDING: Final = ("institution", "add", "hillside-college", "--name", "Hillside", "--country", "EE")
 
@@ -163,6 +164,37 @@ def test_verification_node_knows_no_database_and_answers_when_everything_else_is
         assert refused.status_code == 421
     finally:
         cluster.close()
+
+
+def test_shared_ledger_is_checked_backed_up_and_restored(
+    grown: Grown, postgres_server: PostgresServer, objects: FileObjectStore, tmp_path: Path
+) -> None:
+    issuer, school = grown.issuers[0], grown.schools[0]
+    before = school.issue("Before The Backup")["id"]
+    evidence(issuer, before)
+    settings = grown.cluster.settings
+    checked = quick_cairn(tmp_path, "fsck", "--data", issuer.data, "--json", settings=settings)
+    assert (checked.returncode, json.loads(checked.stdout)["findings"]) == (0, []), checked.stderr
+    assert json.loads(checked.stdout)["entries"] > 0
+    made = quick_cairn(tmp_path, "backup", "--data", issuer.data, "--to", tmp_path / "backup", settings=settings)
+    assert made.returncode == 0, made.stderr
+    after = school.issue("After The Backup")["id"]
+    evidence(issuer, after)
+    other = make_cluster(tmp_path, postgres_server, objects)
+    other.settings["CAIRN_KEK_DIR"] = settings["CAIRN_KEK_DIR"]
+    try:
+        place = ("--from", tmp_path / "backup", "--data", tmp_path / "one", "--log", issuer.url)
+        for words in (("restore", *place), ("log", "share", "--data", tmp_path / "one")):
+            done = cairn(tmp_path, *words, settings=other.settings)
+            assert done.returncode == 0, done.stderr
+        restored, sequencer = other.process("issuer", "one"), other.process("sequencer", "two")
+        restored.start()
+        sequencer.start()
+        for award in (before, after, Caller(restored, school.key).issue("In The Restored One")["id"]):
+            assert status(restored, award)["state"] == "active"
+            evidence(restored, award)
+    finally:
+        other.close()
 
 
 def test_projector_keeps_the_views_of_two_issuers_and_they_project_when_it_dies(
