@@ -1,7 +1,7 @@
 """What a process of a ledger is there for.
 
 A ledger on one machine is one process that does everything. A grown one is several, each with a role of its own, over
-one PostgreSQL database and one store of tiles (ADR 0035).
+one PostgreSQL database and one store of tiles (ADR 0042).
 """
 
 from __future__ import annotations
