@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
 
 from anchoring.tile import CHECKPOINT_PATH
@@ -159,12 +161,12 @@ class World:
         """Each in turn, under load."""
         self.do("nothing is killed", lambda: None, 2 * SETTLE_SECONDS)
         for number, issuer in enumerate(self.issuers, 1):
-            self.do(f"issuer {number} killed and back", lambda issuer=issuer: self.replace(issuer))  # type: ignore[misc]
+            self.do(f"issuer {number} killed and back", partial(self.replace, issuer))
         self.do("the sequencer that works killed and back", lambda: self.replace(self.active()))
         waiting = next(one for one in self.sequencers if one is not self.active())
         self.do("the sequencer that waits killed and back", lambda: self.replace(waiting))
         for number, verifier in enumerate(self.verifiers, 1):
-            self.do(f"verification node {number} killed and back", lambda one=verifier: self.replace(one))  # type: ignore[misc]
+            self.do(f"verification node {number} killed and back", partial(self.replace, verifier))
         self.do("the S3 server killed and back", self.restart_objects)
         self.do("the standby killed and back", self.lose_standby)
         self.do("the primary killed, the standby promoted", self.fail_over, 3 * SETTLE_SECONDS)
@@ -175,16 +177,20 @@ class World:
         revoked: dict[str, int] = {}
         asking = Caller(self.issuers[1], self.school.key)
         for award in self.load.count.acknowledged.values():
-            until(
-                lambda award=award: asking.get(f"/v1/credentials/{award}/evidence").status_code == 200,  # type: ignore[misc]
-                lambda award=award: f"{award} was acknowledged and is not published",  # type: ignore[misc]
-                PUBLISHED_SECONDS,
-            )
-            entries = loaded(asking.get(f"/v1/credentials/{award}/evidence"))["entries"]
+            entries = loaded(self._published(asking, award))["entries"]
             issued[award] = entries[0]["index"]
             if award in self.load.count.asked:
                 revoked[award] = entries[1]["index"]
         return issued, revoked
+
+    def _published(self, asking: Caller, award: str) -> httpx.Response:
+        """The evidence file of an award, as soon as it is published."""
+        deadline = time.monotonic() + PUBLISHED_SECONDS
+        while True:
+            answered = asking.get(f"/v1/credentials/{award}/evidence")
+            if answered.status_code == httpx.codes.OK:
+                return answered
+            assert time.monotonic() < deadline, f"{award} was acknowledged and is not published: {answered.text}"
 
 
 @pytest.fixture
@@ -200,10 +206,7 @@ def require_unharmed(world: World) -> None:
     assert set(revoked) >= count.revoked, "a revocation that was acknowledged is lost"
     size = int(world.issuers[0].http.get("/log/checkpoint").text.split("\n")[1])
     for verifier in world.verifiers:
-        until(
-            lambda one=verifier: log_size(one) >= size,  # type: ignore[misc]
-            lambda: "a verification node does not catch up",
-        )
+        until(partial(has_reached, verifier, size), lambda: "a verification node does not catch up")
     lost = [
         award for award in issued if world.verifiers[0].http.get(f"/v1/credentials/{award}/status").status_code != 200
     ]
@@ -225,8 +228,8 @@ def require_unharmed(world: World) -> None:
     assert audited.returncode == 0, audited.stdout + audited.stderr
 
 
-def log_size(process: RoleProcess) -> int:
-    return int(process.http.get(f"/log/{CHECKPOINT_PATH}").text.split("\n")[1])
+def has_reached(process: RoleProcess, size: int) -> bool:
+    return int(process.http.get(f"/log/{CHECKPOINT_PATH}").text.split("\n")[1]) >= size
 
 
 def carry_out(world: World, rounds: int) -> None:
