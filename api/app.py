@@ -329,13 +329,21 @@ def _describe(node: Node) -> dict[str, Any]:
     )
 
 
+def _log_check(node: Node, runtime: Runtime, standing: Standing) -> ReadyCheck:
+    """Whoever sequences is not ready while the log does not grow; whoever follows it issues all the same."""
+    if isinstance(node.log, LogNode):
+        limit = node.settings.ready_unpublished_seconds
+        return limit_check("log", standing.unpublished_age_seconds, limit, "seconds unpublished")
+    return runtime.follow_check()
+
+
 def _ready_checks(node: Node, runtime: Runtime, standing: Standing, clock: Clock) -> list[ReadyCheck]:
     settings = node.settings
     checks = [
         database_check(node.ledger.newest),
         disk_check(settings.data_dir, settings.ready_disk_floor_bytes),
         limit_check("projections", standing.largest_lag, settings.ready_projection_lag_events, "events behind"),
-        limit_check("log", standing.unpublished_age_seconds, settings.ready_unpublished_seconds, "seconds unpublished"),
+        _log_check(node, runtime, standing),
         limit_check("background", lambda: len(runtime.failures()) + standing.stopped(), 0, "parts failing"),
         clock_check(clock, standing.newest_recorded_at),
     ]

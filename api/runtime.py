@@ -24,6 +24,7 @@ from anchoring.scrub import Scrub
 from api.anchor_setup import anchor_schedules, time_anchors
 from api.database import standby_watch
 from api.error import NotReadyError
+from api.health import Health, ReadyCheck
 from api.key_retention import LOOK_SECONDS, destroy_retired
 from api.ledger_node import LedgerNode
 from api.log_node import FollowedLog, LogNode, PublicLog
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 SWITCH_SECONDS: Final = 0.001
 """How long a thread may keep the interpreter while others want it. With Python's own 5 ms, a request that takes 2 ms of
 work waited for the sequencer and each projection in turn."""
+FOLLOW: Final = "follow"
 FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 30.0
 ANCHOR_LOOK_SECONDS: Final = 2.0
@@ -154,7 +156,7 @@ class Runtime:
             self.loops.append(Loop("standby", partial(self._watch_standby, self.standby), STANDBY_SECONDS, log))
         interval = settings.sequencing_interval_ms / 1000
         if isinstance(node.log, FollowedLog):
-            self.loops.append(Loop("follow", node.log.follower.step, interval, log))
+            self.loops.append(Loop(FOLLOW, node.log.follower.step, interval, log))
         if isinstance(node.log, LogNode):
             self.loops += self._sequencing(node.log, interval, settings.heartbeat_seconds)
             for anchor in anchors:  # a thread for each, so that one that hangs holds up none
@@ -211,7 +213,16 @@ class Runtime:
 
     def failures(self) -> list[str]:
         """What is wrong in the background at this moment, in words."""
-        return [f"{loop.name}: {loop.error}" for loop in self.loops if loop.error is not None]
+        return [f"{loop.name}: {loop.error}" for loop in self.loops if loop.error is not None and loop.name != FOLLOW]
+
+    def follow_check(self) -> ReadyCheck:
+        """Say whether the log is followed. A store of tiles that is away for a while keeps nobody from issuing."""
+
+        def look() -> Health:
+            [loop] = [loop for loop in self.loops if loop.name == FOLLOW]
+            return Health(ok=not loop.stopped, detail=loop.error or "The log is followed.")
+
+        return ReadyCheck("log", look)
 
     def _watch_standby(self, watch: StandbyWatch) -> None:
         with suppress(StorageError):  # the check of the database says it

@@ -14,7 +14,7 @@ from typing import Final
 from anchoring.error import ConflictError
 from api.health import Health, ReadyCheck
 from api.ledger_node import LedgerNode
-from api.log_node import LogNode, open_log
+from api.log_node import LogNode, oldest_unpublished, open_log
 from api.runtime import FATAL, EventLog, Runtime
 from api.view_node import ViewNode, projector_lock
 from ledger.application import Clock
@@ -51,6 +51,7 @@ class SequencingWorker:
         self._log = log
         self._closing = threading.Event()
         self._runtime: Runtime | None = None
+        self._opened: LogNode | None = None
         self._thread = threading.Thread(target=self._run, name="cairn-sequencing", daemon=True)
         self.waits_for: str | None = "the database"
         self.damage: str | None = None
@@ -73,7 +74,7 @@ class SequencingWorker:
             runtime = self._runtime
             if runtime is None:
                 return Health(ok=True, detail=f"Waiting: {self.waits_for}.")
-            failures = runtime.failures()
+            failures = [*runtime.failures(), *self._unpublished()]
             return Health(ok=not failures, detail="; ".join(failures) or "Sequencing.")
 
         return ReadyCheck("sequencer", look)
@@ -82,6 +83,13 @@ class SequencingWorker:
     def is_active(self) -> bool:
         """Whether this process continues the log."""
         return self._runtime is not None
+
+    def _unpublished(self) -> list[str]:
+        """What is wrong if events have waited for too long to be published."""
+        opened, limit = self._opened, self._parts.settings.ready_unpublished_seconds
+        oldest = None if opened is None else oldest_unpublished(self._parts, opened.store)()
+        waited = 0.0 if oldest is None else (self._parts.ledger.now() - oldest).total_seconds()
+        return [] if waited <= limit else [f"{waited:.0f} seconds unpublished, at most {limit}"]
 
     def _run(self) -> None:
         while not self._closing.is_set() and self.damage is None:
@@ -104,10 +112,11 @@ class SequencingWorker:
         self._log.info("sequencing")
         runtime = Runtime(Sequencing(self._parts, opened), self._clock, self._log)
         runtime.start()
-        self._runtime = runtime
+        self._opened, self._runtime = opened, runtime
         while not (self._closing.wait(LOOK_SECONDS) or runtime.lost()):
             pass
-        self._runtime, self.waits_for = None, "another sequencer has taken over"
+        self._opened = self._runtime = None
+        self.waits_for = "another sequencer has taken over"
         runtime.close()
         opened.close()
         self._log.info("sequencing_ended", seconds=round(time.monotonic() - began, 1))

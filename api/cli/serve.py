@@ -277,13 +277,13 @@ def _require_fitting(terminal: Terminal, settings: Settings, role: Role, *, alon
             f"the role «{role}» shares a database and a store of tiles with others: set CAIRN_DATABASE and CAIRN_TILES",
             Exit.USAGE,
         )
-    if role is not Role.ALL and alone:
-        terminal.fail("--demo and --standby are for a ledger of one process", Exit.USAGE)
+    if alone and (role is not Role.ALL or settings.tiles is not None):
+        terminal.fail("--demo and --standby are for a ledger of one process (docs/roles.md)", Exit.USAGE)
 
 
 def _settings(data: Path, host: str, port: int, *, demo: bool, role: Role) -> Settings:
     chosen = None if os.environ.get("CAIRN_BASE_URL") else address_of(host, port)
-    if role not in {Role.ALL, Role.VERIFIER}:
+    if role not in {Role.ALL, Role.VERIFIER} or os.environ.get("CAIRN_TILES"):
         chosen = None  # of several processes none is the ledger's address
     if demo:
         return load_settings(

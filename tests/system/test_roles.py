@@ -140,6 +140,35 @@ def require_audited(grown: Grown) -> None:
     assert audited.returncode == 0, audited.stdout + audited.stderr
 
 
+def test_issuers_issue_and_are_ready_while_the_store_of_tiles_is_away(
+    tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    store = FileObjectStore(tmp_path / "objects")
+    store.start()
+    cluster = make_cluster(tmp_path, postgres_server, store)
+    try:
+        issuer = cluster.process("issuer", "issuer")
+        sequencer = cluster.process("sequencer", "sequencer")
+        issuer.start()
+        sequencer.start()
+        school = open_school(issuer)
+        evidence(issuer, school.issue("Before")["id"])
+        store.kill()
+        made = school.issue("While The Store Is Away")["id"]
+        assert status(issuer, made)["state"] == "active"
+        issuer.until_said("log: StoreUnreachableError")
+        assert issuer.http.get("/readyz").status_code == 200
+        sequencer.until_said("sequencer: StoreUnreachableError")
+        assert sequencer.http.get("/readyz").status_code == 503
+        unproved = issuer.http.get(f"/v1/credentials/{made}/evidence")
+        assert unproved.status_code == 503, unproved.text
+        store.start()
+        until(lambda: issuer.http.get(f"/v1/credentials/{made}/evidence").status_code == 200, lambda: "not published")
+    finally:
+        cluster.close()
+        store.close()
+
+
 def test_verification_node_knows_no_database_and_answers_when_everything_else_is_dead(
     tmp_path: Path, postgres_server: PostgresServer, objects: FileObjectStore
 ) -> None:
