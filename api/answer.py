@@ -285,7 +285,11 @@ ANSWERS: Final[dict[str, Answer]] = {
     "post /v1/learner-requests/{request}/decision": Answer(
         {**LEARNER_REQUEST, "outcome": "declined", "decided_at": AT, "answer": REQUEST_DECISION["answer"]}
     ),
-    "get /status-lists/{number}": Answer('{"@context":["https://www.w3.org/ns/credentials/v2"],…', "application/vc"),
+    "get /status-lists/{number}": Answer(
+        '{"@context":["https://www.w3.org/ns/credentials/v2"],…',
+        "application/vc",
+        ("application/ld+json", "application/json"),
+    ),
     "get /status-tokens/{block}": Answer(
         "eyJhbGciOiJFZERTQSIsInR5cCI6InN0YXR1c2xpc3Qrand0In0…", "application/statuslist+jwt"
     ),
@@ -323,6 +327,7 @@ ANSWERS: Final[dict[str, Answer]] = {
             "didResolutionMetadata": {"contentType": "application/did"},
         },
         "application/did-resolution",
+        ("application/did", "application/did-url-dereferencing"),
     ),
     "get /v1/audit/statuses": Answer(
         {

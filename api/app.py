@@ -53,6 +53,7 @@ from api.route import (
     credential_change,
     desk,
     desk_award,
+    desk_cohort,
     desk_list,
     desk_record,
     desk_replacement,
@@ -64,6 +65,7 @@ from api.route import (
     learner_link,
     ledger,
     mine,
+    mine_wallet,
     page,
     pathway,
     programme,
@@ -79,11 +81,12 @@ from api.route import (
     unpacking,
     vc_api,
     verify,
+    wallet,
 )
 from api.runtime import Runtime
 from api.security_header import SecurityHeaderMiddleware
 from api.setting import Settings
-from api.shortcut import Shortcut
+from api.shortcut import Counters, Shortcut
 from api.shortcut_setup import make_shortcut
 from api.skill import Skills
 from api.standing import Standing
@@ -95,6 +98,9 @@ from api.vc_api.keys import DidKeys
 from api.vc_api.listed_status import ListedStatus, not_asked
 from api.vc_api.status_change import StatusChange
 from api.verification import Verification, attested_id, vault_salt
+from api.wallet.issuing import WalletIssuing, still_open
+from api.wallet.nonce import Nonces
+from api.wallet.offer import Offers
 from api.witness_standing import witness_check, witness_readers
 from ledger.access import Actor
 from ledger.application import Clock
@@ -160,7 +166,8 @@ def make_app(
     # Not for one's own machine: browsers would remember it for whatever else is developed there.
     is_https = identity.base_url.startswith("https:") and not settings.is_loopback
     if offer is not None and settings.shortcut:
-        offer(make_shortcut(node, limiter, metrics, log, is_https=is_https))
+        counters = Counters(limiter, settings.trusted_proxy_count, metrics, log)
+        offer(make_shortcut(node.views, node.lookup.answer_now, counters, is_https=is_https))
     direct = DirectMiddleware(HeadMiddleware(app), issuing, answered)
     return wrap(direct, settings, writer, metrics, log, limiter, is_https=is_https)
 
@@ -236,7 +243,8 @@ def _include(
     app.include_router(verify.batch_router(verification, make_batches(verification, node.settings, shared)))
     app.include_router(achievement.make_router(node))
     app.include_router(achievement.read_router(node.lookup, node.ledger.now))
-    app.include_router(skill.make_router(Skills(node.lookup, verification)))
+    skills = Skills(node.lookup, verification)
+    app.include_router(skill.make_router(skills))
     app.include_router(programme.make_router(node))
     app.include_router(programme.read_router(node.lookup))
     app.include_router(unpacking.make_router(node))
@@ -262,7 +270,9 @@ def _include(
     app.include_router(
         page.make_router(renderer, verification, _samples(node), node.ledger.now, lambda: node.log.keys.log.vkey)
     )
-    _include_desk(app, Gate(node, renderer, Sessions(time.monotonic)))
+    gate = Gate(node, renderer, Sessions(time.monotonic))
+    _include_desk(app, gate)
+    app.include_router(desk_cohort.make_router(gate, skills))
 
 
 def _include_desk(app: FastAPI, gate: Gate) -> None:
@@ -276,11 +286,16 @@ def _include_desk(app: FastAPI, gate: Gate) -> None:
 
 
 def _include_own_pages(app: FastAPI, node: Node, renderer: PageRenderer) -> None:
-    """Include the pages that are for whoever holds a link."""
+    """Include the pages that are for whoever holds a link, and what wallets ask."""
     secret, is_https = node.parts.vault.secret(SECRET_NAME), node.parts.identity.base_url.startswith("https:")
     sessions = LearnerSessions(node.parts.links, secret, node.ledger.now, is_https=is_https)
     guesses = Guesses(time.monotonic, node.settings.trusted_proxy_count)
-    app.include_router(mine.make_router(node, renderer, sessions, guesses))
+    offers = Offers(time.monotonic, still_open(node.parts.links, node.ledger.now))
+    issuing = WalletIssuing(node, offers, Nonces(time.monotonic), guesses)
+    pages = mine.OwnPages(node, renderer, sessions, guesses)
+    app.include_router(mine.make_router(pages))
+    app.include_router(mine_wallet.make_router(mine_wallet.WalletPages(node, pages, offers)))
+    app.include_router(wallet.make_router(node, offers, issuing, guesses))
     app.include_router(shared.make_router(node, renderer, guesses))
 
 

@@ -29,6 +29,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO, Final, ParamSpec, TypeVar, cast
 
 from verifier.error import VerifierError, WorkExceededError
@@ -132,6 +133,7 @@ class _Worker:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._starting = threading.Lock()
+        self._is_closed = False
 
     def ask(self, job: bytes, limit_ms: int) -> object:
         process = self._started()
@@ -149,6 +151,8 @@ class _Worker:
 
     def _started(self) -> subprocess.Popen[bytes]:
         with self._starting:
+            if self._is_closed:
+                raise BusyError("the workers were ended")
             if self._process is None:
                 self._process = subprocess.Popen(
                     [sys.executable, "-c", "from api.cpu_bound import serve; serve()"],
@@ -158,7 +162,11 @@ class _Worker:
             return self._process
 
     def start(self) -> None:
-        threading.Thread(target=self._started, daemon=True).start()
+        threading.Thread(target=self._start, daemon=True).start()
+
+    def _start(self) -> None:
+        with suppress(BusyError):  # it was closed meanwhile
+            self._started()
 
     def _end(self) -> None:
         with self._starting:
@@ -168,6 +176,8 @@ class _Worker:
             process.communicate()
 
     def close(self) -> None:
+        with self._starting:
+            self._is_closed = True
         self._end()
 
 

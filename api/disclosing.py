@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
 import msgspec
 
-from api.audit.disclosure import write_header, write_line, write_trailer
+from api.audit.disclosure import ShownStack, write_header, write_line, write_trailer
+from api.audit.recognised_check import ShownDetails
 from api.ledger_node import LedgerNode
 from ledger.access import Actor, audit
 from ledger.commitment import DERIVATION_KIND, DOCUMENT_KIND
+from ledger.component_reading import RECOGNITION
+from ledger.credential import Credential
 from ledger.error import ErasedError
 from ledger.issuance import SealedDocument
 from ledger.part import PART_KIND
+from ledger.stacking.derivation import parse_derivation
 from ledger.stacking_up import KeptDerivation
 from ledger.store import Commit
 
@@ -101,10 +108,32 @@ def _part(node: LedgerNode, aggregate: UUID, did: str | None) -> bytes | None:
     return write_line(aggregate, DOCUMENT_KIND, kept.salt, kept.document, part=(kept.opening, whole))
 
 
-def _stack(node: LedgerNode, aggregate: UUID) -> tuple[bytes, bytes] | None:
+def _stack(node: LedgerNode, aggregate: UUID) -> ShownStack | None:
     """The derivation of a stacked award and its salt; officers and their reasons stay in the vault."""
     try:
         kept = msgspec.msgpack.decode(node.vault.open(aggregate, DERIVATION_KIND), type=KeptDerivation)
     except ErasedError:  # it was not stacked, or was erased a moment ago
         return None
-    return kept.derivation, kept.salt
+    awards = [component.award for component in parse_derivation(kept.derivation).components]
+    named = [UUID(hex=award.removeprefix(RECOGNITION)) for award in awards if award.startswith(RECOGNITION)]
+    decisions = () if not named else tuple(_decisions(node, named, _stacked_at(node, aggregate)))
+    return ShownStack(derivation=kept.derivation, salt=kept.salt, recognitions=decisions)
+
+
+def _decisions(node: LedgerNode, named: Iterable[UUID], at: datetime) -> Iterator[tuple[UUID, ShownDetails]]:
+    """Every decision of some recognitions that had been recorded by *at*; none of what was erased a moment ago."""
+    book = node.recognising.book
+    for identity in named:
+        known = book.recognition(identity).known_at(at)
+        if known is None:
+            continue
+        for ruling in known.rulings:
+            with suppress(ErasedError):
+                kept = book.kept(known, ruling.version)
+                yield identity, ShownDetails(ruling.version, kept.form, kept.salt)
+
+
+def _stacked_at(node: LedgerNode, aggregate: UUID) -> datetime:
+    stored = node.ledger.store.select_events(aggregate)
+    bodies = (node.ledger.event_mapper.to_domain_event(event).body for event in stored)
+    return next(body.recorded_at for body in bodies if isinstance(body, Credential.Stacked))

@@ -5,7 +5,7 @@ The vault says which awards there are and what was made of what; the views say h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -57,6 +57,7 @@ class Holding:
         appeal_until: Until when, in an open review.
         review_due: Until when an open review is to be decided; None: no review is open.
         learner: Who it was awarded to, as it was claimed; None where only the document says so.
+        in_wallets: When it was signed for keys of wallets, oldest first.
     """
 
     credential: str
@@ -83,6 +84,7 @@ class Holding:
     appeal_until: datetime | None = None
     review_due: datetime | None = None
     learner: LearnerClaim | None = None
+    in_wallets: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +121,16 @@ class Holdings:
         self._node = node
         self._vault = node.parts.vault
 
-    def of(self, learner: bytes) -> list[Holding]:
-        """Every award of a learner, newest first. Empty for one who was erased meanwhile."""
+    def of(self, learner: bytes, only: Container[str] | None = None) -> list[Holding]:
+        """Awards of a learner, newest first. Empty for one who was erased meanwhile.
+
+        Args:
+            learner: The learner's handle.
+            only: Public ids of those that are wanted; None: every one.
+        """
         stacked = set(self._vault.items_of(learner, DERIVATION_KIND))
-        found = [self._one(*one, is_stacked=one[1] in stacked) for one in self._kept(learner)]
+        kept = (one for one in self._kept(learner) if only is None or one[0] in only)
+        found = [self._one(*one, is_stacked=one[1] in stacked) for one in kept]
         parts: dict[UUID, list[str]] = {}
         for one in found:
             if one.whole is not None:
@@ -163,7 +171,9 @@ class Holdings:
             return replace(holding, forms=forms, whole=None if whole is None else whole.whole)
         named = [form.name for form in FORMS if kept.form(form.kind) is not None]
         components, pathway = self._components(public_id) if is_stacked else ((), None)
-        return replace(holding, forms=(*named, *PICTURES, BUNDLE), components=components, pathway=pathway)
+        taken = tuple(copy.made_at for copy in kept.copies)
+        forms = (*named, *PICTURES, BUNDLE)
+        return replace(holding, forms=forms, components=components, pathway=pathway, in_wallets=taken)
 
     def _components(self, public_id: str) -> tuple[tuple[Component, ...], str | None]:
         try:

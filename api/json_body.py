@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from fastapi.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from api.error import FieldError, MalformedBodyError
@@ -17,6 +18,8 @@ from api.strict_json import (
     parse_strict_json,
 )
 
+LOOP_BYTES: Final = 32_768
+"""Longest body that is read on the event loop: a few milliseconds of the worst kind."""
 ABSENT: Final = object()
 """Stands for «an absent body means nothing, and is refused»."""
 
@@ -42,7 +45,18 @@ async def read_json(
     if not raw and empty is not ABSENT:
         return empty, raw  # type: ignore[return-value]  # the caller's own JSON value
     check_content_type(request.scope)
-    return parse_body(raw, BATCH_LIMITS if batch else DEFAULT_LIMITS), raw
+    return await parse_large(raw, BATCH_LIMITS if batch else DEFAULT_LIMITS), raw
+
+
+async def parse_large(raw: bytes, limits: JsonLimits) -> JsonValue:
+    """Read *raw* as strict JSON, on a thread when it is so large that others would wait for the event loop.
+
+    Raises:
+        MalformedBodyError: See :func:`parse_body`.
+    """
+    if len(raw) <= LOOP_BYTES:
+        return parse_body(raw, limits)
+    return await run_in_threadpool(parse_body, raw, limits)
 
 
 def parse_body(raw: bytes, limits: JsonLimits) -> JsonValue:

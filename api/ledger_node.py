@@ -47,6 +47,7 @@ from ledger.stacking_up import StackingUp
 from ledger.status_allocation import StatusAllocator
 from ledger.store import LedgerFactory
 from ledger.vault import Vault
+from ledger.wallet_copy import WalletCopies
 from verifier.jsonld.canonical import canonical_nquads
 
 KEY_PLACE = "keys.path"
@@ -86,6 +87,7 @@ class LedgerNode:
     recognising: Recognising
     agreeing: Agreeing
     links: LearnerLinks
+    copies: WalletCopies
     requests: LearnerRequests
 
     def institutions(self) -> list[Institution]:
@@ -198,6 +200,7 @@ def _put_together(
         recognising=Recognising(ledger, vault),
         agreeing=Agreeing(ledger, vault),
         links=LearnerLinks(ledger, vault),
+        copies=WalletCopies(ledger, vault, keys, identity.base_url),
         requests=LearnerRequests(ledger, vault, erasing),
     )
 

@@ -70,11 +70,15 @@ class Lookup:
         """
         facts = self.evidences.facts(public_id)
         record = self.views.directory.record(self.views.record(facts.institution).number)
-        answer = self.statuses.status(public_id, at=None, known_at=None)
+        answer = self.answer_now(public_id)
         if record is None or "freshness" in answer:
             return answer, None
         state = answer["state"] if "stack" not in answer else f"{answer['state']}-{answer['stack']['components']}"
         return answer, entity_tag(facts.newest, record, state, answer["verdict"])
+
+    def answer_now(self, public_id: str) -> dict[str, Any]:
+        """How an award stands now. Raises UnknownResourceError."""
+        return self.statuses.status(public_id, at=None, known_at=None)
 
     def institutions(self) -> list[dict[str, Any]]:
         """Every institution's record."""

@@ -1,11 +1,13 @@
 """What the header fields about formats say: `Accept`, `Accept-Encoding`, `Content-Type`, `If-None-Match`.
 
-Source: RFC 9110 sections 8.3.1 (media type), 12.4.2 (quality values), 12.5.1, 12.5.3, 13.1.2.
+Source: RFC 9110 sections 8.3.1 (media type), 12.4.1 (nothing acceptable), 12.4.2 (quality values), 12.5.1, 12.5.3,
+13.1.2.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.types import Scope
@@ -20,6 +22,25 @@ def header(scope: Scope, name: str) -> str | None:
     wanted = name.lower().encode("ascii")
     values = [value.decode("latin-1") for key, value in scope["headers"] if key == wanted]
     return ", ".join(values) if values else None
+
+
+def preferred_type(accept: str | None, kinds: Sequence[str]) -> str:
+    """Return the media type to answer in, of several for the same bytes.
+
+    One that is named goes before one that only a range such as `*/*` covers: who lists what it reads, and adds the
+    range to be polite, may not read anything else. A client that names nothing of these gets the first, and no 406.
+
+    Args:
+        accept: The header field, or None when there is none.
+        kinds: Lower-case media types without parameters, the best first; at least one.
+    """
+    asked = weighted_values(accept or "")
+
+    def liking(kind: str) -> tuple[float, bool]:
+        span = f"{kind.partition('/')[0]}/*"
+        return asked.get(kind, asked.get(span, asked.get("*/*", 0.0))), kind in asked
+
+    return max(kinds, key=liking)
 
 
 def accepts_html(scope: Scope) -> bool:

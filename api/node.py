@@ -159,7 +159,7 @@ class Node:
     def close(self) -> None:
         """End the workers, stop projecting and close everything."""
         self.cpu.close()
-        self.views.projector.close()
+        self.views.close()
         self.log.close()
         self.parts.close()
 
@@ -195,7 +195,12 @@ def open_node(
     except BaseException:
         parts.close()
         raise
-    views = open_own_views(parts, projector_lock(settings.data_dir).is_held)
+    try:
+        views = open_own_views(parts, projector_lock(settings.data_dir).is_held)
+    except BaseException:
+        log.close()
+        parts.close()
+        raise
     woken.append(views.projector.wake)
     views.projector.start()
     return _node(parts, log, views)

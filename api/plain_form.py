@@ -38,6 +38,11 @@ class PlainForm:
         """Every value of a field, each once."""
         return list(dict.fromkeys(value for field, value in self._fields if field == name))
 
+    @property
+    def has_repetition(self) -> bool:
+        """Whether a field comes more than once."""
+        return len({name for name, _ in self._fields}) < len(self._fields)
+
     def number(self, name: str) -> int:
         """A field as a number of days; 0 for what is none."""
         text = self.one(name)

@@ -124,7 +124,7 @@ class ProgressReading:
     def _progress(
         self, link: LearnerLink, awards: list[str], identity: UUID, listing: PathwayListing, *, is_done: bool
     ) -> Progress | None:
-        version = self._node.views.pathways.version(identity, listing.versions)
+        version = self._version(identity, listing)
         if version is None:
             return None
         slug = self._node.views.record(link.institution).slug
@@ -154,6 +154,37 @@ class ProgressReading:
                     raise
                 del awards[int(place[2])]
         return None
+
+    def choices(self, institution: UUID) -> list[tuple[str, Named]]:
+        """The codes of an institution's open pathways, and what each leads to."""
+        slug = self._node.views.record(institution).slug
+        found = ((one, self._version(identity, one)) for identity, one in self._open_pathways(institution))
+        return [(one.code, self._named(slug, version.achievement)) for one, version in found if version is not None]
+
+    def foreseen(self, actor: Actor, slug: str, code: str, holdings: Sequence[Holding]) -> Progress | None:
+        """How far some awards lead on a pathway, by what everybody may know of them; None: there is no such pathway.
+
+        See :meth:`ledger.stacking_up.StackingUp.foresee` for what is not looked at.
+        """
+        institution = self._node.ledger.institution(slug)
+        for identity, listing in self._open_pathways(institution.id):
+            version = self._version(identity, listing) if listing.code == code else None
+            if version is None:
+                continue
+            leads_to, unit = self._named(slug, version.achievement), _unit(version)
+            valid = [one for one in holdings if one.verdict == "valid"]
+            if any(one.pathway == identity.hex for one in valid):
+                return Progress(code, leads_to, unit, "done")
+            awards = [one.credential for one in valid if not one.parts][:MAX_AWARDS]
+            try:
+                found = self._node.parts.stacking.foresee(slug=slug, pathway=code, awards=awards, actor=actor)
+            except LedgerError:  # retired or changed at this moment
+                return None
+            return self._evaluated(code, leads_to, unit, found)
+        return None
+
+    def _version(self, identity: UUID, listing: PathwayListing) -> StoredVersion | None:
+        return self._node.views.pathways.version(identity, listing.versions)
 
     def _evaluated(self, code: str, leads_to: Named, unit: str, found: Mapping[str, Any]) -> Progress:
         outcomes = [one for one in found["outcomes"] if one["state"] != "not_needed"]

@@ -27,6 +27,19 @@ SHARED_PAGES: Final = "/shared/"
 """Where the pages are that a link opens. They are counted, and open to no other site's pages."""
 
 
+WALLET_TOKEN: Final = "/openid4vci/token"  # noqa: S105  an address
+WALLET_NONCE: Final = "/openid4vci/nonce"
+WALLET_CREDENTIAL: Final = "/openid4vci/credential"
+WALLET_OFFERS: Final = "/openid4vci/offers"
+WALLET_WRITES: Final = frozenset({WALLET_TOKEN, WALLET_NONCE, WALLET_CREDENTIAL})
+"""What wallets ask, in browsers too. OpenID4VCI and the metadata for wallets describe it, and the API does not."""
+
+
+def is_public_write(path: str) -> bool:
+    """Whether anybody may ask with POST, from a page of whatever origin."""
+    return path in PUBLIC_WRITES or path in WALLET_WRITES
+
+
 def is_page_form(path: str) -> bool:
     """Whether what is sent to *path* comes from a form of this site's own pages, without a key."""
     return path == PAGE_FORM or is_learners(path)

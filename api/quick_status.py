@@ -29,6 +29,13 @@ from projections.table import Readable
 
 MAX_COMMON: Final = 20_000
 """Kinds of answers that are remembered; at some 700 bytes each, 14 MB. When there are more, all are forgotten."""
+MAX_READY: Final = 16_384
+"""Answers that are kept at hand, of awards that were asked for twice; at some 2 kB each, 33 MB. When there are more,
+all are forgotten."""
+BETWEEN: Final = b'","known_at":null,"checked_at":"'
+"""What stands between the two instants of an answer."""
+END: Final = b"}"
+"""How the body of a ledger's answer ends; a mirror says before that how old it is."""
 LOOK_AGAIN_SECONDS: Final = 0.1
 """How long a record is taken to be the newest when this process has heard of no change; other processes' changes are
 looked for as seldom wherever views are read (projections.view)."""
@@ -47,7 +54,7 @@ _UNTOUCHED: Final = re.compile(
 class _Issuer:
     """An institution's record as it was read last, and what its awards have in common under it."""
 
-    __slots__ = ("boundaries", "common", "digest", "key", "position", "read_at", "record", "seconds")
+    __slots__ = ("boundaries", "common", "digest", "epoch", "key", "record", "seconds")
 
     def __init__(self, key: bytes, record: bytes) -> None:
         self.key = key
@@ -56,18 +63,60 @@ class _Issuer:
         self.seconds = frozenset(boundary[:SECOND_CHARS] for boundary in self.boundaries)
         self.digest = record_digest(record).encode()
         self.common: dict[tuple[object, ...], tuple[bytes, bytes] | None] = {}
-        self.position = -1
-        self.read_at = 0.0
+        self.epoch = -1
+
+
+class QuickAnswer:
+    """An answer without the instants at which it is given.
+
+    Attributes:
+        tag: Its weak entity tag.
+        before: The body up to the first instant.
+        after: The body after the second, but for its end.
+        size_bytes: Of both and of what is between the instants.
+        head: For whoever sends it: what its head begins with, and for what.
+    """
+
+    __slots__ = (
+        "after",
+        "before",
+        "epoch",
+        "head",
+        "identity",
+        "issuer",
+        "latest",
+        "row",
+        "size_bytes",
+        "tag",
+        "until",
+    )
+
+    def __init__(self, tag: bytes, before: bytes, after: bytes) -> None:
+        self.tag = tag
+        self.before = before
+        self.after = after
+        self.size_bytes = len(before) + len(BETWEEN) + len(after)
+        self.head: tuple[tuple[int, int], bytes] = ((-1, -1), b"")
+        self.epoch = -1
+        self.identity = self.row = self.latest = self.until = b""
+        self.issuer: _Issuer | None = None
+
+    def body(self, now: bytes, end: bytes = END) -> bytes:
+        """The body of the answer that is given at *now*."""
+        return b"".join((self.before, now, BETWEEN, now, self.after, end))
 
 
 class QuickStatus:
     """Answers for awards that were issued and not touched since.
 
+    What was answered lately is kept, and looked up again before it is given when anything has been recorded since, or
+    a tenth of a second has passed (other processes may have recorded something).
+
     Args:
         statuses: Rows of the view of awards.
         directory: Rows of the view of institutions.
         number: The number of an institution in the directory; None while the view has none.
-        position: Position that this process has brought the view of institutions to.
+        position: A number that grows whenever this process brings one of the two views further.
         ordinary: The ordinary answer, of which the quick one is a copy.
         clock: Seconds since 1970.
         timer: Seconds that never run backwards.
@@ -95,22 +144,67 @@ class QuickStatus:
         self._remembered = 0
         self._milliseconds = -1
         self._stamped = b""
+        self._second = b""
+        self._ready: dict[bytes, QuickAnswer] = {}
+        self._asked_once: set[bytes] = set()
+        self._epoch = 0
+        self._seen = -1
+        self._look_again = 0.0
 
-    def answer(self, public_id: bytes) -> tuple[bytes, bytes] | None:
-        """The body of the answer on an award, and its entity tag; or None: then the ordinary way has one.
+    def answer(self, public_id: bytes) -> tuple[QuickAnswer, bytes] | None:
+        """The answer on an award, and the present instant as it says it; or None: then the ordinary way has one.
 
         Args:
             public_id: 36 characters of ``0-9`` and ``a-v``.
         """
+        position, moment = self._position(), self._timer()
+        if position != self._seen or moment >= self._look_again:
+            self._epoch += 1
+            self._seen, self._look_again = position, moment + LOOK_AGAIN_SECONDS
+        milliseconds = int(self._clock() * 1_000)
+        if milliseconds != self._milliseconds:
+            self._stamp(milliseconds)
+        known = self._ready.get(public_id)
+        if known is not None:
+            is_in_time = known.latest < self._second and (not known.until or self._second < known.until)
+            if is_in_time and (known.epoch == self._epoch or self._still_holds(known)):
+                return known, self._stamped
+            del self._ready[public_id]
+        made = self._make(public_id)
+        if made is None:
+            return None
+        if public_id in self._asked_once:
+            if len(self._ready) >= MAX_READY:
+                self._ready.clear()
+            self._ready[public_id] = made
+        else:
+            if len(self._asked_once) >= MAX_READY:
+                self._asked_once.clear()
+            self._asked_once.add(public_id)
+        return made, self._stamped
+
+    def _still_holds(self, known: QuickAnswer) -> bool:
+        """Whether the rows that an answer was made from are the same."""
+        issuer = known.issuer
+        if issuer is None or self._statuses.get(known.identity) != known.row:
+            return False
+        if issuer.epoch != self._epoch:
+            if self._directory.get(issuer.key) != issuer.record:
+                return False
+            issuer.epoch = self._epoch
+        known.epoch = self._epoch
+        return True
+
+    def _make(self, public_id: bytes) -> QuickAnswer | None:
         identity = aggregate_id_of(public_id)
         row = None if identity is None else self._statuses.get(identity)
         found = None if row is None else _UNTOUCHED.fullmatch(row)
-        if found is None:
+        if found is None or row is None or identity is None:
             return None
         institution, achievement, edition, key_id, begins, ends, recorded, events, position = found.groups()
-        now = self._instant()
-        second, began, learned = now[:SECOND_CHARS], begins[:SECOND_CHARS], recorded[:SECOND_CHARS]
-        if not began < second > learned or (ends is not None and second >= ends[:SECOND_CHARS]):
+        second, began, learned = self._second, begins[:SECOND_CHARS], recorded[:SECOND_CHARS]
+        until = b"" if ends is None else ends[:SECOND_CHARS]
+        if not began < second > learned or (until and second >= until):
             return None
         issuer = self._issuer(institution)
         if issuer is None or began in issuer.seconds or learned in issuer.seconds:
@@ -124,27 +218,29 @@ class QuickStatus:
         if common is None:
             return None
         verdict, rest = common
-        until = b"null" if ends is None else b'"%b"' % ends
-        body = (
-            b'{"credential":"%b","verdict":"%b","state":"active","reason":null,"since":"%b","at":"%b","known_at":null,'
-            b'"checked_at":"%b","valid_from":"%b","valid_until":%b,"recorded_at":"%b",%b,"events":%b}]}'
-        ) % (public_id, verdict, begins, now, now, begins, until, recorded, rest, events)
-        return body, b'W/"%b-%b-active-%b"' % (position, issuer.digest, verdict)
+        made = QuickAnswer(
+            b'W/"%b-%b-active-%b"' % (position, issuer.digest, verdict),
+            b'{"credential":"%b","verdict":"%b","state":"active","reason":null,"since":"%b","at":"'
+            % (public_id, verdict, begins),
+            b'","valid_from":"%b","valid_until":%b,"recorded_at":"%b",%b,"events":%b}]'
+            % (begins, b"null" if ends is None else b'"%b"' % ends, recorded, rest, events),
+        )
+        made.identity, made.row, made.issuer, made.epoch = identity, row, issuer, self._epoch
+        made.latest, made.until = max(began, learned), until
+        return made
 
-    def _instant(self) -> bytes:
-        milliseconds = int(self._clock() * 1_000)
-        if milliseconds != self._milliseconds:
-            now = datetime.fromtimestamp(milliseconds // 1_000, UTC).replace(microsecond=milliseconds % 1_000 * 1_000)
-            self._milliseconds, self._stamped = milliseconds, msgspec.json.encode(now)[1:-1]
-        return self._stamped
+    def _stamp(self, milliseconds: int) -> None:
+        now = datetime.fromtimestamp(milliseconds // 1_000, UTC).replace(microsecond=milliseconds % 1_000 * 1_000)
+        self._milliseconds, self._stamped = milliseconds, msgspec.json.encode(now)[1:-1]
+        self._second = self._stamped[:SECOND_CHARS]
 
     def _issuer(self, institution: bytes) -> _Issuer | None:
-        known, position, now = self._issuers.get(institution), self._position(), self._timer()
+        known = self._issuers.get(institution)
         if known is not None:
-            if known.position == position and now - known.read_at < LOOK_AGAIN_SECONDS:
+            if known.epoch == self._epoch:
                 return known
             if self._directory.get(known.key) == known.record:
-                known.position, known.read_at = position, now
+                known.epoch = self._epoch
                 return known
         number = self._number(UUID(institution.decode()))
         stored = None if number is None else self._directory.get(key := record_key(number))

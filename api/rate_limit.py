@@ -29,11 +29,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.client_address import client_address
 from api.error import RateLimitedError
 from api.problem import ProblemWriter
-from api.public_write import PUBLIC_WRITES, is_page_form
+from api.public_write import is_page_form, is_public_write
 
 # Room for this many windows (each client has two), about 20 MiB. When it is full, the window begun
 # longest ago is forgotten: a flood from many addresses is counted too low, never too high.
 MAX_WINDOWS: Final = 100_000
+
+MAX_REMEMBERED_CLIENTS: Final = 4_096
+"""Clients whose windows' names are kept at hand."""
 
 UNLIMITED_PATHS: Final = frozenset({"/livez", "/readyz"})
 UNLIMITED_PREFIX: Final = "/log/"
@@ -84,31 +87,33 @@ class WindowStorage(Storage):
             window.count += amount
             return window.count
 
-    def take(self, wanted: Sequence[tuple[str, int, int]]) -> list[tuple[int, float]] | None:
+    def take(self, wanted: Sequence[tuple[str, int, int]]) -> list[int] | None:
         """Count one request in each of several windows, or in none of them when one is full.
 
         Args:
             wanted: For each window its key, for how many seconds it is opened, and how many requests it takes.
 
         Returns:
-            For each window the requests that it still takes and the seconds until it ends; None when one was full.
+            For each window the requests that it still takes, and then the seconds until it ends, rounded up; None when
+            one was full.
         """
         with self._lock:
-            now = self._clock()
-            found = [self._windows.get(key) for key, _, _ in wanted]
-            for window, (_, _, most) in zip(found, wanted, strict=True):
+            now, windows = self._clock(), self._windows
+            told: list[int] = []
+            for key, _, most in wanted:
+                window = windows.get(key)
                 if window is not None and window.ends_at > now and window.count >= most:
                     return None
-            left: list[tuple[int, float]] = []
-            for window, (key, seconds, most) in zip(found, wanted, strict=True):
+            for key, seconds, most in wanted:
+                window = windows.get(key)
                 if window is None or window.ends_at <= now:
-                    window = _Window(0, now + seconds)  # noqa: PLW2901  it takes the old one's place
-                    self._windows.pop(key, None)
-                    self._windows[key] = window
+                    window = _Window(0, now + seconds)
+                    windows.pop(key, None)
+                    windows[key] = window
                     self._drop_oldest()
                 window.count += 1
-                left.append((most - window.count, window.ends_at - now))
-            return left
+                told += (most - window.count, math.ceil(window.ends_at - now))
+            return told
 
     def get(self, key: str) -> int:
         """Return the count of the key's open window, or 0."""
@@ -191,24 +196,29 @@ class RateLimiter:
             policies.append(_policy("sustained", RateLimitItemPerMinute(per_minute)))
         self._policies = tuple(policies)
         self._told = ", ".join(f'"{p.name}";q={p.item.amount};w={p.seconds}' for p in policies)
+        state = ", ".join(f'"{p.name}";r=%d;t=%d' for p in policies)
+        self._line = f"ratelimit-policy: {self._told}\r\nratelimit: {state}\r\n".encode()
+        self._wanted: dict[str, list[tuple[str, int, int]]] = {}
 
     @property
     def is_on(self) -> bool:
         """Whether there is any limit."""
         return bool(self._policies)
 
-    def admit(self, client: str) -> dict[str, str] | None:
+    def admit(self, client: str) -> bytes | None:
         """Count one request of a client if it is within the limits; None, and nothing is counted, if it is not.
 
         Returns:
-            `RateLimit-Policy` and `RateLimit` as they then stand.
+            `RateLimit-Policy` and `RateLimit` as they then stand: lines of an answer's head.
         """
-        left = self._storage.take([(p.before + client + p.after, p.seconds, p.item.amount) for p in self._policies])
-        if left is None:
-            return None
-        named = zip(self._policies, left, strict=True)
-        state = ", ".join([f'"{p.name}";r={room};t={math.ceil(seconds)}' for p, (room, seconds) in named])
-        return {"RateLimit-Policy": self._told, "RateLimit": state}
+        wanted = self._wanted.get(client)
+        if wanted is None:
+            if len(self._wanted) >= MAX_REMEMBERED_CLIENTS:
+                self._wanted.clear()
+            wanted = [(p.before + client + p.after, p.seconds, p.item.amount) for p in self._policies]
+            self._wanted[client] = wanted
+        told = self._storage.take(wanted)
+        return None if told is None else self._line % tuple(told)
 
     def count(self, client: str, requests: int = 1) -> None:
         """Count a request of a client, or one that is worth several, whether or not it is within the limits."""
@@ -343,4 +353,4 @@ def is_unlimited(path: str) -> bool:
 def needs_key(scope: Scope) -> bool:
     """Whether a request is a write that only the holder of a key may make."""
     path = scope["path"]
-    return scope["method"] not in READ_METHODS and path not in PUBLIC_WRITES and not is_page_form(path)
+    return scope["method"] not in READ_METHODS and not is_public_write(path) and not is_page_form(path)

@@ -15,6 +15,7 @@ from typing import Final
 
 from api.did_resolution import (
     FEATURE_NOT_SUPPORTED,
+    INVALID_KEY_TYPE,
     INVALID_OPTIONS,
     UNCHANGING,
     UNSUPPORTED_KEY_TYPE,
@@ -25,6 +26,8 @@ ASCII_OPTIONS: Final = frozenset({"accept", "service", "serviceType", "relativeR
 VERSIONS: Final = frozenset({"versionId", "versionTime"})
 KEY_FORMATS: Final = frozenset({"Multikey"})
 """How keys are written in the documents of did:key here."""
+EXPERIMENTAL_FORMATS: Final = frozenset({"Ed25519VerificationKey2018", "X25519KeyAgreementKey2019"})
+"""Formats older than the did:key method's own, which has them for `enableExperimentalPublicKeyTypes` alone."""
 _REFERENCE: Final = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*", re.ASCII)
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
@@ -39,7 +42,9 @@ def check_options(did: str, options: Iterable[tuple[str, str]]) -> None:
     Raises:
         DidError: One is refused.
     """
-    for name, value in options:
+    asked = list(options)
+    experimental = dict(asked).get("enableExperimentalPublicKeyTypes", "false")
+    for name, value in asked:
         if name in ASCII_OPTIONS and not (value.isascii() and value.isprintable()):
             raise DidError(INVALID_OPTIONS, f"{name} is a text in ASCII")
         if name == "relativeRef" and _REFERENCE.fullmatch(value) is None:
@@ -48,6 +53,8 @@ def check_options(did: str, options: Iterable[tuple[str, str]]) -> None:
             raise DidError(INVALID_OPTIONS, "versionTime is an instant in UTC without fractions, 2026-01-31T12:00:00Z")
         if name in VERSIONS and not did.startswith(UNCHANGING):
             raise DidError(FEATURE_NOT_SUPPORTED, "earlier versions of a DID document are not resolved here")
+        if name == "publicKeyFormat" and value in EXPERIMENTAL_FORMATS and experimental == "false":
+            raise DidError(INVALID_KEY_TYPE, "that format of keys is none of the did:key method's")
         if name == "publicKeyFormat" and value not in KEY_FORMATS:
             raise DidError(UNSUPPORTED_KEY_TYPE, f"keys are written as {', '.join(sorted(KEY_FORMATS))} here")
 

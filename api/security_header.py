@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.media_type import header
-from api.public_write import PUBLIC_WRITES, is_learners
+from api.public_write import WALLET_WRITES, is_learners, is_public_write
 
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -106,7 +106,7 @@ class SecurityHeaderMiddleware:
 def _is_public(scope: Scope) -> bool:
     path = scope["path"]
     is_private = is_learners(path) or is_desk(path)
-    return (scope["method"] in READ_METHODS and not is_private) or path in PUBLIC_WRITES
+    return (scope["method"] in READ_METHODS and not is_private) or is_public_write(path)
 
 
 def is_desk(path: str) -> bool:
@@ -125,13 +125,15 @@ def _is_preflight(scope: Scope) -> bool:
 
 def _preflight_answer(scope: Scope) -> Response:
     """Allow public reads and public writes from anywhere, with no credentials; nothing else."""
-    methods = "GET, HEAD, POST" if scope["path"] in PUBLIC_WRITES else "GET, HEAD"
+    methods = "GET, HEAD, POST" if is_public_write(scope["path"]) else "GET, HEAD"
+    # A wallet's access token is no cookie: the page that sends it has it from this ledger.
+    headers = "Authorization, Content-Type" if scope["path"] in WALLET_WRITES else "Content-Type, If-None-Match"
     return Response(
         status_code=HTTPStatus.NO_CONTENT,
         headers={
             "Access-Control-Allow-Origin": "*",
             "Access-Control-Allow-Methods": methods,
-            "Access-Control-Allow-Headers": "Content-Type, If-None-Match",
+            "Access-Control-Allow-Headers": headers,
             "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
             "Vary": "Access-Control-Request-Method, Access-Control-Request-Headers",
         },

@@ -4,48 +4,48 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from structlog.typing import FilteringBoundLogger
-
-from api.metric import Metrics
-from api.node import Node
 from api.quick_status import QuickStatus
-from api.rate_limit import RateLimiter
 from api.route import credential
 from api.security_header import data_headers
-from api.shortcut import Shortcut
+from api.shortcut import Around, Counters, Shortcut
+from api.view_node import ViewNode
 from api.write import JSON
 
 
 def make_shortcut(
-    node: Node, limiter: RateLimiter, metrics: Metrics, log: FilteringBoundLogger, *, is_https: bool
+    views: ViewNode,
+    ordinary: Callable[[str], dict[str, Any]],
+    counters: Counters,
+    *,
+    is_https: bool,
+    around: Around | None = None,
 ) -> Shortcut:
     """Make it.
 
     Args:
-        node: The parts of the ledger.
-        limiter: Counts clients.
-        metrics: Where requests are counted.
-        log: Where they are written down.
-        is_https: Whether the public reaches this ledger by https.
+        views: What is looked up.
+        ordinary: The ordinary answer on how an award stands now, by its public id.
+        counters: What is counted and written down.
+        is_https: Whether the public reaches this node by https.
+        around: What a mirror says of its age.
     """
-    views = node.views
 
     def number(institution: UUID) -> int | None:
         record = views.directory.by_id(institution)
         return None if record is None else record.number
 
-    def ordinary(public_id: str) -> dict[str, Any]:
-        return node.lookup.statuses.status(public_id, at=None, known_at=None)
-
-    [track] = (track for track in views.tracks if track.view is views.institutions)
+    awards, institutions = (
+        next(track for track in views.tracks if track.view is view) for view in (views.status, views.institutions)
+    )
     quick = QuickStatus(
         views.status,
         views.institutions,
         number,
-        lambda: track.position,
+        lambda: awards.position + institutions.position,
         ordinary,
         clock=time.time,
         timer=time.monotonic,
@@ -55,13 +55,4 @@ def make_shortcut(
         "Content-Type": JSON,
         **data_headers(is_https=is_https),
     }
-    return Shortcut(
-        quick,
-        headers,
-        limiter=limiter,
-        trusted_proxy_count=node.settings.trusted_proxy_count,
-        metrics=metrics,
-        log=log,
-        timer=time.perf_counter,
-        random_bytes=os.urandom,
-    )
+    return Shortcut(quick, headers, counters, timer=time.perf_counter, random_bytes=os.urandom, around=around)

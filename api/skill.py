@@ -10,7 +10,7 @@ import msgspec
 from api.error import FieldError, InvalidRequestError, UnknownResourceError
 from api.lookup import Lookup
 from api.verification import Verification
-from ledger.skill import ESCO_SKILL, Offer, shortest_way, skills_of
+from ledger.skill import ESCO_SKILL, STEPS, Offer, shortest_way, skills_of
 from projections.achievement_catalogue import Edition
 from verifier.error import InputError
 from verifier.foreign.format import read_credential, read_presented
@@ -97,19 +97,35 @@ class Skills:
         held = {one["uri"]: one for one in profile["skills"]}
         asked = list(dict.fromkeys(wanted))
         missing = [uri for uri in asked if uri not in held]
-        editions, is_whole = self._offers(missing)
-        way = shortest_way(missing, [_offer(key, edition) for key, edition in editions.items()])
         return {
             "covered": [held[uri] for uri in asked if uri in held],
             "missing": missing,
+            **self.way(missing),
+            "credentials": profile["credentials"],
+        }
+
+    def way(self, missing: Sequence[str], steps: int = STEPS) -> dict[str, Any]:
+        """The fewest micro-credentials that certify skills which are missing, and what none certifies.
+
+        Args:
+            missing: URIs of skills, each once.
+            steps: How far the search may go; see :func:`ledger.skill.shortest_way`.
+        """
+        editions, is_whole = self._offers(missing)
+        way = shortest_way(missing, [_offer(key, edition) for key, edition in editions.items()], steps)
+        return {
             "way": [
                 {**self._named(editions[key]), "closes": sorted(set(missing) & set(_skills(editions[key])))}
                 for key in way.keys
             ],
             "is_shortest": way.is_shortest and is_whole,
             "not_offered": list(way.beyond),
-            "credentials": profile["credentials"],
         }
+
+    def label(self, uri: str) -> str:
+        """What a skill is called; the URI itself where no micro-credential here certifies it."""
+        known = self._views.skills.skill(uri)
+        return uri if known is None else known.label
 
     def _offers(self, missing: Iterable[str]) -> tuple[dict[str, Edition], bool]:
         """What could be earned, newest editions by name; and whether that is all there is."""

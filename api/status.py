@@ -159,18 +159,18 @@ class Statuses:
         assert facts.stacked is not None  # noqa: S101  asked of stacked awards alone
         named = self._pathway(facts.stacked.pathway)
         found = self._components(identity) if at is None and known_at is None else None
-        review = facts.review if known_at is None else None
-        if review is not None and at is not None and review.opened_at > at:
-            review = None  # at that instant nobody had lost anything yet
+        until = min((instant for instant in (at, known_at) if instant is not None), default=None)
+        opened = _opened(facts, until)
         standing = "unknown" if found is None else found.standing
-        if review is not None and standing in {"unknown", "hold"}:
+        if opened is not None and standing in {"unknown", "hold"}:
             standing = "lost"
+        review = None if facts.review is None or facts.review.opened_at != opened else facts.review
         return {
             "pathway": None if named is None else f"{named[0]}/{named[1]}",
             "version": facts.stacked.version,
             "rules": facts.stacked.rules,
             "components": standing,
-            "review": None if review is None else msgspec.to_builtins(_shown(review)),
+            "review": None if review is None else msgspec.to_builtins(_shown(review, until)),
             "verdict": _stack_verdict(standing, None if found is None else found.on_loss),
         }
 
@@ -192,13 +192,21 @@ class Statuses:
         return index is not None and index < anchored_size(self._log.anchors(), compromised_at)
 
 
-def _shown(review: Review) -> dict[str, Any]:
+def _opened(facts: CredentialFacts, until: datetime | None) -> datetime | None:
+    """When the review was opened that was open at an instant, by what was known then (None: by all); None: none was."""
+    kinds = {"review_opened", "review_closed"}
+    told = [one for one in facts.events if one.kind in kinds and (until is None or one.recorded_at <= until)]
+    return told[-1].recorded_at if told and told[-1].kind == "review_opened" else None
+
+
+def _shown(review: Review, until: datetime | None) -> dict[str, Any]:
+    is_appealed = review.appealed_at is not None and (until is None or review.appealed_at <= until)
     return {
         "reason": review.reason,
         "opened_at": review.opened_at,
         "due_at": review.due_at,
         "appeal_until": review.appeal_until,
-        "appealed_at": review.appealed_at,
+        "appealed_at": review.appealed_at if is_appealed else None,
     }
 
 

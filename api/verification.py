@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -329,8 +330,8 @@ def _is_doubtful(report: Report) -> bool:
 def vault_salt(issuance: Issuance, attesting: Attesting, parts: PartKeeping) -> SaltOf:
     """Make the way to the salt of a document in the vault; an erased document has none.
 
-    The forms of a document that were signed together share a salt. One that was added or signed anew alone has its own,
-    and is known by its bytes.
+    The forms of a document that were signed together share a salt. One that was added, signed anew alone, or signed for
+    a key of the holder's has its own, and is known by its bytes.
     """
 
     def salt(public_id: str, shown: bytes | None) -> bytes | None:
@@ -341,7 +342,9 @@ def vault_salt(issuance: Issuance, attesting: Attesting, parts: PartKeeping) -> 
         except ErasedError:
             return _attested_salt(attesting, public_id)
         forms = (form.salt for kind, form in kept.forms.items() if committed_part(kind, form.form) == shown)
-        return next(forms, kept.salt)
+        digest = b"" if shown is None else hashlib.sha256(shown).digest()
+        copies = (copy.salt for copy in kept.copies if copy.digest == digest)
+        return next(forms, None) or next(copies, kept.salt)
 
     return salt
 

@@ -59,6 +59,12 @@ class ViewNode:
     agreements: AgreementReader
     prefixes: StatusPrefixReader
 
+    def close(self) -> None:
+        """Stop projecting, and let go of every view."""
+        self.projector.close()
+        for track in self.tracks:
+            track.view.close()
+
     def facts(self, public_id: str) -> CredentialFacts:
         """The facts of an award.
 

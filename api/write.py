@@ -11,7 +11,7 @@ import msgspec
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from api.caller import authenticate, submission_request
+from api.caller import identify, submission_request
 from api.conversion import convert
 from api.json_body import ABSENT, read_json
 from api.node import Node
@@ -79,11 +79,8 @@ async def submit(
 
 
 async def read_write(node: Node, http: Request, *, empty: object = ABSENT, is_batch: bool = False) -> Write:
-    """Read a write, to be carried out; see :func:`submit`.
-
-    Who calls is found out on the event loop: one look into an index, a fraction of what handing it to a thread costs.
-    """
-    actor = authenticate(http, node.access, node.ledger.now())
+    """Read a write, to be carried out; see :func:`submit`."""
+    actor = await identify(http, node.access, node.ledger.now)
     settings = node.settings
     limit = settings.max_batch_body_bytes if is_batch else settings.max_body_bytes
     value, raw = await read_json(http, limit, empty=empty, batch=is_batch)

@@ -109,6 +109,11 @@ class Access:
         self._recorder = recorder
         self._random = random
 
+    @property
+    def is_local(self) -> bool:
+        """Whether finding out who calls takes microseconds; see :class:`ledger.store.LedgerRecorder`."""
+        return self._recorder.is_local
+
     def grant(
         self, *, role: Role, institution: UUID | None, label: str, expires_at: datetime, actor: Actor, at: datetime
     ) -> str:

@@ -16,33 +16,36 @@ from rfc8785 import CanonicalizationError
 
 from ledger.achievement import Achievement
 from ledger.application import Ledger
+from ledger.award_reading import AwardReading, ReadAward
 from ledger.canonical import canonical_json
 from ledger.claim import AwardClaim
 from ledger.commitment import DOCUMENT_KIND, SALT_BYTES, commit
-from ledger.component_fact import last_day
 from ledger.credential import SIGNED_BIRTHS, Credential
-from ledger.error import InvalidInputError, LedgerError, NotFoundError
+from ledger.error import InvalidInputError, LedgerError
 from ledger.form.open_badge import elements_of
 from ledger.form_signing import committed_part
 from ledger.institution import Institution
 from ledger.issuance import SealedDocument
-from ledger.limit import KINDS, Subject, level_of, subject_of
-from ledger.part_keeping import PartKeeping
+from ledger.limit import Subject, subject_of
 from ledger.recognised_award import HeldAward, RecognisedAward
+from ledger.recognised_fact import recognised_award
 from ledger.vault import Vault
 
 NOT_AN_AWARD: Final = "this is a document of an institution's own making, and no award; enter it as one from elsewhere"
-
-A_PART: Final = "this is a part of an unpacked diploma: it can be stacked here, and it cannot be recognised"
 
 
 class KnownAward(msgspec.Struct, frozen=True, kw_only=True):
     """An award of this ledger that was shown: itself, who made it, and what a scope of an agreement looks at."""
 
-    credential: Credential
+    read: ReadAward
     awarder: Institution
     award: RecognisedAward
     subject: Subject
+
+    @property
+    def credential(self) -> Credential:
+        """How it stands by itself."""
+        return self.read.credential
 
 
 class AwardShowing:
@@ -56,10 +59,10 @@ class AwardShowing:
     def __init__(self, ledger: Ledger, vault: Vault) -> None:
         self._ledger = ledger
         self._vault = vault
-        self._parts = PartKeeping(ledger, vault)
+        self._awards = AwardReading(ledger, vault)
 
     def show(self, shown: HeldAward, recogniser: UUID) -> KnownAward:
-        """Find out what was shown.
+        """Find out what was shown; an award, or a part of an unpacked diploma.
 
         Args:
             shown: The award's id, and what opens its commitment.
@@ -72,59 +75,60 @@ class AwardShowing:
                 *shown*.
         """
         try:
-            credential = self._ledger.credential(shown.credential)
+            read = self._awards.read(shown.credential)
         except InvalidInputError as error:
             raise InvalidInputError(error.detail, "/credential") from error
-        except NotFoundError as error:
-            if self._parts.find(shown.credential) is None:
-                raise
-            raise InvalidInputError(A_PART, "/credential") from error
+        credential = read.credential
         if credential.achievement is None or credential.edition is None:
             raise InvalidInputError(NOT_AN_AWARD, "/credential")
         document, salt = _shown(shown)
         if document is not None or credential.institution != recogniser:
-            self._require_opened(credential.id, document, salt)
+            _require_opened(read, document, salt)
         awarder = self._ledger.load(Institution, credential.institution, "such institution")
         achievement = self._ledger.load(Achievement, credential.achievement, "such achievement")
-        grade = self._kept_grade(credential.id) if document is None else _shown_grade(document)
-        award = _recognised(shown.credential, credential, awarder, achievement, grade)
+        grade = self._kept_grade(read) if document is None else _shown_grade(document)
+        logged = read.logged(awarder, achievement)
+        award = recognised_award(shown.credential, logged.issued, awarder, achievement, grade)
         place = credential.edition - 1
         subject = subject_of(achievement.editions[place], achievement.details[place], awarder.country)
-        return KnownAward(credential=credential, awarder=awarder, award=award, subject=subject)
+        return KnownAward(read=read, awarder=awarder, award=award, subject=subject)
 
-    def _require_opened(self, identity: UUID, document: dict[str, Any] | str | None, salt: bytes | None) -> None:
-        """Refuse what opens none of the award's commitments."""
-        if document is None or salt is None:
-            message = "another institution's award is shown with its document and salt, or with the holder's bundle"
-            raise InvalidInputError(message, "/document" if document is None else "/salt")
-        try:
-            form = document.encode() if isinstance(document, str) else canonical_json(document)
-            opened = any(
-                commit(identity, kind, committed_part(kind, form), salt) == commitment
-                for kind, commitment in self._commitments(identity)
-            )
-        except (CanonicalizationError, UnicodeEncodeError, LedgerError, ValueError) as error:
-            message = "the document cannot be read"
-            raise InvalidInputError(message, "/document") from error
-        if not opened:
-            message = "the document and its salt do not open what the log holds of this award; ask the holder for both"
-            raise InvalidInputError(message, "/document")
-
-    def _commitments(self, identity: UUID) -> list[tuple[str, str]]:
-        """Every kind of form of an award with its commitment, those that were signed anew too."""
-        found: list[tuple[str, str]] = []
-        for stored in self._ledger.store.select_events(identity):
-            body = self._ledger.event_mapper.to_domain_event(stored).body
-            if isinstance(body, (*SIGNED_BIRTHS, Credential.Reissued, Credential.FormAdded)):
-                found += body.commitments.items()
-        return found
-
-    def _kept_grade(self, identity: UUID) -> str | None:
+    def _kept_grade(self, read: ReadAward) -> str | None:
         """The grade of an institution's own award, from the vault."""
-        kept = msgspec.msgpack.decode(self._vault.open(identity, DOCUMENT_KIND), type=SealedDocument)
+        if read.kept is not None:
+            return _shown_grade(msgspec.json.decode(read.kept.document))
+        kept = msgspec.msgpack.decode(self._vault.open(read.credential.id, DOCUMENT_KIND), type=SealedDocument)
         if kept.claim:
             return msgspec.msgpack.decode(kept.claim, type=AwardClaim).grade
         return _shown_grade(msgspec.json.decode(kept.document))
+
+
+def _require_opened(read: ReadAward, document: dict[str, Any] | str | None, salt: bytes | None) -> None:
+    """Refuse what opens none of the award's commitments."""
+    if document is None or salt is None:
+        message = "another institution's award is shown with its document and salt, or with the holder's bundle"
+        raise InvalidInputError(message, "/document" if document is None else "/salt")
+    try:
+        form = document.encode() if isinstance(document, str) else canonical_json(document)
+        opened = any(
+            commit(read.credential.id, kind, committed_part(kind, form), salt) == commitment
+            for kind, commitment in _commitments(read)
+        )
+    except (CanonicalizationError, UnicodeEncodeError, LedgerError, ValueError) as error:
+        message = "the document cannot be read"
+        raise InvalidInputError(message, "/document") from error
+    if not opened:
+        message = "the document and its salt do not open what the log holds of this award; ask the holder for both"
+        raise InvalidInputError(message, "/document")
+
+
+def _commitments(read: ReadAward) -> list[tuple[str, str]]:
+    """Every kind of form of an award with its commitment, those that were signed anew too."""
+    found: list[tuple[str, str]] = []
+    for body in read.events:
+        if isinstance(body, (*SIGNED_BIRTHS, Credential.Reissued, Credential.FormAdded)):
+            found += body.commitments.items()
+    return found
 
 
 def _shown_grade(document: dict[str, Any] | str) -> str | None:
@@ -170,30 +174,3 @@ def _salt(text: str | None, pointer: str) -> bytes | None:
         message = f"a salt has {SALT_BYTES} bytes"
         raise InvalidInputError(message, pointer)
     return salt
-
-
-def _recognised(
-    public_id: str, credential: Credential, awarder: Institution, achievement: Achievement, grade: str | None
-) -> RecognisedAward:
-    assert credential.edition is not None  # noqa: S101  the caller has an award
-    template, details = achievement.editions[credential.edition - 1], achievement.details[credential.edition - 1]
-    field = None if details is None else details.isced_f
-    return RecognisedAward(
-        origin="ledger",
-        credential=public_id,
-        institution=awarder.slug,
-        achievement=achievement.code,
-        edition=credential.edition,
-        title=template.title,
-        awarded_by=awarder.name,
-        country=awarder.country,
-        awarded_on=credential.valid_from.date(),
-        valid_until=None if credential.valid_until is None else last_day(credential.valid_until),
-        credits_centi=template.credits_centi,
-        workload_minutes=template.workload_minutes,
-        eqf_level=level_of(template),
-        fields=() if field is None else (field,),
-        kind=KINDS.get("MicroCredential" if details is None else details.achievement_type, "other"),
-        outcomes=tuple(outcome.text for outcome in template.outcomes),
-        grade=grade,
-    )

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
@@ -31,6 +32,7 @@ from uuid import UUID
 import msgspec
 
 from ledger.access import Actor, audit
+from ledger.aggregate import Aggregate
 from ledger.application import Decision, Ledger
 from ledger.consequence import Consequences
 from ledger.credential import Credential
@@ -170,13 +172,14 @@ class Cascade:
         done: list[str] = []
 
         def decide(now: datetime) -> Decision:
+            standing = self._components(stack)  # read first: what changes after that has it decided again
             credential = self._ledger.load(Credential, stack, "such credential")
             events = self._step(credential, now)
             done[:] = [type(event.body).__name__.lower() for event in events]
             following, writes = self._consequences.follow(stack, events, now)
             if events:
                 writes.append(audit(actor, "cascade.step", credential.institution, 1, now))
-            return Decision([*events, *following], writes, None)
+            return Decision([*events, *following], writes, None, standing)
 
         if self._is_due(stack):
             self._ledger.carry_out(self._vault, None, decide)
@@ -242,6 +245,21 @@ class Cascade:
             self._policies[version] = policy
         return policy
 
+    def _components(self, stack: UUID) -> list[Aggregate]:
+        """Everything on whose present state it rests whether what a stack was made of holds."""
+        found: dict[UUID, Aggregate] = {}
+        for row in self._book.made(stack):
+            for history in self._histories(row.award):
+                for kind in (Credential, Recognition):
+                    with suppress(NotFoundError):
+                        found[history] = self._ledger.load(kind, history, "such history")
+        return list(found.values())
+
+    def _histories(self, award: UUID) -> list[UUID]:
+        """Whose events say how an award stands: its own, and of a part of an unpacked diploma those of all parts."""
+        part = self._parts.open(award)
+        return [award] if part is None else [award, part.opening.unpacking]
+
     def _loss(self, stack: UUID) -> datetime | None:
         """When the newest loss was recorded among what a stack was made of and is lost now; None: all of it holds."""
         losses = [self._lost(row.award) for row in self._book.made(stack) if not row.released]
@@ -249,9 +267,7 @@ class Cascade:
 
     def _lost(self, award: UUID) -> datetime | None:
         """When an award was lost; a part of an unpacked diploma also is when all parts are."""
-        part = self._parts.open(award)
-        histories = [award] if part is None else [award, part.opening.unpacking]
-        losses = [self._loss_in(history) for history in histories]
+        losses = [self._loss_in(history) for history in self._histories(award)]
         return max((loss for loss in losses if loss is not None), default=None)
 
     def _loss_in(self, award: UUID) -> datetime | None:

@@ -101,7 +101,7 @@ class AwardClaim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             self.performance.check()
         self._check_activity()
         if self.holder_jwk is not None:
-            _check_holder_key(self.holder_jwk)
+            check_holder_key(self.holder_jwk)
 
     @property
     def performance(self) -> Performance:
@@ -153,8 +153,8 @@ _NOTHING = _performed(AwardClaim(achievement="", learner=LearnerClaim(name=""), 
 """What each of them is when nothing is claimed."""
 
 
-def _check_holder_key(jwk: dict[str, str]) -> None:
-    """Refuse what is no public key of the kinds that wallets sign with.
+def check_holder_key(jwk: dict[str, str]) -> None:
+    """Refuse what is no public key of the kinds that wallets sign with. Raises InvalidInputError.
 
     Source: RFC 7517 section 4.1; RFC 8037 section 2; RFC 7518 section 6.2.1.
     """

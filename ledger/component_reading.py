@@ -20,16 +20,15 @@ import msgspec
 from ledger.achievement import Achievement
 from ledger.aggregate import Aggregate
 from ledger.application import Ledger
+from ledger.award_reading import AwardReading, ReadAward
 from ledger.canonical import canonical_json
 from ledger.commitment import DOCUMENT_KIND, SALT_BYTES, commit
-from ledger.component_fact import Logged, achievement_type, read_component, stacking_instant
+from ledger.component_fact import achievement_type, read_component, stacking_instant
 from ledger.credential import Credential
 from ledger.error import ErasedError, InvalidInputError, NotFoundError
 from ledger.event import Event
 from ledger.institution import Institution
 from ledger.issuance import SealedDocument
-from ledger.part import KeptPart
-from ledger.part_keeping import PartKeeping
 from ledger.spending import Amount, Spending, SpendingBook, SpendingUnit
 from ledger.stacking.component import Component, Spent
 from ledger.vault import Vault
@@ -104,6 +103,15 @@ class Stacker(msgspec.Struct, frozen=True, kw_only=True):
         return stacking_instant(self.day, self.now)
 
 
+class _Found(msgspec.Struct, frozen=True):
+    """An award as the log has it, with whose it is, what it is an award of, and what was spent of it."""
+
+    read: ReadAward
+    institution: Institution
+    achievement: Achievement
+    seen: Sequence[Spending]
+
+
 class Recognised(Protocol):
     """Where recognitions of awards are read from."""
 
@@ -145,7 +153,7 @@ class ComponentReading:
         self._vault = vault
         self._book = book
         self._recognised = recognised or NoRecognitions()
-        self._parts = PartKeeping(ledger, vault)
+        self._awards = AwardReading(ledger, vault)
 
     def gather(self, presented: Sequence[PresentedAward], stacker: Stacker) -> list[Gathered]:
         """Gather every award that is presented.
@@ -164,79 +172,74 @@ class ComponentReading:
                 raise InvalidInputError(message, f"/awards/{number}/award")
         return gathered
 
+    def public(self, award: str, stacker: Stacker) -> Component:
+        """The facts of an award that follow from its id: no grade, no results, and not what was spent of it.
+
+        Not checked: whose it is.
+
+        Raises:
+            InvalidInputError: It is no award of this ledger that could count.
+        """
+        found = self._find(award)
+        component = self._component(PresentedAward(award=award), found, None, stacker)
+        return msgspec.structs.replace(component, spent=())
+
     def _one(self, one: PresentedAward, stacker: Stacker) -> Gathered:
         if one.award.startswith(RECOGNITION):
             return self._recognised.gather(one.award.removeprefix(RECOGNITION), stacker, self._book)
+        found = self._find(one.award)
+        component = self._component(one, found, self._document(one, found.read, stacker), stacker)
+        standing = (*found.read.standings, found.institution)
+        return Gathered(component=component, award=found.read.credential.id, seen=found.seen, rests_on=standing)
+
+    def _find(self, award: str) -> _Found:
         try:
-            kept = self._parts.find(one.award)
-            credential, *rests_on = self._presented(one, kept, stacker)
+            read = self._awards.read(award)
         except InvalidInputError as error:
             raise InvalidInputError(error.detail, "/award") from error
         except NotFoundError as error:
             message = "there is no such award in this ledger; what was awarded elsewhere counts by a recognition"
             raise InvalidInputError(message, "/award") from error
+        credential = read.credential
         if credential.achievement is None or credential.edition is None:
             message = "this is a document of an institution's own making, and no award that could count"
             raise InvalidInputError(message, "/award")
-        events = self.events(credential.id)
-        if kept is not None:  # what the log has of a part begins with no issuance, and a part may have nothing there
-            events = [self._parts.issued(kept), *events[1:]]
-        document = self._document(one, credential, events, stacker)
         institution = self._ledger.load(Institution, credential.institution, "such institution")
         achievement = self._ledger.load(Achievement, credential.achievement, "such achievement")
-        issued, *changes = events
-        assert isinstance(issued, Credential.Issued)  # noqa: S101  an award, see above
-        logged = Logged(
-            award=one.award,
-            institution=institution.slug,
-            country=institution.country,
-            accreditations=institution.accreditations,
-            achievement=achievement,
-            issued=issued,
-            changes=changes,
-            shared=[] if kept is None else self.events(kept.opening.unpacking)[1:],
-        )
-        seen = self._book.rows(credential.id)
+        return _Found(read, institution, achievement, self._book.rows(credential.id))
+
+    def _component(
+        self, one: PresentedAward, found: _Found, document: Mapping[str, Any] | None, stacker: Stacker
+    ) -> Component:
+        read, seen = found.read, found.seen
         if any(row.kind == "unpacking" and not row.released for row in seen):
             message = "this award was unpacked, and its credits are spent on its parts; present those in its place"
             raise InvalidInputError(message, "/award")
         component = read_component(
-            logged,
+            read.logged(found.institution, found.achievement),
             document,
             stacker.instant,
             revalidated_on=one.revalidated_on,
-            origin=None if kept is None else kept.opening.unpacking.hex,
-            unpacked=next((row.stack.hex for row in seen if row.kind == "unpacking" and not row.released), None),
+            origin=read.origin,
         )
         component = spent_of(component, self._ledger, seen)
-        for history in (credential, *rests_on):
-            if component.standing == "valid" and history.state != "active":
-                message = f"this award has been {history.state} since {history.since.date()}; it can no longer count"
-                raise InvalidInputError(message, "/award")
-        standing = (credential, *rests_on, institution)
-        return Gathered(component=component, award=credential.id, seen=seen, rests_on=standing)
+        if component.standing == "valid" and (lost := read.lost) is not None:
+            message = f"this award has been {lost.state} since {lost.since.date()}; it can no longer count"
+            raise InvalidInputError(message, "/award")
+        return component
 
-    def _presented(self, one: PresentedAward, kept: KeptPart | None, stacker: Stacker) -> tuple[Credential, ...]:
-        """The award that is presented; of a part of an unpacked diploma, also what it shares with the other parts."""
-        return (self._ledger.credential(one.award),) if kept is None else self._parts.rests_on(kept, stacker.now)
-
-    def events(self, award: UUID) -> list[Event]:
-        """The events of an award, in order."""
-        stored = self._ledger.store.select_events(award)
-        return [self._ledger.event_mapper.to_domain_event(event).body for event in stored]
-
-    def _document(
-        self, one: PresentedAward, credential: Credential, events: Sequence[Event], stacker: Stacker
-    ) -> Mapping[str, Any]:
+    def _document(self, one: PresentedAward, read: ReadAward, stacker: Stacker) -> Mapping[str, Any]:
+        credential = read.credential
         if one.document is not None or one.salt is not None:
-            return _opened(one, credential.id, events)
+            return _opened(one, credential.id, read.events)
         if credential.institution != stacker.institution.id:
             message = "another institution awarded this; hand over the holder's bundle, or its document and salt"
             raise InvalidInputError(message, "/document")
         try:
             owner = self._vault.learner_of(credential.id).handle
-            part = self._parts.open(credential.id)
-            kept = part or msgspec.msgpack.decode(self._vault.open(credential.id, DOCUMENT_KIND), type=SealedDocument)
+            kept = read.kept or msgspec.msgpack.decode(
+                self._vault.open(credential.id, DOCUMENT_KIND), type=SealedDocument
+            )
         except ErasedError as error:
             message = "the institution's copy was erased; hand over the holder's bundle, or its document and salt"
             raise InvalidInputError(message, "/document") from error

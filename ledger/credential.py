@@ -21,6 +21,7 @@ from ledger.aggregate import Aggregate
 from ledger.commitment import DOCUMENT_KIND
 from ledger.error import RuleError
 from ledger.event import Digest, DomainEvent, Event, Instant, check_instant
+from ledger.form.kind import HOLDER_KINDS
 from ledger.reason import Reason
 from ledger.unpacking import Unpacking
 
@@ -169,7 +170,8 @@ class Credential(Aggregate, frozen=True, kw_only=True):
     class FormAdded(Event, frozen=True, kw_only=True):
         """Further forms of the document were signed, or such forms signed anew, with one key that may be another.
 
-        The form that every award has is never among them: for that there is :class:`Reissued`.
+        The form that every award has is never among them: for that there is :class:`Reissued`. Copies for keys of the
+        holder's (``HOLDER_KINDS``) are forms as well, and of one kind there may be several.
         """
 
         TOPIC: ClassVar[str] = "credential.form_added.v1"
@@ -401,7 +403,8 @@ class Credential(Aggregate, frozen=True, kw_only=True):
 
         Args:
             key_id: The key in force that signed them.
-            commitments: Each form with its commitment; a form that is there already comes from another key than before.
+            commitments: Each form with its commitment; a form that is there already comes from another key than before,
+                unless it is a copy for a key of the holder's.
             at: Present instant.
 
         Raises:
@@ -412,7 +415,7 @@ class Credential(Aggregate, frozen=True, kw_only=True):
         if not commitments or DOCUMENT_KIND in commitments:
             message = "the forms that are added are others than the one that every award has"
             raise RuleError(message)
-        known = next((kind for kind in commitments if self.forms.get(kind) == key_id), None)
+        known = next((kind for kind in commitments.keys() - HOLDER_KINDS if self.forms.get(kind) == key_id), None)
         if known is not None:
             message = f"this award has the form {known} already, signed with {key_id}"
             raise RuleError(message)

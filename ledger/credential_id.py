@@ -9,7 +9,6 @@ links.
 from __future__ import annotations
 
 import hashlib
-import re
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -23,10 +22,14 @@ _TAG = b"cairn/credential-id/v1\n"
 _LOOKUP_TAG = b"cairn/status-prefix/v1\n"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_ALPHABET = re.compile(rb"[0-9a-v]{36}")
-_UNUSED = 0b1111
+_UNUSED_BITS = 4
+_UNUSED = (1 << _UNUSED_BITS) - 1
 """36 digits of five bits hold 180 bits; an id has 176."""
 _DIGITS = "0123456789abcdefghijklmnopqrstuv"
+_DIGIT_BYTES = _DIGITS.encode()
+_NOT_VERSION = ~(0xF0 << 72 | 0xC0 << 56)
+_VERSION_8 = 0x80 << 72 | 0x80 << 56
+"""The bits of a UUIDv8 in its number (RFC 9562 section 5.8)."""
 _PAIRS = tuple(first + second for first in _DIGITS for second in _DIGITS)
 _SHIFTS = tuple(range(5 * PUBLIC_ID_CHARS - 10, -1, -10))
 """Where each two characters stand in the id as a number. (The library's base32 takes three times as long.)"""
@@ -129,20 +132,17 @@ def _fresh(issued_at: datetime, randomness: bytes) -> bytes:
 
 
 def _spelled(raw: bytes) -> str:
-    number = int.from_bytes(raw) << _UNUSED.bit_length()
+    number = int.from_bytes(raw) << _UNUSED_BITS
     return "".join([_PAIRS[number >> shift & 0x3FF] for shift in _SHIFTS])
 
 
 def _raw(public_id: bytes) -> bytes | None:
-    if _ALPHABET.fullmatch(public_id) is None:
+    if len(public_id) != PUBLIC_ID_CHARS or public_id.translate(None, _DIGIT_BYTES):
         return None
     number = int(public_id, 32)  # the digits of base32hex are those of a number to the base 32
-    return None if number & _UNUSED else (number >> _UNUSED.bit_length()).to_bytes(PUBLIC_ID_BYTES, "big")
+    return None if number & _UNUSED else (number >> _UNUSED_BITS).to_bytes(PUBLIC_ID_BYTES, "big")
 
 
 def _aggregate_id(raw: bytes) -> bytes:
-    digest = hashlib.sha256(_TAG + raw).digest()
-    value = bytearray(raw[:6] + digest[:10])
-    value[6] = (value[6] & 0x0F) | 0x80
-    value[8] = (value[8] & 0x3F) | 0x80
-    return bytes(value)
+    made = int.from_bytes(raw[:6] + hashlib.sha256(_TAG + raw).digest()[:10], "big")
+    return (made & _NOT_VERSION | _VERSION_8).to_bytes(16, "big")

@@ -25,6 +25,8 @@ from ledger.signing import KeyStore
 
 JWT_KINDS = "vc+jwt"
 """How kinds of forms that are VC-JWTs begin."""
+DISCLOSING = "vc+sd-jwt"
+"""How kinds of forms begin of which the holder shows a part."""
 
 
 class FormSigner:
@@ -100,7 +102,7 @@ class FormSigner:
 
 def committed_part(kind: str, form: bytes) -> bytes:
     """The bytes of *form* that are committed to: all of them, of an SD-JWT what the issuer signed."""
-    return issuer_signed_part(form) if kind == "vc+sd-jwt" else form
+    return issuer_signed_part(form) if kind.startswith(DISCLOSING) else form
 
 
 def every_form(others: Sequence[Form]) -> tuple[Form, ...]:

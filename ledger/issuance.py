@@ -53,6 +53,22 @@ class SealedForm(msgspec.Struct, frozen=True):
     salt: bytes
 
 
+class SealedCopy(msgspec.Struct, frozen=True):
+    """What the vault keeps of a document that was signed for a key of the holder's; the document itself is with them.
+
+    Attributes:
+        digest: SHA-256 of the bytes that are committed to.
+        salt: 32 bytes, which open the commitment.
+        form: What the form is called.
+        made_at: When it was signed.
+    """
+
+    digest: bytes
+    salt: bytes
+    form: str
+    made_at: datetime
+
+
 class SealedDocument(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the vault keeps of an award: the exact bytes of the signed document, and the salt of its commitment.
 
@@ -61,12 +77,14 @@ class SealedDocument(msgspec.Struct, frozen=True, omit_defaults=True):
         salt: 32 bytes.
         forms: Further forms by their kinds of commitment.
         claim: What was claimed, as MessagePack; empty for awards from before there were further forms.
+        copies: What is in wallets, oldest first.
     """
 
     document: bytes
     salt: bytes
     forms: dict[str, SealedForm] = {}
     claim: bytes = b""
+    copies: tuple[SealedCopy, ...] = ()
 
     def form(self, kind: str) -> SealedForm | None:
         """The form of a kind, or None when the award does not have it."""

@@ -176,13 +176,13 @@ class LearnerLinks:
         column = _digest(secret) if LINK.fullmatch(secret) else b""
         return self._open("digest=? AND kind=?", (column, kind), now)
 
-    def known(self, prefix: str, now: datetime) -> LearnerLink:
-        """The link to a page that is called *prefix*, if it is still open.
+    def known(self, prefix: str, now: datetime, kind: LinkKind = "page") -> LearnerLink:
+        """The link that is called *prefix*, if it is still open; for whoever has opened it with its secret before.
 
         Raises:
             NotFoundError: It opens nothing any more.
         """
-        return self._open("prefix=? AND kind=?", (prefix, "page"), now)
+        return self._open("prefix=? AND kind=?", (prefix, kind), now)
 
     def shared(self, share: LearnerLink) -> Shared:
         """What a share shows. Raises ErasedError."""

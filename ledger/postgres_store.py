@@ -82,6 +82,8 @@ class PostgresRecorder(EventReading, ApplicationRecorder):
         schema: Its tables, made.
     """
 
+    is_local = False
+
     def __init__(self, connections: PostgresConnections, schema: PostgresSchema) -> None:
         self.connections = connections
         self.schema = schema

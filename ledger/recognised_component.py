@@ -13,13 +13,13 @@ from uuid import UUID
 from ledger.aggregate import Aggregate
 from ledger.agreement import Agreement
 from ledger.application import Ledger
+from ledger.award_reading import AwardReading, ReadAward
 from ledger.component_reading import Gathered, Stacker, spent_of
-from ledger.credential import Credential
 from ledger.decision import Details, Towards
 from ledger.error import ErasedError, InvalidInputError, NotFoundError
 from ledger.institution import Institution
 from ledger.recognition import Recognition
-from ledger.recognition_book import HOLDS, RecognitionBook
+from ledger.recognition_book import RecognitionBook
 from ledger.recognition_credit import ruling_on
 from ledger.spending import SpendingBook
 from ledger.vault import Vault
@@ -38,6 +38,7 @@ class RecognisedComponents:
     def __init__(self, ledger: Ledger, vault: Vault) -> None:
         self._ledger = ledger
         self._vault = vault
+        self._awards = AwardReading(ledger, vault)
         self._recognitions = RecognitionBook(ledger, vault)
 
     def gather(self, recognition: str, stacker: Stacker, book: SpendingBook) -> Gathered:
@@ -57,8 +58,8 @@ class RecognisedComponents:
         towards = None if stacker.pathway is None else Towards(kind="pathway", code=stacker.pathway)
         ruling, opened = ruling_on(known, stacker.day), self._recognitions.details(known)
         details = None if ruling is None else opened.get(ruling.version)
-        credential = None if details is None else self._credential(details)
-        award = known.id if credential is None else credential.id
+        read = None if details is None else self._award(details)
+        award = known.id if read is None else read.credential.id
         seen = book.rows(award)
         if any(row.kind == "unpacking" and not row.released for row in seen):
             message = "what was recognised has been unpacked, and its credits are spent on its parts"
@@ -73,8 +74,8 @@ class RecognisedComponents:
             component=spent_of(component, self._ledger, seen),
             award=award,
             seen=seen,
-            rests_on=(known, *self._rests_on(details, credential)),
-            footing=None if credential is None else (known.id, book.rows(known.id)),
+            rests_on=(known, *self._rests_on(details, read)),
+            footing=None if read is None else (known.id, book.rows(known.id)),
         )
 
     def _known(self, recognition: str, stacker: Stacker) -> Recognition:
@@ -98,20 +99,21 @@ class RecognisedComponents:
             raise InvalidInputError(message)
         return known
 
-    def _credential(self, details: Details) -> Credential | None:
+    def _award(self, details: Details) -> ReadAward | None:
         """The award of this ledger that was recognised, if it is one; it has to hold."""
         if details.award.credential is None:
             return None
-        credential = self._ledger.credential(details.award.credential)
-        if credential.state != HOLDS:
-            message = f"the award has been {credential.state} since {credential.since.date()}; it can no longer count"
+        read = self._awards.read(details.award.credential)
+        if (lost := read.lost) is not None:
+            message = f"the award has been {lost.state} since {lost.since.date()}; it can no longer count"
             raise InvalidInputError(message)
-        return credential
+        return read
 
-    def _rests_on(self, details: Details, credential: Credential | None) -> tuple[Aggregate, ...]:
+    def _rests_on(self, details: Details, read: ReadAward | None) -> tuple[Aggregate, ...]:
         found: list[Aggregate] = []
-        if credential is not None:
-            found += [credential, self._ledger.load(Institution, credential.institution, "such institution")]
+        if read is not None:
+            awarder = self._ledger.load(Institution, read.credential.institution, "such institution")
+            found += [*read.standings, awarder]
         if details.agreement is not None:
             found.append(self._ledger.load(Agreement, details.agreement, "such agreement"))
         return tuple(found)

@@ -35,7 +35,7 @@ from ledger.recognition import (
     Recognition,
     make_recognition_id,
 )
-from ledger.recognition_book import FILE_KIND, HOLDS, KeptDetails, RecognitionBook, details_kind
+from ledger.recognition_book import FILE_KIND, KeptDetails, RecognitionBook, details_kind
 from ledger.store import Write
 from ledger.text import check_text, is_blank
 from ledger.vault import SEAL_SQL, Learner, Vault
@@ -135,7 +135,7 @@ class Recognising:
             answer = {"recognition": str(identity), "agreement": None if agreement is None else str(agreement.id)}
             unchanged = [
                 *([] if agreement is None else [agreement]),
-                *([] if seen.known is None else [seen.known.credential]),
+                *([] if seen.known is None else seen.known.read.standings),
             ]
             return Decided([event], writes, answer, unchanged)
 
@@ -278,9 +278,9 @@ class Recognising:
     def _check(self, claim: DecisionClaim, seen: Shown) -> None:
         """Refuse a decision that does not fit the award."""
         _check_claim(claim, seen.award)
-        state = HOLDS if seen.known is None else seen.known.credential.state
-        if claim.decision != "refused" and state != HOLDS:
-            message = f"this award is {state}, and only what holds can be recognised"
+        lost = None if seen.known is None else seen.known.read.lost
+        if claim.decision != "refused" and lost is not None:
+            message = f"this award is {lost.state}, and only what holds can be recognised"
             raise RuleError(message)
 
     def _covering(self, known: KnownAward | None, recogniser: Institution, at: datetime) -> Agreement:

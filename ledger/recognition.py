@@ -278,6 +278,14 @@ class Recognition(Aggregate, frozen=True, kw_only=True):
             raise RuleError(message)
         return self.follow(self.Withdrawn(reason=reason, effective_at=effective_at, note=note, recorded_at=at))
 
+    def known_at(self, instant: datetime) -> Recognition | None:
+        """The decisions and the withdrawal that had been recorded by *instant*; None before the first of them."""
+        rulings = tuple(ruling for ruling in self.rulings if ruling.recorded_at <= instant)
+        ended = self.withdrawal
+        if ended is not None and ended.recorded_at > instant:
+            ended = None
+        return msgspec.structs.replace(self, rulings=rulings, withdrawal=ended) if rulings else None
+
     @property
     def open_appeal(self) -> Appeal | None:
         """The appeal that awaits its outcome, if there is one."""

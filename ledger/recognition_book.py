@@ -12,14 +12,15 @@ from uuid import UUID
 
 import msgspec
 
+from ledger.achievement import Achievement
 from ledger.agreement import MAX_AGREEMENTS, Agreement, agreement_id
 from ledger.application import Ledger
+from ledger.award_reading import AwardReading, ReadAward
 from ledger.commitment import RECOGNITION_KIND
 from ledger.decision import Details, Towards, parse_details
 from ledger.error import ErasedError, NotFoundError
 from ledger.institution import Institution
-from ledger.limit import Subject
-from ledger.recognised_award import RecognisedAward
+from ledger.recognised_fact import recognised_standing
 from ledger.recognition import Recognition
 from ledger.recognition_credit import component_of, ruling_on
 from ledger.stacking.component import Component, Standing
@@ -27,7 +28,6 @@ from ledger.vault import Vault
 
 FILE_KIND: Final = "recognised-file"
 """What the vault calls a file that came with an award from elsewhere; never a kind of commitment."""
-HOLDS: Final = "active"
 
 
 class KeptDetails(msgspec.Struct, frozen=True):
@@ -48,6 +48,7 @@ class RecognitionBook:
     def __init__(self, ledger: Ledger, vault: Vault) -> None:
         self._ledger = ledger
         self._vault = vault
+        self._awards = AwardReading(ledger, vault)
 
     def recognition(self, identity: UUID) -> Recognition:
         """The present state of a recognition. Raises NotFoundError."""
@@ -92,20 +93,25 @@ class RecognitionBook:
             return None
         named = details.agreement
         agreement = None if named is None else self._ledger.load(Agreement, named, "such agreement")
-        standing, accredited = self._standing(details.award, day)
-        return component_of(known, opened, agreement, day, towards=towards, standing=standing, accredited=accredited)
+        read = None if details.award.credential is None else self._awards.read(details.award.credential)
+        standing, accredited = ("valid", None) if read is None else self._standing(read, day)
+        return component_of(
+            known,
+            opened,
+            agreement,
+            day,
+            towards=towards,
+            standing=standing,
+            accredited=accredited,
+            origin=None if read is None else read.origin,
+        )
 
-    def _standing(self, award: RecognisedAward, day: date) -> tuple[Standing, bool | None]:
+    def _standing(self, read: ReadAward, day: date) -> tuple[Standing, bool | None]:
         """How an award of this ledger stands on *day*, and whether its issuer was entitled to it on its own day."""
-        if award.credential is None:
-            return "valid", None
-        credential = self._ledger.credential(award.credential)
-        awarder = self._ledger.load(Institution, credential.institution, "such institution")
-        field = award.fields[0] if award.fields else None
-        subject = Subject(level=award.eqf_level, field=field, kind=award.kind, country=award.country)
-        accredited = awarder.entitled(subject, credential.valid_from)
-        changed = credential.state != HOLDS and credential.since.date() <= day
-        return (credential.state if changed and credential.state != HOLDS else "valid"), accredited
+        assert read.credential.achievement is not None  # noqa: S101  nothing else is recognised
+        awarder = self._ledger.load(Institution, read.credential.institution, "such institution")
+        achievement = self._ledger.load(Achievement, read.credential.achievement, "such achievement")
+        return recognised_standing(read.logged(awarder, achievement), awarder, day, self._ledger.now())
 
     def file(self, recognition: UUID, number: int) -> bytes:
         """The exact bytes of a file that came with an award from elsewhere, by its place from 0.

@@ -106,6 +106,7 @@ def component_of(
     towards: Towards | None = None,
     standing: Standing = "valid",
     accredited: bool | None = None,
+    origin: str | None = None,
 ) -> Component | None:
     """The facts of a recognition for the rules of a pathway; None when nothing of it counts there on *day*.
 
@@ -120,6 +121,7 @@ def component_of(
         standing: How the award itself stands on *day*, where it is one of this ledger: what was revoked by who made it
             is recognised no more.
         accredited: Whether its issuer was entitled to award it on its day; None where nobody knows.
+        origin: Key of the unpacking of which the award is a part.
     """
     ruling, credit = ruling_on(recognition, day), credit_on(recognition, details, agreement, day)
     if ruling is None or credit.is_nothing or (credit.towards is not None and credit.towards != towards):
@@ -143,6 +145,7 @@ def component_of(
         recognised_by=opened.institution,
         stands_for=tuple(AchievementRef(institution=one.institution, code=one.code) for one in credit.stands_for),
         source=award.source,
+        origin=origin,
     )
 
 

@@ -6,14 +6,15 @@ whoever follows an old link finds the same award.
 
 An award is affected while the newest signature of one of its forms is by the compromised key and was recorded after
 what outside witnesses had seen before the theft. Signed anew it is affected no more, so the command may be interrupted
-and repeated. Every form of it that the compromised key signed is signed anew, and no other.
+and repeated. Every form of it that the compromised key signed is signed anew, and no other. Copies for keys of the
+holder's are not: nobody but the holder's wallet can take a new one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -27,7 +28,7 @@ from ledger.credential import Credential
 from ledger.document import document_form, sign_document
 from ledger.error import ErasedError, InvalidInputError, RuleError
 from ledger.event import DomainEvent
-from ledger.form.kind import Form, form_committed_as
+from ledger.form.kind import HOLDER_KINDS, Form, form_committed_as
 from ledger.form_signing import FormSigner
 from ledger.institution import Institution, SigningKeyRecord
 from ledger.integrity_proof import Canonicalise
@@ -40,7 +41,7 @@ MAX_REISSUED = 1_000
 """Awards in one commit. Source: the project's own limit; other writers wait less than a second for it."""
 PAGE = 5_000
 SIGNED = (Credential.Issued.TOPIC, Credential.Reissued.TOPIC, Credential.FormAdded.TOPIC)
-_SIGNINGS = Credential.Issued | Credential.Reissued | Credential.FormAdded
+_SIGNINGS: TypeAlias = Credential.Issued | Credential.Reissued | Credential.FormAdded
 OPEN = frozenset({"active", "suspended"})
 
 
@@ -136,14 +137,14 @@ class Reissuance:
             for event in page:
                 body = mapper.decode(event.topic, event.state, f"at position {event.id}")
                 owner = UUID(str(event.originator_id))
-                signed = isinstance(body, _SIGNINGS) and body.key_id == key_id
+                signed = isinstance(body, _SIGNINGS) and body.key_id == key_id and _is_for_everybody(body)
                 if signed and self._is_affected(owner, institution, key_id):
                     yield Affected(owner, event.id)
             after = page[-1].id
 
     def _is_affected(self, award: UUID, institution: UUID, key_id: str) -> bool:
         credential = self._ledger.load(Credential, award, "such credential")
-        stolen = key_id in credential.forms.values()
+        stolen = any(by == key_id for kind, by in credential.forms.items() if kind not in HOLDER_KINDS)
         return credential.institution == institution and stolen and credential.state in OPEN
 
     def public_id(self, award: UUID) -> str | None:
@@ -189,12 +190,14 @@ class Reissuance:
             institution, _, _ = self.compromised_key(slug, key_id)
             actor.require_institution(institution.id)
             batch = _Batch(self._ledger, self._vault, self._signer(institution), now)
-            affected = [award for award in awards if self._is_affected(award, institution.id, key_id)]
+            # An award whose forms were signed at several times is named as many times.
+            named = dict.fromkeys(awards)
+            affected = [award for award in named if self._is_affected(award, institution.id, key_id)]
             for award in affected:
                 batch.add(award, key_id, lambda forms: self._form_signer(institution, forms))
             done = len(batch.credentials)
             gone = erased + batch.erased
-            answer = Reissued(batch.credentials, gone, len(awards) - len(affected), batch.key_id, more)
+            answer = Reissued(batch.credentials, gone, len(named) - len(affected), batch.key_id, more)
             writes = [Write(RESEAL_SQL, batch.sealed), audit(actor, "credential.reissue", institution.id, done, now)]
             return Decision(batch.events, writes if done else [], msgspec.to_builtins(answer), [institution])
 
@@ -265,6 +268,11 @@ def _events(credential: Credential, commitments: dict[str, dict[str, str]], now:
         credential = msgspec.structs.replace(credential.evolve(event.body), version=event.originator_version)
         events.append(event)
     return events
+
+
+def _is_for_everybody(body: _SIGNINGS) -> bool:
+    """Whether anything of it is more than copies for keys of the holder's."""
+    return any(kind not in HOLDER_KINDS for kind in body.commitments)
 
 
 def _open(vault: Vault, award: UUID) -> SealedDocument:

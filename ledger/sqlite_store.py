@@ -92,6 +92,8 @@ class SqliteRecorder(EventReading, SQLiteApplicationRecorder):  # type: ignore[m
     Concurrency: writers queue on SQLite's lock, across processes. Retries: none here.
     """
 
+    is_local = True
+
     def __init__(self, datastore: SQLiteDatastore, path: Path, schema: Iterable[str] = ()) -> None:
         self._schema = tuple(schema)
         self._reading = ReadConnections(path)

@@ -8,6 +8,7 @@ the derivation in the vault. Whoever was faster with the same credits has insert
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -152,6 +153,39 @@ class StackingUp:
         """
         plan = self._plan(slug, claim, actor, self._ledger.now(), learner)
         return explanation(plan.evaluation)
+
+    def foresee(self, *, slug: str, pathway: str, awards: Sequence[str], actor: Actor) -> dict[str, Any]:
+        """Evaluate a pathway over awards of which nothing but the ids is at hand; the answer is as of :meth:`try_out`.
+
+        What cannot count, such as a diploma that was unpacked, is passed over.
+
+        Nobody's grades, results or other stacks are looked at, so a stack may come out otherwise: a rule on grades is
+        not met, and credits that were spent count.
+
+        Args:
+            slug: Whose pathway.
+            pathway: Its code.
+            awards: Public ids.
+            actor: Who asks.
+
+        Raises:
+            ForbiddenError: The actor acts for another institution.
+            InvalidInputError: There are too many, or one is there twice.
+            NotFoundError, RuleError: No such institution or pathway; or it was retired.
+        """
+        institution = self._ledger.institution(slug)
+        actor.require_institution(institution.id)
+        published = self._ledger.pathway(institution.id, pathway)
+        published.require_open()
+        number, now = published.number_of(None), self._ledger.now()
+        day = now.date()
+        stacker = Stacker(institution=institution, learner=None, day=day, now=now, pathway=pathway)
+        components = []
+        for award in awards:
+            with suppress(InvalidInputError):
+                components.append(self._reading.public(award, stacker))
+        rules = read_rules(published.versions[number - 1].rules)
+        return explanation(evaluate(rules, components, pathway=published.id.hex, version=number, day=day))
 
     def stack(self, *, slug: str, claim: StackClaim, actor: Actor, request: Request | None = None) -> Outcome:
         """Make the award that the presented awards stack into. The answer is its public id.

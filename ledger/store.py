@@ -50,7 +50,13 @@ class LedgerRecorder(Protocol):
     visible: who follows them never misses an event that comes later with a smaller position. Concurrency: any number of
     readers, in any threads; those who write, in whatever process, queue. Retries: a transaction that is known to have
     recorded nothing may have been tried again; a conflict fails its own commit only.
+
+    Attributes:
+        is_local: Whether a look into an index takes microseconds, whatever becomes of other machines; else it may wait
+            for a server, and is not for a thread that nobody else can wait for, such as an event loop's.
     """
+
+    is_local: bool
 
     def record(self, commits: Sequence[Commit]) -> list[list[int] | LedgerError]:
         """Record *commits* in one durable transaction.

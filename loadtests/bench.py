@@ -21,7 +21,7 @@ from pathlib import Path
 from loadtests.audit import audited_files, tree_leaves_per_second, write_sample
 from loadtests.baseline import digitalbazaar_per_second, hashes_per_second, sqlite_rows_per_second
 from loadtests.freshness import measure_freshness
-from loadtests.lookup import looked_up
+from loadtests.lookup import MANY, logged_look_ups, looked_up
 from loadtests.server import HOST, Client, Server, award, cairn, running_server
 from loadtests.swarm import post, swarm
 
@@ -218,12 +218,31 @@ def looked_up_rows(directory: Path) -> list[Row]:
     place.mkdir()
     with running_server(place / "ledger", "--quiet") as server:  # nginx writes no access log either
         found = looked_up(server, place)
+    noted = directory / "lookup-logged"
+    noted.mkdir()
+    with running_server(noted / "ledger") as server:
+        ours, file = logged_look_ups(server, noted)
     what = "status look-ups for each second of one core, 64 connections"
+    many = f"the same, {MANY:,} awards in turn, so that each answer is made anew"
+    unchanged = "the same, asked whether they have changed (304)"
+    mirror = "the same of a mirror"
     kept = "the same through nginx with the cache of docs/deploy, for each second of a core of both together"
     viral = "the same, one award that all ask for"
     beside = f"nginx serving a file of that size, the same (p99 {found.file.p99_ms:.1f} ms)"
-    measured = ((what, found.ours), (kept, found.kept), (viral, found.viral))
-    return [Row(name, one.per_second, beside, found.file.per_second, one.p99_ms) for name, one in measured]
+    measured = (
+        (what, found.ours),
+        (many, found.many),
+        (unchanged, found.unchanged),
+        (mirror, found.mirror),
+        (kept, found.kept),
+        (viral, found.viral),
+    )
+    rows = [Row(name, one.per_second, beside, found.file.per_second, one.p99_ms) for name, one in measured]
+    beside = f"nginx with its access log on (p99 {file.p99_ms:.1f} ms)"
+    return [
+        *rows,
+        Row("status look-ups, a line of the log for each", ours.per_second, beside, file.per_second, ours.p99_ms),
+    ]
 
 
 def followed(directory: Path) -> list[Row]:

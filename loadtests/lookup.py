@@ -10,24 +10,28 @@ decide.
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from loadtests.front import running_front
-from loadtests.server import HOST, Client, Server, award, free_port, processor_seconds
+from loadtests.server import HOST, Client, Server, award, free_port, processor_seconds, running_mirror
 
 CONNECTIONS = 64
 SECONDS = 5
 ROUNDS = 3
 AWARDS = 1_000
+BATCH = 1_000
+MANY = 50_000
+"""More than the answers that a server keeps at hand, so that each is made anew."""
 SETTLED_SECONDS = 2.5
 """Within the second in which an award was recorded it is answered the ordinary way."""
 _REQUESTS = re.compile(r"(\d+) requests in")
@@ -37,7 +41,7 @@ _CONFIGURATION = """
 {user}daemon off; worker_processes 1; pid {place}/nginx.pid; error_log {place}/nginx.log;
 events {{ worker_connections 768; }}
 http {{
-  sendfile on; tcp_nopush on; types_hash_max_size 2048; access_log off; gzip on; keepalive_requests 100000000;
+  sendfile on; tcp_nopush on; types_hash_max_size 2048; access_log {log}; gzip on; keepalive_requests 100000000;
   default_type application/json; client_body_temp_path {place}/body; proxy_temp_path {place}/proxy;
   fastcgi_temp_path {place}/fastcgi; uwsgi_temp_path {place}/uwsgi; scgi_temp_path {place}/scgi;
   server {{ listen {host}:{port}; root {place}/www; }}
@@ -59,12 +63,18 @@ class Compared:
 
     Attributes:
         ours: The server by itself.
+        many: The same, each of many awards in turn.
+        unchanged: The server, asked whether an answer has changed; it has not.
+        mirror: A mirror of it.
         kept: The server behind nginx, the same awards: each is asked for anew every second or two.
         viral: The same, one award alone.
         file: nginx with a file of that size.
     """
 
     ours: Looked
+    many: Looked
+    unchanged: Looked
+    mirror: Looked
     kept: Looked
     viral: Looked
     file: Looked
@@ -80,18 +90,24 @@ def looked_up(server: Server, place: Path) -> Compared:
         if shutil.which(program) is None:
             message = f"{program} is not installed: apt-get install {program}"
             raise RuntimeError(message)
-    paths = _awards(server)
+    many = _awards(server, MANY)
+    paths = many[:AWARDS]
     size = len(_fetched(server, paths[0]))
     os.sched_setaffinity(server.pid, {0})
     script = place / "ask.lua"
     before = running_front(place / "front", ledger=server.port, root=server.data, is_limited=False)
-    with _nginx(place, size) as (port, worker), before as front:
-        for one in front.workers:
+    following = running_mirror(server, place / "mirror")
+    with _nginx(place, size) as (port, worker), before as front, following as mirror:
+        for one in (*front.workers, mirror.pid):
             os.sched_setaffinity(one, {0})
         both = (*front.workers, server.pid)
+        tags = _tags(server, paths)
         rounds = [
             (
                 asked_for(server.port, (server.pid,), script, paths),
+                asked_for(server.port, (server.pid,), script, many),
+                asked_for(server.port, (server.pid,), script, paths, tags),
+                asked_for(mirror.port, (mirror.pid,), script, paths),
                 asked_for(front.port, both, script, paths),
                 asked_for(front.port, both, script, paths[:1]),
                 asked_for(port, (worker,), script, ["/answer.json"]),
@@ -101,22 +117,41 @@ def looked_up(server: Server, place: Path) -> Compared:
     return Compared(*(max(one, key=_rate) for one in zip(*rounds, strict=True)))
 
 
+def logged_look_ups(server: Server, place: Path) -> tuple[Looked, Looked]:
+    """Measure a server that writes a line for every request, and nginx with its access log on; the best of each."""
+    paths = _awards(server)
+    os.sched_setaffinity(server.pid, {0})
+    script = place / "ask.lua"
+    with _nginx(place, len(_fetched(server, paths[0])), is_logging=True) as (port, worker):
+        rounds = [
+            (
+                asked_for(server.port, (server.pid,), script, paths),
+                asked_for(port, (worker,), script, ["/answer.json"]),
+            )
+            for _ in range(ROUNDS)
+        ]
+    ours, file = (max(one, key=_rate) for one in zip(*rounds, strict=True))
+    return ours, file
+
+
 def _rate(looked: Looked) -> float:
     return looked.per_second
 
 
-def _awards(server: Server) -> list[str]:
+def _awards(server: Server, count: int = AWARDS) -> list[str]:
     """Addresses of awards to which nothing has happened."""
     time.sleep(SETTLED_SECONDS)
-    client = Client(server)
-    claims = [award(number) for number in range(AWARDS)]
-    status, made = client.call("POST", "/v1/credentials", {"credentials": claims}, f"looked-up-{time.time_ns()}")
+    client, paths = Client(server), []
+    for first in range(0, count, BATCH):
+        claims = [award(number) for number in range(first, min(first + BATCH, count))]
+        status, made = client.call("POST", "/v1/credentials", {"credentials": claims}, f"looked-up-{time.time_ns()}")
+        if status != 201:
+            message = f"awards were answered with {status}"
+            raise RuntimeError(message)
+        paths += [f"/v1/credentials/{one['id']}/status" for one in made["credentials"]]
     client.close()
-    if status != 201:
-        message = f"awards were answered with {status}"
-        raise RuntimeError(message)
     time.sleep(SETTLED_SECONDS)
-    return [f"/v1/credentials/{one['id']}/status" for one in made["credentials"]]
+    return paths
 
 
 def _fetched(server: Server, path: str) -> bytes:
@@ -126,26 +161,42 @@ def _fetched(server: Server, path: str) -> bytes:
     return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _script(paths: list[str]) -> str:
-    """What wrk runs: it asks for one address after the other."""
+def _tags(server: Server, paths: list[str]) -> list[str]:
+    """The entity tags of some answers."""
+    found = []
+    connection = http.client.HTTPConnection(HOST, server.port)
+    for path in paths:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+        found.append(answer.headers["ETag"])
+    connection.close()
+    return found
+
+
+def _script(paths: list[str], tags: list[str]) -> str:
+    """What wrk runs: it asks for one address after the other; with *tags*, whether the answers have changed."""
     listed = ",".join(f'"{path}"' for path in paths)
+    named = ",".join(f"'{tag}'" for tag in tags)
     return (
-        f"paths={{{listed}}} asked={{}} n=0\n"
-        'function init() for i,path in ipairs(paths) do asked[i]=wrk.format("GET",path) end end\n'
+        f"paths={{{listed}}} tags={{{named}}} asked={{}} n=0\n"
+        'function init() for i,path in ipairs(paths) do asked[i]=wrk.format("GET",path,{["If-None-Match"]=tags[i]}) '
+        "end end\n"
         "function request() n=n%#asked+1 return asked[n] end\n"
     )
 
 
 @contextmanager
-def _nginx(place: Path, size: int) -> Iterator[tuple[int, int]]:
+def _nginx(place: Path, size: int, *, is_logging: bool = False) -> Iterator[tuple[int, int]]:
     """Serve a file of *size* bytes on the first core; gives the port and the worker's process id."""
     port, www = free_port(), place / "www"
-    www.mkdir()
+    www.mkdir(parents=True)
     (www / "answer.json").write_bytes(b"x" * size)
     configuration = place / "nginx.conf"
     # Started as root it would serve as somebody who may not read this directory.
     user = "user root; " if os.geteuid() == 0 else ""
-    configuration.write_text(_CONFIGURATION.format(user=user, place=place, host=HOST, port=port), "utf-8")
+    log = f"{place}/access.log" if is_logging else "off"
+    configuration.write_text(_CONFIGURATION.format(user=user, place=place, host=HOST, port=port, log=log), "utf-8")
     process = subprocess.Popen(["nginx", "-c", str(configuration)], stderr=subprocess.DEVNULL)
     os.sched_setaffinity(process.pid, {0})
     try:
@@ -158,7 +209,9 @@ def _nginx(place: Path, size: int) -> Iterator[tuple[int, int]]:
         process.wait(SECONDS)
 
 
-def asked_for(port: int, processes: tuple[int, ...], script: Path, paths: list[str]) -> Looked:
+def asked_for(
+    port: int, processes: tuple[int, ...], script: Path, paths: list[str], tags: Sequence[str] = ()
+) -> Looked:
     """Ask for some addresses in turn, again and again, and see what processor time some processes used for it.
 
     Args:
@@ -166,8 +219,9 @@ def asked_for(port: int, processes: tuple[int, ...], script: Path, paths: list[s
         processes: Whose time counts.
         script: Gets what wrk runs.
         paths: The addresses.
+        tags: Of the answers that the asker has already, in the same order; none: it has none.
     """
-    script.write_text(_script(paths), "ascii")
+    script.write_text(_script(paths, list(tags)), "ascii")
     before = sum(processor_seconds(one) for one in processes)
     command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "--latency", "-s", str(script)]
     shown = subprocess.run([*command, f"http://{HOST}:{port}"], check=True, capture_output=True, text=True).stdout

@@ -77,6 +77,7 @@ class View:
         self._generation: Generation | None = None
         self._seen: tuple[int, int] | None = None
         self._check_after = 0.0
+        self._is_closed = False
         if writable:
             self._ensure_first()
         self._refresh()
@@ -211,12 +212,25 @@ class View:
         """Free what processes that died while reading still hold; see :meth:`Generation.release_dead_readers`."""
         return self._current().release_dead_readers()
 
+    def close(self) -> None:
+        """Let go of the files; whoever asks later is told that the view is not ready.
+
+        A thread that is still reading keeps them until it is done. Without this they stay open for as long as anything
+        refers to the view, and LMDB must not open the same files twice.
+        """
+        with self._lock:
+            self._is_closed = True
+            self._generation = None
+
     # ── which generation ──────────────────────────────────────────────────────────────────────────────────
 
     def _current(self) -> Generation:
         if self._monotonic() >= self._check_after:
             self._refresh()
         generation = self._generation
+        if self._is_closed:
+            message = f"view {self.name} was closed"
+            raise ViewNotReadyError(message)
         if generation is None:
             message = f"view {self.name} has no generation of version {self.version} yet; it is being built"
             raise ViewNotReadyError(message)
@@ -241,7 +255,12 @@ class View:
 
     def _adopt(self, name: str | None) -> None:
         known = self._generation
-        if name is None or _parse_name(name)[0] != self.version or (known is not None and known.name == name):
+        if (
+            self._is_closed
+            or name is None
+            or _parse_name(name)[0] != self.version
+            or (known is not None and known.name == name)
+        ):
             return
         self._generation = Generation(self.path / name, writable=self._writable, map_bytes=self.map_bytes)
 

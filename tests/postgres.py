@@ -10,7 +10,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -111,6 +112,20 @@ class PostgresServer:
                 "SELECT COUNT(*) FROM pg_stat_replication WHERE state='streaming' AND sync_state IN ('sync', 'quorum')"
             ).fetchone()
         return row is not None and row[0] > 0
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Take connections and answer nothing inside, as a server does whose disk has gone or whose machine swaps."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text("ascii").split()
+        all_of_it = [self._process.pid, *map(int, children)]
+        for one in all_of_it:
+            os.kill(one, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for one in all_of_it:
+                os.kill(one, signal.SIGCONT)
 
     def close(self) -> None:
         """Stop, and remove the directory."""

@@ -213,14 +213,16 @@ def _verify(given: Given, policy: Policy, asked: Asked) -> Report:
     proved = Proved()
     checks = _judge_log(given.evidence, policy, asked, proved)
     checks += _judge_history(given.evidence, proved)
-    proved.as_of = asked.as_of(proved.instant, None if proved.timeline is None else proved.timeline.learned_at)
+    components = stacking.prove_components(given.stack, given.evidence, proved.trusted, proved.state, proved.timeline)
+    learned = [components.learned_at, None if proved.timeline is None else proved.timeline.learned_at]
+    proved.as_of = asked.as_of(proved.instant, max((one for one in learned if one is not None), default=None))
     signed, found = _judge_issuer(given, policy, proved)
     checks += found
     checks += _judge_document(given, proved, signed, asked.now)
     checks += _judge_instant(given, proved)
     # 17. The stack.
     stacked, proved.made_of = stacking.judge_stack(
-        given.stack, given.evidence, proved.trusted, proved.state, proved.timeline, proved.as_of
+        given.stack, components, given.evidence, proved.trusted, proved.timeline, proved.as_of
     )
     checks += stacked
     # 18. The verdict.

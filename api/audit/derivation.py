@@ -5,18 +5,17 @@
 2. The rules, as the log has them, are run again over it (:func:`ledger.stacking.evaluate.check_derivation`, no search).
 3. Every component that is an award of this log is what the log says: who awarded what, of which size and level, when,
    how it stood on the day, whether its issuer was accredited as far as was known; grade and results are those of its
-   document, if that was disclosed too.
-4. No credit is spent twice: what a stack says that others had used of a component holds at least what the disclosed
-   stacks before it have used and had not given back; within that the rules on overlap have been checked in step 2.
+   document, if that was disclosed too. Every component that counts by a recognition is what was decided
+   (:mod:`api.audit.recognised_check`).
+4. No credit is spent twice (:mod:`api.audit.spending_check`).
 
-Not checked: what stands on the stacker's word (re-validation), and facts of recognitions.
+Not checked: what stands on the stacker's word (the day of a re-validation), and what awards from elsewhere are worth.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -27,26 +26,27 @@ import msgspec
 from api.audit.finding import Findings
 from api.audit.history import AwardHistory
 from api.audit.part_check import PartCheck
+from api.audit.recognised_check import PREFIX, Recognitions, Stacked, by_recognition
 from api.audit.replay import Replay
+from api.audit.spending_check import Act, SpendingCheck
+from api.audit.told import Telling, Told, identity_of
 from ledger.commitment import DERIVATION_KIND, SALT_BYTES, commit
-from ledger.component_fact import Logged, achievement_type, read_component, results_stated, stacking_instant
+from ledger.component_fact import achievement_type, read_component, results_stated, stacking_instant
 from ledger.credential import Credential
-from ledger.credential_id import credential_aggregate_id
 from ledger.error import LedgerError
 from ledger.event import Event
 from ledger.form.open_badge import elements_of
 from ledger.pathway import read_rules
-from ledger.stacking.component import Component, Spent
-from ledger.stacking.derivation import Derivation, Use, parse_derivation
+from ledger.stacking.component import Component
+from ledger.stacking.derivation import Derivation, parse_derivation
 from ledger.stacking.evaluate import check_derivation
 from ledger.stacking.pathway_rules import PathwayRules
 
 if TYPE_CHECKING:
     from api.audit.disclosure import Line
 
-RECOGNITION: Final = "recognition:"
-UNPROVED: Final = ("revalidated_on", "spent", "origin", "unpacked", "recognised_by", "stands_for", "source")
-"""Facts of a component that no entry of the log and no document states."""
+UNPROVED: Final = ("revalidated_on", "spent", "grade", "results")
+"""Facts of an award that the log does not hold: the stacker's word, what other stacks tell, and its document's."""
 
 
 class Stated(msgspec.Struct, frozen=True):
@@ -65,16 +65,6 @@ def stated_by(document: Mapping[str, Any]) -> Stated:
     return Stated(grade if isinstance(grade, str) else None, tuple(sorted(results_stated(document).items())))
 
 
-class _Told(msgspec.Struct, frozen=True):
-    """What the log tells of a component: its issuance, what became of it, of a part where it comes from."""
-
-    issued: Credential.Issued
-    changes: Sequence[Event]
-    shared: Sequence[Event]
-    origin: str | None
-    is_opened: bool
-
-
 class DerivationCheck:
     """Checks the derivations of a file of disclosures.
 
@@ -85,6 +75,8 @@ class DerivationCheck:
         stated: What disclosed documents state, by aggregate id; of one that is not there, nothing.
         is_opened: Whether the award that was issued at a log index was disclosed.
         parts: The parts of unpacked diplomas that were disclosed.
+        has_recognitions: Whether what recognitions decided is disclosed; if not, components that count by one are not
+            looked into.
     """
 
     def __init__(
@@ -95,15 +87,18 @@ class DerivationCheck:
         stated: Mapping[bytes, Stated],
         is_opened: Callable[[int], bool],
         parts: PartCheck,
+        *,
+        has_recognitions: bool,
     ) -> None:
         self._replay = replay
         self._history = history
         self._findings = findings
         self._stated = stated
-        self._is_opened = is_opened
         self._parts = parts
+        self._has_recognitions = has_recognitions
+        self._telling = Telling(replay, history, is_opened, parts)
         self._rules: dict[tuple[UUID, int], PathwayRules] = {}
-        self._spent: dict[UUID, list[tuple[int, Component, Use, str, int | None]]] = defaultdict(list)
+        self._spending = SpendingCheck(findings)
 
     def run(self, lines: Iterable[Line]) -> int:
         """Check every stacked award of *lines*; returns how many were derived again."""
@@ -121,7 +116,7 @@ class DerivationCheck:
             if stacked is None:
                 continue
             derived += self._one(line, identity, place.entry, events, stacked, changed.entries)
-        self._check_spending()
+        self._spending.finish(self._parts.wholes())
         return derived
 
     def _one(
@@ -143,13 +138,43 @@ class DerivationCheck:
         if derivation.day != _issued(events).valid_from.date():
             self._find(entry, "the day of the derivation is not the day of the award")
         # 3. The components.
-        for component in derivation.components:
-            if not component.award.startswith(RECOGNITION):
-                for what in self._differences(component, derivation, stacked.recorded_at, changes[0]):
-                    self._find(entry, f"a component's {what} is not what the log or its document says")
+        stack = Stacked(
+            institution=_issued(events).institution,
+            pathway=self._replay.registry.pathways[stacked.pathway.bytes].code,
+            day=derivation.day,
+            recorded_at=stacked.recorded_at,
+        )
+        recognitions = self._recognitions(changes[0], stacked.recorded_at)
+        for what in self._component_differences(line, derivation, stack, changes[0], recognitions):
+            self._find(entry, what)
         # 4. What was used: kept until every stack is known.
-        self._keep(derivation, entry, events, changes)
+        self._keep(derivation, entry, events, changes, recognitions)
         return True
+
+    def _recognitions(self, stacked_at: int, recorded_at: datetime) -> Recognitions:
+        registry = self._replay.registry
+
+        def told(award: str) -> Told | None:
+            return self._telling.told(award, stacked_at, recorded_at)
+
+        def grade(award: UUID) -> str | None:
+            return self._stated.get(award.bytes, NOTHING_STATED).grade
+
+        return Recognitions(registry.folded.states, registry.institutions, told, grade)
+
+    def _component_differences(
+        self, line: Line, derivation: Derivation, stack: Stacked, stacked_at: int, recognitions: Recognitions
+    ) -> Iterator[str]:
+        try:
+            shown = by_recognition([one.decoded() for one in line.stack.recognitions] if line.stack else [])
+        except binascii.Error as error:
+            yield f"what a recognition decided cannot be read: {error}"
+            return
+        for component in derivation.components:
+            if not component.award.startswith(PREFIX):
+                yield from self._award_differences(component, stack, stacked_at)
+            elif self._has_recognitions:
+                yield from recognitions.differences(component, stack, shown.get(component.award, {}))
 
     def _opened(self, line: Line, identity: UUID, entry: int, stacked: Credential.Stacked) -> Derivation | None:
         """Step 1."""
@@ -185,62 +210,28 @@ class DerivationCheck:
             self._rules[key] = read_rules(pathway.versions[stacked.pathway_version - 1].rules)
         return self._rules[key]
 
-    def _differences(
-        self, component: Component, derivation: Derivation, recorded_at: datetime, stacked_at: int
-    ) -> Iterator[str]:
-        identity = _identity(component.award)
-        told = None if identity is None else self._told(identity, stacked_at)
-        if identity is None or told is None:
-            yield "award"
+    def _award_differences(self, component: Component, stack: Stacked, stacked_at: int) -> Iterator[str]:
+        told = self._telling.told(component.award, stacked_at, stack.recorded_at)
+        if told is None:
+            yield "a component is no award that the log or a disclosure has"
             return
-        issued, registry = told.issued, self._replay.registry
-        institution = registry.institutions.get(issued.institution.bytes)
-        achievement = registry.achievements.get(issued.achievement.bytes)
-        if institution is None or achievement is None:
-            yield "award"
-            return
-        logged = Logged(
-            award=component.award,
-            institution=institution.slug,
-            country=institution.country,
-            accreditations=registry.accredited(issued.institution.bytes, recorded_at),
-            achievement=achievement,
-            issued=issued,
-            changes=told.changes,
-            shared=told.shared,
-        )
-        expected = read_component(logged, None, stacking_instant(derivation.day, recorded_at), origin=told.origin)
+        instant = stacking_instant(stack.day, stack.recorded_at)
+        expected = read_component(told.logged, None, instant, origin=told.origin)
         for name in Component.__struct_fields__:
-            if name in {*UNPROVED, "grade", "results"}:
-                continue
-            if getattr(expected, name) != getattr(component, name):
-                yield name
-        stated = self._stated.get(identity.bytes, NOTHING_STATED)
+            if name not in UNPROVED and getattr(expected, name) != getattr(component, name):
+                yield f"a component's {name} is not what the log or its document says"
+        stated = self._stated.get(told.identity.bytes, NOTHING_STATED)
         if told.is_opened and stated != Stated(component.grade, tuple(sorted(component.results.items()))):
-            yield "grade or result"
+            yield "a component's grade or result is not what its document says"
 
-    def _told(self, identity: UUID, stacked_at: int) -> _Told | None:
-        """What was known of an award before a stack; of a part, by what was disclosed of it. None: there is none."""
-        part, place = self._parts.opened.get(identity.bytes), self._replay.awards.find(identity.bytes)
-        if part is not None:
-            changes = self._before(identity, stacked_at)[1:]
-            shared = self._before(part.unpacking, stacked_at)[1:]
-            return _Told(part.issued, changes, shared, part.unpacking.hex, is_opened=True)
-        events = self._before(identity, stacked_at)
-        if place is None or not isinstance(events[0], Credential.Issued):
-            return None
-        return _Told(events[0], events[1:], (), None, is_opened=self._is_opened(place.entry))
-
-    def _before(self, identity: UUID, entry: int) -> Sequence[Event]:
-        """The events of something with a status that stand in the log before an entry; its first one always does."""
-        place, changed = self._replay.awards.find(identity.bytes), self._replay.changed.get(identity.bytes)
-        if place is None:
-            return ()
-        first, *changes = self._history.events(place, changed)
-        indexes = () if changed is None else changed.entries
-        return [first, *(change for index, change in zip(indexes, changes, strict=True) if index < entry)]
-
-    def _keep(self, derivation: Derivation, entry: int, events: Sequence[Event], changes: Sequence[int]) -> None:
+    def _keep(
+        self,
+        derivation: Derivation,
+        entry: int,
+        events: Sequence[Event],
+        changes: Sequence[int],
+        recognitions: Recognitions,
+    ) -> None:
         issued = _issued(events)
         achievement = self._replay.registry.achievements.get(issued.achievement.bytes)
         target = "" if achievement is None else achievement_type(achievement, issued.edition)
@@ -250,33 +241,14 @@ class DerivationCheck:
         )
         components = {component.award: component for component in derivation.components}
         for use in derivation.uses:
-            identity = _identity(use.award)
+            component = components.get(use.award)
+            if component is None:
+                continue  # named already: the rules cannot be run over it
+            is_recognised = use.award.startswith(PREFIX)
+            identity = recognitions.spent_under(component) if is_recognised else identity_of(use.award)
             if identity is not None:
-                self._spent[identity].append((entry, components[use.award], use, target, ended))
-
-    def _check_spending(self) -> None:
-        """Step 4. In the order of the log each stack has to know of what those before it had used.
-
-        Of a diploma that was unpacked, nothing is left: its parts count in its place.
-        """
-        for whole, entries in self._parts.wholes().items():
-            acts = self._spent.get(whole, ())
-            if any(ended is None or ended > min(entries) for _, _, _, _, ended in acts):
-                what = "the diploma that was unpacked is used in a stack as well"
-                self._findings.at(min(entries), "credits-spent-twice", what)
-        for acts in self._spent.values():
-            acts.sort(key=lambda act: act[0])
-            for number, (entry, component, use, _, _) in enumerate(acts):
-                before = Counter(
-                    Spent(target=target, amount=earlier.spent)
-                    for _, _, earlier, target, ended in acts[:number]
-                    if ended is None or ended > entry
-                )
-                if before - Counter(component.spent):
-                    what = "it counts credits of a component that an earlier stack had used, as if nobody had"
-                    self._findings.at(entry, "credits-spent-twice", what)
-                elif sum(one.amount for one in component.spent) + use.spent > component.size:
-                    self._findings.at(entry, "credits-spent-twice", "it uses more of a component than there is")
+                act = Act(entry=entry, component=component, use=use, target=target, ended=ended)
+                self._spending.keep(identity, act)
 
     def _find(self, index: int, what: str) -> None:
         self._findings.at(index, "derivation-differs", what)
@@ -286,10 +258,3 @@ def _issued(events: Sequence[Event]) -> Credential.Issued:
     issued = events[0]
     assert isinstance(issued, Credential.Issued)  # noqa: S101  replayed: only an award is stacked
     return issued
-
-
-def _identity(award: str) -> UUID | None:
-    try:
-        return credential_aggregate_id(award)
-    except LedgerError:
-        return None

@@ -20,12 +20,15 @@ from uuid import UUID
 import msgspec
 
 from api.audit.part_check import DisclosedPart
+from api.audit.recognised_check import ShownDetails
 from ledger.event import Instant
 from ledger.part import KeptWhole, Opening
 
-FORMAT: Final = "cairn/disclosures/v2"
-FORMER_FORMAT: Final = "cairn/disclosures/v1"
-"""Without derivations; read as before."""
+FORMAT: Final = "cairn/disclosures/v3"
+WITHOUT_RECOGNITIONS: Final = "cairn/disclosures/v2"
+"""Without what recognitions decided; read as before."""
+WITHOUT_DERIVATIONS: Final = "cairn/disclosures/v1"
+"""Without derivations and parts too; read as before."""
 WARNING: Final = (
     "This file is personal data: names, results and the salts that open the log's commitments. "
     "Use it for the audit it was made for, pass it to nobody, and destroy it afterwards."
@@ -49,11 +52,33 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     made_at: Instant
 
 
-class StackPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a stacked award was made of: the derivation, and the salt of the commitment to it in base64."""
+class RecognitionPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a recognition decided: its id, the version of the event, the details, and the salt in base64."""
+
+    recognition: Annotated[str, msgspec.Meta(pattern=_AGGREGATE)]
+    version: int
+    details: msgspec.Raw
+    salt: str
+
+    def decoded(self) -> tuple[UUID, ShownDetails]:
+        """The same, as bytes.
+
+        Raises:
+            binascii.Error: The salt is not base64.
+        """
+        shown = ShownDetails(self.version, bytes(self.details), base64.b64decode(self.salt, validate=True))
+        return UUID(hex=self.recognition), shown
+
+
+class StackPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a stacked award was made of: the derivation, and the salt of the commitment to it in base64.
+
+    ``recognitions`` are the decisions by which something counts in it, as far as they were made by then.
+    """
 
     derivation: msgspec.Raw
     salt: str
+    recognitions: tuple[RecognitionPart, ...] = ()
 
 
 class PartLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,6 +110,20 @@ class PartLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             index=self.index,
             proof=tuple(base64.b64decode(one, validate=True) for one in self.proof),
         )
+
+
+class ShownStack(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator shows of a stacked award.
+
+    Attributes:
+        derivation: Its canonical bytes.
+        salt: Of the commitment to them.
+        recognitions: Each decision by which something counts in it, with the recognition's id.
+    """
+
+    derivation: bytes
+    salt: bytes
+    recognitions: tuple[tuple[UUID, ShownDetails], ...]
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -125,13 +164,18 @@ class Disclosures:
         except msgspec.MsgspecError as error:
             message = f"{path.name} does not begin like a file of disclosures: {error}"
             raise DisclosureError(message) from error
-        if self.header.format not in {FORMAT, FORMER_FORMAT}:
+        if self.header.format not in {FORMAT, WITHOUT_RECOGNITIONS, WITHOUT_DERIVATIONS}:
             message = f"{path.name} is of the format {self.header.format[:40]!r}, and this version reads {FORMAT}"
             raise DisclosureError(message)
 
     @property
     def has_derivations(self) -> bool:
         """Whether stacked awards come with what they were made of."""
+        return self.header.format != WITHOUT_DERIVATIONS
+
+    @property
+    def has_recognitions(self) -> bool:
+        """Whether stacked awards come with what the recognitions in them decided."""
         return self.header.format == FORMAT
 
     def lines(self) -> Iterator[Line]:
@@ -154,7 +198,11 @@ class Disclosures:
                 except msgspec.MsgspecError as error:
                     message = f"line {number} of {self._path.name} is no disclosure, or the file was cut off: {error}"
                     raise DisclosureError(message) from error
-                if (line.stack is not None or line.part is not None) and not self.has_derivations:
+                is_stack, is_part = line.stack is not None, line.part is not None
+                has_decisions = line.stack is not None and bool(line.stack.recognitions)
+                if ((is_stack or is_part) and not self.has_derivations) or (
+                    has_decisions and not self.has_recognitions
+                ):
                     message = f"line {number} of {self._path.name} has a member that its format has no place for"
                     raise DisclosureError(message)
                 yield line
@@ -180,7 +228,7 @@ def write_line(
     kind: str,
     salt: bytes,
     document: bytes,
-    stack: tuple[bytes, bytes] | None = None,
+    stack: ShownStack | None = None,
     part: tuple[Opening, KeptWhole] | None = None,
 ) -> bytes:
     """Return an award's line; *document* is the exact form that is committed to.
@@ -190,12 +238,22 @@ def write_line(
         kind: Of the form.
         salt: Of the commitment to it.
         document: The form.
-        stack: The derivation's canonical bytes and the salt of the commitment to them, of a stacked award.
+        stack: Of a stacked award, what it was made of.
         part: What opens a part of an unpacked diploma, and what the unpacking is of.
     """
     shown = None
     if stack is not None:
-        shown = StackPart(derivation=msgspec.Raw(stack[0]), salt=base64.b64encode(stack[1]).decode())
+        decisions = tuple(
+            RecognitionPart(
+                recognition=recognition.hex,
+                version=details.version,
+                details=msgspec.Raw(details.form),
+                salt=base64.b64encode(details.salt).decode(),
+            )
+            for recognition, details in stack.recognitions
+        )
+        salt_text = base64.b64encode(stack.salt).decode()
+        shown = StackPart(derivation=msgspec.Raw(stack.derivation), salt=salt_text, recognitions=decisions)
     line = Line(
         aggregate=aggregate.hex,
         kind=kind,

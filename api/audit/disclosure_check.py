@@ -94,7 +94,13 @@ class DisclosureCheck:
         if disclosures.has_derivations and self._stacked:
             # A second time through the file: what documents state of components is known now, wherever they stood.
             check = DerivationCheck(
-                self._replay, self._history, self._findings, self._stated, self._is_opened, self._parts
+                self._replay,
+                self._history,
+                self._findings,
+                self._stated,
+                self._is_opened,
+                self._parts,
+                has_recognitions=disclosures.has_recognitions,
             )
             derived = check.run(disclosures.lines())
         header = disclosures.header

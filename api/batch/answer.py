@@ -3,8 +3,8 @@
 1. Take the next line. While one is waited for, or judged, nothing else is done for this batch: so there is at most one
    line being judged, and what is held is that line, what was read ahead (`api.batch.incoming`), and one answer.
 2. Wait while the client has used up its limit of requests: every line counts as one.
-3. Judge the line on a thread of the batches' own, in its turn. Lines of other batches have theirs in between, and
-   nothing of this takes a thread that other requests need.
+3. Judge the line on a thread of the batch's own, which ends with it, in its turn. Lines of other batches have theirs in
+   between, and nothing of this takes a thread that other requests need.
 4. Write the answer. While the client does not read, nothing more is judged, nor read but a little ahead.
 5. After the last line, say that it was the last; or, at a limit, which one it was and where to go on. A stream that
    does not end with one of these two was broken off on the way.
@@ -89,20 +89,21 @@ class Batches:
         self._verification = verification
         self._judge = judge
         self._turn = threading.Semaphore(TURNS)
-        self._threads = ThreadPoolExecutor(settings.verify_batches, thread_name_prefix="batch")
 
     def memory(self) -> BatchMemory:
         """What a new batch will have fetched."""
         return BatchMemory(self.settings.verify_batch_fetch_seconds, self._turn)
 
-    async def answer(self, line: Line, at: datetime | None, memory: BatchMemory, request: str | None) -> bytes:
-        """Judge a line, in its turn; see :meth:`api.batch.item.ItemJudge.answer`."""
+    async def answer(
+        self, line: Line, at: datetime | None, memory: BatchMemory, request: str | None, thread: ThreadPoolExecutor
+    ) -> bytes:
+        """Judge a line on a batch's *thread*, in its turn; see :meth:`api.batch.item.ItemJudge.answer`."""
 
         def judged() -> bytes:
             with self._turn, self._verification.one_of(memory):
                 return self._judge.answer(line, at, request)
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, judged)
+        return await asyncio.get_running_loop().run_in_executor(thread, judged)
 
 
 class BatchAnswer(Response):
@@ -193,11 +194,18 @@ class _Run:
         self._last = 0
 
     async def run(self) -> None:
-        memory, name = self._batches.memory(), request_id(self._scope)
+        name, thread = request_id(self._scope), ThreadPoolExecutor(1, thread_name_prefix="batch")
+        try:
+            await self._judge(name, thread)
+        finally:
+            thread.shutdown(wait=False)
+
+    async def _judge(self, name: str | None, thread: ThreadPoolExecutor) -> None:
+        memory = self._batches.memory()
         try:
             while (line := await self._next()) is not None:
                 await self._wait_for_room()
-                await self._outgoing.write(await self._batches.answer(line, self._at, memory, name))
+                await self._outgoing.write(await self._batches.answer(line, self._at, memory, name, thread))
                 self._answered, self._last = self._answered + 1, line.number
         except LimitError as error:
             await self._outgoing.write(self._cut_off(error.limit, name))

@@ -7,6 +7,9 @@ A connection also offers what comes to a short-cut, which may answer it at once.
 only between two messages: the parser has seen the end of the last, its answer is written, nothing is queued, and the
 client reads. A piece that the short-cut answers never reaches the parser, which is then where it was before.
 
+And a client that does not read what it is answered is broken off. The server would keep its connection for as long as
+the client likes, closed or not, and connections are counted.
+
 Source: RFC 9110 section 15.5.1, RFC 6585 section 5 (431), RFC 9457.
 """
 
@@ -33,6 +36,11 @@ HEAD_SECONDS: Final = 30.0
 """How long a client may take for the head of a request, the first one counted from when it connected."""
 BODY_SECONDS: Final = 60.0
 """How long a body may stop coming while the server wants more of it."""
+UNREAD_SECONDS: Final = 120.0
+"""How long a client may leave what it is answered unread. The system takes some hundred KiB at a time off the server,
+for which a slow client needs half a minute."""
+LOOKS: Final = 4
+"""How often within that it is looked for."""
 MAX_CONNECTIONS: Final = 4_096
 """Connections, and requests being answered, at one time."""
 RETRY_SECONDS: Final = 5
@@ -41,11 +49,11 @@ _NO_REQUEST: Final[Scope] = {"type": "http", "headers": []}
 Refusal: TypeAlias = Callable[[Problem, Scope], Response]
 """Writes a problem, as `api.problem.ProblemWriter.response` does."""
 
-Shortcut: TypeAlias = Callable[[bytes, tuple[str, int] | None, bytes], bytes | None]
+Shortcut: TypeAlias = Callable[[bytes, tuple[str, int] | None, list[tuple[bytes, bytes]]], bytes | None]
 """(what came, the other end, the server's own header fields) -> the whole answer, or None to go the ordinary way."""
 
 
-def no_shortcut(_data: bytes, _peer: tuple[str, int] | None, _common: bytes) -> None:
+def no_shortcut(_data: bytes, _peer: tuple[str, int] | None, _common: list[tuple[bytes, bytes]]) -> None:
     """Have everything go the ordinary way."""
 
 
@@ -54,14 +62,34 @@ class ShortcutSlot:
 
     def __init__(self) -> None:
         self.answer: Shortcut = no_shortcut
-        self._fields: list[tuple[bytes, bytes]] = []
-        self._common = b""
 
-    def common(self, fields: list[tuple[bytes, bytes]]) -> bytes:
-        """The server's own header fields as they are sent; it makes a new list when one changes."""
-        if fields is not self._fields:
-            self._fields, self._common = fields, b"".join(b"%b: %b\r\n" % field for field in fields)
-        return self._common
+    def take(self, shortcut: Shortcut) -> None:
+        """Have connections try *shortcut* from now on."""
+        self.answer = shortcut
+
+
+class Unread:
+    """Breaks connections off whose other end does not read. One look for all of them costs a request nothing."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def watch(self, loop: asyncio.AbstractEventLoop, connections: set[Any]) -> None:
+        """Begin to look at a server's *connections*, unless that goes on already."""
+        if self._loop is not loop:
+            self._loop = loop
+            self._wait(loop, connections)
+
+    def _wait(self, loop: asyncio.AbstractEventLoop, connections: set[Any]) -> None:
+        loop.call_later(UNREAD_SECONDS / LOOKS, self._look, loop, connections)
+
+    def _look(self, loop: asyncio.AbstractEventLoop, connections: set[Any]) -> None:
+        for connection in list(connections):
+            connection.abort_if_unread(loop.time())
+        if connections:
+            self._wait(loop, connections)
+        else:
+            self._loop = None
 
 
 MALFORMED: Final = Problem(kind_of_status(400), "What was sent is not an HTTP/1.1 request.")
@@ -88,6 +116,7 @@ def connection_class(refusal: Refusal, shortcut: ShortcutSlot | None = None) -> 
     class RefusingConnection(Connection):
         write_refusal = staticmethod(refusal)
         shortcut = slot
+        unread = Unread()
 
     return RefusingConnection
 
@@ -98,10 +127,12 @@ class Connection(HttpToolsProtocol):
     Attributes:
         write_refusal: Makes the answer of a problem.
         shortcut: What is tried first.
+        unread: Looks after clients that do not read.
     """
 
     write_refusal: Refusal
     shortcut: ShortcutSlot
+    unread: Unread
 
     def __init__(
         self,
@@ -113,6 +144,7 @@ class Connection(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._served = self.app
         self._in_head = True
+        self._has_begun = False
         self._head_bytes = 0
         self._told_bytes = 0
         self._is_head_too_large = False
@@ -121,11 +153,14 @@ class Connection(HttpToolsProtocol):
         self._stopping = asyncio.Event()
         self._came_at = 0.0
         self._patience: asyncio.TimerHandle | None = None
+        self._unread_bytes = 0
+        self._unread_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the library does
         """Begin; a client that connects and says nothing is not waited for."""
         super().connection_made(transport)
         self._be_patient(HEAD_SECONDS, transport.close)
+        self.unread.watch(self.loop, self.connections)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
@@ -139,13 +174,18 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Try the short-cut; else feed the parser, and stop when a head has no end."""
-        if self._is_between and self._is_idle() and self._answer_quickly(data):
-            return
-        was_in_head = self._in_head
+        if self._is_between and self._is_idle():
+            answer = self.shortcut.answer(data, self.client, self.server_state.default_headers)
+            if answer is not None:
+                self._answered_quickly(answer)
+                return
+        was_in_head, self._has_begun = self._in_head, False
         super().data_received(data)
-        # A header field is told of only when it is whole, so what has come of it is counted here.
+        # A header field is told of only when it is whole, so what has come of it is counted here. What stands before
+        # the last empty line of a piece in which a head begins is of messages before it.
         if was_in_head and self._in_head and not self.transport.is_closing():
-            self._head_bytes += len(data)
+            end = data.rfind(b"\r\n\r\n") if self._has_begun else -1
+            self._head_bytes += len(data) - (end + 4 if end >= 0 else 0)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._is_head_too_large = True
                 self.send_400_response("")
@@ -156,10 +196,7 @@ class Connection(HttpToolsProtocol):
         is_answered = cycle is None or (cycle.response_complete and not self.pipeline)
         return is_answered and not self.flow.write_paused and not self.transport.is_closing()
 
-    def _answer_quickly(self, data: bytes) -> bool:
-        answer = self.shortcut.answer(data, self.client, self.shortcut.common(self.server_state.default_headers))
-        if answer is None:
-            return False
+    def _answered_quickly(self, answer: bytes) -> None:
         self.transport.write(answer)
         if self._patience is not None:
             self._forget_patience()
@@ -167,7 +204,21 @@ class Connection(HttpToolsProtocol):
         self._answered_at = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self._wait(self.timeout_keep_alive)
-        return True
+
+    def resume_writing(self) -> None:
+        """Go on: the other end reads."""
+        self._unread_since = None
+        super().resume_writing()
+
+    def abort_if_unread(self, now: float) -> None:
+        """Break off when there has been something to be read for too long, and nothing of it was."""
+        left = self.transport.get_write_buffer_size()
+        if left == 0:
+            self._unread_since = None
+        elif self._unread_since is None or left < self._unread_bytes:
+            self._unread_bytes, self._unread_since = left, now
+        elif now - self._unread_since >= UNREAD_SECONDS:
+            self.transport.abort()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close a connection that asks nothing more; the time runs from the last answer, quick ones included."""
@@ -182,7 +233,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin to count."""
-        self._is_between = False
+        self._is_between, self._has_begun = False, True
         super().on_message_begin()
         self._in_head, self._head_bytes, self._told_bytes = True, 0, 0
         if self._patience is None:

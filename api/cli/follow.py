@@ -14,6 +14,7 @@ import uvicorn
 from structlog.typing import FilteringBoundLogger
 
 from api.access_log import make_log
+from api.cli.connection import ShortcutSlot
 from api.cli.listening import address_of, listen, server_config
 from api.cli.option import PolicyFile
 from api.cli.terminal import Exit, Terminal
@@ -126,8 +127,9 @@ def _serve(terminal: Terminal, node: MirrorNode, settings: Settings, log: Filter
     progress = Progress()
     node.follower.progress = progress.reach
     following = Following(node, settings.follow_poll_seconds, log)
-    app = make_mirror_app(node, lambda: (progress.done, progress.total), following.failures, log)
-    server = uvicorn.Server(server_config(app, ProblemWriter(settings.base_url).response))
+    slot = ShortcutSlot()
+    app = make_mirror_app(node, lambda: (progress.done, progress.total), following.failures, log, offer=slot.take)
+    server = uvicorn.Server(server_config(app, ProblemWriter(settings.base_url).response, shortcut=slot))
 
     def stop(_: int, __: FrameType | None) -> None:
         server.should_exit = True

@@ -24,7 +24,7 @@ from anchoring.lock import SequencerLock
 from api.access_log import make_log
 from api.app import make_app
 from api.certificate import Certificate
-from api.cli.connection import Shortcut, ShortcutSlot
+from api.cli.connection import ShortcutSlot
 from api.cli.demo import show_summary
 from api.cli.follow import follow_with
 from api.cli.listening import address_of, listen, server_config
@@ -202,11 +202,7 @@ class Process:
 
     def _application(self, node: Node, runtime: Runtime) -> ASGIApp:
         """Make what answers; nothing has been started yet."""
-        return make_app(node, runtime, system_clock, self._log, offer=self._offer)
-
-    def _offer(self, shortcut: Shortcut) -> None:
-        """Let connections try the short-cut from now on; it is one assignment."""
-        self._shortcut.answer = shortcut
+        return make_app(node, runtime, system_clock, self._log, offer=self._shortcut.take)
 
     def _fill(self) -> None:
         self._terminal.say(f"Filling {self._settings.data_dir} with five made-up years, once…")

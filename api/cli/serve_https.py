@@ -100,7 +100,7 @@ class SuiteProcess(Process):
             raise IdentityError(message)
         self._issuers = [(kind, settle_issuer(node, slug, name, kind)) for slug, name, kind in ISSUERS]
         node.wait_until_visible(node.ledger.newest())
-        return make_app(node, runtime, system_clock, self._log, stand_in=STAND_IN, offer=self._offer)
+        return make_app(node, runtime, system_clock, self._log, stand_in=STAND_IN, offer=self._shortcut.take)
 
     def _greet(self) -> None:
         base = self._settings.base_url

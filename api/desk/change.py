@@ -105,15 +105,33 @@ class Choice:
 
     def try_out(self, node: Node, visit: Visit, plan: Plan) -> None:
         """Say what is to be done, and find out of each award what speaks against it. Changes nothing."""
-        self.plan, self.id, self.job = plan, secrets.token_hex(16), None
+        with self._lock:
+            if self.job is not None:  # it began in another window: what is under way stays what it is
+                return
+            self.plan, self.id = plan, ""  # nothing can be confirmed before all has been tried
         for award in self.awards:
             award.refusal = _tried(lambda award=award: _change(node, visit, plan, award.public_id, trial=True))  # type: ignore[misc]  # called at once
+        with self._lock:
+            if self.plan is plan:
+                self.id = secrets.token_hex(16)
 
-    def carry_out(self, node: Node, visit: Visit) -> Job | None:
-        """Begin to change them, unless that has begun; None while something speaks against one of them."""
-        plan, awards, identity = self.plan, self.awards, self.id
-        if plan is None or not awards or (self.refused and self.job is None):
-            return None
+    def carry_out(self, node: Node, visit: Visit, identity: str) -> Job | None:
+        """Begin to change them, unless that has begun.
+
+        Returns:
+            None while something speaks against one of them, or when *identity* is of another plan: another window of
+            the same officer may have made one since the page was shown.
+        """
+        with self._lock:
+            plan, awards = self.plan, self.awards
+            if not identity or identity != self.id or plan is None or not awards:
+                return None
+            if self.job is None and not self.refused:
+                self.job = Job(self._work(node, visit, plan, identity), len(awards))
+            return self.job
+
+    def _work(self, node: Node, visit: Visit, plan: Plan, identity: str) -> Callable[[Callable[[int], None]], int]:
+        awards = self.awards
 
         def work(told: Callable[[int], None]) -> int:
             newest = 0
@@ -128,10 +146,7 @@ class Choice:
             node.wait_until_visible(newest, CredentialStatus.NAME, StatusLists.NAME)
             return newest
 
-        with self._lock:
-            if self.job is None:
-                self.job = Job(work, len(awards))
-            return self.job
+        return work
 
 
 def held_choice(visit: Visit) -> Choice | None:

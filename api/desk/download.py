@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -16,6 +17,8 @@ from api.desk.gate import HEADERS
 from api.page.language import Language
 
 _FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")
+_WITHIN: Final = re.compile(r"([,;|\t\r\n][\s\"']*)(?=[=+\-@＝＋－＠])")
+"""Where a cell would begin for a spreadsheet that expects another delimiter than the file has, with a formula in it."""
 _BYTE_ORDER_MARK: Final = "\ufeff"
 """By it spreadsheets know UTF-8."""
 
@@ -37,4 +40,5 @@ def table(rows: Iterable[Sequence[object]], name: str, language: Language) -> Re
 
 def safe(cell: str) -> str:
     """A cell that is text to every spreadsheet: an apostrophe stands before what could be a formula."""
-    return f"'{cell}" if cell.lstrip(" \xa0").startswith(_FORMULA) or cell.startswith(_FORMULA) else cell
+    is_formula = cell.lstrip(" \xa0").startswith(_FORMULA) or cell.startswith(_FORMULA)
+    return _WITHIN.sub(r"\1'", f"'{cell}" if is_formula else cell)

@@ -17,18 +17,20 @@ import csv
 import io
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 from itertools import islice
 from threading import BoundedSemaphore
 from typing import Any, Final, TypeAlias
+from xml.parsers import expat  # the class of its errors alone
 
 from openpyxl import load_workbook
 
 from api.desk.column import known_columns
 from api.desk.sheet_fault import SheetError
-from api.desk.sheet_xml import MAX_ELEMENTS, check_large_xml
+from api.desk.sheet_xml import MAX_ELEMENTS, check_xml
 from ledger.issuance import MAX_BATCH
 
 MAX_FILE_BYTES: Final = 6_291_456
@@ -49,6 +51,8 @@ _OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0"
 _ENCRYPTED: Final = 0x1
 # Two files at a time: each may take a few hundred MB while it is unfolded.
 _ROOM: Final = BoundedSemaphore(2)
+ROOM_SECONDS: Final = 5.0
+"""How long a file waits for that: whoever waits has a thread that every other request could use."""
 
 
 class Unreadable(Enum):
@@ -91,8 +95,12 @@ def read_rows(data: bytes) -> list[Row]:
     if data.startswith(_OLD_EXCEL):
         raise SheetError("file_old_excel")
     if data.startswith(_ZIP):
-        with _ROOM:
+        if not _ROOM.acquire(timeout=ROOM_SECONDS):
+            raise SheetError("file_busy")
+        try:
             return _bounded(_xlsx_rows(data))
+        finally:
+            _ROOM.release()
     return _bounded(_csv_rows(data))
 
 
@@ -171,9 +179,10 @@ def _check_archive(data: bytes) -> None:
             raise SheetError("file_broken")
         elements = 0
         for member in members:
-            if member.file_size > MAX_PLAIN_BYTES:
-                with archive.open(member) as opened:
-                    elements += check_large_xml(opened)
+            is_large = member.file_size > MAX_PLAIN_BYTES
+            # A small one that is no XML is a picture, or nothing that is read; or it is read up to where it breaks off.
+            with archive.open(member) as opened, nullcontext() if is_large else suppress(expat.ExpatError):
+                elements += check_xml(opened, is_large=is_large)
         if elements > MAX_ELEMENTS:
             raise SheetError("file_unpacked")
 

@@ -17,6 +17,7 @@ from api.head import HeadMiddleware
 from api.health import Health, ReadyCheck, disk_check, health_router, limit_check
 from api.log_route import log_router
 from api.metric import Metrics, Reader, metric_router
+from api.mirror.age import QuickAge
 from api.mirror.layer import FreshnessMiddleware
 from api.mirror.node import MirrorNode
 from api.openapi import install_openapi
@@ -45,6 +46,8 @@ from api.route import (
     status_prefix,
     verify,
 )
+from api.shortcut import Counters, Shortcut
+from api.shortcut_setup import make_shortcut
 from api.skill import Skills
 from api.status_prefix import StatusByPrefix
 
@@ -52,7 +55,12 @@ WRITE_METHODS = ["POST", "PUT", "PATCH", "DELETE"]
 
 
 def make_mirror_app(
-    node: MirrorNode, progress: Callable[[], tuple[int, int]], failures: Callable[[], int], log: FilteringBoundLogger
+    node: MirrorNode,
+    progress: Callable[[], tuple[int, int]],
+    failures: Callable[[], int],
+    log: FilteringBoundLogger,
+    *,
+    offer: Callable[[Shortcut], None] | None = None,
 ) -> ASGIApp:
     """Make the application. Nothing is started here.
 
@@ -61,6 +69,7 @@ def make_mirror_app(
         progress: Entries copied, and of how many.
         failures: How many parts of the background fail at this moment.
         log: Where requests are recorded.
+        offer: Told the short-cut that connections may try first, unless the settings turn it off.
     """
     app = FastAPI(
         title="Cairn",
@@ -86,7 +95,12 @@ def make_mirror_app(
     app.add_middleware(UnexpectedErrorMiddleware, writer=writer, log=log, random_bytes=os.urandom)
     install_openapi(app)
     aged = FreshnessMiddleware(HeadMiddleware(app), served=node.served, progress=progress, writer=writer)
-    return wrap(aged, node.settings, writer, metrics, log, limiter, is_https=base_url.startswith("https:"))
+    is_https = base_url.startswith("https:")
+    if offer is not None and node.settings.shortcut:
+        counters = Counters(limiter, node.settings.trusted_proxy_count, metrics, log)
+        around = QuickAge(node.served)
+        offer(make_shortcut(node.views, node.lookup.answer_now, counters, is_https=is_https, around=around))
+    return wrap(aged, node.settings, writer, metrics, log, limiter, is_https=is_https)
 
 
 def _look_ups(node: MirrorNode, renderer: PageRenderer, shared: Shared) -> list[APIRouter]:

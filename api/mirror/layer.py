@@ -6,8 +6,8 @@ Header fields: ``Age`` (seconds since the log's head was the newest; RFC 9111 se
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -49,7 +49,7 @@ class FreshnessMiddleware:
         if self._served.head is None and scope["path"] not in ALWAYS and not scope["path"].startswith("/problems/"):
             await self._writer.response_to(self._not_yet(), scope)(scope, receive, send)
             return
-        fields = self._fields()
+        fields = age_fields(self._served.freshness())
 
         async def adorn(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -58,19 +58,20 @@ class FreshnessMiddleware:
 
         await self._app(scope, receive, adorn)
 
-    def _fields(self) -> dict[str, str]:
-        freshness = self._served.freshness()
-        named = {
-            "Age": freshness["age_seconds"],
-            "Cairn-Log-Size": freshness["checkpoint_size"],
-            "Cairn-Log-Time": freshness["as_of"],
-            "Cairn-Following": freshness["following"],
-        }
-        return {name: str(value) for name, value in named.items() if value is not None}
-
     def _not_yet(self) -> NotReadyError:
         done, total = self._progress()
         counted = f"{done} of {total} entries are copied" if total else "nothing is copied yet"
         trouble = self._served.freshness()["detail"]
         message = f"This mirror has not verified its first checkpoint; {counted}." + (f" {trouble}" if trouble else "")
         return NotReadyError(message, headers=RETRY, extensions={"progress": {"done": done, "total": total}})
+
+
+def age_fields(freshness: Mapping[str, Any]) -> dict[str, str]:
+    """Header fields that say how old an answer is, out of :meth:`api.mirror.head.ServedHead.freshness`."""
+    named = {
+        "Age": freshness["age_seconds"],
+        "Cairn-Log-Size": freshness["checkpoint_size"],
+        "Cairn-Log-Time": freshness["as_of"],
+        "Cairn-Following": freshness["following"],
+    }
+    return {name: str(value) for name, value in named.items() if value is not None}

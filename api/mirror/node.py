@@ -97,7 +97,7 @@ class MirrorNode:
         self.follower.close()
         self.cpu.close()
         self.upstream.close()
-        self.views.projector.close()
+        self.views.close()
         self.directory.release()
 
 

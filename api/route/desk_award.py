@@ -127,9 +127,10 @@ def _check_page(gate: Gate, visit: Visit) -> Response:
 
 def _carry_out(gate: Gate, visit: Visit) -> Response:
     choice = held_choice(visit)
-    if choice is None or choice.plan is None or choice.id != visit.text("choice"):
+    confirmed = visit.text("choice")
+    if choice is None or choice.plan is None or choice.id != confirmed:
         return _gone(gate, visit)
-    job = choice.carry_out(gate.node, visit)
+    job = choice.carry_out(gate.node, visit, confirmed)
     if job is None:
         return go(f"{AWARDS}/check", visit.language)
     job.wait(PATIENCE_SECONDS)

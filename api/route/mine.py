@@ -50,16 +50,8 @@ FormName = Annotated[str, Path(max_length=32)]
 Done = Annotated[str, Query(max_length=16)]
 
 
-def make_router(node: Node, renderer: PageRenderer, sessions: LearnerSessions, guesses: Guesses) -> APIRouter:
-    """Make the router.
-
-    Args:
-        node: The process's parts.
-        renderer: Writes the pages.
-        sessions: Who looks at the page.
-        guesses: Counts links that open nothing.
-    """
-    pages = OwnPages(node, renderer, sessions, guesses)
+def make_router(pages: OwnPages) -> APIRouter:
+    """Make the router over the pages."""
     router = APIRouter(include_in_schema=False)
     for path, show in (
         ("/mine", pages.awards),
@@ -72,7 +64,7 @@ def make_router(node: Node, renderer: PageRenderer, sessions: LearnerSessions, g
     ):
         router.add_api_route(path, show, methods=["GET"], response_model=None)
     for path, take in ((ENTER, pages.enter), ("/mine/leave", pages.leave)):
-        router.add_api_route(path, _form(take), methods=["POST"], response_model=None)
+        router.add_api_route(path, own_form(take), methods=["POST"], response_model=None)
     for path, act in (
         ("/mine/record", pages.record),
         ("/mine/shares", pages.share),
@@ -81,11 +73,11 @@ def make_router(node: Node, renderer: PageRenderer, sessions: LearnerSessions, g
         ("/mine/appeals", pages.appeal),
         ("/mine/erasure", pages.erase),
     ):
-        router.add_api_route(path, _form(pages.held_by(act)), methods=["POST"], response_model=None)
+        router.add_api_route(path, own_form(pages.held_by(act)), methods=["POST"], response_model=None)
     return router
 
 
-def _form(take: Callable[[Request, PlainForm], Response]) -> Callable[[Request], Any]:
+def own_form(take: Callable[[Request, PlainForm], Response]) -> Callable[[Request], Any]:
     """Read the form on the event loop, and answer it on a thread."""
 
     async def answer(request: Request) -> Response:
@@ -96,7 +88,14 @@ def _form(take: Callable[[Request, PlainForm], Response]) -> Callable[[Request],
 
 
 class OwnPages:
-    """The pages; arguments as for :func:`make_router`."""
+    """The pages.
+
+    Args:
+        node: The process's parts.
+        renderer: Writes the pages.
+        sessions: Who looks at the page.
+        guesses: Counts links that open nothing.
+    """
 
     def __init__(self, node: Node, renderer: PageRenderer, sessions: LearnerSessions, guesses: Guesses) -> None:
         self._node = node
@@ -113,7 +112,7 @@ class OwnPages:
 
         def take(request: Request, form: PlainForm) -> Response:
             link = self._sessions.find(request)
-            return self._shown_out(request, form) if link is None else act(request, link, form)
+            return self.shown_out(request, form) if link is None else act(request, link, form)
 
         return take
 
@@ -126,7 +125,7 @@ class OwnPages:
     def enter(self, request: Request, form: PlainForm) -> Response:
         """Exchange a link for a cookie; any that opens nothing is answered alike."""
         self._guesses.check(request.scope)
-        language = _language(request, form)
+        language = language_of(request, form)
         pasted = form.one("link")
         found = LINK.search(pasted[-200:])
         try:
@@ -140,7 +139,7 @@ class OwnPages:
 
     def leave(self, request: Request, form: PlainForm) -> Response:
         """Take the cookie back."""
-        response = _go(ENTER, _language(request, form))
+        response = _go(ENTER, language_of(request, form))
         self._sessions.end(response)
         return response
 
@@ -154,20 +153,20 @@ class OwnPages:
         """All awards, newest first, and how they are stacked."""
         link = self._sessions.find(request)
         if link is None:
-            return self._shown_out(request)
+            return self.shown_out(request)
         held = self._holdings.of(link.learner)
         stacks = [(stone, _drawn(stone)) for stone in stones(held)]
-        return self._page(request, link, "mine.html", "/mine", held=held, years=_years(held), stacks=stacks)
+        return self.page(request, link, "mine.html", "/mine", held=held, years=_years(held), stacks=stacks)
 
     def progress(self, request: Request) -> Response:
         """Pathways with what is missing, and skills."""
         link = self._sessions.find(request)
         if link is None:
-            return self._shown_out(request)
+            return self.shown_out(request)
         held = self._holdings.of(link.learner)
         pathways = self._progress.pathways(link, held)
         skills = skill_rows(held)
-        return self._page(
+        return self.page(
             request, link, "mine_progress.html", "/mine/progress", held=held, pathways=pathways, skills=skills
         )
 
@@ -175,7 +174,7 @@ class OwnPages:
         """One award in one form, as a file."""
         link = self._sessions.find(request)
         if link is None:
-            return self._shown_out(request)
+            return self.shown_out(request)
         if award not in self._holdings.ids(link.learner):
             message = "there is no such award among yours"
             raise UnknownResourceError(message)
@@ -197,7 +196,7 @@ class OwnPages:
             reference=reference,
             credentials=chosen,
             associations=no_associations,
-            actor=_actor(link),
+            actor=actor_of(link),
             request=Submission(scope=f"learner record {link.learner.hex()}", key=key, body=body),
         )
         self._node.wait_until_visible(outcome.position, CredentialStatus.NAME, StatusLists.NAME)
@@ -209,7 +208,7 @@ class OwnPages:
     def shares(self, request: Request, done: Done = "") -> Response:
         """Choose what to share, and see what is shared."""
         link = self._sessions.find(request)
-        return self._shown_out(request) if link is None else self._shares(request, link, done=done)
+        return self.shown_out(request) if link is None else self._shares(request, link, done=done)
 
     def share(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
         """Make a link that shows what was chosen. It is shown on this one answer, and kept nowhere."""
@@ -227,7 +226,7 @@ class OwnPages:
                 documents=form.one("documents") == "yes",
                 label=form.one("label"),
                 days=form.number("days"),
-                actor=_actor(link),
+                actor=actor_of(link),
             )
         except (InvalidInputError, RuleError) as error:
             refusals = {"/days": "days", "/label": "label"}
@@ -238,8 +237,8 @@ class OwnPages:
 
     def end_share(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
         """End a share."""
-        self._node.parts.links.end_share(link, form.one("prefix"), actor=_actor(link))
-        return _go("/mine/shares", _language(request, form), "ended")
+        self._node.parts.links.end_share(link, form.one("prefix"), actor=actor_of(link))
+        return _go("/mine/shares", language_of(request, form), "ended")
 
     def _shares(self, request: Request, link: LearnerLink, form: PlainForm | None = None, **shown: Any) -> Response:  # noqa: ANN401  whatever the template shows
         held = self._holdings.of(link.learner)
@@ -255,7 +254,7 @@ class OwnPages:
         values = {"made": None, "made_until": None, "refusal": None, **shown}
         chosen = [] if form is None or values["made"] else form.all("award")
         status = 422 if values["refusal"] else 200
-        return self._page(
+        return self.page(
             request, link, "mine_shares.html", "/mine/shares", form, status,
             held=held, listed=listed, lives=LIVES, chosen=chosen, **values,
         )  # fmt: skip
@@ -265,7 +264,7 @@ class OwnPages:
     def requests(self, request: Request, done: Done = "") -> Response:
         """Ask for a correction, appeal, see what was asked for."""
         link = self._sessions.find(request)
-        return self._shown_out(request) if link is None else self._requests(request, link, done=done)
+        return self.shown_out(request) if link is None else self._requests(request, link, done=done)
 
     def correct(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
         """Enter a note to the institution."""
@@ -274,24 +273,24 @@ class OwnPages:
             message = "there is no such award among yours"
             raise UnknownResourceError(message)
         try:
-            self._node.parts.requests.enter(link, "correction", AskedFor(form.one("note"), award), actor=_actor(link))
+            self._node.parts.requests.enter(link, "correction", AskedFor(form.one("note"), award), actor=actor_of(link))
         except (InvalidInputError, RuleError) as error:
             refusal = "note" if isinstance(error, InvalidInputError) else "waiting"
             return self._requests(request, link, form, refusal=refusal)
-        return _go("/mine/requests", _language(request, form), "correction")
+        return _go("/mine/requests", language_of(request, form), "correction")
 
     def appeal(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
         """Enter an appeal in an open review."""
         award = own(self._holdings.of(link.learner), form.one("award"))
         try:
             outcome = self._node.parts.reviewing.appeal(
-                public_id=award.credential, statement=form.one("statement") or None, actor=_actor(link)
+                public_id=award.credential, statement=form.one("statement") or None, actor=actor_of(link)
             )
         except (InvalidInputError, RuleError) as error:
             refusal = "statement" if isinstance(error, InvalidInputError) else "appeal"
             return self._requests(request, link, form, refusal=refusal)
         self._node.wait_until_visible(outcome.position, CredentialStatus.NAME)
-        return _go("/mine/requests", _language(request, form), "appeal")
+        return _go("/mine/requests", language_of(request, form), "appeal")
 
     def _requests(
         self,
@@ -304,7 +303,7 @@ class OwnPages:
     ) -> Response:
         held = self._holdings.of(link.learner)
         typed = {name: "" if form is None else form.one(name) for name in ("note", "statement", "award")}
-        return self._page(
+        return self.page(
             request, link, "mine_requests.html", "/mine/requests", form, 422 if refusal else 200,
             held=held, titles={one.credential: one for one in held}, asked=self._node.parts.requests.of(link.learner),
             refusal=refusal, typed=typed, done=done,
@@ -313,21 +312,23 @@ class OwnPages:
     def erasure(self, request: Request) -> Response:
         """Say what an erasure takes and what it leaves, and ask whether that is wanted."""
         link = self._sessions.find(request)
-        return self._shown_out(request) if link is None else self._erasure(request, link)
+        return self.shown_out(request) if link is None else self._erasure(request, link)
 
     def erase(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
         """Erase, or hand the request to the institution, as the settings say; never without a yes."""
         if form.one("sure") != "yes":
             return self._erasure(request, link, form, refusal="sure")
-        language = _language(request, form)
+        language = language_of(request, form)
         if not self._node.settings.learner_erases:
             try:
-                self._node.parts.requests.enter(link, "erasure", AskedFor(form.one("note")), actor=_actor(link))
+                self._node.parts.requests.enter(link, "erasure", AskedFor(form.one("note")), actor=actor_of(link))
             except (InvalidInputError, RuleError):
                 return self._erasure(request, link, form, refusal="asked")
             return _go("/mine/requests", language, "erasure")
         try:
-            self._node.parts.erasing.erase_known(learner=link.learner, institution=link.institution, actor=_actor(link))
+            self._node.parts.erasing.erase_known(
+                learner=link.learner, institution=link.institution, actor=actor_of(link)
+            )
         except ConflictError:
             if self._sessions.find(request) is not None:  # not erased: another write was faster, again and again
                 raise
@@ -341,14 +342,22 @@ class OwnPages:
     ) -> Response:
         held = self._holdings.of(link.learner)
         status, at_once = 422 if refusal else 200, self._node.settings.learner_erases
-        return self._page(
+        return self.page(
             request, link, "mine_erasure.html", "/mine/erasure", form, status,
             held=held, at_once=at_once, refusal=refusal,
         )  # fmt: skip
 
     # ── what all of them share ────────────────────────────────────────────────────────────────────────────
 
-    def _page(
+    def awards_of(self, link: LearnerLink) -> list[Holding]:
+        """Every award of whoever holds *link*, newest first."""
+        return self._holdings.of(link.learner)
+
+    def holder(self, request: Request) -> LearnerLink | None:
+        """The link of whoever asks; None: nobody who may see anything."""
+        return self._sessions.find(request)
+
+    def page(
         self,
         request: Request,
         link: LearnerLink,
@@ -361,7 +370,8 @@ class OwnPages:
         done: str = "",
         **shown: Any,  # noqa: ANN401  whatever the template shows
     ) -> Response:
-        language = _language(request, form)
+        """A page of whoever holds *link*, in the language of the form or of the browser."""
+        language = language_of(request, form)
         page = self._renderer.render_own(
             template,
             language,
@@ -375,8 +385,9 @@ class OwnPages:
         )
         return HTMLResponse(page, status, headers=OWN_HEADERS)
 
-    def _shown_out(self, request: Request, form: PlainForm | None = None) -> Response:
-        return _go(ENTER, _language(request, form))
+    def shown_out(self, request: Request, form: PlainForm | None = None) -> Response:
+        """Send whoever has no session to the door."""
+        return _go(ENTER, language_of(request, form))
 
     def _slug(self, link: LearnerLink) -> str:
         return self._node.views.record(link.institution).slug
@@ -392,12 +403,13 @@ class OwnPages:
         return None
 
 
-def _actor(link: LearnerLink) -> Actor:
+def actor_of(link: LearnerLink) -> Actor:
     """Whoever holds a link acts for the institution that gave it, in the few ways that the page has."""
     return Actor(name=f"link {link.prefix}", role="issuer", institution=link.institution)
 
 
-def _language(request: Request, form: PlainForm | None) -> Language:
+def language_of(request: Request, form: PlainForm | None) -> Language:
+    """The language that a form says it was in, else what the browser wants."""
     asked = "" if form is None else form.one("lang")
     return next((one for one in LANGUAGES if one == asked), None) or choose_language(request.scope)
 

@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from api.batch.answer import NDJSON, BatchAnswer, Batches
 from api.instant import parse_instant
-from api.json_body import parse_body
+from api.json_body import parse_large
 from api.media_type import header, media_type
 from api.openapi import BATCH_BODY, VERIFY_BODY
 from api.strict_body import check_content_type, check_length, read_body
@@ -44,7 +44,7 @@ def make_router(verification: Verification) -> APIRouter:
         kind, _ = media_type(header(request.scope, "content-type") or "")
         raw = await read_body(request, max_bytes=MAX_IMAGE_BYTES if kind in IMAGES else MAX_EVIDENCE_BODY_BYTES)
         if kind in JSON_TYPES:
-            parse_body(raw, DEFAULT_LIMITS)  # says where it is not strict JSON
+            await parse_large(raw, DEFAULT_LIMITS)  # says where it is not strict JSON
         report = await run_in_threadpool(verification.verify, raw, parse_instant(at, "at"), kind)
         return Response(msgspec.json.encode(report.to_json()), headers={"Cache-Control": "no-store"}, media_type=JSON)
 

@@ -64,24 +64,24 @@ async function judge(evidence, checkpoint, { vkey, credential, at }) {
   }
 }
 
-const nameOf = (vkey) => `cairn log key ${vkey.slice(0, vkey.indexOf("+"))}`;
+/** One for the whole site: a key of another name is another key as well, or whoever serves a false log would give it a name of its own. */
+const KEPT = "cairn log key";
 
 /** Whoever knows why the key is another one can take it; then everything is checked again. */
 function offerKey(place) {
   const button = place.querySelector("button");
   button.hidden = false;
   button.addEventListener("click", () => {
-    localStorage.setItem(nameOf(place.dataset.vkey), place.dataset.vkey);
+    localStorage.setItem(KEPT, place.dataset.vkey);
     location.reload();
   });
 }
 
 /** Whether the key is the one of the first visit. Where nothing can be kept, every visit is the first. */
 function isKnownKey(vkey) {
-  const name = nameOf(vkey);
   try {
-    const before = localStorage.getItem(name);
-    if (before === null) localStorage.setItem(name, vkey);
+    const before = localStorage.getItem(KEPT);
+    if (before === null) localStorage.setItem(KEPT, vkey);
     return before === null || before === vkey;
   } catch {
     return true;

@@ -45,6 +45,18 @@ CHOICES: Final = (
 )
 """The forms that an institution may offer beside it, in the order in which they are signed."""
 FORMS: Final = (BASE, *CHOICES)
+HOLDER_FORMS: Final = tuple(form for form in CHOICES if form.name in {"sd-jwt", "vc-jwt", "vc-jwt-es256"})
+"""The forms that can be signed for a key of the holder's wallet."""
+_FOR_HOLDER: Final = "-holder"
+
+
+def holder_kind(kind: str) -> str:
+    """What a form of *kind* is committed as when it is signed for a key of the holder's."""
+    return kind + _FOR_HOLDER
+
+
+HOLDER_KINDS: Final = frozenset(holder_kind(form.kind) for form in HOLDER_FORMS)
+"""Kinds of which an award may have several, each for another key of its holder's."""
 _NAMES: Final = {form.name: form for form in FORMS}
 _KINDS: Final = {form.kind: form for form in FORMS}
 

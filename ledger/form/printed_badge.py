@@ -121,8 +121,13 @@ class PrintedBadges:
         plate = self._plates.get(kind)
         if plate is None:
             return self._long_way(award, key, now)
-        if plate.before is _NOTHING or not _are_same(plate.origin, origin):
+        if plate.before is _NOTHING:
             return self._make_plate(kind, award, key, now)
+        if any(first is not second for first, second in zip(plate.origin, origin, strict=True)):
+            if plate.origin != origin:
+                return self._make_plate(kind, award, key, now)
+            # The same, read anew for this batch: its next awards come with these very objects.
+            self._keep(kind, msgspec.structs.replace(plate, origin=origin))
         return self._print(plate, award, key, now)
 
     def _long_way(self, award: Award, key: SigningKey, now: datetime) -> bytes:
@@ -173,11 +178,6 @@ def _kind(award: Award) -> Hashable | None:
         claim.learner.id is None,
         *[(identity.kind, identity.salt is None) for identity in award.learner],
     )
-
-
-def _are_same(one: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
-    """Whether two plates would be made from the same; first asked of the objects, which are mostly the cached ones."""
-    return all(first is second or first == second for first, second in zip(one, other, strict=True))
 
 
 def _texts(award: Award) -> list[bytes]:

@@ -6,15 +6,19 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from api.desk.change import Choice, Chosen, Plan
+from api.desk.gate import Visit
 from api.page.language import LANGUAGES, read_messages
 from api.route.desk_award import REASONS
+from ledger.reason import Reason
 from tests.api.desk import Officer
 from tests.api.served import CODE, TEMPLATE, Served, open_school, serving
 
@@ -290,3 +294,17 @@ def test_correction_is_refused_when_the_award_was_revoked_meanwhile(school: Scho
 
 def test_every_reason_has_a_sentence() -> None:
     assert {reason.value for reason in REASONS} == set(EN["desk_reason"])
+
+
+def test_plan_that_another_window_has_made_meanwhile_is_not_carried_out(school: School) -> None:
+    """Between the look at what was confirmed and the change itself another request of the same session may come."""
+    served, _ = school
+    choice = Choice([], [])
+    visit = cast("Visit", None)  # of no consequence while there is no award to try
+    choice.try_out(served.node, visit, Plan("suspend", Reason.OTHER, None))
+    confirmed = choice.id
+    choice.awards = [Chosen("0" * 36, "", "", datetime(2026, 1, 1, tzinfo=UTC), "active")]
+    choice.plan, choice.id = Plan("revoke", Reason.OTHER, None), "another"
+    assert choice.carry_out(served.node, visit, confirmed) is None
+    assert choice.carry_out(served.node, visit, "") is None
+    assert choice.job is None

@@ -17,12 +17,13 @@ import httpx
 import pytest
 from openpyxl import Workbook
 
+from api.desk import sheet as reading
 from api.desk.class_list import ClassList, ListRow, read_day
 from api.desk.download import safe
 from api.desk.gate import Visit
 from api.desk.preview import Preview
 from api.desk.session import Session
-from api.desk.sheet import MAX_CELL_CHARS, MAX_UNPACKED_BYTES, read_rows
+from api.desk.sheet import MAX_CELL_CHARS, MAX_UNPACKED_BYTES, Unreadable, read_rows
 from api.desk.sheet_fault import SheetError
 from api.page.language import LANGUAGES, read_messages
 from ledger.access import Actor
@@ -193,6 +194,29 @@ def test_archive_that_lies_about_its_size_unfolds_no_further() -> None:
 def test_workbook_is_refused_when_it_would_take_far_more_room_in_memory(sheet: bytes) -> None:
     with pytest.raises(SheetError, match="file_unpacked"):
         read_rows(rewritten(workbook(["name"]), lambda _: sheet))
+
+
+def test_workbook_is_refused_when_its_cells_share_a_formula_that_takes_long_to_write_out() -> None:
+    formula = b'<row r="1"><c r="A1"><f t="shared" si="0" ref="A1:A9999">A1' + b"+A1" * 40_000 + b"</f></c></row>"
+    sharing = b'<row><c><f t="shared" si="0"/></c></row>' * 5_000
+    sheet = (
+        b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+        b"%b%b</sheetData></worksheet>"
+    )
+    began = time.process_time()
+    with pytest.raises(SheetError, match="file_unpacked"):
+        read_rows(rewritten(workbook(["name"]), lambda _: sheet % (formula, sharing)))
+    assert time.process_time() - began < 5
+    plain = formula.replace(b"+A1" * 40_000, b"+B1")
+    rows = read_rows(rewritten(workbook(["name"]), lambda _: sheet % (plain, sharing)))
+    assert {row.cells for row in rows} == {(Unreadable.FORMULA,)}
+
+
+def test_file_is_told_to_come_again_when_others_are_being_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "ROOM_SECONDS", 0.01)
+    with reading._ROOM, reading._ROOM, pytest.raises(SheetError, match="file_busy"):
+        read_rows(workbook(["name"], ["x"]))
+    assert len(read_rows(workbook(["name"], ["x"]))) == len(("the header", "x"))
 
 
 def test_large_workbook_of_a_real_class_is_read() -> None:
@@ -425,3 +449,10 @@ def test_long_list_shows_how_far_it_is(officer: Officer, monkeypatch: pytest.Mon
 def test_cell_is_no_formula_when_it_is_taken_away(cell: str) -> None:
     assert safe(cell) == f"'{cell}"
     assert safe("Anu = B") == "Anu = B"
+
+
+@pytest.mark.parametrize("cell", ["Anu;=1+1", "Anu,-1", 'Anu;"=1', "Anu\n@x", "Anu; =1;+2"])
+def test_cell_holds_no_formula_for_a_spreadsheet_that_expects_another_delimiter(cell: str) -> None:
+    for delimiter in (",", ";", "\t"):
+        cells = next(csv.reader([safe(cell).replace("\n", delimiter)], delimiter=delimiter))
+        assert not any(one.strip(' "').startswith(tuple("=+-@")) for one in cells), (cells, delimiter)

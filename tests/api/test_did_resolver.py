@@ -22,6 +22,7 @@ from openvc.did.did_key import DidKeyResolver
 from openvc.multibase import decode_multibase, encode_multibase
 
 from api.did_resolution import DidError, DidResolution, key_document
+from api.did_url import parse_did_url, part_of
 from api.route.did_resolver import make_router
 from tests.api.client import send_raw
 from tests.api.served import SLUG, Served
@@ -38,6 +39,8 @@ SPELLINGS: Final = {
     "invalidPublicKeyLength": "INVALID_DID",
     "methodNotSupported": "METHOD_NOT_SUPPORTED",
     "notFound": "NOT_FOUND",
+    "invalidDidUrl": "INVALID_DID_URL",
+    "invalidOptions": "INVALID_OPTIONS",
 }
 SIGNING: Final = ["assertionMethod", "authentication", "capabilityInvocation", "capabilityDelegation"]
 
@@ -58,6 +61,11 @@ def ec_keys() -> dict[str, tuple[str, str]]:
 
 
 EC: Final = ec_keys()
+JSON: Final = st.recursive(
+    st.one_of(st.none(), st.integers(), st.sampled_from(["#a", "a", "did:web:elsewhere.example#a"])),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(["id", "type"]), inner)),
+    max_leaves=6,
+)
 
 
 def jwk_did(jwk: dict[str, str]) -> str:
@@ -197,8 +205,6 @@ def test_resolver_reads_a_did_with_a_port_when_it_is_escaped_once_or_not_at_all(
         ("did:key:" + encode_multibase(b"\xec\x01" + b"\x01" * 32), "invalidDid", 400),
         ("did:key:" + encode_multibase(b"\xff" * 20), "invalidDid", 400),
         ("did:key:z1" + ED25519[1:], "invalidDid", 400),
-        (DID_KEY + "#" + ED25519, "invalidDid", 400),
-        (DID_KEY + "/^bar^/?query=`", "invalidDid", 400),
         ("did:key:z" + "1" * 5_000, "invalidDid", 400),
         ("did:key:z" + "2" * 3_000, "invalidDid", 400),
         ("did", "invalidDid", 400),
@@ -285,6 +291,117 @@ def test_resolver_takes_options_that_are_well_formed(served: Served, school_key:
         assert answered.status_code == expected, option
 
 
+DID_URL: Final = f"{DID_KEY}#{ED25519}"
+DEREFERENCED: Final = "application/did-url-dereferencing"
+METHOD: Final = {"id": DID_URL, "type": "Multikey", "controller": DID_KEY, "publicKeyMultibase": ED25519}
+
+
+@pytest.mark.parametrize("accept", [DEREFERENCED, "*/*", f"application/json;q=0.2, {DEREFERENCED}"])
+def test_resolver_dereferences_a_did_url_to_the_key_that_it_names(served: Served, accept: str) -> None:
+    answered = resolve(served, DID_URL, accept)
+    assert (answered.status_code, answered.headers["content-type"]) == (200, DEREFERENCED), answered.text
+    assert answered.headers["vary"] == "Accept"
+    assert answered.json() == {
+        "contentStream": METHOD,
+        "contentMetadata": {},
+        "dereferencingMetadata": {"contentType": "application/did"},
+    }
+
+
+@pytest.mark.parametrize("accept", ["application/did", "application/did+json", "application/json"])
+def test_resolver_answers_what_a_did_url_names_alone_when_a_plain_format_is_asked_for(
+    served: Served, accept: str
+) -> None:
+    answered = resolve(served, DID_URL, accept)
+    assert (answered.status_code, answered.headers["content-type"]) == (200, accept)
+    assert answered.json() == METHOD
+
+
+def test_resolver_answers_a_did_url_with_its_context_when_json_ld_is_asked_for(served: Served) -> None:
+    context = resolve(served, DID_KEY, "application/did+ld+json").json()["@context"]
+    assert resolve(served, DID_URL, "application/did+ld+json").json() == {"@context": context, **METHOD}
+    answered = resolve(served, DID_URL, LD_RESULT)
+    assert answered.headers["content-type"] == LD_RESULT
+    body = answered.json()
+    assert body["didDocument"] == {"@context": context, **METHOD}
+    assert body.keys() == {"@context", "didDocument", "didDocumentMetadata", "didDereferencingMetadata"}
+
+
+def test_resolver_dereferences_a_did_to_its_document(served: Served) -> None:
+    body = resolve(served, DID_KEY, DEREFERENCED).json()
+    assert body["contentStream"] == resolve(served, DID_KEY, "application/did").json()
+
+
+def test_resolver_dereferences_the_key_that_agrees_on_keys(served: Served) -> None:
+    [agreement] = key_document(DID_KEY)["keyAgreement"]
+    assert resolve(served, agreement["id"], DEREFERENCED).json()["contentStream"] == agreement
+
+
+def test_resolver_dereferences_the_keys_of_an_institution(served: Served, school_key: str) -> None:
+    assert school_key
+    own = served.http.get(f"/institutions/{SLUG}").json()["did"]
+    for method in resolve(served, own, "application/did").json()["verificationMethod"]:
+        assert resolve(served, method["id"], "application/did").json() == method
+
+
+def test_resolver_reads_a_did_url_when_it_is_escaped_once_or_as_a_whole(served: Served) -> None:
+    for path in (quote(DID_URL, safe=""), quote(DID_URL, safe=":")):
+        answered = served.http.get(f"/1.0/identifiers/{path}", headers={"Accept": "application/did"})
+        assert answered.json() == METHOD, path
+
+
+@pytest.mark.parametrize(
+    "url, code, status",
+    [
+        (DID_KEY + "/^bar^/?query=`#" + ED25519, "invalidDidUrl", 400),
+        (DID_KEY + "#\u0444", "invalidDidUrl", 400),
+        (DID_KEY + "#%", "invalidDidUrl", 400),
+        (DID_KEY + "#a#b", "invalidDidUrl", 400),
+        (DID_KEY + "#" + "a" * 5_000, "invalidDidUrl", 400),
+        ("did:KEY:" + ED25519 + "#x", "invalidDidUrl", 400),
+        ("did:#x", "invalidDidUrl", 400),
+        (DID_KEY + "#", "notFound", 404),
+        (DID_KEY + "#x", "notFound", 404),
+        (DID_KEY + "/path", "notFound", 404),
+        (DID_KEY + "?service=files&relativeRef=%2Fa", "notFound", 404),
+        (DID_KEY + "?versionTime=yesterday#" + ED25519, "invalidOptions", 400),
+        ("did:key:z#z", "invalidDid", 400),
+        ("did:experimental:abc#x", "methodNotSupported", 501),
+        ("did:web:elsewhere.example#x", "notFound", 404),
+    ],
+)
+def test_resolver_says_why_a_did_url_points_at_nothing(served: Served, url: str, code: str, status: int) -> None:
+    older = resolve(served, url, LD_RESULT)
+    assert older.status_code == status, older.text
+    assert older.json()["didDereferencingMetadata"]["error"] == code
+    assert older.json()["didDocument"] is None
+    answered = resolve(served, url, DEREFERENCED)
+    assert (answered.status_code, answered.headers["content-type"]) == (status, DEREFERENCED)
+    body = answered.json()
+    assert (body["contentStream"], body["contentMetadata"]) == (None, {})
+    error = body["dereferencingMetadata"]["error"]
+    assert error["type"] == f"https://www.w3.org/ns/did#{SPELLINGS[code]}"
+    assert error["detail"] == older.json()["didDereferencingMetadata"]["message"]
+
+
+def test_resolver_says_that_a_did_url_is_no_did_when_only_a_resolution_is_asked_for(served: Served) -> None:
+    answered = resolve(served, DID_URL, RESULT)
+    assert (answered.status_code, answered.headers["content-type"]) == (400, RESULT)
+    assert answered.json()["didResolutionMetadata"]["error"]["type"].endswith("#INVALID_DID")
+
+
+@given(st.dictionaries(st.sampled_from(["verificationMethod", "keyAgreement", "service", "authentication"]), JSON))
+def test_part_is_found_or_refused_when_a_document_holds_anything(document: dict[str, Any]) -> None:
+    url = parse_did_url("did:web:elsewhere.example#a")
+    for id_ in ("#a", "did:web:elsewhere.example#a"):
+        wanted = {"id": id_}
+        assert part_of({**document, "capabilityInvocation": [wanted]}, url)["id"] in {"#a", url.did + "#a"}
+    try:
+        assert part_of(document, url)["id"] in {"#a", url.did + "#a"}
+    except DidError as error:
+        assert error.code == "notFound"  # noqa: PT017  any other error would escape
+
+
 def test_resolver_refuses_when_no_did_is_given(served: Served) -> None:
     assert served.http.get("/1.0/identifiers/").status_code == httpx.codes.BAD_REQUEST
 
@@ -294,6 +411,24 @@ def test_resolver_says_which_formats_of_keys_it_has(served: Served) -> None:
     answered = served.http.get(f"/1.0/identifiers/{DID_KEY}", params={"publicKeyFormat": "unknown"}, headers=headers)
     assert answered.status_code == httpx.codes.BAD_REQUEST
     assert answered.json()["didResolutionMetadata"]["error"] == "unsupportedPublicKeyType"
+
+
+@pytest.mark.parametrize(
+    "options, code",
+    [
+        ({}, "invalidPublicKeyType"),
+        ({"enableExperimentalPublicKeyTypes": "false"}, "invalidPublicKeyType"),
+        ({"enableExperimentalPublicKeyTypes": "true"}, "unsupportedPublicKeyType"),
+    ],
+)
+def test_resolver_refuses_experimental_formats_of_keys_when_they_are_not_switched_on(
+    served: Served, options: dict[str, str], code: str
+) -> None:
+    asked = {"publicKeyFormat": "Ed25519VerificationKey2018", **options}
+    for path, envelope in ((DID_KEY, "didResolutionMetadata"), (quote(DID_URL, safe=""), "didDereferencingMetadata")):
+        answered = served.http.get(f"/1.0/identifiers/{path}", params=asked, headers={"accept": LD_RESULT})
+        assert answered.status_code == httpx.codes.BAD_REQUEST
+        assert answered.json()[envelope]["error"] == code
 
 
 def test_resolver_refuses_when_it_has_no_format_that_is_asked_for(served: Served) -> None:

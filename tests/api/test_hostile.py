@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from typing import Any, NoReturn
 
+import httpx
 import pytest
 
-from tests.api.served import SLUG, Served
+from tests.api.served import BASE, SLUG, Served
 
 BUNDLE = {"format": "cairn/bundle/v1"}
 EVIDENCE = {"format": "cairn/evidence/v1"}
@@ -145,6 +148,33 @@ def test_status_list_is_not_sent_again_when_the_client_has_it(served: Served, aw
         assert (answered.status_code, answered.content) == (304, b"")
 
 
+@pytest.mark.parametrize(
+    "accept, kind",
+    [
+        ("", "application/vc"),
+        ("*/*", "application/vc"),
+        ("application/vc", "application/vc"),
+        ("application/json, application/vc", "application/vc"),
+        ("application/json", "application/json"),
+        ("application/ld+json, application/json", "application/ld+json"),
+        ("application/json, application/ld+json, */*", "application/ld+json"),
+        ("application/json;q=0.9, application/ld+json;q=0.8", "application/json"),
+        ("application/vc;q=0, */*", "application/ld+json"),
+        ("application/vc;q=0.1, application/*;q=0.5", "application/ld+json"),
+        ("text/html", "application/vc"),
+        ("x;q=, ,;;", "application/vc"),
+    ],
+)
+def test_status_list_is_answered_as_the_client_reads_it(
+    served: Served, award: dict[str, Any], accept: str, kind: str
+) -> None:
+    del award
+    answered = served.http.get("/status-lists/0", headers={"Accept": accept})
+    assert (answered.status_code, answered.headers["content-type"]) == (200, kind)
+    assert answered.headers["vary"] == "Accept"
+    assert answered.content == served.http.get("/status-lists/0").content
+
+
 @pytest.mark.parametrize("path", ["/v1/institutions/", "/v1/achievements/", "/log/tile", "/log/checkpoint/"])
 def test_address_with_a_slash_too_many_is_not_redirected(served: Served, path: str) -> None:
     answered = served.http.get(path, headers={"Host": "evil.example"})
@@ -188,3 +218,27 @@ def test_write_asks_for_the_key_before_it_looks_at_the_body(
     answered = served.http.request(method, path, content=body)
     assert answered.status_code == 401
     assert answered.json()["type"].endswith("/problems/unauthenticated")
+
+
+@pytest.mark.parametrize(
+    "path, body",
+    [
+        ("/v1/verify", b"[" + b",".join([b'""'] * 480_000) + b"]"),
+        ("/v1/verify", b"{" + b",".join(b'"%06d":[{}]' % number for number in range(90_000)) + b"}"),
+        ("/v1/skill-profiles", b"[" + b",".join([b'"a"'] * 360_000) + b"]"),
+    ],
+)
+def test_large_body_of_a_stranger_does_not_hold_up_the_event_loop(served: Served, path: str, body: bytes) -> None:
+    async def longest_wait() -> float:
+        transport = httpx.ASGITransport(served.app)
+        async with httpx.AsyncClient(transport=transport, base_url=BASE) as session:
+            headers = {"Content-Type": "application/json"}
+            asked = asyncio.create_task(session.post(path, content=body, headers=headers))
+            longest, last = 0.0, time.monotonic()
+            while not asked.done():
+                await asyncio.sleep(0)
+                longest, last = max(longest, time.monotonic() - last), time.monotonic()
+            assert (await asked).status_code == httpx.codes.BAD_REQUEST
+        return longest
+
+    assert min(asyncio.run(longest_wait()) for _ in range(3)) < 0.1

@@ -7,6 +7,7 @@ import io
 import os
 import random
 import re
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -21,18 +22,21 @@ from api.access_log import AccessLogMiddleware, make_log
 from api.app import make_app
 from api.cli.connection import ShortcutSlot
 from api.cli.listening import server_config
+from api.media_type import has_bytes
 from api.metric import MetricMiddleware, Metrics
 from api.problem import ProblemWriter
+from api.quick_status import BETWEEN, QuickAnswer
 from api.rate_limit import RateLimiter, RateLimitMiddleware
 from api.runtime import Runtime
 from api.security_header import SecurityHeaderMiddleware, data_headers
-from api.shortcut import ROUTE, Shortcut
+from api.shortcut import FIELDS, ROUTE, Counters, Shortcut
 from tests.api.served import CODE, SLUG, TEMPLATE, Served, open_school, serving
 
 STREAMS: Final = int(os.environ.get("SHORTCUT_STREAMS", "3000"))
 IDS: Final = [f"{number:036d}" for number in range(3)]
 UNKNOWN: Final = "v" * 36
-BODY: Final = b'{"credential":"%b","state":"active"}'
+AT: Final = b"2026-06-01T00:00:00Z"
+BODY: Final = b'{"credential":"%b","at":"' + AT + BETWEEN + AT + b'"}'
 PEER: Final = ("192.0.2.1", 1234)
 NOW: Final = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -43,11 +47,11 @@ class Quick:
     def __init__(self) -> None:
         self.asked = 0
 
-    def answer(self, public_id: bytes) -> tuple[bytes, bytes] | None:
+    def answer(self, public_id: bytes) -> tuple[QuickAnswer, bytes] | None:
         if public_id.decode() not in IDS[:2]:
             return None
         self.asked += 1
-        return BODY % public_id, b'W/"1-a-active-valid"'
+        return QuickAnswer(b'W/"1-a-active-valid"', b'{"credential":"%b","at":"' % public_id, b'"'), AT
 
 
 async def ordinary(scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,7 +66,7 @@ async def ordinary(scope: Scope, receive: Receive, send: Send) -> None:
     if path is not None and path[1] in IDS and request.method in {"GET", "HEAD"} and not scope["query_string"]:
         tag = 'W/"1-a-active-valid"'
         headers = {"Cache-Control": "public, max-age=1", "ETag": tag}
-        if request.headers.get("if-none-match") == tag:
+        if has_bytes(scope, tag):
             answer = Response(None, 304, headers)
         else:
             content = BODY % path[1].encode()
@@ -114,7 +118,7 @@ class Side:
         secured = SecurityHeaderMiddleware(limited, is_https=False)
         measured = MetricMiddleware(secured, metrics=self.metrics, timer=lambda: 0.0)
         app = AccessLogMiddleware(measured, log=log, timer=lambda: 0.0, random_bytes=os.urandom)
-        slot = ShortcutSlot()
+        self.slot = slot = ShortcutSlot()
         if with_shortcut:
             slot.answer = Shortcut(
                 self.quick,  # type: ignore[arg-type]  # stands for one
@@ -123,10 +127,7 @@ class Side:
                     "Content-Type": "application/json",
                     **data_headers(is_https=False),
                 },
-                limiter=limiter,
-                trusted_proxy_count=1,
-                metrics=self.metrics,
-                log=log,
+                Counters(limiter, 1, self.metrics, log),
                 timer=lambda: 0.0,
                 random_bytes=os.urandom,
             )
@@ -205,7 +206,13 @@ STRANGE: Final = (
     "Transfer-Encoding : chunked",
     "Expect: 100-continue",
     'If-None-Match: W/"1-a-active-valid"',
+    'if-none-match:"1-a-active-valid" ',
     'If-None-Match: "other"',
+    'If-None-Match: "other", W/"1-a-active-valid"',
+    'If-None-Match: w/"1-a-active-valid"',
+    "If-None-Match: *",
+    "If-None-Match: 1-a-active-valid",
+    'If-None-Match: "other"\r\nIf-None-Match: "1-a-active-valid"',
     "Range: bytes=0-1",
     "Host: b.test",
     "X-Forwarded-For: 192.0.2.8\r\nX-Forwarded-For: 192.0.2.9",
@@ -309,9 +316,40 @@ def test_stream_is_limited_and_told_so_with_the_shortcut_as_without() -> None:
 def test_shortcut_counts_what_it_serves_under_the_route() -> None:
     side = Side(with_shortcut=True)
     asyncio.run(side.play([b"GET /v1/credentials/%b/status HTTP/1.1\r\nHost: a\r\n\r\n" % IDS[0].encode()]))
-    labels = {"route": ROUTE, "method": "GET", "status": "200"}
-    assert side.metrics.registry.get_sample_value("cairn_http_request_duration_seconds_count", labels) == 1
+    unchanged = b'GET /v1/credentials/%b/status HTTP/1.1\r\nIf-None-Match: W/"1-a-active-valid"\r\nHost: a\r\n\r\n'
+    told, _ = asyncio.run(side.play([unchanged % IDS[1].encode()]))
+    assert told.startswith(b"HTTP/1.1 304 Not Modified\r\n")
+    assert side.quick.asked == 2
+    name = "cairn_http_request_duration_seconds"
+    for status in ("200", "304"):
+        labels = {"route": ROUTE, "method": "GET", "status": status}
+        assert side.metrics.registry.get_sample_value(f"{name}_count", labels) == 1
+        assert side.metrics.registry.get_sample_value(f"{name}_bucket", {**labels, "le": "0.0005"}) == 1
+        assert side.metrics.registry.get_sample_value(f"{name}_bucket", {**labels, "le": "+Inf"}) == 1
     assert f'"route": "{ROUTE}"' in side.log.getvalue()
+
+
+BROWSERS: Final = tuple(f"{name}: a b" for name in ("Host", *FIELDS[1:23]))
+"""As many fields as a browser behind a proxy sends, each with a space before its value."""
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        (*BROWSERS, "If-Modified-Since: Mon, 01 Jun 2026 00:00:00 GMT"),
+        (*BROWSERS, 'If-None-Match: W/"1", "2"'),
+        ("Host: a", "If-None-Match:" + 100_000 * " " + '"1"'),  # remembered, it would take as much room
+        (*BROWSERS[:22], "Accept: ä"),
+        ("Host:" + 4_000 * " " + "\x7f",),
+        ("Host: a", "Connection:" + 4_000 * " " + "close"),
+    ],
+)
+def test_shortcut_leaves_a_head_in_no_time_when_one_of_its_last_fields_is_another(fields: tuple[str, ...]) -> None:
+    side = Side(with_shortcut=True)
+    head = "\r\n".join([f"GET /v1/credentials/{IDS[0]}/status HTTP/1.1", *fields, "", ""]).encode("latin-1")
+    began = time.process_time()
+    assert side.slot.answer(head, PEER, side.state.default_headers) is None
+    assert time.process_time() - began < 0.05
 
 
 def test_shortcut_leaves_a_client_that_does_not_read_to_the_ordinary_way() -> None:
@@ -383,7 +421,7 @@ def shortcut_of(served: Served) -> Shortcut:
 
 def ask(shortcut: Shortcut, public_id: str) -> bytes | None:
     request = b"GET /v1/credentials/%b/status HTTP/1.1\r\nHost: ledger.test\r\n\r\n" % public_id.encode()
-    return shortcut(request, PEER, b"")
+    return shortcut(request, PEER, [])
 
 
 def without_time(body: bytes) -> bytes:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -385,3 +387,39 @@ def test_review_is_decided_by_an_officer(served: Served, key: str) -> None:
 
 def test_cascade_is_run_by_the_operator_alone(served: Served, key: str) -> None:
     assert served.write("POST", "/v1/cascade/runs", {}, key).status_code == 403
+
+
+@pytest.mark.parametrize("outcome", ["stands", "revoked"])
+def test_instant_within_a_review_that_has_ended_is_told_as_it_was_then(served: Served, key: str, outcome: str) -> None:
+    made, used = stacked(served)
+    before = served.node.ledger.now()
+    time.sleep(0.01)
+    revoke(served, used[0])
+    run(served)
+    time.sleep(0.01)
+    within = served.node.ledger.now()
+    time.sleep(0.01)
+    body = {"outcome": outcome}
+    assert served.write("POST", f"/v1/credentials/{made}/review/decision", body, key).status_code == 200
+    served.wait_until_published(made)
+    path, then = f"/v1/credentials/{made}/status", within.isoformat()
+    for query in ({"at": then}, {"known_at": then}, {"at": then, "known_at": then}):
+        told = served.http.get(path, params=query).json()
+        assert (told["state"], told["verdict"], told["stack"]["components"]) == ("active", "unknown", "lost"), query
+    shown = json.dumps(served.http.get(f"/v1/credentials/{made}/evidence").json()).encode()
+    assert served.verify(shown, at=then).json()["verdict"] == "unknown"
+    told = served.http.get(path, params={"at": before.isoformat()}).json()
+    assert (told["verdict"], told["stack"]["components"], told["stack"]["review"]) == ("valid", "unknown", None)
+
+
+def test_archived_bundle_is_not_judged_as_of_the_instant_before_the_loss_that_it_shows(served: Served) -> None:
+    made, used = stacked(served)
+    served.wait_until_published(made)
+    while served.node.ledger.now().microsecond > 100_000:  # a cosignature counts whole seconds
+        time.sleep(0.01)
+    revoke(served, used[0])
+    [lost] = [event for event in status(served, used[0])["events"] if event["kind"] == "revoked"]
+    report = judged(served, bundle(served, made))
+    assert (report.verdict, states(report)["stack.components"]) == (Verdict.UNKNOWN, ("unknown", "component_lost"))
+    assert report.as_of is not None
+    assert report.as_of >= datetime.fromisoformat(lost["recorded_at"])

@@ -20,33 +20,47 @@ from api.audit.disclosure import DisclosureError, Disclosures
 from api.audit.disclosure_check import DisclosureCheck
 from api.audit.finding import Findings
 from api.audit.history import AwardHistory
+from api.audit.recognised_check import PREFIX
 from api.audit.replay import Replay
 from api.audit.report import DisclosureReport
 from api.disclosing import disclose
 from api.ledger_node import LedgerNode, open_ledger
 from api.setting import Settings
+from ledger.access import Actor
+from ledger.agreement import Terms
+from ledger.application import institution_id
 from ledger.claim import LearnerClaim
-from ledger.commitment import DERIVATION_KIND, commit
+from ledger.commitment import DERIVATION_KIND, RECOGNITION_KIND, commit
 from ledger.credential import Credential
 from ledger.credential_id import credential_aggregate_id
+from ledger.decision import DecisionClaim, SubstantialDifference
 from ledger.event import DomainEvent
 from ledger.event_catalogue import make_mapper
+from ledger.limit import NO_LIMITS
 from ledger.reason import Reason
+from ledger.recognised_award import HeldAward, PaperAward
+from ledger.recognition import Recognition
 from tests.audit.made_log import framed
+from tests.ledger import diploma
 from tests.ledger.stack_world import (
+    FOREIGN_MODULE,
     MASTER,
     MASTER_PATHWAY,
     MODULES,
+    OTHER,
     award,
     publish,
     rules,
     settle_stacks,
     stack,
+    template,
     with_bundle,
 )
+from tests.ledger.test_recognised_component import FULL, PAPER
 from tests.ledger.world import OPERATOR, SLUG, SeededRandom, SetClock, World, claim, open_world, settle
 
 MAPPER = make_mapper()
+EVERYTHING = Terms(awards_of="both", achievements=(), limits=NO_LIMITS, share_percent=80, cap_centi=None)
 Line = dict[str, Any]
 
 
@@ -269,3 +283,194 @@ def test_every_stack_of_a_ledger_is_derived_again(world: World, tmp_path: Path) 
 @pytest.mark.soak
 def test_every_stack_of_a_ledger_of_a_hundred_thousand_awards_is_derived_again(world: World, tmp_path: Path) -> None:
     derive_many(world, tmp_path, 33_334)
+
+
+def recognised(world: World, shown: HeldAward | PaperAward, claimed: DecisionClaim | None, **members: object) -> str:
+    """A decision of the university about an award of S-1; returns the component that counts by it."""
+    facts: dict[str, Any] = {"slug": SLUG, "learner": "S-1", "actor": OPERATOR} | members
+    answer = world.recognising.decide(shown=shown, decision=claimed, **facts).answer
+    return f"{PREFIX}{UUID(answer['recognition']).hex}"
+
+
+def shown_award(world: World, public_id: str) -> HeldAward:
+    kept = world.issuance.sealed_document(public_id)
+    salt = base64.b64encode(kept.salt).decode()
+    return HeldAward(credential=public_id, document=msgspec.json.decode(kept.document), salt=salt)
+
+
+def with_recognitions(world: World) -> tuple[str, list[str]]:
+    """A certificate of 24 credits: on paper, foreign awards whole, in part and by agreement, part of a diploma."""
+    publish(world, rules(2_400), code="WIDE")
+    diploma.publish(world)
+    whole = diploma.award(world, reference="S-1")
+    [part_of_it, *_] = diploma.unpack(world, whole, 1, 2, 3)
+    world.catalogue.publish(slug=OTHER, code="MOD-8", template=template("Another of the south"), actor=OPERATOR)
+    codes = (FOREIGN_MODULE, FOREIGN_MODULE, "MOD-8")  # of one achievement, one in full
+    foreign = [award(world, code, slug=OTHER, reference="C-1", grade="B") for code in codes]
+    agreement = world.agreeing.propose(slug=SLUG, partner=OTHER, terms=EVERYTHING, actor=OPERATOR).answer
+    world.agreeing.accept(
+        agreement=UUID(agreement["agreement"]),
+        slug=None,
+        actor=Actor(name="south", role="issuer", institution=institution_id(OTHER)),
+    )
+    world.clock.advance(hours=1)
+    in_part = DecisionClaim(decision="partial", reasons=(SubstantialDifference.WORKLOAD,), credits_centi=400)
+    used = [
+        recognised(world, PAPER, FULL),
+        recognised(world, shown_award(world, foreign[0]), FULL),
+        recognised(world, shown_award(world, foreign[1]), in_part),
+        recognised(world, shown_award(world, foreign[2]), None),
+        recognised(world, HeldAward(credential=part_of_it), FULL),
+    ]
+    world.clock.advance(hours=1)
+    made = stack(world, *used, pathway="WIDE")
+    world.clock.advance(days=1)
+    for late in used[:2]:  # what became known later changes nothing of what was decided on that day
+        world.recognising.withdraw(
+            recognition=UUID(hex=late.removeprefix(PREFIX)), reason=Reason.ISSUED_IN_ERROR, actor=OPERATOR
+        )
+    changed = UUID(hex=used[2].removeprefix(PREFIX))
+    world.recognising.appeal(recognition=changed, actor=OPERATOR)
+    world.recognising.decide_appeal(recognition=changed, result="changed", decision=FULL, actor=OPERATOR)
+    world.lifecycle.suspend(public_id=foreign[1], reason=Reason.UNDER_REVIEW, actor=OPERATOR)
+    return made, used
+
+
+def test_recognitions_in_an_honest_ledger_are_opened_and_counted_again(world: World, tmp_path: Path) -> None:
+    made, used = with_recognitions(world)
+    given = audited(world, tmp_path)
+    shown = given.stacked(made)["stack"]["recognitions"]
+    assert sorted(f"{PREFIX}{one['recognition']}" for one in shown) == sorted(used)
+    report, found = given.run()
+    assert found == []
+    assert report.derived == 1
+
+
+def _counted(number: int, used: list[str], line: Line) -> Line:
+    found: Line = next(one for one in line["stack"]["derivation"]["components"] if one["award"] == used[number])
+    return found
+
+
+@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize(
+    "change, what",
+    [
+        ({"credits_centi": 9_000}, "credits_centi"),
+        ({"eqf_level": 8}, "eqf_level"),
+        ({"fields": ["0613", "0001"]}, "fields"),
+        ({"grade": "A"}, "grade"),
+        ({"awarded_on": "2024-01-01"}, "awarded_on"),
+        ({"accredited": True}, "accredited"),
+        ({"stands_for": [{"code": "MOD-1", "institution": SLUG}]}, "stands_for"),
+        ({"source": "sha256:" + "0" * 64}, "source"),
+        ({"origin": "0" * 32}, "origin"),
+        ({"recognised_by": "south"}, "recognised_by"),
+    ],
+)
+def test_component_that_is_more_than_was_recognised_is_found(
+    world: World, tmp_path: Path, number: int, change: Line, what: str
+) -> None:
+    made, used = with_recognitions(world)
+    given = audited(world, tmp_path)
+    _counted(number, used, given.stacked(made)).update(change)
+    given.reopen(made)
+    _, found = given.run()
+    assert ("derivation-differs", f"a component's {what} is not what was recognised") in found
+
+
+@pytest.mark.parametrize("number", range(2))
+@pytest.mark.parametrize(
+    "change, what",
+    [
+        ({"stands_for": [{"code": "MOD-3", "institution": SLUG}]}, "stands_for"),
+        ({"source": "sha256:" + "0" * 64}, "source"),
+        ({"origin": "0" * 32}, "origin"),
+        ({"unpacked": "0" * 32}, "unpacked"),
+    ],
+)
+def test_award_that_claims_to_be_more_than_itself_is_found(
+    world: World, tmp_path: Path, number: int, change: Line, what: str
+) -> None:
+    made, _ = learner(world, 1)
+    given = audited(world, tmp_path)
+    given.stacked(made)["stack"]["derivation"]["components"][number].update(change)
+    given.reopen(made)
+    _, found = given.run()
+    assert ("derivation-differs", f"a component's {what} is not what the log or its document says") in found
+
+
+@pytest.mark.parametrize(
+    "change, what",
+    [
+        (lambda shown: shown.pop(), "not disclosed"),
+        (lambda shown: shown[0].update(salt=base64.b64encode(bytes(32)).decode()), "does not open"),
+        (lambda shown: shown[0].update(salt="?"), "cannot be read"),
+        (lambda shown: shown[0]["details"].update(effective_at="2020-01-01T00:00:00Z"), "does not open"),
+        (lambda shown: shown[0].update(recognition="0" * 32), "not disclosed"),
+    ],
+)
+def test_decision_that_is_not_shown_as_it_was_made_is_found(
+    world: World, tmp_path: Path, change: Callable[[list[Line]], object], what: str
+) -> None:
+    made, _ = with_recognitions(world)
+    given = audited(world, tmp_path)
+    change(given.stacked(made)["stack"]["recognitions"])
+    _, found = given.run()
+    assert found
+    assert all(code == "derivation-differs" and what in said for code, said in found), found
+
+
+@pytest.mark.parametrize(
+    "change, what",
+    [
+        (lambda details: details["award"].update(credits_centi=9_000), "the recognised award's credits_centi"),
+        (lambda details: details["award"].update(title="Another"), "the recognised award's title"),
+        (lambda details: details["award"].update(grade="A"), "the recognised award's grade"),
+        (lambda details: details["award"].update(credential="0" * 36), "no such award"),
+        (lambda details: details["decision"].update(decision="refused"), "not of the decision in the log"),
+        (lambda details: details["decision"].update(outcomes=["x"]), "such a decision cannot be made"),
+        (lambda details: details.update(institution="south"), "not of the decision in the log"),
+        (lambda details: details.update(agreement=str(UUID(int=7))), "no such agreement"),
+    ],
+)
+def test_decision_about_what_never_was_is_found(
+    world: World, tmp_path: Path, change: Callable[[Line], object], what: str
+) -> None:
+    """The operator commits to false details, so the commitment opens: what they say is what gives it away."""
+    made, used = with_recognitions(world)
+    given = audited(world, tmp_path)
+    identity = UUID(hex=used[1].removeprefix(PREFIX))
+    shown = next(one for one in given.stacked(made)["stack"]["recognitions"] if one["recognition"] == identity.hex)
+    change(shown["details"])
+    form = json.dumps(shown["details"], separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()
+    committed = commit(identity, RECOGNITION_KIND, form, base64.b64decode(shown["salt"]))
+    for number, event in enumerate(given.events):
+        if event.originator_id == identity and isinstance(event.body, Recognition.Decided):
+            body = msgspec.structs.replace(event.body, details=committed)
+            given.events[number] = DomainEvent(event.originator_id, event.originator_version, body)
+    _, found = given.run()
+    assert any(code == "derivation-differs" and what in said for code, said in found), found
+
+
+def test_award_that_is_counted_by_itself_and_by_a_recognition_is_found(world: World, tmp_path: Path) -> None:
+    foreign = award(world, FOREIGN_MODULE, slug=OTHER, reference="C-1")
+    by_recognition = recognised(world, shown_award(world, foreign), FULL)
+    stack(world, award(world, "MOD-1"), by_recognition)
+    world.alter("DELETE FROM vault_spending")
+    stack(world, award(world, "MOD-2"), with_bundle(world, foreign))
+    _, found = audited(world, tmp_path).run()
+    assert [code for code, _ in found] == ["credits-spent-twice"]
+
+
+def test_disclosures_of_the_second_format_are_read_without_recognitions(world: World, tmp_path: Path) -> None:
+    made, used = with_recognitions(world)
+    given = audited(world, tmp_path)
+    given.lines[0]["format"] = given.lines[-1]["end"] = "cairn/disclosures/v2"
+    with pytest.raises(DisclosureError, match="no place for"):
+        given.run()
+    del given.stacked(made)["stack"]["recognitions"]
+    report, found = given.run()
+    assert (report.derived, found) == (1, [])
+    _counted(0, used, given.stacked(made)).update(eqf_level=8)
+    given.reopen(made)
+    assert given.run()[1] == []

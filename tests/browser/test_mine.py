@@ -16,14 +16,17 @@ from playwright.sync_api import Page, expect
 
 from api.page.language import LANGUAGES, Language
 from tests.api.served import CODE, SLUG, TEMPLATE
+from tests.api.wallet import ed25519_key, read_offer, take
 from tests.browser.conftest import NewPage
 from tests.browser.picture import shrink
 from tests.browser.test_page import ASKED, MODES, SCREENS, said, violations
 from tests.browser.world import LEARNER, World
 
-PAGES: Final = ("/mine/enter", "/mine", "/mine/progress", "/mine/shares", "/mine/requests", "/mine/erasure")
+PAGES: Final = (
+    "/mine/enter", "/mine", "/mine/progress", "/mine/shares", "/mine/wallet", "/mine/requests", "/mine/erasure",
+)  # fmt: skip
 PICTURES: Final = [
-    (place, language) for place in ("mine", "progress") for language in LANGUAGES if ASKED or language == "en"
+    (place, language) for place in ("mine", "progress", "wallet") for language in LANGUAGES if ASKED or language == "en"
 ]
 
 
@@ -81,6 +84,7 @@ def stack(world: World) -> None:
 @pytest.fixture(scope="module")
 def holder(world: World) -> Holder:
     stack(world)
+    write(world, f"/v1/institutions/{SLUG}/forms", {"forms": ["sd-jwt", "vc-jwt"]})
     revoked = write(world, "/v1/credentials", award("2024-03-01", achievement="MOD-2"))["id"]
     write(world, f"/v1/credentials/{revoked}/revocation", {"reason": "incorrect_data"})
     fresh = write(world, "/v1/credentials", award("2026-01-31", grade="5"))["id"]
@@ -184,6 +188,49 @@ def test_learner_shares_looks_and_ends_it(new_page: NewPage, world: World, holde
     expect(stranger.locator("h1")).to_have_text(said("en")["learner_shared"]["lost"])
 
 
+@pytest.mark.parametrize("script", [False, True], ids=["without script", "with script"])
+def test_learner_offers_an_award_to_a_wallet_which_takes_it(
+    new_page: NewPage, world: World, holder: Holder, *, script: bool
+) -> None:
+    page = new_page(None, java_script_enabled=script)
+    page.goto(f"{world.url}/mine/enter")
+    page.fill("#link", holder.link)
+    page.click("form.way button")
+    page.click("nav a[href^='/mine/wallet']")
+    page.check(f"input[value='{holder.award}']")
+    page.select_option("#form", "sd-jwt")
+    page.click("form.way button[type=submit]")
+    expect(page.locator(".qr svg")).to_be_visible()
+    offered = read_offer(page.content())
+    expect(page.locator("#tx-code")).to_have_text(offered.tx_code)
+    with httpx.Client(base_url=world.url) as wallet:
+        assert take(wallet, offered, ed25519_key()).count("~") > 1
+    page.goto(f"{world.url}/mine/wallet?lang=en")
+    expect(page.locator(f"label:has(input[value='{holder.award}'])")).to_contain_text("in a wallet")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_page_of_an_offer_has_no_violation_that_axe_can_find(
+    new_page: NewPage, world: World, holder: Holder, language: Language
+) -> None:
+    page = new_page(None, bypass_csp=True)
+    enter(page, holder, language)
+    offer(page, world, holder, language)
+    for mode in ("light", "dark"):
+        page.emulate_media(**{**MODES["light"], "media": "screen", "forced_colors": "none", **MODES[mode]})  # type: ignore[arg-type]  # names of a mode
+        assert violations(page) == [], mode
+    page.set_viewport_size({"width": 320, "height": 256})
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 320
+
+
+def offer(page: Page, world: World, holder: Holder, language: str) -> None:
+    """Make an offer on the page of a learner who has come in."""
+    page.goto(f"{world.url}/mine/wallet?lang={language}")
+    page.check(f"input[value='{holder.award}']")
+    page.click("form.way button[type=submit]")
+    expect(page.locator("#tx-code")).to_be_visible()
+
+
 def test_shared_page_has_no_violation_that_axe_can_find(new_page: NewPage, holder: Holder) -> None:
     page = new_page(None, bypass_csp=True)
     enter(page, holder)
@@ -230,7 +277,9 @@ def test_erasure_is_asked_for_by_keyboard_and_never_by_one_key(new_page: NewPage
 def test_picture_of_each_page(new_page: NewPage, world: World, holder: Holder, place: str, language: Language) -> None:
     page = new_page(None, viewport={"width": 760, "height": 1000})
     enter(page, holder, language)
-    if place != "mine":
+    if place == "wallet":
+        offer(page, world, holder, language)
+    elif place != "mine":
         page.goto(f"{world.url}/mine/{place}?lang={language}")
     taken = page.screenshot()
     assert taken.startswith(b"\x89PNG")

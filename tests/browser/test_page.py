@@ -386,6 +386,15 @@ def test_browser_says_when_it_cannot_tell(new_page: NewPage, world: World) -> No
     page.wait_for_load_state()
     page.wait_for_selector("#own.valid")
 
+    page = new_page(f"/verify/{world.valid}")
+    assert own(page) == "valid"
+    given = world.get(f"/verify/{world.valid}")
+    renamed = re.sub(r'data-vkey="[^"+]+', 'data-vkey="elsewhere.example', given.text)
+    assert renamed != given.text
+    page.route(f"**/verify/{world.valid}", lambda route: route.fulfill(body=renamed, content_type="text/html"))
+    page.reload()
+    assert own(page) == "new_key"  # a false log is not taken for a first visit because it has another name
+
     page = new_page(None)
     page.clock.install(time="2030-01-01T00:00:00Z")
     page.goto(f"{world.url}/verify/{world.valid}")

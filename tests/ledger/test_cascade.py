@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -11,6 +11,7 @@ from ledger.cascade import Cascade, Components
 from ledger.credential import Credential
 from ledger.credential_id import credential_aggregate_id
 from ledger.error import ForbiddenError, InvalidInputError, RuleError
+from ledger.event import DomainEvent
 from ledger.reason import Reason
 from tests.ledger.stack_world import (
     MASTER,
@@ -231,3 +232,28 @@ def test_review_of_an_erased_learner_goes_on_and_nobody_can_tell_what_holds(worl
 def test_run_is_for_the_operator(world: World) -> None:
     with pytest.raises(ForbiddenError):
         world.cascade.run(Actor(name="issuer", role="issuer", institution=world.ledger.institution(SLUG).id))
+
+
+def test_component_that_is_reinstated_while_a_run_decides_is_not_lost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, used = stacked(world, "suspend")
+    world.lifecycle.suspend(public_id=used[0], reason=Reason.UNDER_REVIEW, actor=OPERATOR)
+    world.cascade.run()
+    world.clock.advance(days=DEADLINE, seconds=1)
+    decide = Cascade._step
+    raced: list[list[DomainEvent]] = []
+
+    def reinstate_after(cascade: Cascade, credential: Credential, now: datetime) -> list[DomainEvent]:
+        decided = decide(cascade, credential, now)
+        if decided and len(raced) < 2:  # once when it is asked whether anything is due, once when that is decided
+            raced.append(decided)
+            if len(raced) == 2:
+                world.lifecycle.reinstate(public_id=used[0], actor=OPERATOR)
+        return decided
+
+    monkeypatch.setattr(Cascade, "_step", reinstate_after)
+    world.cascade.run()
+    assert len(raced) == 2
+    assert world.ledger.credential(made).state == "active"
+    assert topics(world, made) == ["issued", "stacked", "review_opened", "review_closed"]

@@ -217,6 +217,18 @@ def test_every_form_by_a_stolen_key_is_signed_anew(world: World) -> None:
     assert list(world.reissuance.affected(SLUG, "key-1", after=0)) == []
 
 
+def test_award_is_signed_anew_once_when_forms_by_the_stolen_key_were_added_later(world: World) -> None:
+    [public_id] = world.issue(claim())
+    offer(world, "elm")
+    world.form_adding.add(public_id=public_id, forms=["elm"], actor=OPERATOR)
+    world.registry.declare_compromised(slug=SLUG, key_id="key-1", compromised_at=START, actor=OPERATOR)
+    world.registry.rotate_key(slug=SLUG, actor=OPERATOR)
+    awards = [one.award for one in world.reissuance.affected(SLUG, "key-1", after=0)]
+    answer = world.reissuance.reissue(slug=SLUG, key_id="key-1", awards=awards, actor=OPERATOR).answer
+    assert (answer["credentials"], answer["passed_over"]) == ([public_id], 0)
+    assert require_logged(world, public_id) == {DOCUMENT_KIND: "key-2", "elm": "key-2"}
+
+
 def test_a_form_alone_is_signed_anew_when_only_its_key_was_stolen(world: World) -> None:
     offer(world, "vc-jwt-es256")
     [public_id] = world.issue(claim())

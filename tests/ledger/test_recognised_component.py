@@ -16,7 +16,8 @@ from ledger.access import Actor
 from ledger.application import institution_id
 from ledger.credential_id import credential_aggregate_id
 from ledger.decision import DecisionClaim, StandsFor, SubstantialDifference, Towards
-from ledger.error import InvalidInputError, NotStackedError
+from ledger.error import InvalidInputError, NotStackedError, RuleError
+from ledger.part_keeping import PartKeeping
 from ledger.reason import Reason
 from ledger.recognised_award import File, HeldAward, PaperAward
 from ledger.spending import SpendingBook
@@ -132,12 +133,74 @@ def test_award_of_minutes_is_spent_once_though_it_was_recognised_for_credits(sta
     stack(stacks, with_bundle(stacks, public_id), pathway="HOURS-PATH")
 
 
-def test_part_of_an_unpacked_diploma_is_stacked_and_not_recognised(stacks: World) -> None:
+@pytest.fixture
+def whole(stacks: World) -> str:
+    """A diploma of S-1."""
     diploma.publish(stacks)
-    [part_of_it, *_] = diploma.unpack(stacks, diploma.award(stacks, reference="S-1"), 1, 2, 3)
-    with pytest.raises(InvalidInputError, match="cannot be recognised") as caught:
-        recognise(stacks, HeldAward(credential=part_of_it), FULL)
-    assert caught.value.pointer == "/award/credential"
+    return diploma.award(stacks, reference="S-1")
+
+
+@pytest.fixture
+def parts(stacks: World, whole: str) -> list[str]:
+    """Its three parts, each of 6 credits."""
+    return diploma.unpack(stacks, whole, 1, 2, 3)
+
+
+def test_part_of_an_unpacked_diploma_is_recognised_and_stacked_once_by_whichever_way(
+    stacks: World, parts: list[str]
+) -> None:
+    recognised = recognise(stacks, HeldAward(credential=parts[0]), FULL)
+    made = stack(stacks, award(stacks, "MOD-2"), recognised)
+    derivation = parse_derivation(stacks.stacking.derivation(made).derivation)
+    [component] = [one for one in derivation.components if one.award == recognised]
+    kept = PartKeeping(stacks.ledger, stacks.vault).find(parts[0])
+    assert kept is not None
+    assert (component.credits_centi, component.source) == (diploma.CREDITS, parts[0])
+    assert (component.origin, component.grade) == (kept.opening.unpacking.hex, "B")
+    for again in (parts[0], recognised, recognise(stacks, HeldAward(credential=parts[0]), FULL)):
+        with pytest.raises(NotStackedError):
+            stack(stacks, award(stacks, "MOD-3"), again)
+
+
+def test_part_is_shown_to_another_institution_with_its_document_and_salt(stacks: World, parts: list[str]) -> None:
+    college = Actor(name="college", role="issuer", institution=institution_id(OTHER))
+    kept = PartKeeping(stacks.ledger, stacks.vault).find(parts[0])
+    assert kept is not None
+    shown = HeldAward(
+        credential=parts[0], document=msgspec.json.decode(kept.document), salt=base64.b64encode(kept.salt).decode()
+    )
+    recognised = recognise(stacks, shown, FULL, slug=OTHER, learner="C-1", actor=college)
+    book = stacks.recognising.book
+    component = book.component(UUID(recognised.removeprefix("recognition:")), stacks.clock.now.date())
+    assert component is not None
+    assert (component.institution, component.recognised_by, component.grade) == (SLUG, OTHER, "B")
+    for wrong in (
+        msgspec.structs.replace(shown, document=None, salt=None),
+        msgspec.structs.replace(shown, salt=base64.b64encode(bytes(32)).decode()),
+        msgspec.structs.replace(shown, credential=parts[1]),
+    ):
+        with pytest.raises(InvalidInputError) as caught:
+            recognise(stacks, wrong, FULL, slug=OTHER, learner="C-1", actor=college)
+        assert caught.value.pointer == "/award/document"
+
+
+@pytest.mark.parametrize("what", ["the part", "the diploma"])
+def test_part_that_was_revoked_is_recognised_no_more_and_what_rests_on_it_is_reviewed(
+    stacks: World, whole: str, parts: list[str], what: str
+) -> None:
+    recognised = recognise(stacks, HeldAward(credential=parts[0]), FULL)
+    made = stack(stacks, award(stacks, "MOD-2"), recognised)
+    other = recognise(stacks, HeldAward(credential=parts[1]), FULL)
+    stacks.clock.advance(days=1)
+    lost = parts[0] if what == "the part" else whole
+    stacks.lifecycle.revoke(public_id=lost, reason=Reason.ACADEMIC_MISCONDUCT, actor=OPERATOR)
+    stacks.cascade.run()
+    assert "review_opened" in topics(stacks, made)
+    with pytest.raises(RuleError, match="only what holds"):
+        recognise(stacks, HeldAward(credential=parts[0]), FULL)
+    if what == "the diploma":
+        with pytest.raises(InvalidInputError, match="can no longer count"):
+            stack(stacks, award(stacks, "MOD-3"), other)
 
 
 def test_award_and_its_recognition_do_not_count_beside_each_other(stacks: World) -> None:

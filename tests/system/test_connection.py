@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import threading
 import time
 from typing import Any, Final
 
@@ -110,6 +111,22 @@ def test_each_head_is_counted_by_itself_when_a_connection_is_kept(serving: Servi
     assert whole.count(b"HTTP/1.1 200 OK") == 5
 
 
+def test_heads_are_not_added_up_when_many_come_at_once(serving: Serving) -> None:
+    many = 4_000  # of 30 bytes each, and the beginning of one more
+    request = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+    last = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", serving.port), SECONDS) as client:
+        sending = threading.Thread(target=client.sendall, args=(request * many + last[:30],))
+        sending.start()
+        whole = b""
+        while whole.count(b"HTTP/1.1 200") < many and (piece := client.recv(1 << 20)):
+            whole += piece
+        sending.join()
+        assert whole.count(b"HTTP/1.1 200") == many, whole[-300:]
+        client.sendall(last[30:])
+        assert answered(client)[0] == 200
+
+
 def test_body_is_not_counted_as_head_when_it_follows(serving: Serving) -> None:
     body = b'{"a":"' + b"b" * 200_000 + b'"}'
     head = b"POST /v1/verify HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
@@ -197,3 +214,42 @@ def test_client_is_not_waited_for_when_it_stops_in_the_middle(monkeypatch: pytes
         return read
 
     assert asyncio.run(ask()).count(b"HTTP/1.1 204") == piece.count(b"GET /livez HTTP/1.1")
+
+
+@pytest.mark.parametrize("body_bytes", [10_000, 20_000_000], ids=["small answers", "a large answer"])
+def test_client_that_does_not_read_is_broken_off(monkeypatch: pytest.MonkeyPatch, body_bytes: int) -> None:
+    monkeypatch.setattr(connection, "UNREAD_SECONDS", 0.4)
+    body = b"x" * body_bytes
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % body_bytes)]})
+        await send({"type": "http.response.body", "body": body})
+
+    async def ask() -> tuple[int, int]:
+        server = uvicorn.Server(server_config(app, ProblemWriter("http://ledger.test").response))
+        listener = socket.create_server(("127.0.0.1", 0))
+        serving = asyncio.create_task(server.serve([listener]))
+        while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        address = listener.getsockname()
+        silent = socket.create_connection(address)
+        await asyncio.to_thread(silent.sendall, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * (20_000_000 // body_bytes))
+        reader, writer = await asyncio.open_connection(*address)
+        read = 0
+        for _ in range(8):  # one that reads slowly is waited for
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            await asyncio.sleep(0.1)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200")
+            read += len(await reader.readexactly(body_bytes))
+        deadline = time.monotonic() + SECONDS
+        while len(server.server_state.connections) > 1 and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        left = len(server.server_state.connections)
+        writer.close()
+        silent.close()
+        server.should_exit = True
+        await serving
+        return left, read
+
+    assert asyncio.run(ask()) == (1, 8 * body_bytes)

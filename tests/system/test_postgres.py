@@ -6,11 +6,14 @@ import json
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import httpx
 import pytest
 
 from tests.postgres import PASSWORD, PostgresServer
@@ -234,6 +237,28 @@ def test_outage_of_the_database_is_answered_and_heals_by_itself(
     for one in made:
         evidence(serving, one)
     require_clean(serving)
+
+
+def test_public_is_answered_while_the_database_hangs_and_strangers_send_keys(
+    serving: Serving, school: Caller, server: PostgresServer
+) -> None:
+    made = school.issue("Before The Silence")["id"]
+    evidence(serving, made)
+
+    def ask() -> int:
+        headers = {"Authorization": f"Bearer cairn_00000000_{'a' * 43}", "Idempotency-Key": "silence"}
+        return httpx.post(f"{serving.url}/v1/credentials", json=claim(1), headers=headers, timeout=60).status_code
+
+    with ThreadPoolExecutor(40) as strangers:
+        with server.hanging():
+            asked = [strangers.submit(ask) for _ in range(40)]
+            time.sleep(0.5)
+            assert httpx.get(f"{serving.url}/livez", timeout=5).status_code == 200
+            for _ in range(3):
+                told = httpx.get(f"{serving.url}/v1/credentials/{made}/status?at=2026-02-01", timeout=5)
+                assert told.status_code == 200
+        assert {one.result() for one in asked} <= {401, 503}
+    assert school.issue("After The Silence")["id"]
 
 
 def test_directory_says_where_its_ledger_is_when_the_setting_is_forgotten_or_wrong(

@@ -185,6 +185,7 @@ def test_credential_is_refused_when_a_member_is_not_defined(suite: SuiteServing)
         True,
         [],
         "foo",
+        {},
         {"id": None},
         {"id": "foo"},
         {"name": "A school"},
@@ -331,6 +332,14 @@ def test_status_is_suspended_and_reinstated(suite: SuiteServing) -> None:
         assert suite.verify(signed).status_code == status
     assert suite.set_status(asked["id"]).status_code == httpx.codes.OK
     assert suite.set_status(asked["id"], "suspension").status_code == httpx.codes.BAD_REQUEST
+
+
+def test_status_is_set_when_the_body_names_a_list_and_no_value(suite: SuiteServing) -> None:
+    signed = suite.issued()
+    entry = {"type": "BitstringStatusListEntry", "statusPurpose": "revocation"}
+    body = {"credentialId": signed["id"], "credentialStatus": entry}
+    assert suite.post("/credentials/status", body).status_code == httpx.codes.OK
+    assert suite.verify(signed).status_code == httpx.codes.BAD_REQUEST
 
 
 def test_status_is_refused_when_the_credential_names_no_list_for_it(suite: SuiteServing) -> None:

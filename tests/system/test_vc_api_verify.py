@@ -247,6 +247,18 @@ def test_chain_of_proofs_is_verified_when_every_link_is_there(suite: SuiteServin
     require_not_verified(suite.verify({**bare, "proof": [second]}))
 
 
+def test_chain_of_proofs_is_not_verified_when_one_of_several_links_is_missing(suite: SuiteServing) -> None:
+    bare = credential(SOMEBODY.did)
+    links = [
+        signer.sign(bare, id=f"urn:uuid:26329423-bec9-4b2e-88cb-{number:012}")["proof"]
+        for number, signer in enumerate((SOMEBODY, SIGNERS["P-384"]))
+    ]
+    last = SIGNERS["P-256"].sign(bare, previous=links, previousProof=[link["id"] for link in links])["proof"]
+    require_verified(suite.verify({**bare, "proof": [*links, last]}))
+    for kept in links:
+        require_not_verified(suite.verify({**bare, "proof": [kept, last]}))
+
+
 def test_credential_is_not_verified_when_it_is_not_in_force(suite: SuiteServing) -> None:
     assert require_not_verified(suite.verify(signed(validFrom="2099-01-31T12:00:00Z"))) == [RANGE]
     assert require_not_verified(suite.verify(signed(validUntil="2020-01-31T12:00:00Z"))) == [RANGE]

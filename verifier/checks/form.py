@@ -41,9 +41,11 @@ from verifier.timeline import Signing, Timeline
 
 JSON_KINDS: Final = (DOCUMENT_KIND, "vc+rdfc", "elm", "clr")
 """Kinds whose committed bytes are the RFC 8785 form of a JSON document with its proof."""
-TOKEN_KINDS: Final = ("vc+jwt", "vc+jwt-es256", "vc+jwt-es384", "vc+jwt-rs256")
+TOKEN_KINDS: Final = (
+    "vc+jwt", "vc+jwt-es256", "vc+jwt-es384", "vc+jwt-rs256", "vc+jwt-holder", "vc+jwt-es256-holder",
+)  # fmt: skip
 """Kinds whose committed bytes are the exact compact token."""
-DISCLOSURE_KINDS: Final = ("vc+sd-jwt",)
+DISCLOSURE_KINDS: Final = ("vc+sd-jwt", "vc+sd-jwt-holder")
 """Kinds whose committed bytes are the issuer-signed token alone."""
 _PLACE: Final = ("document", "evidence/entries")
 _COVERED: Final = (genuine.DATES, genuine.STATUS_ENTRY)

@@ -74,15 +74,36 @@ class ProvedComponent:
         return self.indexes[2 + len(self.timeline.shared) : -1]
 
 
+@dataclass(frozen=True, slots=True)
+class Components:
+    """What is proved of the components that are shown, by public id; and what did not hold, if something did not."""
+
+    proved: Mapping[str, ProvedComponent]
+    trouble: str | None
+
+    @property
+    def learned_at(self) -> datetime | None:
+        """When the log learned the last of them that is shown; None when nothing is."""
+        return max((one.timeline.learned_at for one in self.proved.values()), default=None)
+
+
 def judge_stack(
     shown: Stack | None,
+    components: Components,
     evidence: Evidence,
     trusted: TrustedCheckpoint | None,
-    state: StateCommitment | None,
     timeline: Timeline | None,
     as_of: datetime | None,
 ) -> tuple[list[Check], list[Json]]:
     """Step 17. Nothing for an award that was not stacked, or whose history is not proved.
+
+    Args:
+        shown: The bundle's stack, if it has one.
+        components: See :func:`prove_components`.
+        evidence: The award's.
+        trusted: Its checkpoint.
+        timeline: Its proved history.
+        as_of: The instant that is judged.
 
     Returns:
         The checks; and what the award was made of, for display: empty unless the derivation is the one committed to.
@@ -94,7 +115,7 @@ def judge_stack(
         return [*absent, _judge_components(None, None, timeline, as_of)], []
     opened, derivation = _judge_derivation(shown, evidence, timeline)
     published, rules = _judge_pathway(shown, trusted, timeline)
-    proved, trouble = _prove_components(shown, evidence, trusted, state)
+    proved, trouble = components.proved, components.trouble
     checks = [
         opened,
         published,
@@ -198,19 +219,26 @@ def _judge_rules(derivation: Derivation | None, rules: PathwayRules | None) -> C
     return passed(RULES, "rules_met", detail=detail, looked_at=f"{_PLACE}/derivation")
 
 
-def _prove_components(
-    shown: Stack, evidence: Evidence, trusted: TrustedCheckpoint | None, state: StateCommitment | None
-) -> tuple[dict[str, ProvedComponent], str | None]:
-    """Prove what there is of the components; the second part names what did not hold."""
+def prove_components(
+    shown: Stack | None,
+    evidence: Evidence,
+    trusted: TrustedCheckpoint | None,
+    state: StateCommitment | None,
+    timeline: Timeline | None,
+) -> Components:
+    """Prove what there is of the components of a stacked award; arguments as for :func:`judge_stack`."""
     proved: dict[str, ProvedComponent] = {}
+    if shown is None or timeline is None or timeline.stacked is None:
+        return Components(proved, None)
     for component in shown.components:
         checks, found = _prove_one(component, evidence, trusted, state)
         wrong = next((check for check in checks if check.state is State.FAILED), None)
         if wrong is not None or component.credential in proved:
-            return {}, "one component twice" if wrong is None else f"{wrong.code}: {wrong.detail or wrong.reason}"
+            trouble = "one component twice" if wrong is None else f"{wrong.code}: {wrong.detail or wrong.reason}"
+            return Components({}, trouble)
         if found is not None:
             proved[component.credential] = found
-    return proved, None
+    return Components(proved, None)
 
 
 def _prove_one(
