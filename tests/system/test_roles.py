@@ -94,7 +94,7 @@ def test_one_request_that_is_made_at_both_issuers_is_carried_out_once(grown: Gro
 def test_sequencer_that_waits_takes_over_when_the_other_is_killed(grown: Grown) -> None:
     active = grown.active()
     [waiting] = [one for one in grown.sequencers if one is not active]
-    assert "Waiting: another sequencer" in waiting.said()
+    waiting.until_said("Waiting: another sequencer")
     active.kill()
     made = grown.schools[0].issue("After The Takeover")["id"]
     until(lambda: "Sequencing." in waiting.said(), waiting.said)
