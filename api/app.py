@@ -19,7 +19,10 @@ from api.batch.answer import Batches
 from api.batch.item import ItemJudge
 from api.demo.closing import read_summary, show_command
 from api.demo.sentence import RUSSIAN
+from api.desk.account import Accounts
+from api.desk.account_setting import read_providers
 from api.desk.gate import Gate
+from api.desk.provider_reading import ProviderReading
 from api.desk.session import Sessions
 from api.did_resolution import DidResolution, web_documents
 from api.direct import DirectMiddleware, DirectRoute
@@ -52,11 +55,15 @@ from api.route import (
     credential,
     credential_change,
     desk,
+    desk_account,
+    desk_achievement,
     desk_award,
     desk_cohort,
     desk_list,
+    desk_pathway,
     desk_record,
     desk_replacement,
+    desk_request,
     did_resolver,
     document,
     explore,
@@ -66,6 +73,7 @@ from api.route import (
     ledger,
     mine,
     mine_wallet,
+    own_audit,
     page,
     pathway,
     programme,
@@ -265,23 +273,46 @@ def _include(
     app.include_router(health_router(checks))
     app.include_router(metric_router(metrics))
     app.include_router(problem_router(shared.writer, renderer.render_problem_kind))
-    app.include_router(recognition_page.make_router(renderer, node.lookup))
-    app.include_router(explore.make_router(renderer, node.lookup, lambda: node.log.keys.log.vkey))
+    _include_log_pages(app, node, renderer, runtime)
     app.include_router(
-        page.make_router(renderer, verification, _samples(node), node.ledger.now, lambda: node.log.keys.log.vkey)
+        page.make_router(
+            renderer, verification, _samples(node), node.ledger.now, lambda: node.log.keys.log.vkey, node.cpu
+        )
     )
-    gate = Gate(node, renderer, Sessions(time.monotonic))
-    _include_desk(app, gate)
+    gate = Gate(node, renderer, Sessions(time.monotonic), make_accounts(node))
+    _include_desk(app, gate, shared.log)
     app.include_router(desk_cohort.make_router(gate, skills))
 
 
-def _include_desk(app: FastAPI, gate: Gate) -> None:
+def make_accounts(node: Node) -> Accounts:
+    """Make what signs officers in with accounts of their institutions. Raises SettingError."""
+    providers = read_providers(node.settings.desk_accounts)
+    readings = [ProviderReading(one, time.monotonic) for one in providers]
+    redirect_uri = f"{node.parts.identity.base_url}{desk_account.DONE}"
+    return Accounts(readings, redirect_uri, time.time, os.urandom(32))
+
+
+def _include_log_pages(app: FastAPI, node: Node, renderer: PageRenderer, runtime: Runtime) -> None:
+    """Include the pages about what is in the log."""
+    app.include_router(recognition_page.make_router(renderer, node.lookup))
+    app.include_router(explore.make_router(renderer, node.lookup, lambda: node.log.keys.log.vkey))
+    app.include_router(
+        own_audit.make_router(renderer, node.lookup.published, runtime.audits, node.parts.identity.base_url)
+    )
+
+
+def _include_desk(app: FastAPI, gate: Gate, log: FilteringBoundLogger) -> None:
     """Include the pages of issuers, who sign in."""
     app.include_router(desk.make_router(gate))
+    app.include_router(desk_account.make_router(gate, log))
     app.include_router(desk_list.make_router(gate))
     app.include_router(desk_award.make_router(gate))
     app.include_router(desk_replacement.make_router(gate))
+    app.include_router(desk_replacement.many_router(gate))
+    app.include_router(desk_achievement.make_router(gate))
+    app.include_router(desk_pathway.make_router(gate))
     app.include_router(desk_record.make_router(gate))
+    app.include_router(desk_request.make_router(gate))
     desk.install_refusal(app, gate)
 
 

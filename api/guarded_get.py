@@ -9,7 +9,8 @@ One deadline stands over 3 and 4, whatever the other side does: every wait for i
 server that sends a byte of a header now and then would otherwise keep a connection for hours. The look-up in 2 cannot
 be interrupted, so whoever is in a hurry waits for this in a thread of its own (`api.fetching`).
 
-Which addresses are public is openvc's rule, as for everything that it fetches.
+Which addresses are public is openvc's rule, as for everything that it fetches. What an operator has named by hand (the
+sign-in of an institution that stands in its own network) may be elsewhere: see :class:`Reach`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,12 @@ import http.client
 import socket
 import ssl
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from openvc.did.base import DidResolutionError
 from openvc.fetch import UnsafeUrlError, ip_is_forbidden
@@ -32,6 +37,42 @@ ACCEPT: Final = (
     "application/jwk-set+json, application/jwk+json, application/ld+json, application/json, text/plain;q=0.5, */*;q=0.1"
 )
 """What documents of issuers are served as."""
+
+
+FORM_TYPE: Final = "application/x-www-form-urlencoded"
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a request may go.
+
+    Attributes:
+        networks: Networks that are asked though they are not public, because an operator has named them.
+        certificates: File of the authorities (PEM) that vouch for the host; None: those of the system.
+    """
+
+    networks: tuple[Network, ...] = ()
+    certificates: Path | None = None
+
+    def allows(self, address: str) -> bool:
+        """Whether an address may be asked."""
+        if not ip_is_forbidden(address):
+            return True
+        found: IPv4Address | IPv6Address = ip_address(address)
+        return any(found in network for network in self.networks)
+
+
+PUBLIC: Final = Reach()
+"""Public addresses alone, and the system's authorities."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is asked of an address: its form, if it is sent one, and further header fields."""
+
+    form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class _HurriedSocket(ssl.SSLSocket):
@@ -52,8 +93,8 @@ class _HurriedSocket(ssl.SSLSocket):
 class _Connection(http.client.HTTPSConnection):
     """A connection to an address that was looked at, for the host that it was looked up for."""
 
-    def __init__(self, host: str, port: int, address: str, ends: float) -> None:
-        self._tls = ssl.create_default_context()
+    def __init__(self, host: str, port: int, address: str, ends: float, certificates: Path | None) -> None:
+        self._tls = ssl.create_default_context(cafile=certificates)
         self._tls.sslsocket_class = _HurriedSocket
         super().__init__(host, port, context=self._tls)
         self._address = address
@@ -74,7 +115,7 @@ class _Connection(http.client.HTTPSConnection):
 
 
 def guarded_get(url: str, timeout_seconds: float, max_bytes: int) -> bytes:
-    """Fetch what is under an address.
+    """Fetch what is under a public address.
 
     Args:
         url: An https address.
@@ -84,13 +125,31 @@ def guarded_get(url: str, timeout_seconds: float, max_bytes: int) -> bytes:
     Raises:
         OpenvcError: Not https, not a public address, a redirect, an error, too slow or too long.
     """
+    return guarded_call(url, Call(headers={"Accept": ACCEPT}), timeout_seconds, max_bytes)
+
+
+def guarded_call(url: str, call: Call, timeout_seconds: float, max_bytes: int, reach: Reach = PUBLIC) -> bytes:
+    """Ask an address: with POST if there is a form, else with GET.
+
+    Args:
+        url: An https address.
+        call: What is asked.
+        timeout_seconds: For everything but the look-up of the host.
+        max_bytes: Longest answer.
+        reach: How far it may go.
+
+    Raises:
+        OpenvcError: As for :func:`guarded_get`.
+    """
     ends = time.monotonic() + timeout_seconds
     host, port, target = _parts(url)  # 1.
-    address = _public_address(host, port)  # 2.
+    address = _allowed_address(host, port, reach)  # 2.
+    body = None if call.form is None else urlencode(call.form).encode("ascii")
+    headers = {**call.headers, **({} if body is None else {"Content-Type": FORM_TYPE}), "Connection": "close"}
     connection = None
     try:
-        connection = _Connection(host, port, address, ends)  # 3.
-        connection.request("GET", target, headers={"Accept": ACCEPT, "Connection": "close"})
+        connection = _Connection(host, port, address, ends, reach.certificates)  # 3.
+        connection.request("GET" if body is None else "POST", target, body=body, headers=headers)
         answer = connection.getresponse()
         data = answer.read(max_bytes + 1) if answer.status == http.client.OK else b""
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -124,11 +183,11 @@ def _parts(url: str) -> tuple[str, int, str]:
     return host, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-def _public_address(host: str, port: int) -> str:
-    """Look a host up, and refuse it when one of its addresses is not public."""
+def _allowed_address(host: str, port: int, reach: Reach) -> str:
+    """Look a host up, and refuse it when one of its addresses may not be asked."""
     try:
         found = [str(one[4][0]) for one in socket.getaddrinfo(host, port, proto=socket.IPPROTO_TCP)]
-        blocked = [address for address in found if ip_is_forbidden(address)]
+        blocked = [address for address in found if not reach.allows(address)]
     except (OSError, ValueError) as error:
         message = f"the host {host} is not known: {error}"
         raise UnsafeUrlError(message) from error

@@ -7,9 +7,9 @@ session of another, and a restart ends none. At each request the link is looked 
 expired, or went with its erased learner, the session is over.
 
 The cookie is for this site alone (`SameSite=Strict`, and `__Host-` where the ledger is reached by https), no script can
-read it, and a form that comes from another site's page is refused besides.
+read it, and a form that comes from another site's page is refused besides (`api.own_page`).
 
-Source: RFC 6265bis sections 4.1.3.2 and 5.5; W3C Fetch Metadata; OWASP ASVS 5.0, 3.3 and 7.2.
+Source: RFC 6265bis sections 4.1.3.2 and 5.5; OWASP ASVS 5.0, 3.3 and 7.2.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Final
 
 from fastapi import Request, Response
 
-from ledger.error import ForbiddenError, NotFoundError
+from ledger.error import NotFoundError
 from ledger.learner_link import LearnerLink, LearnerLinks
 
 SESSION_SECONDS: Final = 2 * 3_600
@@ -82,16 +82,3 @@ class LearnerSessions:
         response.set_cookie(
             self.cookie, value, max_age=seconds, path="/", secure=self._is_https, httponly=True, samesite="strict"
         )
-
-
-def require_own_page(request: Request) -> None:
-    """Refuse a form that another site's page has sent.
-
-    Browsers that do not say where a form comes from are let through: the cookie is not sent for another site anyway.
-
-    Raises:
-        ForbiddenError: It comes from elsewhere.
-    """
-    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-        message = "this form was sent from another site; open your own page and try there"
-        raise ForbiddenError(message)

@@ -32,6 +32,7 @@ from ledger.lifecycle import Lifecycle
 from ledger.log_keeping import LogKeeping
 from ledger.part_keeping import PartKeeping
 from ledger.pathway_publishing import PathwayPublishing
+from ledger.pathway_trial import PathwayTrial
 from ledger.prospectus import Prospectus
 from ledger.quality_keeping import QualityKeeping
 from ledger.recognised_component import RecognisedComponents
@@ -82,6 +83,7 @@ class LedgerNode:
     pathways: PathwayPublishing
     spending: SpendingBook
     stacking: StackingUp
+    trial: PathwayTrial
     cascade: Cascade
     reviewing: Reviewing
     recognising: Recognising
@@ -166,6 +168,7 @@ def _put_together(
     places = StatusAllocator(ledger.store, vault.secret("status-places"))
     issuance = Issuance(ledger, vault, keys, places, identity.base_url, canonicalise=canonicalise)
     book = SpendingBook(ledger.store)
+    reading = ComponentReading(ledger, vault, book, RecognisedComponents(ledger, vault))
     attesting = Attesting(ledger, vault, keys, places, identity.base_url)
     erasing = Erasing(ledger, vault)
     return LedgerNode(
@@ -188,9 +191,8 @@ def _put_together(
         records=RecordKeeping(ledger, vault, attesting, identity.base_url),
         pathways=PathwayPublishing(ledger, vault),
         spending=book,
-        stacking=StackingUp(
-            ledger, vault, issuance, ComponentReading(ledger, vault, book, RecognisedComponents(ledger, vault))
-        ),
+        stacking=StackingUp(ledger, vault, issuance, reading),
+        trial=PathwayTrial(ledger, vault, reading),
         cascade=Cascade(ledger, vault, book),
         reviewing=Reviewing(ledger, vault),
         log_keeping=LogKeeping(ledger, vault, lambda number: vkeys(secret_keys(vault, identity.origin, number))),

@@ -19,8 +19,8 @@ PUBLIC_WRITES: Final = frozenset(
 )
 """Their paths; a test holds them against the description of the API."""
 
-PAGE_FORM: Final = "/verify"
-"""The form of the pages: asked by people of this site's own pages, and described in no API."""
+PAGE_FORMS: Final = frozenset({"/verify", "/explore/audit"})
+"""The forms of the pages: sent by people from this site's own pages, and described in no API."""
 
 LEARNER_PAGES: Final = "/mine"
 SHARED_PAGES: Final = "/shared/"
@@ -42,7 +42,7 @@ def is_public_write(path: str) -> bool:
 
 def is_page_form(path: str) -> bool:
     """Whether what is sent to *path* comes from a form of this site's own pages, without a key."""
-    return path == PAGE_FORM or is_learners(path)
+    return path in PAGE_FORMS or is_learners(path)
 
 
 def is_learners(path: str) -> bool:

@@ -28,6 +28,7 @@ from api.health import Health, ReadyCheck
 from api.key_retention import LOOK_SECONDS, destroy_retired
 from api.ledger_node import LedgerNode
 from api.log_node import FollowedLog, LogNode, PublicLog
+from api.own_audit import DIRECTORY, OwnAudits
 from api.route.anchor import AnchorStanding
 from ledger.application import Clock
 from ledger.document import instant_text
@@ -150,6 +151,14 @@ class Runtime:
         schedules = anchor_schedules(anchors, timedelta(seconds=settings.anchor_interval_seconds))
         self._anchorer = Anchorer(anchors, node.log.store, clock, schedules=schedules)
         self._scrubbing = Scrub(self._published_reader, clock)
+        self.audits = OwnAudits(
+            settings.data_dir / DIRECTORY,
+            node.parts.identity.base_url,
+            lambda: node.log.keys.log.vkey,
+            clock,
+            longest=timedelta(seconds=settings.own_audit_seconds),
+            pause=timedelta(seconds=settings.own_audit_pause_seconds),
+        )
         self.loops = [Loop("keys", self._destroy_retired_keys, LOOK_SECONDS, log)]
         self.standby = standby_watch(node.parts.ledger.store, settings)
         if self.standby is not None:
@@ -186,6 +195,7 @@ class Runtime:
     def close(self) -> None:
         """Stop every loop, all at once. A wait for blocks of a chain is given up: its fee was paid for nothing."""
         self._closing.set()
+        self.audits.close()
         for loop in self.loops:
             loop.end()
         for loop in self.loops:

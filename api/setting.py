@@ -288,10 +288,31 @@ class Settings(BaseModel):
         json_schema_extra=_unit("boolean"),
         description="Answer plain questions for the status of an untouched award from the connection, the quick way.",
     )
+    desk_accounts: Path | None = Field(
+        default=None,
+        json_schema_extra=_unit("path"),
+        description="TOML file that says which institutions' officers sign in at the desk with their own account "
+        "(OpenID Connect), see desk.md; none: with the institution's key alone.",
+    )
     learner_erases: bool = Field(
         default=False,
         json_schema_extra=_unit("boolean"),
         description="Erase a learner at once who asks for it on their own page; otherwise the institution decides.",
+    )
+    own_audit_seconds: int = Field(
+        default=600,
+        ge=0,
+        le=86_400,
+        json_schema_extra=_unit("seconds"),
+        description="Longest time that an audit may take which somebody asks for on the page about audits; 0: this "
+        "server does not audit itself. One that was cut off goes on from there when it is asked for again.",
+    )
+    own_audit_pause_seconds: int = Field(
+        default=600,
+        ge=0,
+        le=86_400,
+        json_schema_extra=_unit("seconds"),
+        description="How long the next such audit waits after each; there is one at a time.",
     )
     rate_limit_per_minute: int = Field(
         default=12_000,

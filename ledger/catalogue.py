@@ -28,8 +28,11 @@ class Catalogue:
         details: Details | None = None,
         actor: Actor,
         request: Request | None = None,
+        trial: bool = False,
     ) -> Outcome:
         """Publish a template: its first edition, or the next one when *code* is known. Answers code and edition.
+
+        On *trial* nothing is published, and what it would be refused with is raised.
 
         Raises:
             ForbiddenError: The actor acts for another institution.
@@ -56,4 +59,6 @@ class Catalogue:
             answer = {"institution": slug, "code": code, "edition": edition}
             return Decision(events, [audit(actor, "achievement.publish", institution.id, 1, now)], answer)
 
+        if trial:
+            return Outcome(decide(self._ledger.now()).answer, 0, repeated=False)
         return self._ledger.carry_out(self._vault, request, decide)

@@ -255,9 +255,18 @@ class Issuance:
         return StackedAward(public_id, batch.events, batch.writes())
 
     def replace(
-        self, *, public_id: str, claim: AwardClaim, reason: Reason, actor: Actor, request: Request | None = None
+        self,
+        *,
+        public_id: str,
+        claim: AwardClaim,
+        reason: Reason,
+        actor: Actor,
+        request: Request | None = None,
+        trial: bool = False,
     ) -> Outcome:
         """Make a corrected award in the place of another. The answer is the list of its one public id.
+
+        On *trial* nothing is made, and what it would be refused with is raised.
 
         Raises:
             ForbiddenError: The actor acts for another institution.
@@ -267,16 +276,8 @@ class Issuance:
         """
 
         def decide(now: datetime) -> Decision:
-            old, _ = self._parts.credential(public_id, now)
-            institution = self._ledger.load(Institution, old.institution, "such institution")
-            actor.require_institution(institution.id)
-            old.require_replaceable()
-            if old.pathway is not None:
-                message = "this award was stacked; revoke it and stack it again with the corrected facts"
-                raise RuleError(message)
-            learner = self._vault.learner_of(old.id)
-            batch = _Batch(self._ledger, self._vault, self._signing, institution, now)
-            batch.check_one(claim)
+            old, learner, batch = self._replaceable(public_id, claim, actor, now)
+            institution = batch.institution
             [place] = self._places.allocate(institution.id, 1)
             successor = batch.add(claim, place, learner)
             salt = self._ledger.random(SALT_BYTES)
@@ -295,7 +296,26 @@ class Issuance:
             ]
             return Decision([*batch.events, *replaced, *following], writes, [successor], [institution])
 
+        if trial:
+            self._replaceable(public_id, claim, actor, self._ledger.now())
+            return Outcome([], 0, repeated=False)
         return self._ledger.carry_out(self._vault, request, decide)
+
+    def _replaceable(
+        self, public_id: str, claim: AwardClaim, actor: Actor, now: datetime
+    ) -> tuple[Credential, Learner, _Batch]:
+        """An award that may be replaced, whose it is, and the batch that makes its successor. Raises as `replace`."""
+        old, _ = self._parts.credential(public_id, now)
+        institution = self._ledger.load(Institution, old.institution, "such institution")
+        actor.require_institution(institution.id)
+        old.require_replaceable()
+        if old.pathway is not None:
+            message = "this award was stacked; revoke it and stack it again with the corrected facts"
+            raise RuleError(message)
+        learner = self._vault.learner_of(old.id)
+        batch = _Batch(self._ledger, self._vault, self._signing, institution, now)
+        batch.check_one(claim)
+        return old, learner, batch
 
     def sealed_document(self, public_id: str) -> SealedDocument:
         """The signed document of an award and the salt that opens its commitment.
@@ -331,7 +351,7 @@ class _Batch:
             message = f"{institution.name} has no signing key in force; rotate its key first"
             raise RuleError(message)
         self.events: list[DomainEvent] = []
-        self._ledger, self._vault, self._institution = ledger, vault, institution
+        self._ledger, self._vault, self.institution = ledger, vault, institution
         self._now, self._key_id = now, key.key_id
         self._signer = signing.form_signer(institution, ledger.noted)
         self._achievements: dict[str, Achievement] = {}
@@ -384,11 +404,11 @@ class _Batch:
     def know_learners(self, claims: Sequence[AwardClaim]) -> None:
         """Look up the learners of all *claims* at once."""
         references = _references(claims)
-        foreseen = self._ledger.noted.get((_LEARNERS, self._institution.id), {})
+        foreseen = self._ledger.noted.get((_LEARNERS, self.institution.id), {})
         if all(reference in foreseen for reference in references):
             self._learners = {reference: foreseen[reference] for reference in references}
         else:
-            self._learners = self._vault.learners_called(self._institution.id, references)
+            self._learners = self._vault.learners_called(self.institution.id, references)
         self._new_learners = [
             row for learner in self._learners.values() for write in learner.writes for row in write.rows
         ]
@@ -427,7 +447,7 @@ class _Batch:
         return Award(
             public_id=public_id,
             aggregate_id=aggregate_id,
-            institution=self._institution,
+            institution=self.institution,
             achievement_code=achievement.code,
             edition=edition,
             template=achievement.editions[edition - 1],
@@ -441,7 +461,7 @@ class _Batch:
 
     def _achievement(self, code: str) -> Achievement:
         if code not in self._achievements:
-            self._achievements[code] = self._ledger.achievement(self._institution.id, code)
+            self._achievements[code] = self._ledger.achievement(self.institution.id, code)
         return self._achievements[code]
 
     def _learner(self, claim: AwardClaim) -> Learner:
@@ -449,7 +469,7 @@ class _Batch:
         known = None if reference is None else self._learners.get(reference)
         if known is not None:
             return known
-        learner = self._vault.learner(self._institution.id, reference)
+        learner = self._vault.learner(self.institution.id, reference)
         self._new_learners += [row for write in learner.writes for row in write.rows]
         if reference is not None:
             self._learners[reference] = learner

@@ -20,7 +20,7 @@ class PathwayPublishing:
         self._ledger = ledger
         self._vault = vault
 
-    def publish(
+    def publish(  # noqa: PLR0913  all that a version says, who asks, and how
         self,
         *,
         slug: str,
@@ -31,6 +31,7 @@ class PathwayPublishing:
         changes: tuple[str, ...] = (),
         actor: Actor,
         request: Request | None = None,
+        trial: bool = False,
     ) -> Outcome:
         """Publish a pathway: its first version, or the next one when *code* is known. Answers code and version.
 
@@ -43,6 +44,7 @@ class PathwayPublishing:
             changes: What is other than in the version before; none with a first version.
             actor: Who asks.
             request: What makes a repetition recognisable.
+            trial: Publish nothing, and raise what it would be refused with.
 
         Raises:
             ForbiddenError: The actor acts for another institution.
@@ -81,6 +83,8 @@ class PathwayPublishing:
             answer = {"institution": slug, "code": code, "version": number}
             return Decision(events, [audit(actor, "pathway.publish", institution.id, 1, now)], answer)
 
+        if trial:
+            return Outcome(decide(self._ledger.now()).answer, 0, repeated=False)
         return self._ledger.carry_out(self._vault, request, decide)
 
     def retire(self, *, slug: str, code: str, actor: Actor, request: Request | None = None) -> Outcome:

@@ -11,10 +11,14 @@ suppression in a table of one dimension.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 THRESHOLD: Final = 10
 """Fewest people in a published count. Source: usual for statistics of education; see docs/privacy.md."""
+
+
+Told: TypeAlias = int | Literal["few", "nearly_all"]
+"""A count as it may be told: itself, or on which side too few are."""
 
 
 def keep_back(counts: Sequence[int], threshold: int = THRESHOLD) -> tuple[int | None, ...]:
@@ -32,3 +36,15 @@ def keep_back(counts: Sequence[int], threshold: int = THRESHOLD) -> tuple[int | 
     while hidden and others and (len(hidden) == 1 or sum(counts[place] for place in hidden) < threshold):
         hidden.add(others.pop(0))
     return tuple(None if place in hidden else count for place, count in enumerate(counts))
+
+
+def tell(count: int, total: int, threshold: int = THRESHOLD) -> Told:
+    """Say how many of *total* people something is true of, unless those or the others are too few to be counted.
+
+    Returns:
+        The count; or ``few``: below the threshold; or ``nearly_all``: all but fewer than the threshold.
+    """
+    shown, _ = keep_back((count, total - count), threshold)
+    if shown is not None:
+        return shown
+    return "few" if count < threshold else "nearly_all"

@@ -10,7 +10,7 @@ Longer than other modules because it is one table, which translators read as a w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -22,10 +22,19 @@ MAX_VALUE_CHARS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One sentence in the two languages of the ledger."""
+    """One sentence in the two languages of the ledger.
+
+    Attributes:
+        en: In English.
+        ru: In Russian.
+        code: The case in `SENTENCES` that it was made of, for whoever says it in a further language; empty for none.
+        values: What was put into it.
+    """
 
     en: str
     ru: str
+    code: str = field(default="", compare=False, repr=False)
+    values: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
 
     def to_json(self) -> dict[str, Json]:
         """Return `{"en": ..., "ru": ...}`."""
@@ -86,6 +95,8 @@ def say(reason: str, values: Mapping[str, object]) -> Text:
         sentence.en.format_map({name: _show(value, "en") for name, value in values.items()}),
         # The abbreviation of «year» ends in a full stop; at the end of a sentence one is enough.
         sentence.ru.format_map({name: _show(value, "ru") for name, value in values.items()}).replace("г..", "г."),
+        code=reason,
+        values=values,
     )
 
 

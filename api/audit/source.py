@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
+import httpx
 import msgspec
 
 IN_FLIGHT: Final = 4
@@ -32,6 +33,22 @@ _GZIP_WINDOW: Final = 31  # zlib: a gzip header is expected
 
 class SourceError(Exception):
     """The place cannot be read: nothing follows for the log."""
+
+
+def fetch_from(client: httpx.Client) -> Callable[[str], bytes | None]:
+    """Make a function that gives the body of a path below a client's base address, or None when there is nothing.
+
+    It raises `httpx.HTTPError` when it cannot be told.
+    """
+
+    def fetch(path: str) -> bytes | None:
+        answer = client.get(path)
+        if answer.status_code == _NOT_FOUND:
+            return None
+        answer.raise_for_status()
+        return answer.content
+
+    return fetch
 
 
 class LogPlace(msgspec.Struct, frozen=True):

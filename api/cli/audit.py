@@ -21,7 +21,7 @@ from api.audit.disclosure import WARNING, DisclosureError, Disclosures
 from api.audit.engine import cores
 from api.audit.page import html_page
 from api.audit.progress_file import ProgressFile
-from api.audit.source import LogPlace, SourceError
+from api.audit.source import LogPlace, SourceError, fetch_from
 from api.audit.stamp import read_checkpoint
 from api.cli.operator import opened, operator
 from api.cli.option import DEFAULT_DATA, AsJson, Data, PolicyFile
@@ -33,7 +33,6 @@ from verifier.policy import Policy
 PATIENCE_SECONDS = 3.0
 """How long a server may take to publish in its log what it answers already: 0.2 s as it is set by default."""
 TIMEOUT_SECONDS = 30.0
-NOT_FOUND = 404
 
 
 def audit(  # noqa: PLR0917  typer passes them by name
@@ -157,16 +156,8 @@ def _offered(answers: Fetch | None) -> NoteVerifier:
 
 
 def _answers(stack: ExitStack, place: LogPlace) -> Fetch:
-    client = stack.enter_context(httpx.Client(base_url=place.address, timeout=TIMEOUT_SECONDS, follow_redirects=False))
-
-    def fetch(path: str) -> bytes | None:
-        answer = client.get(path)
-        if answer.status_code == NOT_FOUND:
-            return None
-        answer.raise_for_status()
-        return answer.content
-
-    return fetch
+    client = httpx.Client(base_url=place.address, timeout=TIMEOUT_SECONDS, follow_redirects=False)
+    return fetch_from(stack.enter_context(client))
 
 
 def _progress_file(place: LogPlace, log: TrustedLog) -> ProgressFile:

@@ -50,6 +50,7 @@ EXPECTED: Final = (
     "api.setting:SettingError",
     "api.identity:IdentityError",
     "api.mirror.error:MirrorError",
+    "api.page.catalogue:CatalogueError",
 )
 """Errors whose message is all that there is to say."""
 

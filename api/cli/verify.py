@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final, Literal, NoReturn, TypeAlias
 
 import typer
 
@@ -14,7 +14,6 @@ from api.cli.terminal import Exit, Terminal, one_line
 from api.cli.trust import load_policy
 from api.error import InvalidRequestError
 from api.instant import parse_instant
-from api.page.language import Language
 from verifier.bundle import parse_bundle
 from verifier.error import FutureInstantError, InputError, NewFormatError, PolicyError
 from verifier.evidence import parse_evidence
@@ -31,6 +30,7 @@ MAX_FILE_BYTES: Final = 4 * 1024 * 1024
 MAX_AGE_SECONDS: Final = 1_000_000_000
 """Thirty years; more is no limit at all: then leave --max-age out."""
 STANDARD_INPUT: Final = "-"
+Language: TypeAlias = Literal["en", "ru"]
 
 
 def verify(

@@ -11,9 +11,9 @@ of each what came of it. Every one was tried before, so that a refusal at last i
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from threading import Lock
 from typing import Final, Literal, get_args
 
@@ -24,7 +24,7 @@ from api.desk.job import Job
 from api.node import Node
 from api.route.page import pasted_id
 from ledger.achievement import Achievement
-from ledger.application import Request
+from ledger.application import Request, achievement_id
 from ledger.award_finding import AwardFinding
 from ledger.claim import AwardClaim
 from ledger.credential import Credential
@@ -82,6 +82,7 @@ class Choice:
     Attributes:
         awards: The awards, in the order in which they were named.
         lost: Lines that led to none of this institution's.
+        is_whole: Whether names, and micro-credentials, were looked for among all awards; else the newest alone.
         plan: What is to be done, once it has been said.
         id: 128 random bits as hex, new with every plan.
         job: The change, once it has begun.
@@ -92,12 +93,17 @@ class Choice:
     plan: Plan | None = None
     id: str = ""
     job: Job | None = None
+    is_whole: bool = True
     _lock: Lock = field(default_factory=Lock)
 
     @property
     def refused(self) -> list[Chosen]:
         """Awards against whose change something speaks."""
         return [award for award in self.awards if award.refusal]
+
+    def keep(self, public_ids: Collection[str]) -> None:
+        """Leave out what is not among these."""
+        self.awards = [award for award in self.awards if award.public_id in public_ids]
 
     def leave_out_refused(self) -> None:
         """Leave them out."""
@@ -155,13 +161,15 @@ def held_choice(visit: Visit) -> Choice | None:
     return found if isinstance(found, Choice) else None
 
 
-def find(node: Node, visit: Visit, text: str) -> Choice:
+def find(node: Node, visit: Visit, text: str, achievement: str = "", day: date | None = None) -> Choice:
     """Find awards of the visitor's institution.
 
     Args:
         node: The process's parts.
         visit: Who asks.
-        text: Line by line an id, a link, or what the institution calls a learner.
+        text: Line by line an id, a link, what the institution calls a learner, or a learner's name or part of it.
+        achievement: Without lines: all awards of the micro-credential with that code, and
+        day: that hold from that day on.
 
     Raises:
         InvalidInputError: More than MAX_LINES lines, or more than MAX_AWARDS awards.
@@ -170,18 +178,36 @@ def find(node: Node, visit: Visit, text: str) -> Choice:
     lines = [line.strip()[:MAX_LINE_CHARS] for line in text.splitlines() if line.strip()]
     if len(lines) > MAX_LINES:
         raise InvalidInputError(f"these are more than {MAX_LINES} lines; take some of them at a time")
+    ids = {line: _named(finding, visit, line) for line in lines}
+    names = [line for line, found in ids.items() if not found and pasted_id(line) is None]
+    is_whole = True
+    if names or (not lines and (achievement or day)):
+        newest = finding.newest(
+            visit.institution.id,
+            names=names,
+            achievement=achievement_id(visit.institution.id, achievement) if achievement and not lines else None,
+            day=None if lines else day,
+        )
+        ids |= newest.ids
+        is_whole = newest.is_whole
     awards: dict[str, Chosen] = {}
     lost = []
-    for line in lines:
-        named = pasted_id(line)
-        ids: Iterable[str] = [named] if named else finding.public_ids(visit.institution.id, line)
-        found = [one for public_id in ids if (one := _chosen(node, visit, finding, public_id)) is not None]
+    for line, public_ids in ids.items():
+        if len(public_ids) + len(awards) > 2 * MAX_AWARDS:
+            raise InvalidInputError(f"these are more than {MAX_AWARDS} awards; take some of them at a time")
+        found = [one for public_id in public_ids if (one := _chosen(node, visit, finding, public_id)) is not None]
         awards |= {one.public_id: one for one in found}
-        if not found:
+        if not found and line:
             lost.append(line)
         if len(awards) > MAX_AWARDS:
             raise InvalidInputError(f"these are more than {MAX_AWARDS} awards; take some of them at a time")
-    return Choice(list(awards.values()), lost)
+    return Choice(list(awards.values()), lost, is_whole=is_whole)
+
+
+def _named(finding: AwardFinding, visit: Visit, line: str) -> Sequence[str]:
+    """The awards that a line names by link, by id, or by what the institution calls the learner."""
+    named = pasted_id(line)
+    return [named] if named else finding.public_ids(visit.institution.id, line)
 
 
 def _chosen(node: Node, visit: Visit, finding: AwardFinding, public_id: str) -> Chosen | None:

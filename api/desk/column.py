@@ -55,6 +55,12 @@ def known_columns(headers: Sequence[str]) -> list[str]:
     return [field for header in headers if (field := field_of(header)) is not None]
 
 
+def header_of(field: str, language: Language) -> str:
+    """What the column of a field is called in the files that we give out."""
+    english, russian, _ = COLUMNS[field]
+    return russian if language == "ru" else english
+
+
 def template_headers(language: Language) -> list[str]:
     """The headers of the file to fill in."""
-    return [russian if language == "ru" else english for english, russian, _ in COLUMNS.values()]
+    return [header_of(field, language) for field in COLUMNS]

@@ -19,6 +19,7 @@ from api.page.language import Language
 _FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")
 _WITHIN: Final = re.compile(r"([,;|\t\r\n][\s\"']*)(?=[=+\-@＝＋－＠])")
 """Where a cell would begin for a spreadsheet that expects another delimiter than the file has, with a formula in it."""
+_PUT_WITHIN: Final = re.compile(r"([,;|\t\r\n][\s\"']*)'(?=[=+\-@＝＋－＠])")
 _BYTE_ORDER_MARK: Final = "\ufeff"
 """By it spreadsheets know UTF-8."""
 
@@ -42,3 +43,9 @@ def safe(cell: str) -> str:
     """A cell that is text to every spreadsheet: an apostrophe stands before what could be a formula."""
     is_formula = cell.lstrip(" \xa0").startswith(_FORMULA) or cell.startswith(_FORMULA)
     return _WITHIN.sub(r"\1'", f"'{cell}" if is_formula else cell)
+
+
+def as_meant(cell: str) -> str:
+    """A cell that came back, without the apostrophes that :func:`safe` may have put into it."""
+    inner = _PUT_WITHIN.sub(r"\1", cell)
+    return next((meant for meant in (inner.removeprefix("'"), inner) if safe(meant) == cell), cell)

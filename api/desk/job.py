@@ -6,8 +6,8 @@ from collections.abc import Callable
 from threading import Event, Thread
 from typing import Any, TypeAlias
 
-Told: TypeAlias = Callable[[int], None]
-"""Hears how much is done."""
+Told: TypeAlias = Callable[..., None]
+"""Hears how much is done, and of how many if that was not known before."""
 
 
 class Job:
@@ -15,18 +15,19 @@ class Job:
 
     Args:
         work: Does it; told how to say how far it is. What it returns or raises is kept.
-        total: Of how many.
+        total: Of how many; 0 while that is not known.
+        is_awaited: Whether whoever stops the process waits for it.
     """
 
-    def __init__(self, work: Callable[[Told], Any], total: int) -> None:
+    def __init__(self, work: Callable[[Told], Any], total: int, *, is_awaited: bool = True) -> None:
         self.done = 0
         self.total = total
         self.result: Any = None
         self.error: Exception | None = None
         self._ended = Event()
         self._work = work
-        # Whoever stops the process waits for it: it commits as a whole, or not at all.
-        Thread(target=self._run, name="desk-job", daemon=False).start()
+        # What writes is waited for: it commits as a whole, or not at all.
+        Thread(target=self._run, name="desk-job", daemon=not is_awaited).start()
 
     @property
     def is_over(self) -> bool:
@@ -44,5 +45,5 @@ class Job:
             self.error = error
         self._ended.set()
 
-    def _tell(self, done: int) -> None:
-        self.done = done
+    def _tell(self, done: int, total: int | None = None) -> None:
+        self.done, self.total = done, self.total if total is None else total

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Final
@@ -16,6 +17,7 @@ from api.node import Node
 from ledger.application import Request
 from ledger.award_finding import AwardFinding
 from ledger.claim import AwardClaim
+from ledger.error import LedgerError
 from ledger.reason import Reason
 
 HELD: Final = "replacement"
@@ -47,8 +49,7 @@ class Replacement:
     @property
     def differences(self) -> list[tuple[str, str, str]]:
         """Field, what stood there, what will."""
-        before, after = shown(self.old), shown(self.new)
-        return [(name, before[name], after[name]) for name in FIELDS if before[name] != after[name]]
+        return differences(self.old, self.new)
 
     def carry_out(self, node: Node, visit: Visit) -> None:
         """Make it, once however often it is asked for.
@@ -56,13 +57,29 @@ class Replacement:
         Raises:
             LedgerError: The ledger refuses it.
         """
-        body = msgspec.json.encode([self.new, self.reason])
-        request = Request(f"{visit.institution.id.hex} desk replacement", self.id, body)
-        outcome = node.issuance.replace(
-            public_id=self.public_id, claim=self.new, reason=self.reason, actor=visit.actor, request=request
-        )
-        node.wait_until_visible(outcome.position)
-        [self.successor] = outcome.answer
+        self.successor, position = replace(node, visit, self.public_id, self.new, self.reason, key=self.id)
+        node.wait_until_visible(position)
+
+
+def replace(
+    node: Node, visit: Visit, public_id: str, claim: AwardClaim, reason: Reason, *, key: str
+) -> tuple[str, int]:
+    """Make a corrected award in the place of another, once for a *key*; returns its id and the position written.
+
+    Raises:
+        LedgerError: The ledger refuses it.
+    """
+    body = msgspec.json.encode([claim, reason])
+    request = Request(f"{visit.institution.id.hex} desk replacement", key, body)
+    outcome = node.issuance.replace(public_id=public_id, claim=claim, reason=reason, actor=visit.actor, request=request)
+    [successor] = outcome.answer
+    return successor, outcome.position
+
+
+def differences(old: AwardClaim, new: AwardClaim) -> list[tuple[str, str, str]]:
+    """Field, what stood there, what will."""
+    before, after = shown(old), shown(new)
+    return [(name, before[name], after[name]) for name in FIELDS if before[name] != after[name]]
 
 
 def claim_to_correct(node: Node, visit: Visit) -> tuple[str, AwardClaim] | None:
@@ -71,12 +88,21 @@ def claim_to_correct(node: Node, visit: Visit) -> tuple[str, AwardClaim] | None:
     if choice is None or len(choice.awards) != 1:
         return None
     public_id = choice.awards[0].public_id
-    credential, _ = node.parts.parts.credential(public_id, node.ledger.now())
+    claim = claim_of(node, visit, public_id)
+    return None if claim is None else (public_id, claim)
+
+
+def claim_of(node: Node, visit: Visit, public_id: str) -> AwardClaim | None:
+    """What was claimed of an award of the visitor's institution; None when there is none, or it was erased."""
+    try:
+        credential, _ = node.parts.parts.credential(public_id, node.ledger.now())
+    except LedgerError:
+        return None
     kept = AwardFinding(node.ledger, node.parts.vault).sealed(credential.id)
     if kept is None or not kept.claim or credential.institution != visit.institution.id:
         return None
     claim = msgspec.msgpack.decode(kept.claim, type=AwardClaim)
-    return public_id, msgspec.structs.replace(claim, edition=credential.edition)
+    return msgspec.structs.replace(claim, edition=credential.edition)
 
 
 def held_replacement(visit: Visit) -> Replacement | None:
@@ -99,23 +125,35 @@ def shown(claim: AwardClaim) -> dict[str, str]:
 
 def corrected(node: Node, visit: Visit, old: AwardClaim) -> tuple[AwardClaim, list[Note]]:
     """Read the form: the corrected claim, and what is wrong with it."""
-    given = {name: visit.text(name) for name in FIELDS}
-    days = {name: read_day(given[name]) for name in ("awarded_on", "valid_until") if given[name]}
+    row = read_correction(1, old, {name: visit.text(name) for name in FIELDS})
+    slug, actor = visit.institution.slug, visit.actor
+    new = row.claim
+    ask_ledger([row], lambda claims: node.issuance.refusals(slug=slug, claims=claims, actor=actor))
+    return new, row.problems
+
+
+def read_correction(number: int, old: AwardClaim, given: Mapping[str, str]) -> ListRow:
+    """The corrected claim, and what of it cannot be read.
+
+    Args:
+        number: Of the row in which it stands.
+        old: What was claimed.
+        given: What stands there now; a field that is not there stays as it was, one that is empty says nothing.
+    """
+    wanted = {**shown(old), **given}
+    days = {name: read_day(wanted[name]) for name in ("awarded_on", "valid_until") if wanted[name]}
     notes = [Note(name, "bad_day") for name, day in days.items() if day is None]
-    if not given["awarded_on"]:
+    if not wanted["awarded_on"]:
         notes.append(Note("awarded_on", "no_day"))
     new = msgspec.structs.replace(
         old,
-        learner=msgspec.structs.replace(old.learner, name=given["name"], email=given["email"] or None),
-        grade=given["grade"] or None,
+        learner=msgspec.structs.replace(old.learner, name=wanted["name"], email=wanted["email"] or None),
+        grade=wanted["grade"] or None,
         awarded_on=days.get("awarded_on") or old.awarded_on,
         valid_until=_until(old.valid_until, days.get("valid_until")),
-        license_number=given["license_number"] or None,
+        license_number=wanted["license_number"] or None,
     )
-    row = ListRow(1, {}, new, notes)
-    slug, actor = visit.institution.slug, visit.actor
-    ask_ledger([row], lambda claims: node.issuance.refusals(slug=slug, claims=claims, actor=actor))
-    return new, row.problems
+    return ListRow(number, dict(given), new, notes)
 
 
 def _until(before: datetime | None, day: date | None) -> datetime | None:

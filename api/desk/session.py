@@ -1,7 +1,8 @@
 """Who has signed in at the desk. Kept in this process's memory alone: a restart signs everybody out.
 
 A session is found by 256 random bits that the browser holds in a cookie; here stands only their SHA-256. The bearer key
-itself is not kept: of it there is the shown prefix, by which every request asks anew whether the key is still good.
+itself is not kept: of it there is the shown prefix, by which every request asks anew whether the key is still good. Who
+signed in with an account (`api.desk.account`) is kept by name, and for a shorter time, since nobody can be asked anew.
 
 Source: OWASP ASVS 5.0, 7.2 (tokens of at least 128 bits), 7.3 (inactivity and absolute lifetime), 7.4 (ending).
 """
@@ -35,18 +36,18 @@ class Session:
     """One sign-in.
 
     Attributes:
-        prefix: The shown part of the bearer key.
+        actor: Who acts: by the shown part of the bearer key, or an officer by name.
         institution: Whom it acts for.
         token: 256 bits as hex, which every form of this session carries.
-        began: When, by the sessions' clock, in seconds.
+        ends: When it ends at the latest, by the sessions' clock, in seconds.
         used: When it was used last.
         held: What is being worked on, by what it is.
     """
 
-    prefix: str
+    actor: Actor
     institution: UUID
     token: str
-    began: float
+    ends: float
     used: float
     held: dict[str, Any] = field(default_factory=dict)
 
@@ -68,19 +69,21 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def begin(self, actor: Actor, institution: UUID) -> str:
-        """Begin a session and return its id, which is nowhere else."""
+    def begin(self, actor: Actor, institution: UUID, seconds: float = ABSOLUTE_SECONDS) -> str:
+        """Begin a session of so many seconds at most, and return its id, which is nowhere else."""
         identity = secrets.token_urlsafe(ID_BYTES)
         now = self._clock()
         with self._lock:
             self._end_old(now)
-            own = [digest for digest, one in self._sessions.items() if one.prefix == actor.name]
+            own = [digest for digest, one in self._sessions.items() if one.actor.name == actor.name]
             for digest in own[: max(0, len(own) + 1 - MAX_PER_KEY)]:
                 del self._sessions[digest]
             while len(self._sessions) >= self._max_sessions:
                 del self._sessions[min(self._sessions, key=lambda digest: self._sessions[digest].used)]
             token = secrets.token_hex(ID_BYTES)
-            self._sessions[_digest(identity)] = Session(actor.name, institution, token, now, now)
+            self._sessions[_digest(identity)] = Session(
+                actor, institution, token, now + min(seconds, ABSOLUTE_SECONDS), now
+            )
         return identity
 
     def find(self, identity: str) -> Session | None:
@@ -111,7 +114,7 @@ class Sessions:
 
     def _end_old(self, now: float) -> None:
         for digest, one in list(self._sessions.items()):
-            if now - one.used >= IDLE_SECONDS or now - one.began >= ABSOLUTE_SECONDS:
+            if now - one.used >= IDLE_SECONDS or now >= one.ends:
                 del self._sessions[digest]
 
 

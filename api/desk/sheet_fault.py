@@ -6,7 +6,7 @@ from typing import Literal
 
 SheetFault = Literal[
     "file_empty", "file_large", "file_encoding", "file_broken", "file_old_excel", "file_unpacked",
-    "file_rows", "file_columns", "file_header", "file_column_twice", "file_busy",
+    "file_rows", "file_columns", "file_header", "file_column_twice", "file_busy", "file_no_award", "file_many_awards",
 ]  # fmt: skip
 
 

@@ -36,6 +36,7 @@ from api.route import (
     explore,
     institution,
     ledger,
+    own_audit,
     page,
     pathway,
     programme,
@@ -123,7 +124,8 @@ def _look_ups(node: MirrorNode, renderer: PageRenderer, shared: Shared) -> list[
         status_list.make_router(node.lists),
         recognition_page.make_router(renderer, node.lookup),
         explore.make_router(renderer, node.lookup, lambda: node.vkey),
-        page.make_router(renderer, node.verification, lambda: (), node.clock, lambda: node.vkey),
+        own_audit.make_router(renderer, node.lookup.published, None, node.settings.base_url),
+        page.make_router(renderer, node.verification, lambda: (), node.clock, lambda: node.vkey, node.cpu),
     ]
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from importlib.resources import files
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, TypeAlias
 from urllib.parse import parse_qs
 
 from babel import Locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal
 from starlette.types import Scope
 
 from api.media_type import header, weighted_values
+from api.page import catalogue
+from verifier.wording import MAX_VALUE_CHARS, REASONS, SENTENCES, Coded, Text
 
-Language: TypeAlias = Literal["en", "ru"]
-LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
+Language: TypeAlias = str
+"""A code of ISO 639 for which there are texts: one of `LANGUAGES`."""
+COMPLETE: Final[tuple[Language, ...]] = ("en", "ru")
+"""The languages of the ledger, whose texts a test keeps complete."""
+LANGUAGES: Final[tuple[Language, ...]] = (*COMPLETE, *catalogue.codes())
+"""These, and each that has a catalogue beside them."""
 FALLBACK: Final[Language] = "en"
 # British English, since the pages write for Europe: 1 March 2026.
 _LOCALES: Final[Mapping[Language, str]] = {"en": "en_GB", "ru": "ru_RU"}
@@ -50,7 +54,39 @@ class Speech:
     def __init__(self, language: Language) -> None:
         self.language = language
         self.messages = read_messages(language)
-        self._locale = Locale.parse(_LOCALES[language])
+        self._locale = Locale.parse(_LOCALES.get(language, language))
+        self._catalogue = {} if language in COMPLETE else catalogue.read(language)
+
+    def sentence(self, text: Text) -> str:
+        """Say what the verifier says; in English what a catalogue leaves out."""
+        if self.language in COMPLETE:
+            return _in(text, self.language)
+        translated = self._catalogue.get(f"{catalogue.SENTENCE}.{text.code}")
+        if translated is None:
+            return text.en
+        return translated.format_map({name: self._value(value) for name, value in text.values.items()})
+
+    def template(self, code: str) -> str:
+        """The verifier's sentence of that code, with its fields."""
+        if self.language in COMPLETE:
+            return _in(SENTENCES[code], self.language)
+        return self._catalogue.get(f"{catalogue.SENTENCE}.{code}", SENTENCES[code].en)
+
+    def reason(self, code: str) -> str:
+        """The words of an issuer's reason; a code that nobody knows stays as it is."""
+        if code not in REASONS:
+            return code[:MAX_VALUE_CHARS]
+        if self.language in COMPLETE:
+            return _in(REASONS[code], self.language)
+        return self._catalogue.get(f"{catalogue.REASON}.{code}", REASONS[code].en)
+
+    def _value(self, value: object) -> str:
+        if isinstance(value, datetime):
+            is_day = (value.hour, value.minute, value.second) == (0, 0, 0)
+            return self.day(value) if is_day else f"{self.day(value)}, {value.astimezone(UTC):%H:%M} UTC"
+        if isinstance(value, timedelta):
+            return format_timedelta(value, locale=self._locale)
+        return self.reason(value.code) if isinstance(value, Coded) else str(value)[:MAX_VALUE_CHARS]
 
     def day(self, instant: datetime) -> str:
         """Write the UTC day of an instant in words."""
@@ -73,8 +109,8 @@ class Speech:
             return format_datetime(at, "HH:mm:ss", tzinfo=UTC, locale=self._locale)
         return format_date(at.astimezone(UTC), "medium", locale=self._locale)
 
-    def number(self, count: int) -> str:
-        """Write a count with its groups of digits."""
+    def number(self, count: float) -> str:
+        """Write a count, or a measured number, with its groups of digits."""
         return format_decimal(count, locale=self._locale)
 
     def country(self, code: str) -> str:
@@ -87,6 +123,15 @@ class Speech:
 
 
 def read_messages(language: Language) -> Messages:
-    """Read the texts of a language from its file beside this module."""
-    text = files("api.page").joinpath(f"{language}.toml").read_text("utf-8")
-    return tomllib.loads(text)
+    """Read the texts of a language from its file beside this module; English where a catalogue has none."""
+    if language in COMPLETE:
+        return catalogue.read_toml(language)
+    translated = catalogue.read(language)
+    return {
+        section: {name: translated.get(f"{section}.{name}", text) for name, text in texts.items()}
+        for section, texts in catalogue.read_toml(FALLBACK).items()
+    }
+
+
+def _in(text: Text, language: Language) -> str:
+    return text.ru if language == "ru" else text.en

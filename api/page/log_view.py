@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+from anchoring.cosignature import BLOB_BYTES as COSIGNATURE_BYTES
+from anchoring.cosignature import MAX_POSIX_SECONDS
 from anchoring.entry import parse_entry
 from anchoring.error import MalformedError
-from anchoring.note import parse_note
+from anchoring.note import NoteSignature, parse_note
 from anchoring.reader import LogReader
 from anchoring.storage import StoredAnchor
+from anchoring.subtree_cosignature import BLOB_BYTES as SUBTREE_BYTES
 from anchoring.tree import leaf_hash, node_hash
 from api.published_log import LogSnapshot
 from projections.directory_record import DirectoryRecord
@@ -88,18 +91,42 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Signer:
+    """A signature on a checkpoint, as its line has it; nothing of it is verified here.
+
+    Attributes:
+        name: Name of the key, with its id.
+        role: Whose key it is, by its name: the log's own, its operator's, or a witness's.
+        at: When a cosigner saw the checkpoint last; None where the line tells no time.
+    """
+
+    name: str
+    role: Literal["log", "operator", "witness"]
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ExploreView:
-    """What the page about the log shows; `signers` are names of keys, with their ids, on the newest checkpoint."""
+    """What the page about the log shows.
+
+    Attributes:
+        signers: Signatures on the newest checkpoint.
+        institutions: Some of the institutions, in order of registration.
+        following: Number of the institution from which the next ones are shown; None after the last.
+        first: Number of the first one shown.
+    """
 
     origin: str
     size: int
     root: str
     vkey: str
-    signers: tuple[str, ...]
+    signers: tuple[Signer, ...]
     chart: Chart | None
     newest: tuple[StoredAnchor, ...]
     anchored_size: int
     institutions: Sequence[DirectoryRecord]
+    first: int
+    following: int | None
     now: datetime
 
 
@@ -126,10 +153,19 @@ class EntryView:
     height: int
 
 
+@dataclass(frozen=True, slots=True)
+class InstitutionsShown:
+    """Some institutions from a number on, and whether there are more."""
+
+    records: Sequence[DirectoryRecord]
+    first: int
+    has_more: bool
+
+
 def explore_view(
     snapshot: LogSnapshot,
     anchors: Sequence[StoredAnchor],
-    institutions: Sequence[DirectoryRecord],
+    institutions: InstitutionsShown,
     growth: Sequence[tuple[datetime, int]],
     vkey: str,
     now: datetime,
@@ -141,13 +177,30 @@ def explore_view(
         size=checkpoint.size,
         root=checkpoint.root.hex(),
         vkey=vkey,
-        signers=tuple(f"{line.name}+{line.key_id.hex()}" for line in parse_note(snapshot.note).signatures),
+        signers=tuple(read_signer(checkpoint.origin, line) for line in parse_note(snapshot.note).signatures),
         chart=make_chart(growth, anchors),
         newest=tuple(reversed(anchors[-MAX_NEWEST:])),
         anchored_size=max((one.size for one in anchors), default=0),
-        institutions=institutions,
+        institutions=institutions.records,
+        first=institutions.first,
+        following=institutions.first + len(institutions.records) if institutions.has_more else None,
         now=now,
     )
+
+
+def read_signer(origin: str, line: NoteSignature) -> Signer:
+    """Read what a signature line says of itself.
+
+    A cosignature begins with its time, eight bytes. Source: C2SP tlog-cosignature; by the names that this ledger gives
+    its keys.
+    """
+    name = f"{line.name}+{line.key_id.hex()}"
+    role: Literal["log", "operator", "witness"] = (
+        "log" if line.name == origin else "operator" if line.name == f"{origin}/operator" else "witness"
+    )
+    is_timed = role != "log" and len(line.blob) in {COSIGNATURE_BYTES, SUBTREE_BYTES}
+    seconds = int.from_bytes(line.blob[:8]) if is_timed else 0
+    return Signer(name, role, datetime.fromtimestamp(seconds, UTC) if 0 < seconds <= MAX_POSIX_SECONDS else None)
 
 
 def sample_growth(reader: LogReader) -> list[tuple[datetime, int]]:

@@ -15,6 +15,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 from starlette.types import Scope
 
+from api.own_audit import Standing
 from api.page.asset import OWN_CODES, PAGE_CODES, STYLE_PATH, offline_policy, offline_script, offline_style
 from api.page.language import LANGUAGES, Language, Speech, choose_language
 from api.page.log_view import EntriesView, EntryView, ExploreView
@@ -22,7 +23,7 @@ from api.page.view import HomeView, RecognitionView, StartingView, VerifyView
 from api.problem import Problem, ProblemKind
 from api.request_id import request_id
 from verifier.report import Check, Group, State, Verdict
-from verifier.wording import REASONS, SENTENCES, Text
+from verifier.wording import REASONS, Text
 
 FRESHNESS_CHECK: Final = "log.fresh"
 NOT_FOUND: Final = "not-found"
@@ -99,15 +100,17 @@ class PageRenderer:
             freshness=next((c for c in report.checks if c.code == FRESHNESS_CHECK), None),
             page_url=page_url,
             qr=None if page_url is None else qr_code(page_url),
-            own_tables=own_tables(view.language, self._speech[view.language], PAGE_CODES),
+            own_tables=own_tables(self._speech[view.language], PAGE_CODES),
             profile_url=profile_url(report.facts, str(view.credential), str(page_url)) if is_profile else None,
         )
 
     def render_verifier(self, vkey: str, language: Language) -> str:
         """Render the verifier as one file, which works from a disk; `api.page.asset.offline_policy` is its policy."""
-        said = own_tables(language, self._speech[language], OWN_CODES)
-        home = self._speech[language].messages["home"]
-        tables = {**said, "states": self._speech[language].messages["state"], "refused": home["unreadable"]}
+        said = own_tables(self._speech[language], OWN_CODES)
+        messages = self._speech[language].messages
+        words = {name: messages["offline"][name] for name in ("said", "checked", "unchecked", "passed_over")}
+        more = {"states": messages["state"], "refused": messages["offline"]["refused"], "words": words}
+        tables = {**said, **more, "kinds": messages["anchor_kind"]}
         return self._render(
             "verifier.html",
             language,
@@ -135,6 +138,11 @@ class PageRenderer:
     def render_entry(self, view: EntryView, language: Language) -> str:
         """Render the page of one log entry."""
         return self._render("entry.html", language, path=f"/explore/entries/{view.row.index}", view=view)
+
+    def render_audit(self, standing: Standing | None, size: int, language: Language) -> str:
+        """Render the page about audits, of a log of *size* entries; None where the server makes none of itself."""
+        shown = {"standing": standing, "size": size, "url": self._base_url}
+        return self._render("own_audit.html", language, path="/explore/audit", **shown)
 
     def render_own(self, template: str, language: Language, path: str | None, **shown: Any) -> str:  # noqa: ANN401  whatever the template shows
         """Render a page that somebody sees who holds a link.
@@ -206,11 +214,11 @@ class PageRenderer:
         )
 
 
-def own_tables(language: Language, speech: Speech, codes: Sequence[str]) -> dict[str, Any]:
+def own_tables(speech: Speech, codes: Sequence[str]) -> dict[str, Any]:
     """The sentences that the browser's own verifier can come to, in one language: by reason code, and its reasons."""
     return {
-        "sentences": {code: getattr(SENTENCES[code], language) for code in codes},
-        "reasons": {code: getattr(text, language) for code, text in REASONS.items()},
+        "sentences": {code: speech.template(code) for code in codes},
+        "reasons": {code: speech.reason(code) for code in REASONS},
         "verdicts": speech.messages["verdict"],
     }
 

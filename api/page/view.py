@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from api.page.language import Language
 from verifier.report import Report
 
-Refusal: TypeAlias = Literal["not_found", "unreadable", "empty"]
+Refusal: TypeAlias = Literal["not_found", "unreadable", "empty", "no_code", "other_code"]
 """Why nothing was judged; the texts of the home page have a sentence for each."""
 
 

@@ -7,10 +7,9 @@ from typing import Final
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from api.desk.gate import DeskRefusedError, Gate, field_text, go
-from api.form_body import parse_form
+from api.desk.gate import DeskRefusedError, Gate, go
+from api.form_body import read_form
 from api.page.language import choose_language
-from api.strict_body import read_body
 from ledger.error import AuthenticationError
 
 MAX_KEY_FORM_BYTES: Final = 4_096
@@ -44,8 +43,7 @@ def make_router(gate: Gate) -> APIRouter:
     async def sign_in(request: Request) -> Response:
         """Take a bearer key and give a session for it. A refused key is counted as everywhere (`api.rate_limit`)."""
         gate.require_own_page(request)
-        body = await read_body(request, max_bytes=MAX_KEY_FORM_BYTES)
-        key = field_text(parse_form(request.headers.get("content-type", ""), body), "key")
+        key = (await read_form(request, MAX_KEY_FORM_BYTES)).one("key")
         identity = await run_in_threadpool(_begin, gate, key)
         response = go("/desk", choose_language(request.scope))
         gate.admit(response, identity)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.desk.change import ACTS, HELD, Act, Choice, Plan, find, held_choice
+from api.desk.class_list import read_day
 from api.desk.download import table
 from api.desk.gate import Gate, Visit, go
-from api.route.desk_list import GONE, PATIENCE_SECONDS, REFRESH
+from api.route.desk_list import GONE, MAX_CHOICES, PATIENCE_SECONDS, REFRESH
 from ledger.error import LedgerError
 from ledger.lifecycle import MAX_NOTE_CHARS
 from ledger.reason import Reason
+from projections.achievement_catalogue import Listing
 
 AWARDS: Final = "/desk/awards"
 MAX_TEXT_FORM_BYTES: Final = 131_072
@@ -30,7 +32,8 @@ def make_router(gate: Gate) -> APIRouter:
 
     @router.get("")
     def find_page(request: Request) -> Response:
-        return gate.page("awards", gate.enter(request), path=AWARDS)
+        visit = gate.enter(request)
+        return gate.page("awards", visit, path=AWARDS, choices=_choices(gate, visit))
 
     @router.post("")
     async def search(request: Request) -> Response:
@@ -45,7 +48,7 @@ def make_router(gate: Gate) -> APIRouter:
 
     @router.post("/check")
     async def plan(request: Request) -> Response:
-        visit = await gate.receive(request)
+        visit = await gate.receive(request, MAX_TEXT_FORM_BYTES)
         return await run_in_threadpool(_plan, gate, visit)
 
     @router.get("/check")
@@ -73,15 +76,24 @@ def _gone(gate: Gate, visit: Visit) -> Response:
 
 
 def _find(gate: Gate, visit: Visit) -> Response:
-    text = visit.text("awards")
+    text, day = visit.text("awards"), visit.text("awarded_on")
+    asked: dict[str, Any] = {"text": text, "achievement": visit.text("achievement"), "day": day}
+    asked["choices"] = _choices(gate, visit)
+    if day and read_day(day) is None:
+        return gate.page("awards", visit, path=None, status=422, refusal="awards_bad_day", **asked)
     try:
-        choice = find(gate.node, visit, text)
+        choice = find(gate.node, visit, text, visit.text("achievement"), read_day(day))
     except LedgerError as error:
-        return gate.page("awards", visit, path=None, status=422, detail=str(error), text=text)
+        return gate.page("awards", visit, path=None, status=422, detail=str(error), **asked)
     if not choice.awards:
-        return gate.page("awards", visit, path=None, status=422, refusal="awards_none", text=text)
+        return gate.page("awards", visit, path=None, status=422, refusal="awards_none", **asked)
     gate.sessions.hold(visit.session, HELD, choice)
     return go(f"{AWARDS}/found", visit.language)
+
+
+def _choices(gate: Gate, visit: Visit) -> list[Listing]:
+    """Micro-credentials of the institution, oldest first."""
+    return gate.node.views.catalogue.page(visit.institution.id, limit=MAX_CHOICES)
 
 
 def _found_page(gate: Gate, visit: Visit, choice: Choice | None, refusal: str = "") -> Response:
@@ -109,6 +121,11 @@ def _plan(gate: Gate, visit: Visit) -> Response:
         choice.leave_out_refused()
         choice.try_out(gate.node, visit, choice.plan)
         return go(f"{AWARDS}/check" if choice.awards else AWARDS, visit.language)
+    if visit.text("picked"):
+        kept = visit.form.all("award")
+        if not kept:
+            return _found_page(gate, visit, choice, refusal="awards_none_picked")
+        choice.keep(kept)
     act: Act | None = next((one for one in ACTS if one == visit.text("act")), None)
     reason = next((one for one in REASONS if one == visit.text("reason")), None)
     if act is None or (reason is None and act != "reinstate"):

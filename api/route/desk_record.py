@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.desk.gate import Gate, Visit, go
+from api.desk.record_reading import entries
 from ledger.application import Request as Submission
 from ledger.error import LedgerError
 
@@ -26,14 +27,12 @@ def make_router(gate: Gate) -> APIRouter:
         visit = gate.enter(request)
         access = gate.node.access
         acts = access.acts(visit.institution.id, before, PAGE + 1)
-        labels = {key.prefix: key.label for key in access.list() if key.institution == visit.institution.id}
         older = acts[PAGE - 1].number if len(acts) > PAGE else None
         return gate.page(
             "record",
             visit,
             path="/desk/record",
-            acts=acts[:PAGE],
-            labels=labels,
+            entries=entries(access, visit.institution.id, acts[:PAGE]),
             older=older,
             is_first=before is None,
         )

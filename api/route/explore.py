@@ -16,12 +16,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from api.error import UnknownResourceError
 from api.lookup import Lookup
 from api.page.language import choose_language
-from api.page.log_view import entries_view, entry_view, explore_view, sample_growth
+from api.page.log_view import InstitutionsShown, entries_view, entry_view, explore_view, sample_growth
 from api.page.render import PageRenderer
 from api.published_log import LogSnapshot
 
-MAX_INSTITUTIONS = 200
+MAX_INSTITUTIONS = 50
+"""Institutions on one page."""
 MAX_INDEX_CHARS = 20
+MAX_NUMBER = 2**31
 REMEMBERED = timedelta(minutes=1)
 SHORT_CACHE = {"Cache-Control": "no-store"}
 
@@ -59,13 +61,15 @@ def make_router(renderer: PageRenderer, lookup: Lookup, vkey: Callable[[], str])
     growth = Growth(lookup.now)
 
     @router.get("")
-    def explore(request: Request) -> Response:
+    def explore(request: Request, institutions: Annotated[int, Query(ge=0, le=MAX_NUMBER)] = 0) -> Response:
+        """The log as a whole; *institutions* is the number of the first one that is shown."""
         snapshot = lookup.published.snapshot()
-        directory = lookup.views.directory
+        found = lookup.views.directory.page(after=institutions - 1, limit=MAX_INSTITUTIONS + 1)
+        shown = InstitutionsShown(found[:MAX_INSTITUTIONS], institutions, len(found) > MAX_INSTITUTIONS)
         view = explore_view(
             snapshot,
             lookup.published.anchors(),
-            list(directory.page(limit=MAX_INSTITUTIONS)),
+            shown,
             growth.of(snapshot),
             vkey(),
             lookup.now(),
@@ -101,4 +105,13 @@ def make_router(renderer: PageRenderer, lookup: Lookup, vkey: Callable[[], str])
         view = entry_view(reader, index)
         return HTMLResponse(renderer.render_entry(view, choose_language(request.scope)), headers=SHORT_CACHE)
 
-    return router
+    log = APIRouter(include_in_schema=False)
+
+    @log.get("/log")
+    @log.get("/log/")
+    def go(request: Request) -> Response:
+        """The page about the log, for who types the address of its files; nothing of theirs is in the way."""
+        return RedirectResponse(f"/explore?lang={choose_language(request.scope)}", 303)
+
+    log.include_router(router)
+    return log

@@ -19,14 +19,15 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from api.error import UnknownResourceError
+from api.form_body import Form, read_form
 from api.guess import Guesses
 from api.holding import Holding, Holdings, Stone, learner_of, own, stones
-from api.learner_session import LearnerSessions, require_own_page
+from api.learner_session import LearnerSessions
 from api.node import Node
+from api.own_page import FORM_HEADERS, require_own_page
 from api.page.cairn import Cairn, draw
 from api.page.language import LANGUAGES, Language, choose_language
 from api.page.render import PageRenderer
-from api.plain_form import PlainForm, read_plain_form
 from api.progress import ProgressReading, skill_rows
 from api.route.own_file import OWN_HEADERS, as_file, own_file
 from ledger.access import Actor
@@ -41,6 +42,7 @@ from projections.credential_status import CredentialStatus
 from projections.status_lists import StatusLists
 
 ENTER: Final = "/mine/enter"
+PAGE_HEADERS: Final = OWN_HEADERS | FORM_HEADERS
 LIVES: Final = (1, 7, 30, 90, 180, 365)
 """Days that a share may last, as the page offers them."""
 DONE: Final = frozenset({"correction", "appeal", "erasure", "ended"})
@@ -64,7 +66,7 @@ def make_router(pages: OwnPages) -> APIRouter:
     ):
         router.add_api_route(path, show, methods=["GET"], response_model=None)
     for path, take in ((ENTER, pages.enter), ("/mine/leave", pages.leave)):
-        router.add_api_route(path, own_form(take), methods=["POST"], response_model=None)
+        router.add_api_route(path, own_form(take, pages.base_url), methods=["POST"], response_model=None)
     for path, act in (
         ("/mine/record", pages.record),
         ("/mine/shares", pages.share),
@@ -73,16 +75,16 @@ def make_router(pages: OwnPages) -> APIRouter:
         ("/mine/appeals", pages.appeal),
         ("/mine/erasure", pages.erase),
     ):
-        router.add_api_route(path, own_form(pages.held_by(act)), methods=["POST"], response_model=None)
+        router.add_api_route(path, own_form(pages.held_by(act), pages.base_url), methods=["POST"], response_model=None)
     return router
 
 
-def own_form(take: Callable[[Request, PlainForm], Response]) -> Callable[[Request], Any]:
+def own_form(take: Callable[[Request, Form], Response], base_url: str) -> Callable[[Request], Any]:
     """Read the form on the event loop, and answer it on a thread."""
 
     async def answer(request: Request) -> Response:
-        require_own_page(request)
-        return await run_in_threadpool(take, request, await read_plain_form(request))
+        require_own_page(request, base_url)
+        return await run_in_threadpool(take, request, await read_form(request))
 
     return answer
 
@@ -98,6 +100,7 @@ class OwnPages:
     """
 
     def __init__(self, node: Node, renderer: PageRenderer, sessions: LearnerSessions, guesses: Guesses) -> None:
+        self.base_url: Final = node.parts.identity.base_url
         self._node = node
         self._renderer = renderer
         self._sessions = sessions
@@ -105,12 +108,10 @@ class OwnPages:
         self._holdings = Holdings(node)
         self._progress = ProgressReading(node)
 
-    def held_by(
-        self, act: Callable[[Request, LearnerLink, PlainForm], Response]
-    ) -> Callable[[Request, PlainForm], Response]:
+    def held_by(self, act: Callable[[Request, LearnerLink, Form], Response]) -> Callable[[Request, Form], Response]:
         """Have *act* done for whoever holds a link, and show anybody else out."""
 
-        def take(request: Request, form: PlainForm) -> Response:
+        def take(request: Request, form: Form) -> Response:
             link = self._sessions.find(request)
             return self.shown_out(request, form) if link is None else act(request, link, form)
 
@@ -122,7 +123,7 @@ class OwnPages:
         """The page that takes a link."""
         return self._door(choose_language(request.scope), 200, refused=False)
 
-    def enter(self, request: Request, form: PlainForm) -> Response:
+    def enter(self, request: Request, form: Form) -> Response:
         """Exchange a link for a cookie; any that opens nothing is answered alike."""
         self._guesses.check(request.scope)
         language = language_of(request, form)
@@ -137,7 +138,7 @@ class OwnPages:
         self._sessions.begin(response, link)
         return response
 
-    def leave(self, request: Request, form: PlainForm) -> Response:
+    def leave(self, request: Request, form: Form) -> Response:
         """Take the cookie back."""
         response = _go(ENTER, language_of(request, form))
         self._sessions.end(response)
@@ -145,7 +146,7 @@ class OwnPages:
 
     def _door(self, language: Language, status: int, *, refused: bool) -> Response:
         page = self._renderer.render_own("mine_enter.html", language, ENTER, refused=refused)
-        return HTMLResponse(page, status, headers=OWN_HEADERS)
+        return HTMLResponse(page, status, headers=PAGE_HEADERS)
 
     # ── what there is ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -180,7 +181,7 @@ class OwnPages:
             raise UnknownResourceError(message)
         return as_file(self._holdings, award, form)
 
-    def record(self, _request: Request, link: LearnerLink, _form: PlainForm) -> Response:
+    def record(self, _request: Request, link: LearnerLink, _form: Form) -> Response:
         """A learner record (CLR 2.0) of everything that holds; asked for again on the same day, the same one."""
         held = self._holdings.of(link.learner)
         reference = self._reference(link, held)
@@ -210,7 +211,7 @@ class OwnPages:
         link = self._sessions.find(request)
         return self.shown_out(request) if link is None else self._shares(request, link, done=done)
 
-    def share(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
+    def share(self, request: Request, link: LearnerLink, form: Form) -> Response:
         """Make a link that shows what was chosen. It is shown on this one answer, and kept nowhere."""
         held = {one.credential for one in self._holdings.of(link.learner)}
         chosen = form.all("award")
@@ -235,12 +236,12 @@ class OwnPages:
         address = f"{self._node.parts.identity.base_url}/shared/{made.secret}"
         return self._shares(request, link, form, made=address, made_until=made.link.expires_at)
 
-    def end_share(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
+    def end_share(self, request: Request, link: LearnerLink, form: Form) -> Response:
         """End a share."""
         self._node.parts.links.end_share(link, form.one("prefix"), actor=actor_of(link))
         return _go("/mine/shares", language_of(request, form), "ended")
 
-    def _shares(self, request: Request, link: LearnerLink, form: PlainForm | None = None, **shown: Any) -> Response:  # noqa: ANN401  whatever the template shows
+    def _shares(self, request: Request, link: LearnerLink, form: Form | None = None, **shown: Any) -> Response:  # noqa: ANN401  whatever the template shows
         held = self._holdings.of(link.learner)
         titles = {one.credential: one for one in held}
         links = self._node.parts.links
@@ -266,7 +267,7 @@ class OwnPages:
         link = self._sessions.find(request)
         return self.shown_out(request) if link is None else self._requests(request, link, done=done)
 
-    def correct(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
+    def correct(self, request: Request, link: LearnerLink, form: Form) -> Response:
         """Enter a note to the institution."""
         award = form.one("award") or None
         if award is not None and award not in self._holdings.ids(link.learner):
@@ -279,7 +280,7 @@ class OwnPages:
             return self._requests(request, link, form, refusal=refusal)
         return _go("/mine/requests", language_of(request, form), "correction")
 
-    def appeal(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
+    def appeal(self, request: Request, link: LearnerLink, form: Form) -> Response:
         """Enter an appeal in an open review."""
         award = own(self._holdings.of(link.learner), form.one("award"))
         try:
@@ -296,7 +297,7 @@ class OwnPages:
         self,
         request: Request,
         link: LearnerLink,
-        form: PlainForm | None = None,
+        form: Form | None = None,
         *,
         refusal: str | None = None,
         done: str = "",
@@ -314,7 +315,7 @@ class OwnPages:
         link = self._sessions.find(request)
         return self.shown_out(request) if link is None else self._erasure(request, link)
 
-    def erase(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
+    def erase(self, request: Request, link: LearnerLink, form: Form) -> Response:
         """Erase, or hand the request to the institution, as the settings say; never without a yes."""
         if form.one("sure") != "yes":
             return self._erasure(request, link, form, refusal="sure")
@@ -333,12 +334,12 @@ class OwnPages:
             if self._sessions.find(request) is not None:  # not erased: another write was faster, again and again
                 raise
         page = self._renderer.render_own("mine_erased.html", language, None)
-        response = HTMLResponse(page, headers=OWN_HEADERS)
+        response = HTMLResponse(page, headers=PAGE_HEADERS)
         self._sessions.end(response)
         return response
 
     def _erasure(
-        self, request: Request, link: LearnerLink, form: PlainForm | None = None, refusal: str | None = None
+        self, request: Request, link: LearnerLink, form: Form | None = None, refusal: str | None = None
     ) -> Response:
         held = self._holdings.of(link.learner)
         status, at_once = 422 if refusal else 200, self._node.settings.learner_erases
@@ -363,7 +364,7 @@ class OwnPages:
         link: LearnerLink,
         template: str,
         path: str,
-        form: PlainForm | None = None,
+        form: Form | None = None,
         status: int = 200,
         *,
         held: list[Holding],
@@ -383,9 +384,9 @@ class OwnPages:
             done=done if done in DONE else "",
             **shown,
         )
-        return HTMLResponse(page, status, headers=OWN_HEADERS)
+        return HTMLResponse(page, status, headers=PAGE_HEADERS)
 
-    def shown_out(self, request: Request, form: PlainForm | None = None) -> Response:
+    def shown_out(self, request: Request, form: Form | None = None) -> Response:
         """Send whoever has no session to the door."""
         return _go(ENTER, language_of(request, form))
 
@@ -408,7 +409,7 @@ def actor_of(link: LearnerLink) -> Actor:
     return Actor(name=f"link {link.prefix}", role="issuer", institution=link.institution)
 
 
-def language_of(request: Request, form: PlainForm | None) -> Language:
+def language_of(request: Request, form: Form | None) -> Language:
     """The language that a form says it was in, else what the browser wants."""
     asked = "" if form is None else form.one("lang")
     return next((one for one in LANGUAGES if one == asked), None) or choose_language(request.scope)
@@ -416,7 +417,7 @@ def language_of(request: Request, form: PlainForm | None) -> Language:
 
 def _go(path: str, language: Language, done: str = "") -> RedirectResponse:
     said = f"&done={done}" if done else ""
-    return RedirectResponse(f"{path}?lang={language}{said}", 303, headers=OWN_HEADERS)
+    return RedirectResponse(f"{path}?lang={language}{said}", 303, headers=PAGE_HEADERS)
 
 
 def _years(held: list[Holding]) -> list[tuple[int, list[Holding]]]:

@@ -10,9 +10,9 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 
 from api.error import UnknownResourceError
+from api.form_body import Form
 from api.holding import Holding, own
 from api.node import Node
-from api.plain_form import PlainForm
 from api.route.mine import OwnPages, own_form
 from api.wallet.metadata import issuer_identifier, link_by_reference, link_by_value, wallet_forms
 from api.wallet.offer import OFFER_SECONDS, MadeOffer, Offers
@@ -27,7 +27,8 @@ def make_router(pages: WalletPages) -> APIRouter:
     """Make the router over the pages."""
     router = APIRouter(include_in_schema=False)
     router.add_api_route(PATH, pages.wallet, methods=["GET"], response_model=None)
-    router.add_api_route(PATH, own_form(pages.own.held_by(pages.offer)), methods=["POST"], response_model=None)
+    offer = own_form(pages.own.held_by(pages.offer), pages.own.base_url)
+    router.add_api_route(PATH, offer, methods=["POST"], response_model=None)
     return router
 
 
@@ -51,7 +52,7 @@ class WalletPages:
         link = self.own.holder(request)
         return self.own.shown_out(request) if link is None else self._page(request, link)
 
-    def offer(self, request: Request, link: LearnerLink, form: PlainForm) -> Response:
+    def offer(self, request: Request, link: LearnerLink, form: Form) -> Response:
         """Offer an award, and show how it is taken."""
         award = own(self.own.awards_of(link), form.one("award"))
         institution = self._institution(link)
@@ -68,7 +69,7 @@ class WalletPages:
         self,
         request: Request,
         link: LearnerLink,
-        form: PlainForm | None = None,
+        form: Form | None = None,
         made: MadeOffer | None = None,
         award: Holding | None = None,
         *,

@@ -5,6 +5,7 @@ They work without JavaScript.
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Callable
 from datetime import datetime
@@ -14,20 +15,22 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from api.cpu_bound import CpuBound
 from api.error import UnknownResourceError
-from api.form_body import FormPart, parse_form
+from api.form_body import Form, read_form
 from api.instant import parse_instant
-from api.media_type import accepts_gzip, header
+from api.media_type import accepts_gzip
 from api.page.asset import ASSETS, asset, offline_policy, packed
 from api.page.language import LANGUAGES, Language, choose_language
 from api.page.render import PageRenderer
 from api.page.view import HomeView, Refusal, Sample, VerifyView
-from api.strict_body import read_body
+from api.qr_photo import is_photo, read_codes
 from api.verification import Verification
-from verifier.error import InputError
+from verifier.error import InputError, VerifierError
 from verifier.report import Report
 
 PUBLIC_ID = re.compile(r"[0-9a-v]{36}")
+RECOGNITION = re.compile(r"/recognitions/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:$|[/?#\s])")
 MAX_INSTANT_CHARS = 64
 MAX_FORM_BYTES = 4_718_592
 """Largest form: an image of 4 MiB, or a few bundles, and what a browser writes around them."""
@@ -35,9 +38,13 @@ MAX_FILES = 8
 """Files of one form: a stack and what it was made of."""
 MAX_LINK_CHARS = 2_000
 NO_STORE = {"Cache-Control": "no-store"}
-VERIFIER_HEADERS = {**NO_STORE, "Content-Disposition": 'attachment; filename="cairn-verifier.html"'}
+VERIFIER_HEADERS = {
+    **NO_STORE,
+    "Content-Disposition": 'attachment; filename="cairn-verifier.html"',
+}
 ASSET_CACHE = {"Cache-Control": "public, max-age=3600", "Vary": "Accept-Encoding"}
 PACKED = {"Content-Encoding": "gzip"}
+GZIP_LEVEL = 6
 
 
 def make_router(
@@ -46,6 +53,7 @@ def make_router(
     samples: Callable[[], tuple[Sample, ...]],
     now: Callable[[], datetime],
     vkey: Callable[[], str],
+    cpu: CpuBound,
 ) -> APIRouter:
     """Make the router of the pages.
 
@@ -55,6 +63,7 @@ def make_router(
         samples: Awards to try on the home page.
         now: Present instant.
         vkey: The log's verifier key.
+        cpu: Where pictures that somebody sends are opened.
     """
     router = APIRouter(include_in_schema=False)
 
@@ -65,10 +74,10 @@ def make_router(
 
     @router.get("/verify")
     def find(request: Request, q: Annotated[str, Query(max_length=MAX_LINK_CHARS)] = "") -> Response:
-        """Go to the page of whatever award was pasted: a link, or an id."""
-        public_id = pasted_id(q)
-        if public_id is not None:
-            return RedirectResponse(f"/verify/{public_id}{_kept_language(request)}", 303)
+        """Go to the page of whatever was pasted: the link or the id of an award, or the link of a recognition."""
+        path = _pasted_path(q)
+        if path is not None:
+            return RedirectResponse(f"{path}{_kept_language(request)}", 303)
         language = choose_language(request.scope)
         view = HomeView(samples=samples(), refusal="not_found" if q else None, language=language)
         return HTMLResponse(renderer.render_home(view), headers=NO_STORE)
@@ -88,7 +97,7 @@ def make_router(
             language=choose_language(request.scope),
             vkey=vkey(),
         )
-        return HTMLResponse(renderer.render_verify(view), headers=NO_STORE)
+        return _sent(request, renderer.render_verify(view), NO_STORE)
 
     @router.get("/docs")
     def reference(request: Request) -> Response:
@@ -99,7 +108,7 @@ def make_router(
     def verifier(request: Request) -> Response:
         """The verifier as one file, to be kept and opened from a disk."""
         page = renderer.render_verifier(vkey(), choose_language(request.scope))
-        return HTMLResponse(page, headers={**VERIFIER_HEADERS, "Content-Security-Policy": offline_policy()})
+        return _sent(request, page, {**VERIFIER_HEADERS, "Content-Security-Policy": offline_policy()})
 
     @router.get("/static/{name}")
     def static(request: Request, name: str) -> Response:
@@ -109,9 +118,17 @@ def make_router(
             return Response(packed(name), headers=ASSET_CACHE | PACKED, media_type=ASSETS[name])
         return Response(asset(name), headers=ASSET_CACHE, media_type=ASSETS[name])
 
-    form = SentForm(renderer, verification, samples, now)
+    form = SentForm(renderer, verification, samples, now, cpu)
     router.add_api_route("/verify", form.judge, methods=["POST"], response_model=None)
     return router
+
+
+def _sent(request: Request, page: str, headers: dict[str, str]) -> Response:
+    """A page that many load over slow lines, packed if the browser takes it so. It holds nobody's secret."""
+    body, headers = page.encode(), headers | {"Vary": "Accept-Encoding"}
+    if accepts_gzip(request.scope):
+        return HTMLResponse(gzip.compress(body, GZIP_LEVEL, mtime=0), headers=headers | PACKED)
+    return HTMLResponse(body, headers=headers)
 
 
 class SentForm:
@@ -122,6 +139,7 @@ class SentForm:
         verification: Judges what was sent.
         samples: Awards to try on the home page.
         now: Present instant.
+        cpu: Where pictures are opened.
     """
 
     def __init__(
@@ -130,20 +148,21 @@ class SentForm:
         verification: Verification,
         samples: Callable[[], tuple[Sample, ...]],
         now: Callable[[], datetime],
+        cpu: CpuBound,
     ) -> None:
         self._renderer = renderer
         self._verification = verification
         self._samples = samples
         self._now = now
+        self._cpu = cpu
 
     async def judge(self, request: Request) -> Response:
         """Judge what the form brings."""
-        body = await read_body(request, max_bytes=MAX_FORM_BYTES)
-        parts = parse_form(header(request.scope, "content-type") or "", body)
-        return await run_in_threadpool(self._answer, parts, _form_language(parts) or choose_language(request.scope))
+        form = await read_form(request, MAX_FORM_BYTES)
+        return await run_in_threadpool(self._answer, form, _form_language(form) or choose_language(request.scope))
 
-    def _answer(self, parts: tuple[FormPart, ...], language: Language) -> Response:
-        sent = [part.data for part in parts if part.name in {"file", "text"} and part.data.strip()][:MAX_FILES]
+    def _answer(self, form: Form, language: Language) -> Response:
+        sent = [data for data in form.files("file", "text") if data.strip()][:MAX_FILES]
         if not sent:
             return self._refuse("empty", language)
         public_id = pasted_id(sent[0].decode("utf-8", "replace")) if len(sent[0]) <= MAX_LINK_CHARS else None
@@ -152,10 +171,23 @@ class SentForm:
         try:
             report, others = _judge_all(self._verification, sent)
         except InputError as error:
+            if len(sent) == 1 and is_photo(sent[0]):
+                return self._follow_photo(sent[0], language)
             return self._refuse("unreadable", language, str(error))
         known = report.credential if report.credential and self._verification.knows(report.credential) else None
         view = VerifyView(report, known, self._now(), language=language, is_sent=True, others=others)
         return HTMLResponse(self._renderer.render_verify(view), headers=NO_STORE)
+
+    def _follow_photo(self, data: bytes, language: Language) -> Response:
+        """Go where a QR code in a picture leads, as the scanner does: to an award, on this site, and nowhere else."""
+        try:
+            codes = self._cpu.run(read_codes, data)
+        except VerifierError as error:
+            return self._refuse("no_code", language, str(error))
+        public_id = next((found for code in codes if (found := pasted_id(code)) is not None), None)
+        if public_id is None:
+            return self._refuse("other_code" if codes else "no_code", language)
+        return RedirectResponse(f"/verify/{public_id}?lang={language}", 303)
 
     def _refuse(self, refusal: Refusal, language: Language, detail: str = "") -> Response:
         view = HomeView(samples=self._samples(), refusal=refusal, detail=detail, language=language)
@@ -181,15 +213,22 @@ def _components(report: Report) -> set[str]:
     return {component["award"] for component in shown}
 
 
-def _form_language(parts: tuple[FormPart, ...]) -> Language | None:
-    asked = next((part.data for part in parts if part.name == "lang"), b"")
-    return next((language for language in LANGUAGES if language.encode() == asked), None)
+def _form_language(form: Form) -> Language | None:
+    return next((language for language in LANGUAGES if language.encode() == form.file("lang")), None)
 
 
 def _kept_language(request: Request) -> str:
     """The query that keeps the language asked for; nothing when none was, or none that there is."""
     asked = request.query_params.get("lang")
     return f"?lang={asked}" if asked in LANGUAGES else ""
+
+
+def _pasted_path(text: str) -> str | None:
+    """The page of what was pasted; None for nothing that has one."""
+    public_id, recognition = pasted_id(text), RECOGNITION.search(text)
+    if public_id is not None:
+        return f"/verify/{public_id}"
+    return None if recognition is None else f"/recognitions/{recognition[1]}"
 
 
 def pasted_id(text: str) -> str | None:

@@ -16,10 +16,10 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.error import ApiError, UnknownResourceError
+from api.form_body import PLAIN_FORM_TYPE, read_form
 from api.guess import Guesses
 from api.json_body import read_json
 from api.node import Node
-from api.plain_form import read_plain_form
 from api.public_write import WALLET_CREDENTIAL, WALLET_NONCE, WALLET_OFFERS, WALLET_TOKEN
 from api.wallet.fault import NO_STORE, WalletFault
 from api.wallet.issuing import WalletIssuing
@@ -93,7 +93,7 @@ def _refusing(answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Req
 
 async def _token(issuing: WalletIssuing, request: Request) -> Response:
     try:
-        form = await read_plain_form(request)
+        form = await read_form(request, kinds=frozenset({PLAIN_FORM_TYPE}))
     except ApiError as error:
         raise WalletFault("invalid_request", "the body is no form, or too large") from error
     return _json(await run_in_threadpool(issuing.token, request.scope, form), NO_STORE)

@@ -1,7 +1,7 @@
 // The line «verified by your browser»: fetches the evidence and the newest checkpoint from this site, verifies both here, and says
 // so, or says what does not hold. The log's key is the one that this browser saw at its first visit; a new one is told of.
 
-import { MAX_FILE_BYTES, Refused, hasEd25519, readCheckpoint, verifyEvidence } from "./verify.mjs";
+import { MAX_FILE_BYTES, Refused, hasEd25519, parsePolicy, readCheckpoint, verifyEvidence } from "./verify.mjs";
 import { sentenceOf, written } from "./sentence.mjs";
 
 /** Checks whose failure means that what the server gave does not hold together, whatever became of the award. */
@@ -50,12 +50,13 @@ async function fetched(path) {
 
 async function judge(evidence, checkpoint, { vkey, credential, at }) {
   try {
-    const found = await verifyEvidence(evidence, [vkey], { now: new Date(), at: at ? new Date(at) : null });
+    const policy = await parsePolicy(`log ${vkey}`);
+    const found = await verifyEvidence(evidence, policy, { now: new Date(), at: at ? new Date(at) : null });
     const wrong = found.checks.find((one) => one.state === "failed" && INTEGRITY.test(one.code));
     if (wrong) return { ...found, ...wrong, isAltered: true };
     const about = JSON.parse(new TextDecoder().decode(evidence)).credential;
     if (about !== credential) return { isAltered: true, sentence: about };
-    const newest = await readCheckpoint(new TextDecoder().decode(checkpoint), [vkey]);
+    const newest = await readCheckpoint(new TextDecoder().decode(checkpoint), policy);
     const { log } = found.facts;
     const isSplit = log && (!newest || newest.origin !== log.origin || (newest.size === log.size && newest.root !== log.root));
     return isSplit ? { isAltered: true, sentence: "/log/checkpoint" } : found;

@@ -26,18 +26,40 @@ function row(check) {
   return item;
 }
 
+/** What outsiders said: witnesses on the file's checkpoint, and anchors with whether their word was checked. */
+function wordRows({ witnesses, anchors, log }) {
+  const { words, kinds } = tables;
+  const seen = witnesses.map(({ name, time }) => [name, "cosignature", time, log.size, true]);
+  const anchored = anchors.map(({ name, kind, time, size, word }) => [name, kind, time, size, word !== null]);
+  return [...seen, ...anchored].map(([name, kind, time, size, isChecked]) => {
+    const state = isChecked ? "passed" : "skipped";
+    const item = line("li", state, "");
+    const said = written(words.said, { kind: kinds[kind], name, time, size: size.toLocaleString(document.documentElement.lang) });
+    item.append(line("strong", "", `${isChecked ? words.checked : words.unchecked}: `), said);
+    return item;
+  });
+}
+
+/** A key alone on a line is a log's. */
+const asPolicy = (text) => text.replace(/^[ \t]*(\S+)[ \t]*$/gm, (whole, word) => (word.startsWith("#") ? whole : `log ${word}`));
+
 async function judgeFile(file) {
-  const keys = by("keys").value.split("\n").map((key) => key.trim()).filter(Boolean);
   const day = by("day").value;
   try {
+    const policy = await parsePolicy(asPolicy(by("policy").value.replaceAll("\r", "")));
     const data = new Uint8Array(await file.arrayBuffer());
     const asked = { now: new Date(), maxAge: null, at: day ? new Date(`${day}T00:00:00Z`) : null };
-    const found = await verifyEvidence(data, keys, asked);
+    const found = await verifyEvidence(data, policy, asked);
     const { timeline, record, log } = found.facts;
     const about = [timeline?.edition?.template.title, record?.name, log && `${log.origin}, ${log.size}`].filter(Boolean);
+    if (policy.passedOver) about.push(written(tables.words.passed_over, { count: policy.passedOver }));
+    by("words").replaceChildren(...(log ? wordRows(found.facts) : []));
+    by("outside").hidden = !by("words").children.length;
     show(found.verdict, tables.verdicts[found.verdict], sentenceOf(found, tables), found.checks.map(row), about);
   } catch (error) {
-    show("unknown", tables.verdicts.unknown, error instanceof Refused ? `${tables.refused} (${error.message})` : String(error));
+    by("outside").hidden = true;
+    const known = error instanceof Refused;
+    show("unknown", tables.verdicts.unknown, known ? `${tables.refused} (${error.message})` : String(error));
   }
 }
 

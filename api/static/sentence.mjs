@@ -2,12 +2,12 @@
 // sentences by reason code, reasons of issuers by theirs, words of verdicts.
 
 const MINUTE = 60_000_000n;
+const locale = () => document.documentElement.lang.replace(/^en$/, "en-GB");
 
 /** Microseconds since 1970, in words; at midnight the day alone. */
 function moment(micros) {
-  const locale = document.documentElement.lang === "ru" ? "ru-RU" : "en-GB";
   const at = new Date(Number(micros / 1000n));
-  const day = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeZone: "UTC" }).format(at);
+  const day = new Intl.DateTimeFormat(locale(), { dateStyle: "long", timeZone: "UTC" }).format(at);
   return micros % (1440n * MINUTE) === 0n ? day : `${day}, ${at.toISOString().slice(11, 16)} UTC`;
 }
 
@@ -24,6 +24,7 @@ export function written(sentence, values) {
 export function sentenceOf({ reason, values = {} }, tables) {
   const shown = { ...values };
   if (typeof values.why === "string") shown.why = tables.reasons[values.why] ?? values.why;
-  if (values.age !== undefined) shown.age = `${values.age / MINUTE} min`;
+  const minutes = new Intl.NumberFormat(locale(), { style: "unit", unit: "minute" });
+  if (values.age !== undefined) shown.age = minutes.format(values.age / MINUTE);
   return written(tables.sentences[reason] ?? reason, shown);
 }

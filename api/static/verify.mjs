@@ -2,11 +2,12 @@
 // checks. Pure: no network, no document, no clock. Runs in browsers, in Node, and from one HTML file on a disk. It is long, since
 // it is one file on purpose: read as a whole, sent as a whole, kept as a whole.
 //
-// It is a second writing of the Python verifier's plan (verifier/verify.py) for whoever trusts a log by its Ed25519 key alone:
-// no witnesses and no time-stamping authorities, so what needs an outside word is `unknown` here. Tests hold the two against
-// each other, on good files and on altered ones: this one never says `valid` where that one does not.
+// It is a second writing of the Python verifier's plan (verifier/verify.py) for policies of Ed25519 keys: logs, witnesses and
+// their quorum. Time-stamping authorities and ML-DSA-44 keys are passed over, as if the policy did not name them. Tests hold the
+// two against each other, on good files and on altered ones: this one never says `valid` where that one does not.
 //
-// Source: docs/spec/evidence.md, docs/spec/report.md; RFC 9162 section 2.1; C2SP signed-note, tlog-checkpoint, tlog-cosignature.
+// Source: docs/spec/evidence.md, docs/spec/report.md, docs/spec/policy.md; RFC 9162 section 2.1; C2SP signed-note,
+// tlog-checkpoint, tlog-cosignature, tlog-policy.
 
 // ── what can go wrong
 
@@ -19,6 +20,8 @@ class Wrong extends Error {
     this.reason = reason;
   }
 }
+/** A good word of somebody who is trusted, under another name than the policy's. */
+class Misnamed extends Error {}
 const SIGNATURE = "log_signature_wrong";
 /** A history with an event that this version does not know. */
 class UnknownEvent extends Error {}
@@ -34,6 +37,8 @@ const MAX_DEPTH = 32;
 const MAX_NUMBER_CHARS = 40;
 const MAX_TEXT = 65_535;
 const MAX_SIGNATURES = 16;
+const MAX_POLICY_BYTES = 262_144;
+const MAX_POLICY_LINES = 512;
 const CLOCK_SKEW = 60_000_000n;
 const CHUNK_BITS = 8_192;
 const BLOCK_BITS = 131_072;
@@ -330,6 +335,20 @@ async function isSignature(key, note, blob) {
 }
 const seconds = (blob) => new DataView(blob.buffer, blob.byteOffset).getBigUint64(0);
 
+const lesser = (one, other) => (one < other ? one : other);
+
+/** The one signature line that a witness's word is. */
+function readToken(token) {
+  let line;
+  try {
+    line = fromUtf8(token);
+  } catch {
+    throw new Wrong("no text");
+  }
+  must(line.endsWith("\n"), "not one line");
+  return parseLine(line.slice(0, -1));
+}
+
 function parseLine(line) {
   const parts = line.split(" ");
   must(parts.length === 3 && parts[0] === "\u2014" && isKeyName(parts[1]), "no signature line");
@@ -378,29 +397,124 @@ function parseCheckpoint(note) {
   return { origin, size: Number(size), root: raw };
 }
 
-/** The checkpoint in a note, if one of the trusted keys signed it; null if none did. */
-async function trustNote(whole, keys) {
+/** The checkpoint in a note, if one of the policy's log keys signed it, one in use before a retired one; null if none did. */
+async function trustNote(whole, policy) {
   const note = parseNote(whole);
   must(note.lines.length <= MAX_SIGNATURES, "too many signatures");
   const checkpoint = parseCheckpoint(note.text);
-  let log = null;
-  for (const key of keys.filter((one) => one.name === checkpoint.origin)) {
-    const lines = await linesBy(key, note);
-    if (lines.length) log ??= key;
+  const signed = [];
+  for (const key of policy.logs.filter((one) => one.name === checkpoint.origin)) {
+    if ((await linesBy(key, note)).length) signed.push(key);
   }
-  return log && { note, checkpoint, log };
+  const log = signed.find((key) => !policy.retired.has(key.vkey)) ?? signed[0];
+  return log ? { note, checkpoint, log } : null;
 }
 
-/** The checkpoint of a signed note that one of the keys signed, with its root in hex; null if none did, or it is wrong. */
-export async function readCheckpoint(whole, vkeys) {
+/** The checkpoint of a signed note that a log key of the policy signed, with its root in hex; null if none did, or it is wrong. */
+export async function readCheckpoint(whole, policy) {
   try {
-    const found = await trustNote(whole, await Promise.all(vkeys.map((vkey) => parseVkey(vkey, 1))));
+    const found = await trustNote(whole, policy);
     return found && { ...found.checkpoint, root: hex(found.checkpoint.root) };
   } catch (error) {
     if (error instanceof Wrong) return null;
     throw error;
   }
 }
+
+// ── policies
+
+/** A key of one type; null for one of ML-DSA-44 (type 6), which nothing here can verify. */
+async function parseKey(vkey, type) {
+  const kept = vkey.split("+").slice(2).join("+");
+  return kept && unbase64(kept)[0] === 6 ? null : await parseVkey(vkey, type);
+}
+
+const materialOf = (vkey) => vkey.split("+").slice(2).join("+");
+
+/** The lines of a policy: each takes the policy and the words behind its own. */
+const POLICY_LINES = {
+  async log(policy, words) {
+    must(words.length >= 1 && words.length <= 2, "a log has one key");
+    must(!policy.logs.some((one) => materialOf(one.vkey) === materialOf(words[0])), "the same log key twice");
+    keep(policy, policy.logs, await parseKey(words[0], 1));
+  },
+  async witness(policy, words) {
+    must(words.length >= 2 && words.length <= 3, "a witness has a name and a key");
+    name(policy, words[0]);
+    must(!policy.witnesses.some((one) => materialOf(one.key.vkey) === materialOf(words[1])), "the same witness key twice");
+    const key = await parseKey(words[1], 4);
+    keep(policy, policy.witnesses, key && { name: words[0], key });
+  },
+  group(policy, [group, wanted, ...members]) {
+    must(members.length, "a group has members");
+    const taken = policy.groups.flatMap((one) => one.members);
+    must(new Set(members).size === members.length && !members.some((one) => taken.includes(one)), "in a group already");
+    must(members.every((one) => one !== "none" && policy.names.has(one)), "a member that is not defined above");
+    name(policy, group);
+    const threshold = { any: 1, all: members.length }[wanted] ?? (/^[1-9]\d{0,2}$/.test(wanted) ? Number(wanted) : 0);
+    must(threshold >= 1 && threshold <= members.length, "a group takes any, all, or a number");
+    policy.groups.push({ name: group, threshold, members });
+  },
+  quorum(policy, words) {
+    must(words.length === 1 && policy.names.has(words[0]) && policy.quorum === null, "no such quorum");
+    policy.quorum = words[0];
+  },
+  tsa(policy) {
+    policy.passedOver += 1;
+  },
+  async retired(policy, words) {
+    must(words.length === 2 && !policy.retired.has(words[0]), "a key and one instant");
+    await parseKey(words[0], 1).catch(() => parseKey(words[0], 4));
+    policy.retired.set(words[0], plainInstant(words[1]));
+  },
+};
+
+function name(policy, given) {
+  must(/^[^\s#]{1,128}$/u.test(given) && !policy.names.has(given), "a name that cannot be used, or is used twice");
+  policy.names.add(given);
+}
+
+function keep(policy, list, key) {
+  if (key) list.push(key);
+  else policy.passedOver += 1;
+}
+
+/**
+ * Read a policy: whose word is taken. Throws Refused.
+ *
+ * `passedOver` counts what it names and nothing here can verify: time-stamping authorities' lines, ML-DSA-44 keys.
+ */
+export async function parsePolicy(text) {
+  const policy = { logs: [], witnesses: [], groups: [], quorum: null, retired: new Map(), names: new Set(["none"]), passedOver: 0 };
+  const lines = text.split("\n");
+  try {
+    must(utf8(text).length <= MAX_POLICY_BYTES && lines.length <= MAX_POLICY_LINES + 1, "a policy that is too long");
+    for (const [at, line] of lines.entries()) {
+      must(!/[\u0000-\u0008\u000b-\u001f\u007f]/.test(line), `line ${at + 1}: a control character`);
+      const [kind, ...words] = line.split(/[ \t]+/).filter(Boolean);
+      if (!kind || kind.startsWith("#")) continue;
+      must(Object.hasOwn(POLICY_LINES, kind), `line ${at + 1}: ${kind.slice(0, 40)}`);
+      await POLICY_LINES[kind](policy, words);
+    }
+  } catch (error) {
+    if (error instanceof Wrong) throw new Refused(`no policy: ${error.message}`);
+    throw error;
+  }
+  policy.quorum ??= "none";
+  return policy;
+}
+
+/** Whether cosignatures by witnesses of these names are enough. */
+function satisfies(policy, names) {
+  const met = new Set(names);
+  for (const { name, threshold, members } of policy.groups) {
+    if (members.filter((one) => met.has(one)).length >= threshold) met.add(name);
+  }
+  return policy.quorum === "none" || met.has(policy.quorum);
+}
+
+/** A word's time; null if it was given when the key was retired. */
+const counted = (policy, key, time) => (policy.retired.has(key.vkey) && time >= policy.retired.get(key.vkey) ? null : time);
 
 // ── trees
 
@@ -546,7 +660,7 @@ const body = (entry, fields) => shape(fields)(parseJson(entry.body, MAX_TEXT));
 function readEvent(entry) {
   const kind = /^credential\.([a-z_]+)\.v1$/.exec(entry.topic)?.[1];
   if (!Object.hasOwn(EVENTS, kind ?? "")) throw new UnknownEvent(entry.topic);
-  return { kind, ...body(entry, EVENTS[kind]) };
+  return { kind, version: Number(entry.version), ...body(entry, EVENTS[kind]) };
 }
 
 function readChange(entry) {
@@ -609,7 +723,7 @@ async function readPart(entries, part, owner) {
   const never = ["reissued", "form_added", "replaced", "stacked"];
   must(![...shared, ...changes].some((event) => never.includes(event.kind)), "no event of a part");
   const { institution, key_id, status_block, recorded_at } = made;
-  const issued = { kind: "issued", ...leaf, institution, key_id, status_block, recorded_at };
+  const issued = { kind: "issued", version: 1, ...leaf, institution, key_id, status_block, recorded_at };
   return { issued, changes, shared, edition, origin: { made, programme, credits_centi: leaf.credits_centi } };
 }
 
@@ -757,31 +871,25 @@ const DECIDING = (
  * Judge an evidence file.
  *
  * @param {Uint8Array} data The file.
- * @param {string[]} vkeys Ed25519 verifier keys of the logs that are trusted, as they publish them.
+ * @param {object} policy Whose word is taken: see `parsePolicy`.
  * @param {{now: Date, maxAge?: number|null, at?: Date|null}} asked The present; the oldest evidence, in seconds, that speaks of
  *   it (600 by default; null judges an archived file as of its own instant); an instant to judge as of.
  * @returns {Promise<{verdict: string, reason: string, checks: object[], facts: object}>}
- * @throws {Refused} The bytes are no evidence file, a key is none, or `at` has not come.
+ * @throws {Refused} The bytes are no evidence file, or `at` has not come.
  *
- * Not checked: any document; cosignatures by witnesses and time stamps, which nobody is trusted for here.
+ * Not checked: any document; time stamps by authorities; what was signed with ML-DSA-44.
  */
-export async function verifyEvidence(data, vkeys, { now, maxAge = 600, at = null }) {
+export async function verifyEvidence(data, policy, { now, maxAge = 600, at = null }) {
   const evidence = parseEvidence(data);
-  let keys;
-  try {
-    keys = await Promise.all(vkeys.map((vkey) => parseVkey(vkey, 1)));
-  } catch (error) {
-    throw new Refused(`not the Ed25519 key of a log: ${error.message}`);
-  }
   const micros = (date) => BigInt(date.getTime()) * 1000n;
   const asked = { now: micros(now), at: at && micros(at), maxAge: maxAge === null ? null : BigInt(Math.round(maxAge * 1e6)) };
   if (asked.at !== null && asked.at > asked.now) throw new Refused("that day has not come yet");
-  return new Judge(evidence, keys, asked).judge();
+  return new Judge(evidence, policy, asked).judge();
 }
 
 class Judge {
-  constructor(evidence, keys, asked) {
-    Object.assign(this, { evidence, keys, asked, checks: [], facts: {} });
+  constructor(evidence, policy, asked) {
+    Object.assign(this, { evidence, policy, asked, anchored: [], checks: [], facts: { anchors: [], witnesses: [] } });
   }
 
   say(code, state, reason, values = {}) {
@@ -828,7 +936,7 @@ class Judge {
   // 1. The checkpoint is signed by a trusted key, and the file is of that log.
   async judgeCheckpoint() {
     const { log, checkpoint } = this.evidence;
-    const trusted = await this.step("log.known", "checkpoint_malformed", () => trustNote(checkpoint, this.keys));
+    const trusted = await this.step("log.known", "checkpoint_malformed", () => trustNote(checkpoint, this.policy));
     if (trusted === null) {
       if (!this.checks.length) this.say("log.known", "unknown", "unknown_log");
       return null;
@@ -838,8 +946,36 @@ class Judge {
       this.say("log.known", "failed", "log_misnamed");
       return null;
     }
-    this.say("log.known", "passed", "log_known", { log: log.origin });
-    return trusted;
+    return this.judgeRetirement(trusted);
+  }
+
+  // 1., continued. What a retired key signed counts if somebody outside saw it before.
+  async judgeRetirement(trusted) {
+    const values = { log: trusted.checkpoint.origin, date: this.policy.retired.get(trusted.log.vkey) };
+    if (values.date === undefined) return this.say("log.known", "passed", "log_known", values), trusted;
+    const seen = (await this.seenOutside(trusted)).some((time) => time < values.date);
+    if (seen) this.say("log.known", "passed", "log_known_then", values);
+    else this.say("log.known", "unknown", "log_retired", values);
+    return seen ? trusted : null;
+  }
+
+  /** When witnesses saw this very checkpoint; words that are not good count for nothing here. */
+  async seenOutside(trusted) {
+    const quiet = (work) => work().catch(() => null);
+    const own = await quiet(async () => (await parseState(parseEntry(this.evidence.state.entry))).cosigner.vkey);
+    const found = [];
+    for (const { key } of this.independent(trusted)) {
+      if (key.vkey !== own) found.push(await quiet(() => cosignedAt(key, trusted.note)));
+    }
+    for (const one of this.evidence.anchors) {
+      found.push(await quiet(async () => (parseNote(one.checkpoint).text === trusted.note.text ? this.wordOf(one, null) : null)));
+    }
+    return found.filter((time) => time !== null);
+  }
+
+  /** The policy's witnesses without a key of the log's own: its name is the origin. */
+  independent(trusted) {
+    return this.policy.witnesses.filter(({ key }) => key.name !== trusted.checkpoint.origin);
   }
 
   // 2. Every entry of the file is in that log.
@@ -872,32 +1008,55 @@ class Judge {
     await proveInclusion(await leafHash(one.entry), one.index, size, one.proof, root);
   }
 
-  // 4. The operator's cosignature is good. Returns { time }, or null if there is no telling.
+  // 4. Cosignatures by known keys are good; the quorum is met. Returns { witnesses, operator }, or null if there is no telling.
   async judgeCosignatures() {
     if (!this.state) return this.unjudged("log.cosignatures");
-    const found = await this.step("log.cosignatures", "cosignature_wrong", async () => ({
-      time: await cosignedAt(this.state.cosigner, this.trusted.note),
-    }));
-    if (found) this.say("log.cosignatures", "skipped", "no_witness");
+    const { policy, trusted, facts } = this;
+    const found = await this.step("log.cosignatures", "cosignature_wrong", async () => {
+      const witnesses = [];
+      for (const { name, key } of this.independent(trusted)) {
+        const time = counted(policy, key, await cosignedAt(key, trusted.note));
+        if (time !== null) witnesses.push({ name, key, time });
+      }
+      const operator = counted(policy, this.state.cosigner, await cosignedAt(this.state.cosigner, trusted.note));
+      return { witnesses, operator: counted(policy, trusted.log, operator) };
+    });
+    if (!found) return null;
+    facts.witnesses = found.witnesses.map(({ name, time }) => ({ name, time }));
+    const names = found.witnesses.map((one) => one.name);
+    if (!satisfies(policy, names)) this.say("log.cosignatures", "unknown", "quorum_not_met");
+    else if (names.length) this.say("log.cosignatures", "passed", "cosigned", { count: names.length });
+    else this.say("log.cosignatures", "skipped", "no_witness");
     return found;
   }
 
-  // 5. Anchored checkpoints are states of this log; whose words are on them is not judged here.
+  // 5. Anchored checkpoints are states of this log; witnesses' words on them are good. Those of authorities are not judged here.
   async judgeAnchors() {
     if (!this.entries) return this.unjudged("log.anchors");
     const { anchors, anchored_size } = this.evidence;
-    const done = await this.step("log.anchors", "anchor_wrong", async () => {
-      const sizes = [];
-      for (const one of anchors) sizes.push(await this.proveAnchor(one));
-      must(anchored_size === (sizes.length ? Math.max(...sizes) : null), "not the newest anchor");
-      for (const one of anchors) await this.proveWord(one);
-      return true;
-    });
-    if (done) this.say("log.anchors", "skipped", anchors.length ? "anchors_unchecked" : "not_anchored");
+    try {
+      const done = await this.step("log.anchors", "anchor_wrong", async () => {
+        const sizes = [];
+        for (const one of anchors) sizes.push(await this.proveAnchor(one));
+        must(anchored_size === (sizes.length ? Math.max(...sizes) : null), "not the newest anchor");
+        for (const one of anchors) await this.requireGoodLines(one);
+        const words = [];
+        for (const one of anchors) words.push(await this.countedWord(one));
+        return anchors.map(({ kind, name, time }, at) => ({ kind, name, time: plainInstant(time), size: sizes[at], word: words[at] }));
+      });
+      if (!done) return;
+      this.facts.anchors = done;
+      this.anchored = done.filter((one) => one.word !== null);
+    } catch (error) {
+      if (!(error instanceof Misnamed)) throw error;
+      return this.say("log.anchors", "unknown", "anchor_misnamed", { detail: error.message });
+    }
+    if (!this.anchored.length) return this.say("log.anchors", "skipped", anchors.length ? "anchors_unchecked" : "not_anchored");
+    this.say("log.anchors", "passed", "anchored", { time: this.anchored.map((one) => one.word).reduce(lesser) });
   }
 
   async proveAnchor(one) {
-    const found = await trustNote(one.checkpoint, this.keys);
+    const found = await trustNote(one.checkpoint, this.policy);
     must(found && found.checkpoint.origin === this.trusted.checkpoint.origin, "of another log");
     const [first] = this.evidence.entries;
     const old = found.checkpoint;
@@ -907,32 +1066,66 @@ class Judge {
     return old.size;
   }
 
-  async proveWord(one) {
-    if (this.state) await cosignedAt(this.state.cosigner, parseNote(one.checkpoint));
-    plainInstant(one.time);
-    if (one.kind === "rfc3161") return;
-    let line;
-    try {
-      line = fromUtf8(one.token);
-    } catch {
-      throw new Wrong("no text");
+  async requireGoodLines(one) {
+    const note = parseNote(one.checkpoint);
+    for (const { key } of this.policy.witnesses) await cosignedAt(key, note);
+    if (this.state) await cosignedAt(this.state.cosigner, note);
+  }
+
+  /** The time of an anchor that counts; null as well if a key had signed its checkpoint that was retired by then. */
+  async countedWord(one) {
+    const time = await this.wordOf(one, this.state?.cosigner.vkey ?? null);
+    const signed = time === null ? null : await trustNote(one.checkpoint, this.policy);
+    return signed ? counted(this.policy, signed.log, time) : time;
+  }
+
+  /** The time that a witness of the policy vouches for; null if it names none, or the word is a time stamp. */
+  async wordOf(one, operator) {
+    const told = plainInstant(one.time);
+    if (one.kind === "rfc3161") return null;
+    const line = readToken(one.token);
+    const note = { text: parseNote(one.checkpoint).text, lines: [line] };
+    const { origin } = parseCheckpoint(note.text);
+    const others = this.policy.witnesses.filter(({ key }) => key.name !== origin && key.vkey !== operator);
+    for (const { name, key } of others) {
+      const time = await cosignedAt(key, note);
+      if (time === null) continue;
+      if (![name, key.name, `${key.name}+${key.id}`].includes(one.name)) throw new Misnamed(`${one.name} is ${name} in the policy`);
+      const kept = counted(this.policy, key, time);
+      must(kept === null || kept === told, "an anchor of another time than its word");
+      return kept;
     }
-    must(line.endsWith("\n"), "not one line");
-    parseLine(line.slice(0, -1));
+    const isCarried = [line.name, `${line.name}+${line.id}`].includes(one.name);
+    must(isCarried || !others.some(({ name }) => name === one.name), `a cosignature that is not by ${one.name}`);
+    return null;
   }
 
   // 6. The instant that the evidence speaks of reaches the one asked about. Returns it.
   judgeFreshness(cosigned) {
     const { now, at, maxAge } = this.asked;
     if (!cosigned) return this.unjudged("log.fresh");
-    const { time } = cosigned;
-    if (time === null) return this.say("log.fresh", "unknown", "no_time"), null;
-    if (time > now + CLOCK_SKEW) return this.say("log.fresh", "unknown", "time_ahead"), null;
+    const said = [[this.witnessedAt(cosigned), "fresh_witnessed"]];
+    if (this.policy.quorum === "none") said.push([cosigned.operator, "fresh_operator"]);
+    const times = said.filter(([time]) => time !== null);
+    if (!times.length) return this.say("log.fresh", "unknown", "no_time"), null;
     const needed = maxAge === null ? at : now - maxAge;
+    const reaching = times.find(([time]) => needed === null || time >= needed);
+    const [time, word] = reaching ?? times.reduce((one, other) => (other[0] > one[0] ? other : one));
+    if (time > now + CLOCK_SKEW) return this.say("log.fresh", "unknown", "time_ahead"), null;
     const values = { instant: time, age: now - time };
-    if (needed === null || time >= needed) this.say("log.fresh", "passed", "fresh_operator", values);
+    if (reaching) this.say("log.fresh", "passed", word, values);
     else this.say("log.fresh", "unknown", maxAge === null ? "ends_before" : "stale", values);
     return time;
+  }
+
+  /** The newest instant for which the quorum vouches; any witness, if there is none. */
+  witnessedAt({ witnesses }) {
+    const names = [];
+    for (const { name, time } of witnesses.toSorted((one, other) => (one.time < other.time ? 1 : one.time > other.time ? -1 : 0))) {
+      names.push(name);
+      if (satisfies(this.policy, names)) return time;
+    }
+    return null;
   }
 
   // 7. The entries are this credential's whole history, in order.
@@ -1015,17 +1208,24 @@ class Judge {
     }
     this.record = record;
     this.say("issuer.known", "passed", "issuer_proved", { issuer: record.name });
-    this.judgeKey(timeline, record, cosigned !== null);
+    this.judgeKey(timeline, record, cosigned);
     this.judgeAccreditation(timeline, record);
   }
 
-  judgeKey(timeline, record, isSeen) {
+  judgeKey(timeline, record, cosigned) {
     const signings = [timeline.issued, ...timeline.changes.filter((event) => event.kind === "reissued")].reverse();
     const newest = signings.reduce((one, other) => (other.recorded_at > one ? other.recorded_at : one), 0n);
-    const judged = signings.map((one) => judgeSigning(one, record, newest, isSeen));
+    const judged = signings.map((one) => judgeSigning(one, record, newest, cosigned && this.seen(one, cosigned)));
     const [key, compromise] = judged.find((two) => two.every(([state]) => state === "passed")) ?? judged[0];
     this.say("issuer.key", ...key);
     this.say("issuer.compromise", ...compromise);
+  }
+
+  /** When somebody outside saw a signature's entry in the log. The operator's word is not among it. */
+  seen(signing, { witnesses }) {
+    const { index } = this.evidence.entries[signing.version - 1];
+    const anchored = this.anchored.filter((one) => one.size > index).map((one) => one.word);
+    return [...anchored, ...witnesses.filter(({ key }) => key.vkey !== this.state.cosigner.vkey).map((one) => one.time)];
   }
 
   judgeAccreditation(timeline, record) {
@@ -1126,8 +1326,8 @@ async function isSignedBy(vkey, note) {
   }
 }
 
-/** Both checks on one signature: was the key in use, and was it stolen? Nobody outside is trusted here, so stolen is unknown. */
-function judgeSigning(signing, record, newest, isSeen) {
+/** Both checks on one signature: was the key in use, and was it stolen? Then an outside word has to be older than the theft. */
+function judgeSigning(signing, record, newest, seen) {
   const key = record.keys.find((one) => one.key_id === signing.key_id);
   const used = signing.recorded_at;
   if (!key) return [["failed", "key_unknown"], ["unknown", "not_judged"]];
@@ -1135,8 +1335,9 @@ function judgeSigning(signing, record, newest, isSeen) {
   if (used < key.valid_from) use = ["failed", "key_not_yet_valid"];
   else if (key.revoked_at !== null && used >= key.revoked_at) use = ["failed", "key_revoked", { date: key.revoked_at }];
   else if (key.retired_at !== null && used > key.retired_at) use = ["failed", "key_retired", { date: key.retired_at }];
-  if (!isSeen) return [use, ["unknown", "not_judged"]];
+  if (!seen) return [use, ["unknown", "not_judged"]];
   if (key.compromised_at === null) return [use, ["passed", "key_safe"]];
+  if (seen.some((time) => time < key.compromised_at)) return [use, ["passed", "compromised_later"]];
   return [use, newest > used ? ["unknown", "signed_anew", { date: newest }] : ["unknown", "key_compromised"]];
 }
 

@@ -18,9 +18,9 @@ from typing import Final
 from openvc.openid4vci import GRANT_PRE_AUTHORIZED_CODE
 from starlette.types import Scope
 
+from api.form_body import Form
 from api.guess import Guesses
 from api.node import Node
-from api.plain_form import PlainForm
 from api.wallet.fault import WalletFault
 from api.wallet.key_proof import ProvedKey, parse_request, verify_proof
 from api.wallet.nonce import Nonces
@@ -71,7 +71,7 @@ class WalletIssuing:
         self._nonces = nonces
         self._guesses = guesses
 
-    def token(self, scope: Scope, form: PlainForm) -> dict[str, object]:
+    def token(self, scope: Scope, form: Form) -> dict[str, object]:
         """Step 1: the Token Response.
 
         Raises:

@@ -203,6 +203,72 @@ def test_change_is_refused_when_no_own_page_asks(school: School, officer: Office
     assert state(school, public_id) == "active"
 
 
+def test_awards_are_found_by_a_name_or_a_part_of_it(school: School, officer: Officer) -> None:
+    served, _ = school
+    kask = [award(school, learner={"name": name}) for name in ("Õnne Kaskeväli", "Kaskeväli, õnne")]
+    other = award(school, learner={"name": "Õnne Tamm"})
+    registration = {"slug": "other", "name": "Other", "country": "EE", "kind": "university"}
+    assert served.write("POST", "/v1/institutions", registration, served.key()).is_success
+    key = served.key("other")
+    assert served.write("POST", "/v1/achievements", {"code": CODE, "template": TEMPLATE}, key).is_success
+    foreign = served.issue(key, learner={"name": "Õnne Kaskeväli"})["id"]
+    page = find(officer, "õnne KASKEVÄLI", "nobody of this name").text
+    assert all(one in page for one in kask)
+    assert other not in page
+    assert foreign not in page
+    assert EN["desk"]["found_lost"] in page
+    assert "nobody of this name" in page
+    assert EN["desk"]["found_newest"] not in page
+
+
+def test_awards_are_found_by_micro_credential_and_day(school: School, officer: Officer) -> None:
+    served, key = school
+    assert served.write("POST", "/v1/achievements", {"code": "DAY-1", "template": TEMPLATE}, key).is_success
+    first = award(school, achievement="DAY-1", awarded_on="2026-02-01")
+    second = award(school, achievement="DAY-1", awarded_on="2026-02-02")
+    elsewhere = award(school, awarded_on="2026-02-02")
+    for fields, ids in (
+        ({"achievement": "DAY-1"}, {first, second}),
+        ({"achievement": "DAY-1", "awarded_on": "2026-02-02"}, {second}),
+        ({"awarded_on": "02.02.2026"}, {second, elsewhere}),
+    ):
+        assert officer.send("/desk/awards", fields).status_code == 303
+        page = officer.get("/desk/awards/found", lang="en").text
+        assert {one for one in (first, second, elsewhere) if one in page} == ids, fields
+    for fields, said in (({"awarded_on": "2026-13-01"}, "awards_bad_day"), ({"achievement": "NO"}, "awards_none")):
+        answer = officer.send("/desk/awards", fields)
+        assert answer.status_code == 422
+        assert EN["desk"][said] in answer.text
+
+
+def test_names_are_looked_for_among_the_newest_and_the_page_says_so(
+    school: School, officer: Officer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = award(school, learner={"name": "Vana Ratas"})
+    new = [award(school, learner={"name": "Vana Ratas"}) for _ in range(2)]
+    monkeypatch.setattr("ledger.award_finding.MAX_LOOKED_AT", 2)
+    page = find(officer, "Vana Ratas").text
+    assert all(one in page for one in new)
+    assert old not in page
+    assert EN["desk"]["found_newest"] in page
+
+
+def test_only_awards_that_are_ticked_are_changed(school: School, officer: Officer) -> None:
+    ids = [award(school, learner={"name": "Linnar Lilleste"}) for _ in range(3)]
+    page = find(officer, "Linnar Lilleste").text
+    assert page.count('type="checkbox" name="award"') == 3
+    fields = {"picked": "1", "act": "revoke", "reason": "issued_in_error"}
+    none = officer.send("/desk/awards/check", fields)
+    assert none.status_code == 422
+    assert EN["desk"]["awards_none_picked"] in none.text
+    planned = plan(officer, **fields, award=ids[1])
+    assert ids[0] not in planned.text
+    confirm(officer, planned)
+    while "refresh" in officer.get("/desk/awards/changed").headers:
+        pass
+    assert [state(school, one) for one in ids] == ["active", "revoked", "active"]
+
+
 def test_too_many_are_refused(officer: Officer, school: School) -> None:
     served, key = school
     claims = [

@@ -366,7 +366,7 @@ def test_idempotency_key_is_the_previews_when_the_process_forgot_that_it_was_iss
     served = school[0]
     institution = served.node.ledger.institution(SLUG)
     actor = Actor(name="test", role="issuer", institution=institution.id)
-    visit = Visit(Session("test", institution.id, "", 0.0, 0.0), actor, institution, "en")
+    visit = Visit(Session(actor, institution.id, "", 0.0, 0.0), actor, institution, "en")
     claim = AwardClaim(achievement=CODE, learner=LearnerClaim(name="Anu"), awarded_on=date(2026, 1, 31))
     preview = Preview(ClassList((ListRow(2, {}, claim),), ()))
     before = issued(served)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from api.page.language import LANGUAGES, read_messages
 from api.route.desk_record import PAGE
 from ledger.access import Actor
+from ledger.learner_link import LinkKind
+from ledger.learner_request import RequestKind, RequestOutcome
 from tests.api.desk import Officer
 from tests.api.served import SLUG, Served, open_school, serving
 
@@ -35,6 +40,61 @@ def test_record_says_what_was_done_when_and_by_whom(school: School, language: st
     places = [page.index(one) for one in shown]
     assert places == sorted(places)  # newest first
     assert "test <code>" in page
+
+
+@pytest.mark.parametrize(
+    "actor, act, said",
+    [
+        ("account anna@x.example", "credential.issue", ["anna@x.example", "record_account"]),
+        ("link 0123456789abcdef", "link.make_share", ["0123456789abcdef", "record_learner"]),
+        ("cascade", "cascade.step", ["record_rules"]),
+        ("command-line", "link.revoke_page", ["command-line", "record_operator"]),
+        ("gone4321 for Prof. Tamm", "stacking.waive low-credits equivalent", ["low-credits equivalent", "Prof. Tamm"]),
+    ],
+)
+def test_record_names_whoever_acted_as_officers_know_them(
+    school: School, actor: str, act: str, said: list[str]
+) -> None:
+    served, officer = school
+    say = read_messages("en")
+    institution = served.node.ledger.institution(SLUG).id
+    who = Actor(name=actor, role="issuer", institution=institution)
+    served.node.access.note(who, act, served.node.ledger.now())
+    row = unescape(officer.get("/desk/record", lang="en").text).partition("<tbody>")[2].partition("</tr>")[0]
+    for one in said:
+        assert say["desk"].get(one, one) in row
+    assert say["desk_act"][act.partition(" ")[0].replace(".", "_")] in row
+
+
+def acts_of(module: Path) -> Iterator[str]:
+    """The acts that a module records, or how they begin: what stands as the second argument of `audit`."""
+    tree = ast.parse(module.read_text("utf-8"))
+    for call in (one for one in ast.walk(tree) if isinstance(one, ast.Call)):
+        if isinstance(call.func, ast.Name) and call.func.id == "audit":
+            match call.args[1]:
+                case ast.Constant(value=str(act)):
+                    yield act
+                case ast.JoinedStr(values=[ast.Constant(value=str(begin)), *_]):
+                    yield begin
+                case _:
+                    constants = (one.value for one in ast.walk(tree) if isinstance(one, ast.Constant))
+                    yield from (
+                        one for one in constants if isinstance(one, str) and re.fullmatch(r"[a-z]+\.[a-z_]+", one)
+                    )
+
+
+def test_every_act_that_is_recorded_has_a_sentence() -> None:
+    acts = {act for module in (*Path("ledger").glob("*.py"), *Path("api").rglob("*.py")) for act in acts_of(module)}
+    assert {"credential.issue", "credential.revoke", "link.make_", "request.", "stacking.waive "} <= acts
+    of_the_operator_alone = {"key.revoked"}  # of no institution
+    for language in LANGUAGES:
+        sentences = read_messages(language)["desk_act"]
+        for act in acts - of_the_operator_alone:
+            name = act.strip().replace(".", "_")
+            assert any(one == name or (act[-1] in "_. " and one.startswith(name)) for one in sentences), act
+        values = [f"link_{act}_{kind}" for act in ("make", "revoke") for kind in get_args(LinkKind)]
+        values += [f"request_{one}" for one in (*get_args(RequestKind), *get_args(RequestOutcome))]
+        assert set(values) <= sentences.keys()
 
 
 def test_record_shows_no_other_institutions_acts(school: School) -> None:

@@ -10,16 +10,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from anchoring.checkpoint import Checkpoint
+from anchoring.cosignature import Cosigner
+from anchoring.note import NoteSigner, format_note, parse_note
 from anchoring.reader import LogReader
 from anchoring.storage import StoredAnchor
+from anchoring.subtree_cosignature import SubtreeCosigner
 from anchoring.time_anchor import AnchorProof
 from anchoring.tree import MemoryTree, leaf_hash
 from api.page.language import LANGUAGES, Language, Speech, read_messages
-from api.page.log_view import HEIGHT, MAX_LANES, WIDTH, make_chart, proof_steps
+from api.page.log_view import HEIGHT, MAX_LANES, WIDTH, make_chart, proof_steps, read_signer
+from api.route import explore
 from tests.api.served import Served, open_school, serving
 from tests.api.test_page import Page
+from tests.verifier.small_log import private_key
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -62,6 +68,50 @@ def test_page_about_the_log_shows_root_key_signers_institutions_and_how_to_audit
     assert "Riverside University" in html
     assert "key-1" in html
     assert "cairn audit http://ledger.test" in html
+
+
+def test_page_about_the_log_says_who_signed_it_and_when(school: Served) -> None:
+    """The log's own lines tell no time; those of cosigners do, and who is neither log nor operator is a witness."""
+    text, at = checkpoint(school).text(), datetime(2026, 3, 2, 10, 30, 5, tzinfo=UTC)
+    origin = checkpoint(school).origin
+    witness = Cosigner("north.example/witness", private_key("north"))
+    operator = Cosigner(f"{origin}/operator", private_key("operator"))
+    later = SubtreeCosigner("pq.example", MLDSA44PrivateKey.from_seed_bytes(bytes(32)))
+    signer = NoteSigner(origin, private_key("log"))
+    lines = [signer.sign(text), operator.cosign(text, at), witness.cosign(text, at), later.cosign(text, at)]
+    found = [read_signer(origin, line) for line in parse_note(format_note(text, lines)).signatures]
+    assert [(one.role, one.at) for one in found] == [("log", None), ("operator", at), ("witness", at), ("witness", at)]
+    assert found[2].name == witness.vkey.rpartition("+")[0]
+    html = school.http.get("/explore", params={"lang": "en"}).text
+    said = read_messages("en")["explore"]
+    assert f"{said['signer_log']}: <code>{origin}+" in html
+    assert re.search(rf"{said['signer_operator']}, <time datetime=\"[^\"]+\">", html)
+
+
+def test_page_about_the_log_shows_institutions_page_by_page(school: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    for slug in ("alder-college", "birch-college", "cedar-college"):
+        body = {"slug": slug, "name": slug.title(), "country": "EE", "kind": "university"}
+        assert school.write("POST", "/v1/institutions", body, school.key()).status_code == 201
+    school.node.wait_until_visible(school.node.ledger.newest())
+    monkeypatch.setattr(explore, "MAX_INSTITUTIONS", 2)
+    seen: list[str] = []
+    path, html = "/explore?lang=en", ""
+    while path:
+        html = school.http.get(path).text
+        seen += re.findall(r"<summary><strong>([^<]+)", html)
+        found = re.search(r'rel="next" href="([^"#]+)#institutions"', html)
+        path = found[1].replace("&amp;", "&") if found else ""
+    assert seen == ["Riverside University", "Alder-College", "Birch-College", "Cedar-College"]
+    assert 'rel="prev"' in html
+    assert school.http.get("/explore?institutions=-1").status_code == 422
+    assert "<summary><strong>" not in school.http.get("/explore?institutions=1000").text
+
+
+@pytest.mark.parametrize("path", ["/log", "/log/"])
+def test_address_of_the_log_leads_to_its_page(school: Served, path: str) -> None:
+    answered = school.http.get(path, headers={"Accept-Language": "ru"})
+    assert (answered.status_code, answered.headers["location"]) == (303, "/explore?lang=ru")
+    assert school.http.get("/log/checkpoint").headers["content-type"].startswith("text/plain")
 
 
 def test_page_of_each_entry_says_what_the_log_holds_and_leads_to_the_root(school: Served) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from openvc.errors import OpenvcError
 
 import api.guarded_get
 from api.fetching import IN_FLIGHT, LATE, Fetching, address_of
-from api.guarded_get import guarded_get
+from api.guarded_get import Call, Reach, guarded_call, guarded_get
 from api.setting import Settings
 from verifier.foreign.source import Found, Missing
 
@@ -186,6 +187,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 time.sleep(0.1)
         else:
             self.wfile.write(b"data")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f"{self.headers['Authorization']}|{self.headers['Content-Type']}|{body}".encode())
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the interface of http.server)
         del format, args
@@ -447,3 +454,54 @@ def test_answer_that_came_too_late_is_there_for_the_next_request() -> None:
     answer = fetching.answer("https://a.example/x")
     assert isinstance(answer, Found)
     assert answer.data == b"x"
+
+
+# ── what an operator has named ─────────────────────────────────────────────────────────────────────
+
+
+def reach(*networks: str, certificates: Path | None = None) -> Reach:
+    return Reach(tuple(ip_network(one) for one in networks), certificates)
+
+
+def test_guard_asks_a_network_that_an_operator_has_named_and_no_other(
+    server: tuple[int, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, seen = server
+    monkeypatch.setattr(socket, "getaddrinfo", _local_lookup)
+    for networks in ((), ("10.0.0.0/8",), ("::/0",), ("127.0.0.2/32",)):
+        with pytest.raises(OpenvcError, match="blocked"):
+            guarded_call(f"https://a.example:{port}/data", Call(), 2, 1_000, reach(*networks))
+    assert seen == []
+    asked = guarded_call(f"https://a.example:{port}/data", Call(), 5, 1_000, reach("10.0.0.0/8", "127.0.0.0/8"))
+    assert (asked, seen) == (b"data", ["/data"])
+
+
+def test_guard_refuses_a_name_when_one_address_is_in_no_network_that_was_named(
+    server: tuple[int, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, seen = server
+    monkeypatch.setattr(socket, "getaddrinfo", resolving("127.0.0.1 169.254.169.254"))
+    with pytest.raises(OpenvcError, match=r"169\.254\.169\.254"):
+        guarded_call(f"https://a.example:{port}/data", Call(), 2, 1_000, reach("127.0.0.0/8"))
+    assert seen == []
+
+
+def test_guard_trusts_the_authorities_that_were_named_in_the_place_of_the_systems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", _local_lookup)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "other").mkdir()
+    with serving(tmp_path / "one") as (port, trusted, _), serving(tmp_path / "other") as (other, _, _):
+        named = reach("127.0.0.0/8", certificates=trusted)
+        assert guarded_call(f"https://a.example:{port}/data", Call(), 5, 1_000, named) == b"data"
+        for at, how_far in ((port, reach("127.0.0.0/8")), (other, named)):
+            with pytest.raises(OpenvcError, match="certificate"):
+                guarded_call(f"https://a.example:{at}/data", Call(), 5, 1_000, how_far)
+
+
+def test_guard_sends_a_form_with_what_is_said_beside_it(allowed: tuple[int, list[str]]) -> None:
+    port, _ = allowed
+    call = Call({"code": "a b&c", "state": "\u00e9"}, {"Authorization": "Basic eA=="})
+    answered = guarded_call(f"https://a.example:{port}/echo", call, 5, 1_000)
+    assert answered == b"Basic eA==|application/x-www-form-urlencoded|code=a+b%26c&state=%C3%A9"

@@ -20,6 +20,7 @@ from api.setting import Settings
 from api.vault_check import VaultCheck
 from ledger.learner_link import LINK
 from ledger.store import Commit, Write
+from tests.api.desk import OWN_PAGE
 from tests.api.diploma import award as award_diploma
 from tests.api.diploma import publish_programme, unpack
 from tests.api.served import CODE, SLUG, TEMPLATE, Served, open_school, serving
@@ -52,7 +53,7 @@ class School:
 
     def enter(self, secret: str, **fields: str) -> httpx.Response:
         """Hand a link's secret part over, as the page does."""
-        return self.served.http.post("/mine/enter", data={"link": secret, "lang": "en", **fields})
+        return self.served.http.post("/mine/enter", data={"link": secret, "lang": "en", **fields}, headers=OWN_PAGE)
 
     def cookie(self, **named: object) -> dict[str, str]:
         """Header fields of whoever has just come in by a fresh link."""
@@ -66,7 +67,8 @@ class School:
 
     def post(self, path: str, cookie: dict[str, str], **fields: object) -> httpx.Response:
         """Send a form as somebody who has come in."""
-        return self.served.http.post(path, data={"lang": "en", **fields}, headers={"Accept": "text/html", **cookie})
+        headers = {"Accept": "text/html", **OWN_PAGE, **cookie}
+        return self.served.http.post(path, data={"lang": "en", **fields}, headers=headers)
 
     def share(self, cookie: dict[str, str], *awards: str, **fields: object) -> str:
         """Share some awards; returns the path of the link."""
@@ -168,7 +170,7 @@ def test_link_is_exchanged_for_a_cookie_that_no_script_and_no_other_site_has(sch
         assert answered.status_code == 303
         assert answered.headers["location"] == "/mine?lang=en"
         assert answered.headers["cache-control"] == "no-store"
-        assert answered.headers["referrer-policy"] == "no-referrer"
+        assert answered.headers["referrer-policy"] == "same-origin"
         assert "access-control-allow-origin" not in answered.headers
         value, *attributes = answered.headers["set-cookie"].split("; ")
         assert {one.lower() for one in attributes} == {"httponly", "max-age=7200", "path=/", "samesite=strict"}
@@ -189,7 +191,7 @@ def test_cookie_is_bound_to_the_host_when_the_ledger_is_reached_by_https(
         key = open_school(served)
         served.issue(key, learner=LEARNER)
         link = done(served.write("POST", "/v1/learner-links", {"reference": "S-1"}, key))["link"]
-        answered = served.http.post("/mine/enter", data={"link": link})
+        answered = served.http.post("/mine/enter", data={"link": link}, headers={"Origin": "https://ledger.test"})
         value = answered.headers["set-cookie"]
         assert value.startswith("__Host-cairn_mine=")
         assert {"secure", "path=/", "httponly"} <= {one.lower() for one in value.split("; ")}
@@ -197,11 +199,18 @@ def test_cookie_is_bound_to_the_host_when_the_ledger_is_reached_by_https(
 
 
 def test_form_of_another_site_is_refused(school: School) -> None:
-    link = school.link()["link"]
-    for site in ("cross-site", "same-site"):
-        answered = school.served.http.post("/mine/enter", data={"link": link}, headers={"Sec-Fetch-Site": site})
-        assert answered.status_code == 403
-        assert "set-cookie" not in answered.headers
+    """What counts as another site is tested with `api.own_page`; here, that every form of the page asks."""
+    link, cookie = school.link()["link"], school.cookie()
+    entered = school.served.http.post("/mine/enter", data={"link": link}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert entered.status_code == 403
+    assert "set-cookie" not in entered.headers
+    for path in ("leave", "record", "shares", "shares/end", "corrections", "appeals", "erasure"):
+        sent = {"sure": "yes", "note": "x"}
+        answered = school.served.http.post(f"/mine/{path}", data=sent, headers={"Origin": "null", **cookie})
+        assert answered.status_code == 403, path
+    page = school.get("/mine", cookie)
+    assert page.status_code == 200
+    assert page.headers["referrer-policy"] == "same-origin"
 
 
 def test_session_ends_at_once_when_the_link_is_revoked_or_the_learner_leaves(school: School) -> None:
@@ -246,7 +255,10 @@ def test_guessing_is_refused_above_a_limit(tmp_path_factory: pytest.TempPathFact
     with serving(tmp_path_factory.mktemp("guesses") / "data") as served:
         answers = [served.http.get(f"/shared/{'0' * 16}_{'A' * 43}").status_code for _ in range(GUESSES_PER_MINUTE)]
         assert set(answers) == {404}
-        for refused in (served.http.get("/shared/x"), served.http.post("/mine/enter", data={"link": "x"})):
+        for refused in (
+            served.http.get("/shared/x"),
+            served.http.post("/mine/enter", data={"link": "x"}, headers=OWN_PAGE),
+        ):
             assert refused.status_code == 429
             assert int(refused.headers["retry-after"]) > 0
         assert served.http.get("/livez").status_code == 200

@@ -237,9 +237,10 @@ def test_home_page_may_be_indexed_and_shows_samples() -> None:
     assert {"name": "robots", "content": "index"} in page.named("meta")
     assert "cairn verify invalid.json" in page.text
     assert "Revoked after misconduct" in page.text
-    look_up, send = page.named("form")
+    look_up, send, photo = page.named("form")
     assert (look_up["action"], look_up["method"]) == ("/verify", "get")
-    assert (send["action"], send["method"], send["enctype"]) == ("/verify", "post", "multipart/form-data")
+    for form in (send, photo):
+        assert (form["action"], form["method"], form["enctype"]) == ("/verify", "post", "multipart/form-data")
 
 
 def test_problem_page_shows_lost_page_when_there_is_nothing() -> None:

@@ -145,3 +145,27 @@ def test_scripts_are_served_from_a_closed_list(school: School) -> None:
         assert "//" not in re.sub(r"^\s*//.*$|\s//\s.*$", "", answer.text, flags=re.MULTILINE), "an address in a script"
     for name in ("../app.py", "cairn.scss", "..%2Fapp.py"):
         assert served.http.get(f"/static/{name}").status_code == 404
+
+
+def test_baked_svg_is_served_in_a_sandbox(school: School) -> None:
+    """Opened as a page of its own, it may run nothing and load nothing, whatever stands in it."""
+    served, key, issued = school
+    path = f"/v1/credentials/{issued['id']}/documents/svg"
+    answered = served.http.get(path, headers={"Authorization": f"Bearer {key}"})
+    assert answered.status_code == 200
+    assert answered.headers["content-type"].startswith("image/svg+xml")
+    policy = answered.headers["content-security-policy"].split("; ")
+    assert {"default-src 'none'", "sandbox"} <= set(policy)
+    assert answered.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "link", ["https://ledger.test/recognitions/{id}?lang=en", " /recognitions/{id} ", "/recognitions/{id}#x"]
+)
+def test_pasted_link_of_a_recognition_leads_to_its_page(school: School, link: str) -> None:
+    served, _, _ = school
+    identity = "01a21750-8a5b-8c75-957f-7b88cd0f7132"
+    answered = served.http.get("/verify", params={"q": link.format(id=identity), "lang": "ru"})
+    assert (answered.status_code, answered.headers["location"]) == (303, f"/recognitions/{identity}?lang=ru")
+    for other in (identity, f"/recognitions/{identity}0", f"/recognitions/{identity.upper()}"):
+        assert served.http.get("/verify", params={"q": other}).status_code == 200

@@ -15,6 +15,7 @@ from api.answer_example import DID_KEY
 from api.answer_schema import NDJSON, NULLABLE, OPEN, OPTIONAL
 from api.problem import PROBLEMS
 from api.public_write import PUBLIC_WRITES
+from tests.api.desk import OWN_PAGE
 from tests.api.diploma import PROGRAMME, award, draft, publish_programme, unpack
 from tests.api.served import CODE, SLUG, TEMPLATE, Served
 
@@ -234,8 +235,8 @@ def learner_answers(served: Served, school_key: str) -> dict[str, httpx.Response
     served.issue(school_key, learner=example.AWARD["learner"])
     made = served.write("POST", "/v1/learner-links", example.LEARNER_LINK, school_key)
     private = {"Authorization": f"Bearer {school_key}"}
-    entered = served.http.post("/mine/enter", data={"link": made.json()["link"]})
-    cookie = {"Cookie": entered.headers["set-cookie"].partition(";")[0]}
+    entered = served.http.post("/mine/enter", data={"link": made.json()["link"]}, headers=OWN_PAGE)
+    cookie = {"Cookie": entered.headers["set-cookie"].partition(";")[0], **OWN_PAGE}
     asked = served.http.post("/mine/corrections", data={"note": "My name is spelt with one s."}, headers=cookie)
     assert asked.status_code == httpx.codes.SEE_OTHER
     listed = served.http.get("/v1/learner-requests", headers=private)

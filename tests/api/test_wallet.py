@@ -27,6 +27,7 @@ from api.wallet.offer import (
     Offers,
 )
 from ledger.learner_link import LearnerLink
+from tests.api.desk import OWN_PAGE
 from tests.api.diploma import award as award_diploma
 from tests.api.diploma import publish_programme, unpack
 from tests.api.served import BASE, OPERATOR, SLUG, Served, open_school, serving
@@ -66,14 +67,14 @@ class School:
     def link(self, reference: str = "S-1") -> tuple[str, dict[str, str]]:
         """The prefix of a fresh link, and header fields of whoever came in by it."""
         made = done(self.served.write("POST", "/v1/learner-links", {"reference": reference}, self.key))
-        entered = self.served.http.post("/mine/enter", data={"link": made["link"], "lang": "en"})
+        entered = self.served.http.post("/mine/enter", data={"link": made["link"], "lang": "en"}, headers=OWN_PAGE)
         assert entered.status_code == 303, entered.text
         return made["prefix"], {"Cookie": entered.headers["set-cookie"].partition(";")[0]}
 
     def press(self, cookie: dict[str, str], award: str, form: str = "sd-jwt", **fields: str) -> httpx.Response:
         """Press the button on the learner's page."""
         data = {"award": award, "form": form, "lang": "en", **fields}
-        return self.served.http.post("/mine/wallet", data=data, headers={"Accept": "text/html", **cookie})
+        return self.served.http.post("/mine/wallet", data=data, headers={"Accept": "text/html", **OWN_PAGE, **cookie})
 
     def offer(self, award: str | None = None, form: str = "sd-jwt") -> Offered:
         """A fresh offer, of a fresh award when none is named."""

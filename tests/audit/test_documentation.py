@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 import api.audit
+from api.page.language import read_messages
 
 NAMING = {"add": 0, "_find": 0, "at": 1, "object": 1}
 """Functions that name findings, and which of their arguments is the code."""
@@ -28,3 +29,5 @@ def test_auditing_page_explains_every_code_when_an_audit_can_give_it() -> None:
     assert len(codes) > 25  # else the functions above have other names by now
     page = (Path(__file__).parents[2] / "docs" / "auditing.md").read_text("utf-8")
     assert {code for code in codes if f"`{code}`" not in page} == set()
+    told = read_messages("en")["finding"]
+    assert {code for code in codes if code.replace("-", "_") not in told} == set()

@@ -31,6 +31,11 @@ class Case:
     max_age: timedelta | None = timedelta(minutes=10)
     vkey: str = ""
 
+    @property
+    def policy(self) -> str:
+        """A policy that takes the log's word alone."""
+        return f"log {self.vkey}\n"
+
 
 def made(name: str, change: Callable[[SmallLog], Any], **asked: Any) -> Case:  # noqa: ANN401  any field of a case
     """A case of a log that *change* has written; it returns the award, or nothing for a plain one."""
@@ -169,6 +174,38 @@ def anchored(log: SmallLog) -> object:
     return award
 
 
+def stolen(at: datetime) -> Callable[[SmallLog], object]:
+    """The issuer's key was stolen; some words on the log are older, some newer."""
+
+    def change(log: SmallLog) -> object:
+        log.records[1]["keys"][0] |= {"compromised_at": instant(at)}
+        return anchored(log)
+
+    return change
+
+
+def stolen_and_signed_anew(log: SmallLog) -> object:
+    award = log.issue()
+    log.publish(ISSUED + timedelta(minutes=1))
+    log.cosign_anchor(ISSUED + timedelta(minutes=3))
+    log.records[1]["keys"][0] |= {"compromised_at": instant(ISSUED - DAY)}
+    log.records[1]["keys"].append(key_row("north-2", "key-2") | {"compromised_at": instant(ISSUED + 3 * DAY)})
+    log.reissue(award, ISSUED + DAY)
+    log.publish(ISSUED + DAY)
+    log.cosign_anchor(ISSUED + 2 * DAY)
+    log.publish(NOW, witnessed=ISSUED + 2 * DAY)
+    return award
+
+
+def witnessed(at: datetime, operator: datetime | None = NOW) -> Callable[[SmallLog], object]:
+    def change(log: SmallLog) -> object:
+        award = log.issue()
+        log.publish(operator, witnessed=at)
+        return award
+
+    return change
+
+
 def published(at: datetime | None) -> Callable[[SmallLog], object]:
     def change(log: SmallLog) -> object:
         award = log.issue()
@@ -223,6 +260,17 @@ def good_cases() -> list[Case]:
         made("limits without a version", with_accreditations(limited)),
         made("a version without limits", with_accreditations({}, version=2)),
         made("anchored", anchored),
+        made("stolen before any word", stolen(ISSUED)),
+        made("stolen between two words", stolen(ISSUED + timedelta(hours=1))),
+        made("stolen lately", stolen(NOW)),
+        made("stolen and signed anew", stolen_and_signed_anew),
+        made("witnessed", witnessed(NOW)),
+        made("witnessed long ago", witnessed(ISSUED + DAY)),
+        made("witnessed a day ago", witnessed(NOW - DAY)),
+        made("witnessed a day ago, and nobody since", witnessed(NOW - DAY, None)),
+        made("witnessed ahead", witnessed(NOW + DAY)),
+        made("witnessed, archived", witnessed(NOW - DAY), max_age=None),
+        made("witnessed, asked about a day", witnessed(NOW - DAY), max_age=None, at=NOW - timedelta(hours=1)),
         attested_file(),
         made("stacked", stacked()),
         made("in review", stacked("opened")),
@@ -236,6 +284,37 @@ def good_cases() -> list[Case]:
         made("another edition", edition_with(edition=2)),
         made("another institution's edition", edition_with(institution=str(UUID(int=9)))),
     ]
+
+
+def policies() -> dict[str, str]:
+    """Further lines of a policy, by what they say; those of the log itself come before them."""
+    log = SmallLog()
+    w1, stranger = f"witness w1 {log.witness.vkey}\n", Cosigner("w2.example", private_key("w2")).vkey
+    both = f"{w1}witness w2 {stranger} https://w2.example\n"
+    new_log = NoteSigner(log.signer.name, private_key("log anew")).vkey
+    then = {
+        name: instant(at) for name, at in (("early", ISSUED), ("late", ISSUED + 1.5 * DAY), ("last", NOW + 2 * DAY))
+    }
+    return {
+        "the log alone": "",
+        "a witness": w1,
+        "a witness by quorum": f"{w1}quorum w1\n",
+        "one of two": f"{both}group some any w1 w2\nquorum some\n",
+        "both of two": f"{both}group some all w1 w2\nquorum some\n",
+        "two of three, one a group": f"{both}witness o {log.operator.vkey}\ngroup us any w1 w2\n"
+        "group all 2 us o\nquorum all\n",
+        "a witness under another name": f"witness w9 {log.witness.vkey}\n",
+        "another witness of that name": f"witness w1 {stranger}\n",
+        "another of that name beside it": f"witness w1 {stranger}\nwitness w9 {log.witness.vkey}\n",
+        "the operator as a witness": f"witness w1 {log.operator.vkey}\n",
+        "a witness that retired early": f"{w1}retired {log.witness.vkey} {then['early']}\nquorum w1\n",
+        "a witness that retired late": f"{w1}retired {log.witness.vkey} {then['late']}\n",
+        "an operator that retired": f"{w1}retired {log.operator.vkey} {then['late']}\n",
+        "the log's key retired early": f"{w1}retired {log.signer.vkey} {then['early']}\n",
+        "the log's key retired late": f"{w1}log {new_log}\nretired {log.signer.vkey} {then['late']}\n",
+        "the log's key retires soon": f"{w1}retired {log.signer.vkey} {then['last']}\n",
+        "the log's key retired, and nobody saw": f"retired {log.signer.vkey} {then['late']}\n",
+    }
 
 
 ODD_VALUES: Final[tuple[Any, ...]] = (

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +17,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from api.page.language import LANGUAGES, Language
-from tests.api.served import CODE, SLUG
+from ledger.claim import AwardClaim, LearnerClaim
+from tests.api.served import CODE, OPERATOR, SLUG
+from tests.api.test_desk_publishing import RULES
 from tests.browser.conftest import NewPage
 from tests.browser.picture import shrink
 from tests.browser.test_page import ASKED, SCREENS, said, violations
@@ -67,7 +71,7 @@ def test_officer_issues_a_class_and_takes_one_award_back(
     page.click("form.way button")
     page.check("input[value=revoke]")
     page.select_option("#reason", "issued_in_error")
-    page.click("form.way button")
+    page.click("form[action*='/check'] button")
     page.click("form[action*='/change'] button")
     expect(page.locator(".sentence")).to_have_text(words["desk_change"]["revoke_done"].format(count=1))
     page.goto(rows[0]["link"] + f"?lang={language}")
@@ -99,6 +103,80 @@ def correction(page: Page, language: str) -> Iterator[str]:
     yield "corrected"
 
 
+def micro_credential(page: Page, world: World, language: str, name: str) -> Iterator[str]:
+    """Publish the next edition of a micro-credential, after a fault, and say where."""
+    page.goto(f"{world.url}/desk/achievements?lang={language}")
+    yield "micro-credentials"
+    page.click(f"a[href*='code={CODE}']")
+    page.wait_for_selector("#title")
+    yield "micro-credential"
+    page.fill("#title", "")
+    page.click("summary")
+    page.fill("#more", "{")
+    page.click("form.way button")
+    page.wait_for_selector("#title-fault")
+    yield "faults of a micro-credential"
+    page.fill("#title", f"Working with Data, {name}")
+    page.fill("#more", "")
+    page.click("form.way button")
+    page.wait_for_url("**/achievements/check*")
+    yield "check of a micro-credential"
+    page.click("form[action*='/publish'] button")
+    page.wait_for_selector(".desk-good")
+    yield "micro-credential published"
+
+
+def pathway(page: Page, world: World, language: str, name: str) -> Iterator[str]:
+    """Publish a pathway, after a fault and a trial, and say where."""
+    page.goto(f"{world.url}/desk/pathways?lang={language}")
+    yield "pathways"
+    page.click("a.button[href*='/edit']")
+    page.fill("#code", f"NEW-{name}")
+    page.select_option("#achievement", "CERT-DATA")
+    page.fill("#rules", json.dumps(RULES, indent=2).replace("500", "0"))
+    page.click("form.way button")
+    page.wait_for_selector("#rules-fault")
+    yield "faults of a pathway"
+    text = json.dumps(RULES, indent=2).encode()
+    page.set_input_files("#file", {"name": "pathway.json", "mimeType": "application/json", "buffer": text})
+    page.click("form.way button")
+    page.wait_for_url("**/pathways/check*")
+    yield "check of a pathway"
+    page.click("form[action*='/trial'] button")
+    page.wait_for_selector("dl.trial")
+    yield "trial of a pathway"
+    page.click("a.button[href*='/pathways/check']")
+    page.click("form[action*='/publish'] button")
+    page.wait_for_selector(".desk-good")
+    yield "pathway published"
+
+
+def corrections(page: Page, world: World, language: str) -> Iterator[str]:
+    """Replace two awards by a table, after a problem, and say where."""
+    claims = [
+        AwardClaim(achievement=CODE, learner=LearnerClaim(name=name), awarded_on=date(2026, 1, 31))
+        for name in ("Cy", "Di")
+    ]
+    found = world.served.node.issuance.issue(slug=SLUG, claims=claims, actor=OPERATOR).answer
+    page.goto(f"{world.url}/desk/awards?lang={language}")
+    page.fill("#awards", "\n".join(found))
+    page.click("form.way button")
+    page.click("a[href*='/replacements']")
+    yield "corrections"
+    for names, where in ((("", ""), "problems of corrections"), (("Cyr", "Dia"), "check of corrections")):
+        lines = "\n".join(f"{one},{name}" for one, name in zip(found, names, strict=True))
+        page.goto(f"{world.url}/desk/awards/replacements?lang={language}")
+        buffer = f"award,name\n{lines}\n".encode()
+        page.set_input_files("#file", {"name": "t.csv", "mimeType": "text/csv", "buffer": buffer})
+        page.select_option("#reason", "incorrect_data")
+        page.click("form.drop button")
+        page.wait_for_url("**/replacements/check*")
+        yield where
+    page.click("form[action*='/confirmed'] button")
+    page.wait_for_selector(".desk-good")
+    yield "corrections made"
+
+
 def places(page: Page, world: World, language: str) -> Iterator[str]:
     """Go to every page of the desk, and say where."""
     page.goto(f"{world.url}/desk?lang={language}")
@@ -128,7 +206,7 @@ def places(page: Page, world: World, language: str) -> Iterator[str]:
     yield "found"
     page.check("input[value=suspend]")
     page.select_option("#reason", "under_review")
-    page.click("form.way button")
+    page.click("form[action*='/check'] button")
     page.wait_for_url("**/check*")
     yield "check, with a refusal"
     page.click("form[action*='/check'] button")
@@ -137,12 +215,17 @@ def places(page: Page, world: World, language: str) -> Iterator[str]:
     page.click("form[action*='/change'] button")
     page.wait_for_url("**/changed*")
     yield "changed"
+    yield from corrections(page, world, language)
+    yield from micro_credential(page, world, language, language)
+    yield from pathway(page, world, language, language)
     for path in ("record", "signing-keys", "signing-keys/change"):
         page.goto(f"{world.url}/desk/{path}?lang={language}")
         yield path
 
 
-@pytest.mark.parametrize("language, scheme, last", [("en", "light", "signing-keys/change"), ("ru", "dark", "problems")])
+@pytest.mark.parametrize(
+    "language, scheme, last", [("en", "light", "signing-keys/change"), ("ru", "dark", "signing-keys")]
+)
 def test_desk_has_no_violation_that_axe_can_find_and_fits_a_narrow_window(
     new_page: NewPage, world: World, language: Language, scheme: str, last: str
 ) -> None:
@@ -193,6 +276,22 @@ def test_keyboard_alone_signs_in_and_issues(new_page: NewPage, world: World) -> 
     expect(page.locator("main")).to_contain_text("Keyboard User")
 
 
+def test_officer_publishes_and_replaces_many_without_script(new_page: NewPage, world: World) -> None:
+    page = new_page(None, java_script_enabled=False)
+    sign_in(page, world, "en")
+    for work in (micro_credential, pathway):
+        assert list(work(page, world, "en", "plain"))
+    assert list(corrections(page, world, "en"))
+    page.goto(f"{world.url}/desk/record?lang=en")
+    acts = page.locator("tbody tr")
+    for number in (0, 1):
+        expect(acts.nth(number)).to_contain_text(said("en")["desk_act"]["credential_replace"])
+    for act in ("pathway_publish", "achievement_publish"):
+        expect(page.locator("tbody")).to_contain_text(said("en")["desk_act"][act])
+    answer = world.get(f"/v1/pathways/{SLUG}/NEW-plain").json()
+    assert answer["rules"]["rule"]["rules"][0]["achievements"] == [{"institution": SLUG, "code": CODE}]
+
+
 def test_page_of_another_site_cannot_make_the_desk_do_anything(new_page: NewPage, world: World) -> None:
     """The same server under another name is another site to the browser: the form says so, and no cookie goes along."""
     page = new_page(None)
@@ -210,12 +309,16 @@ def test_page_of_another_site_cannot_make_the_desk_do_anything(new_page: NewPage
 
 
 @pytest.mark.parametrize("language", LANGUAGES if ASKED else LANGUAGES[:1])
-def test_picture_of_the_desk(new_page: NewPage, world: World, language: Language) -> None:
+@pytest.mark.parametrize("place", ["desk", "pathway"])
+def test_picture_of_the_desk(new_page: NewPage, world: World, language: Language, place: str) -> None:
     page = new_page(None, viewport={"width": 760, "height": 1000})
     sign_in(page, world, language)
-    give(page, world, language, WRONG)
+    if place == "desk":
+        give(page, world, language, WRONG)
+    else:
+        next(where for where in pathway(page, world, language, "picture") if where == "check of a pathway")
     taken = page.screenshot()
     small = shrink(taken) if ASKED else taken
     assert small.startswith(b"\x89PNG")
     if ASKED:
-        (SCREENS / f"desk.{language}.png").write_bytes(small)
+        (SCREENS / f"{place}.{language}.png").write_bytes(small)

@@ -8,24 +8,33 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from anchoring.cosignature import Cosigner
+from api.audit.finding import Finding
 from api.page.language import LANGUAGES, Language, Messages, read_messages
+from tests.api.test_own_audit import keep as keep_report
+from tests.api.test_own_audit import report as made_report
+from tests.api.test_qr_photo import photo
 from tests.browser.conftest import NewPage
 from tests.browser.picture import shrink
 from tests.browser.world import HOSTILE, World
+from tests.verifier.small_log import ISSUED, NOW, SmallLog, authority, compact, private_key
+from verifier.wording import SENTENCES
 
 AXE: Final = Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js"
 SCREENS: Final = Path(__file__).parents[2] / "docs" / "screens"
 ASKED: Final = bool(os.environ.get("SCREENSHOTS"))
 PICTURES: Final = [
     (place, language)
-    for place in ("home", "valid", "revoked", "stack", "explore", "entry")
+    for place in ("home", "valid", "revoked", "stack", "explore", "entry", "audit")
     for language in LANGUAGES
     if ASKED or (place, language) == ("home", "en")
 ]
@@ -44,6 +53,19 @@ def go(path: str) -> Place:
     return lambda page, world, language: page.goto(world.url + path.format(w=world) + f"?lang={language}")
 
 
+def own_report(page: Page, world: World, language: str) -> None:
+    """The page about audits, once the server has audited itself."""
+    shutil.rmtree(world.served.node.settings.data_dir / "audits", ignore_errors=True)
+    page.goto(f"{world.url}/explore/audit?lang={language}")
+    page.click("main form button")
+    page.wait_for_selector("#outcome")
+
+
+def go_then(page: Page, world: World, language: str) -> None:
+    """As of a day."""
+    page.goto(f"{world.url}/verify/{world.ended}?lang={language}&at=2024-06-01")
+
+
 def send_stack(page: Page, world: World, language: str) -> None:
     page.goto(f"{world.url}/?lang={language}")
     send(page, *(world.bundle(one) for one in (world.stack, *world.parts)))
@@ -55,14 +77,29 @@ def send_nothing(page: Page, world: World, language: str) -> None:
     send(page, b"nothing")
 
 
+def kept_report(page: Page, world: World, language: str) -> None:
+    """The page about audits, with a report in which there is something of everything."""
+    found = [Finding(code="award-differs", where="ab" * 16, what="the served status is another", entry=3)]
+    objection = Finding(code="issuer-not-accredited", where="entry 4", what="no accreditation", entry=4, objection=True)
+    notice = Finding(code="never-accredited", where="riverside-university", what="nobody has ever accredited it")
+    report = made_report(differences=1, objections=1, findings=[*found, objection], notices=[notice])
+    keep_report(world.served, report)
+    page.goto(f"{world.url}/explore/audit?lang={language}")
+    page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
+
+
 PLACES: dict[str, Place] = {
     "home": go("/"),
     "valid": go("/verify/{w.valid}"),
     "revoked": go("/verify/{w.revoked}"),
     "part": go("/verify/{w.part}"),
+    "then": go_then,
+    "recognition": go("/recognitions/{w.recognition}"),
     "stack": send_stack,
     "refused": send_nothing,
     "explore": go("/explore"),
+    "report": kept_report,
+    "audit": own_report,
     "entries": go("/explore/entries"),
     "entry": go("/explore/entries/5"),
     "lost": go("/verify/" + "0" * 36),
@@ -240,6 +277,24 @@ def test_scanner_says_what_to_do_when_the_browser_cannot_read_codes(new_page: Ne
     expect(page.locator("#scan-said")).to_have_text(said("ru")["scan"]["missing"])
 
 
+@pytest.mark.parametrize("script, language", [(False, "ru"), (True, "en")], ids=["without script", "with script"])
+def test_visitor_sends_a_photograph_of_a_code(
+    new_page: NewPage, world: World, language: Language, *, script: bool
+) -> None:
+    page = new_page(f"/?lang={language}", java_script_enabled=script)
+
+    def give(text: str) -> None:
+        picture = {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": photo(text)}
+        page.set_input_files("#photo", [picture])  # type: ignore[arg-type]  # a payload of playwright
+        page.click("form.photo button")
+
+    give("https://elsewhere.example/")
+    expect(page.locator("#refused")).to_have_text(said(language)["home"]["other_code"])
+    give(f"{world.url}/verify/{world.valid}")
+    page.wait_for_url(f"**/verify/{world.valid}?lang={language}")
+    expect(page.locator("h1")).to_have_text(said(language)["verdict"]["valid"])
+
+
 def test_keyboard_alone_leads_from_the_first_key_to_the_last_check(new_page: NewPage, world: World) -> None:
     page = new_page("/")
     page.keyboard.press("Tab")
@@ -407,7 +462,8 @@ def test_verifier_works_as_one_file_from_a_disk(
 ) -> None:
     given = world.get(f"/verifier.html?lang={language}")
     assert given.headers["content-disposition"] == 'attachment; filename="cairn-verifier.html"'
-    assert len(given.content) < 60_000
+    assert int(given.headers["content-length"]) < 60_000, "as it is sent"
+    assert len(given.content) < 75_000
     kept = tmp_path / "verifier.html"
     kept.write_bytes(given.content)
     page = new_page(None, bypass_csp=False)
@@ -418,9 +474,64 @@ def test_verifier_works_as_one_file_from_a_disk(
         page.set_input_files("#evidence", tmp_path / f"{award}.json")
         expect(page.locator("#answer")).to_have_class(re.compile(f"verdict {verdict}"))
         expect(page.locator("#word")).to_have_text(words["verdict"][verdict])
-    page.fill("#keys", "")
+    page.fill("#policy", "")
     page.click("button")
     expect(page.locator("#answer")).to_have_class("verdict unknown")
+
+
+def sheltered(new_page: NewPage, tmp_path: Path, html: bytes, **options: object) -> Page:
+    """The verifier as one file, opened from a disk."""
+    kept = tmp_path / "verifier.html"
+    kept.write_bytes(html)
+    page = new_page(None, **options)
+    page.goto(kept.as_uri())
+    return page
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_one_file_takes_a_policy_and_counts_its_witnesses(
+    new_page: NewPage, world: World, language: Language, tmp_path: Path
+) -> None:
+    """A log with words of a witness and of an authority; a quorum that is met, one that is not, and none."""
+    log = SmallLog()
+    award = log.issue()
+    log.publish(ISSUED + timedelta(minutes=1))
+    log.cosign_anchor(ISSUED + timedelta(minutes=3))
+    log.stamp(ISSUED + timedelta(days=1))
+    log.publish(NOW, witnessed=NOW)
+    evidence = tmp_path / "evidence.json"
+    evidence.write_bytes(compact(log.evidence(award)))
+    page = sheltered(new_page, tmp_path, world.get(f"/verifier.html?lang={language}").content)
+    words = said(language)
+    witness = f"witness w1 {log.witness.vkey}\n"
+    stranger = Cosigner("w2.example", private_key("w2")).vkey
+    page.set_input_files("#evidence", evidence)
+
+    def ask(policy: str, verdict: str, count: int) -> list[str]:
+        page.fill("#policy", policy)
+        page.click("button")
+        expect(page.locator("#words li")).to_have_count(count)
+        expect(page.locator("#answer")).to_have_class(f"verdict {verdict}")
+        return page.locator("#words li").all_inner_texts()
+
+    alone = ask(log.signer.vkey, "valid", 2)  # a key alone on a line is a log's
+    assert [one.split(":")[0] for one in alone] == [words["offline"]["unchecked"]] * 2
+    both = ask(f"log {log.signer.vkey}\n{witness}quorum w1\n{authority('stamp').policy_line}", "valid", 3)
+    assert [one.split(":")[0] for one in both] == [
+        words["offline"][name] for name in ("checked", "checked", "unchecked")
+    ]
+    assert words["anchor_kind"]["rfc3161"] in both[2]
+    expect(page.locator("#about")).to_contain_text(words["offline"]["passed_over"].format(count=1))
+    wanted = f"log {log.signer.vkey}\n{witness}witness w2 {stranger}\ngroup g all w1 w2\nquorum g\n"
+    ask(wanted, "unknown", 3)
+    expect(page.locator("#sentence")).to_have_text(getattr(SENTENCES["quorum_not_met"], language))
+    page.fill("#policy", "nonsense here\n")
+    page.click("button")
+    expect(page.locator("#sentence")).to_contain_text(words["offline"]["refused"])
+    expect(page.locator("#outside")).to_be_hidden()
+    page.set_viewport_size({"width": 320, "height": 256})
+    ask(f"log {log.signer.vkey}\n{witness}", "valid", 3)
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 320
 
 
 def test_one_file_has_no_violation_that_axe_can_find(new_page: NewPage, world: World, tmp_path: Path) -> None:
@@ -430,9 +541,9 @@ def test_one_file_has_no_violation_that_axe_can_find(new_page: NewPage, world: W
     page.goto((tmp_path / "verifier.html").as_uri())
     page.set_input_files("#evidence", tmp_path / "evidence.json")
     expect(page.locator("#answer")).to_be_visible()
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        assert violations(page) == []
+    for mode in MODES.values():
+        page.emulate_media(**{**MODES["light"], "media": "screen", "forced_colors": "none", **mode})  # type: ignore[arg-type]  # names of a mode
+        assert violations(page) == [], mode
 
 
 def test_nothing_of_a_credential_becomes_markup(new_page: NewPage, world: World) -> None:

@@ -16,9 +16,12 @@ import uvicorn
 from tests.api.diploma import award as award_diploma
 from tests.api.diploma import publish_programme, unpack
 from tests.api.served import SLUG, TEMPLATE, Served, open_school, serving
+from tests.api.test_recognition import PART, open_lake, recognise, shown
 from tests.system.serving import free_port
 
 START_SECONDS: Final = 30.0
+ORIGIN: Final = "mikrozertifikate.hochschulverbund.example/verzeichnis"
+"""Longer than a narrow window is wide: every page has to break it."""
 LEARNER: Final = {"name": "Mari Maasikas", "reference": "S-1"}
 TITLES: Final = {
     "CERT-DATA": ("Certificate in Data Work", "en"),
@@ -40,6 +43,7 @@ class World:
         stack: A Master's, stacked from a certificate, which was stacked from a module.
         parts: The certificate, then the module.
         part: A part of an unpacked diploma.
+        recognition: A decision of another institution about an award, with a reason.
         hostile: One whose title would like to be markup.
     """
 
@@ -51,6 +55,7 @@ class World:
     stack: str
     parts: tuple[str, str]
     part: str
+    recognition: str
     hostile: str
 
     def bundle(self, public_id: str) -> bytes:
@@ -69,11 +74,11 @@ class World:
 
 
 @contextmanager
-def open_world(directory: Path) -> Iterator[World]:
+def open_world(directory: Path, port: int = 0, **settings: Any) -> Iterator[World]:  # noqa: ANN401  settings by names
     """Serve a filled ledger until the block ends."""
-    port = free_port()
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
-    with serving(directory / "data", base_url=url) as served:
+    with serving(directory / "data", **{"base_url": url, "origin": ORIGIN, **settings}) as served:
         server = uvicorn.Server(uvicorn.Config(served.app, port=port, log_level="error", lifespan="off"))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
@@ -121,10 +126,19 @@ def fill(served: Served, url: str) -> World:
         stack=_stacked(served, key, "MSC-DATA", certificate),
         parts=(certificate, module),
         part=_made(unpack(served, key, diploma, 1, 2))["parts"][0]["id"],
+        recognition=_recognised(served, key),
         hostile=served.issue(key, achievement="HOSTILE")["id"],
     )
     served.wait_until_published(made.hostile)
     return made
+
+
+def _recognised(served: Served, key: str) -> str:
+    lake_key = open_lake(served)
+    issued = served.issue(key, learner=LEARNER)
+    served.wait_until_published(issued["id"])
+    identity: str = recognise(served, lake_key, shown(issued), decision=PART)["recognition"]
+    return identity
 
 
 def _stacked(served: Served, key: str, code: str, award: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.small_cell import THRESHOLD, keep_back
+from ledger.small_cell import THRESHOLD, keep_back, tell
 
 COUNTS = st.lists(st.integers(0, 40), max_size=7)
 
@@ -42,3 +42,20 @@ def test_what_is_kept_back_is_many_people_in_several_counts_when_others_are_publ
     if hidden and len(hidden) < len(counts):
         assert len(hidden) > 1
         assert sum(hidden) >= THRESHOLD
+
+
+def test_count_is_told_when_neither_it_nor_what_is_left_is_small() -> None:
+    assert [tell(10, 20), tell(9, 40), tell(31, 40), tell(30, 40)] == [10, "few", "nearly_all", 30]
+    assert [tell(0, 100), tell(100, 100), tell(3, 5), tell(0, 0)] == ["few", "nearly_all", "few", "few"]
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_what_is_told_of_a_count_fits_every_small_count_alike(count: int, others: int) -> None:
+    told = tell(count, count + others)
+    if told == "few":
+        assert count < THRESHOLD
+        assert {tell(one, count + others) for one in range(min(THRESHOLD, count + others + 1))} == {"few"}
+    elif told == "nearly_all":
+        assert others < THRESHOLD <= count
+    else:
+        assert told == count

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from ledger.access import Actor
@@ -13,7 +14,8 @@ from ledger.credential_id import credential_aggregate_id
 from ledger.error import AuthenticationError, ForbiddenError, InvalidInputError, RuleError
 from ledger.reason import Reason
 from ledger.store import Commit
-from tests.ledger.world import OPERATOR, SLUG, START, World, claim
+from tests.ledger.stack_world import rules as stack_rules
+from tests.ledger.world import CODE, OPERATOR, SLUG, START, TEMPLATE, World, claim
 
 STRANGER = Actor(name="stranger", role="issuer", institution=UUID(int=9))
 TABLES = ("stored_events", "vault_item", "vault_learner", "access_audit", "vault_answer")
@@ -122,3 +124,32 @@ def test_holder_of_a_key_is_asked_for_anew(world: World) -> None:
     world.access.revoke(prefix, actor=OPERATOR, at=START)
     with pytest.raises(AuthenticationError):
         world.access.holder(prefix, START)
+
+
+def test_publishing_and_replacing_can_be_tried_without_doing_it(world: World) -> None:
+    """What is tried is refused as what is done would be, and leaves nothing."""
+    [award] = world.issue(claim(reference="S-1"))
+    before = rows(world)
+    world.issuance.replace(
+        public_id=award, claim=claim("Ada B."), reason=Reason.INCORRECT_DATA, actor=OPERATOR, trial=True
+    )
+    with pytest.raises(InvalidInputError) as refused:
+        world.issuance.replace(
+            public_id=award, claim=claim(" "), reason=Reason.INCORRECT_DATA, actor=OPERATOR, trial=True
+        )
+    assert refused.value.pointer == "/learner/name"
+    new = msgspec.structs.replace(TEMPLATE, title="Another title")
+    tried = world.catalogue.publish(slug=SLUG, code=CODE, template=new, actor=OPERATOR, trial=True)
+    assert tried.answer["edition"] == 2
+    with pytest.raises(RuleError, match="nothing differs"):
+        world.catalogue.publish(slug=SLUG, code=CODE, template=TEMPLATE, actor=OPERATOR, trial=True)
+    with pytest.raises(ForbiddenError):
+        world.catalogue.publish(slug=SLUG, code=CODE, template=new, actor=STRANGER, trial=True)
+    asked = {"slug": SLUG, "code": "P", "rules": stack_rules(), "actor": OPERATOR, "trial": True}
+    assert world.pathways.publish(**asked, achievement=CODE).answer["version"] == 1  # type: ignore[arg-type]  # as above
+    with pytest.raises(InvalidInputError, match="publish it first"):
+        world.pathways.publish(**asked, achievement="NO-SUCH")  # type: ignore[arg-type]  # as above
+    assert rows(world) == before
+    world.lifecycle.revoke(public_id=award, reason=Reason.OTHER, actor=OPERATOR)
+    with pytest.raises(RuleError):
+        world.issuance.replace(public_id=award, claim=claim(), reason=Reason.INCORRECT_DATA, actor=OPERATOR, trial=True)

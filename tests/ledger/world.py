@@ -26,6 +26,7 @@ from ledger.key_ring import KeyRing, RandomBytes, open_key_ring
 from ledger.lifecycle import Lifecycle
 from ledger.part_keeping import PartKeeping
 from ledger.pathway_publishing import PathwayPublishing
+from ledger.pathway_trial import PathwayTrial
 from ledger.prospectus import Prospectus
 from ledger.recognised_component import RecognisedComponents
 from ledger.recognising import Recognising
@@ -129,6 +130,7 @@ class World:
     pathways: PathwayPublishing
     book: SpendingBook
     stacking: StackingUp
+    trial: PathwayTrial
     cascade: Cascade
     reviewing: Reviewing
     recognising: Recognising
@@ -173,6 +175,7 @@ def open_world(
     places = StatusAllocator(ledger.store, vault.secret("status-places"))
     issuance = Issuance(ledger, vault, keys, places, BASE_URL, canonicalise=canonicalise)
     book = SpendingBook(ledger.store)
+    reading = ComponentReading(ledger, vault, book, RecognisedComponents(ledger, vault))
     attesting = Attesting(ledger, vault, keys, places, BASE_URL)
     return World(
         directory=data,
@@ -195,9 +198,8 @@ def open_world(
         attesting=attesting,
         pathways=PathwayPublishing(ledger, vault),
         book=book,
-        stacking=StackingUp(
-            ledger, vault, issuance, ComponentReading(ledger, vault, book, RecognisedComponents(ledger, vault))
-        ),
+        stacking=StackingUp(ledger, vault, issuance, reading),
+        trial=PathwayTrial(ledger, vault, reading),
         cascade=Cascade(ledger, vault, book),
         reviewing=Reviewing(ledger, vault),
         records=RecordKeeping(ledger, vault, attesting, BASE_URL),

@@ -384,7 +384,10 @@ def test_link_to_a_learners_page_is_made_on_the_machine_and_ended_there(serving:
     made = quick_cairn(serving.home, "learner", "link", SLUG, "--learner", "S-link", "--data", serving.data, "--json")
     assert made.returncode == 0, made.stderr
     link = json.loads(made.stdout)["link"]
-    assert serving.http.post("/mine/enter", data={"link": link}).headers["location"].startswith("/mine?")
+    own_page = {"Sec-Fetch-Site": "same-origin"}
+    entered = serving.http.post("/mine/enter", data={"link": link}, headers=own_page)
+    assert entered.headers["location"].startswith("/mine?")
     ended = quick_cairn(serving.home, "learner", "revoke", json.loads(made.stdout)["prefix"], "--data", serving.data)
     assert ended.returncode == 0, ended.stderr
-    assert serving.http.post("/mine/enter", data={"link": link}).status_code == httpx.codes.NOT_FOUND
+    entered = serving.http.post("/mine/enter", data={"link": link}, headers=own_page)
+    assert entered.status_code == httpx.codes.NOT_FOUND

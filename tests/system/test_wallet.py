@@ -17,6 +17,7 @@ from tests.system.serving import Serving, cairn
 from tests.system.suite_server import SuiteServing
 
 SLUG: Final = "wallet-college"
+OWN_PAGE: Final = {"Sec-Fetch-Site": "same-origin"}
 LEARNER: Final[Json] = {"name": "Mari Maasikas", "reference": "W-1"}
 OFFERED: Final = ("sd-jwt", "vc-jwt", "vc-jwt-es256")
 
@@ -28,14 +29,16 @@ class Learner:
         self._http = school.serving.http
         link = loaded(school.post("/v1/learner-links", {"reference": LEARNER["reference"]}))
         self.prefix = link["prefix"]
-        entered = self._http.post("/mine/enter", data={"link": link["link"], "lang": "en"})
+        entered = self._http.post("/mine/enter", data={"link": link["link"], "lang": "en"}, headers=OWN_PAGE)
         assert entered.status_code == 303, entered.text
         self._cookie = entered.headers["set-cookie"].partition(";")[0]
 
     def offer(self, award: str, form: str = "sd-jwt") -> Offered:
         """Press the button."""
         answered = self._http.post(
-            "/mine/wallet", data={"award": award, "form": form, "lang": "en"}, headers={"Cookie": self._cookie}
+            "/mine/wallet",
+            data={"award": award, "form": form, "lang": "en"},
+            headers={"Cookie": self._cookie, **OWN_PAGE},
         )
         assert answered.status_code == 200, answered.text
         return read_offer(answered.text)
