@@ -179,7 +179,7 @@ def test_page_of_another_site_cannot_begin_an_audit(school: Served) -> None:
 def test_mirror_says_how_to_audit_and_makes_none(school: Served, language: str) -> None:
     renderer = PageRenderer("https://mirror.example.edu", demonstration=False, has_desk=False)
     app = FastAPI()
-    app.include_router(own_audit.make_router(renderer, school.node.published, None))
+    app.include_router(own_audit.make_router(renderer, school.node.published, None, "https://mirror.example.edu"))
     html = Http(app).get("/explore/audit", params={"lang": language}).text
     said = read_messages("ru" if language == "ru" else "en")["audit"]
     assert said["off"] in html
