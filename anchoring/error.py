@@ -7,6 +7,7 @@ AnchoringError
 ├── SignatureError        a note, cosignature or time-stamp token does not verify
 ├── CorruptionError       our own stored bytes contradict each other: stop, run fsck
 ├── ConflictError         somebody else moved the log, or holds its lock
+├── StoreUnreachableError  the store of tiles did not answer; try again later
 ├── ClockError            the clock is behind a cosignature that was given already
 ├── AnchorError           a time anchor gave no usable proof; try again later
 └── WitnessError          a witness gave no usable cosignature; try again later
@@ -39,6 +40,10 @@ class CorruptionError(AnchoringError):
 
 class ConflictError(AnchoringError):
     """Another writer moved the log, or holds the lock that makes one the only writer."""
+
+
+class StoreUnreachableError(AnchoringError, OSError):
+    """The store of tiles could not be asked, or refused; nothing is known to be wrong with what it holds."""
 
 
 class ClockError(AnchoringError):

@@ -71,7 +71,7 @@ def load_tail(
             raise CorruptionError("a checkpoint is public, but log.db knows of none: wrong file?")
         return LogTail(None, RightEdge(), [], None)
     # 1. The committed checkpoint is ours.
-    checkpoint = _verify_own(parse_note(published.note), logs)
+    checkpoint = verify_own(parse_note(published.note), logs)
     if checkpoint.size != published.size:
         raise CorruptionError("log.db contradicts its own checkpoint about the size")
     # 2. An unfinished publication is done again.
@@ -89,7 +89,7 @@ def load_tail(
     return LogTail(published, edge, tail, last_item)
 
 
-def _verify_own(note: Note, logs: Sequence[NoteVerifier]) -> Checkpoint:
+def verify_own(note: Note, logs: Sequence[NoteVerifier]) -> Checkpoint:
     """Verify a checkpoint by whichever of the log's keys signed it; by the one in use if none did, which raises."""
     signed = {line.key_id for line in note.signatures}
     return verify_checkpoint(note, next((log for log in logs if log.key_id in signed), logs[0]))

@@ -29,7 +29,7 @@ from anchoring.rfc3161 import Rfc3161Anchor, Transport
 from anchoring.time_anchor import TimeAnchor
 from anchoring.witness_anchor import WitnessAnchor
 from api.ledger_node import LedgerNode
-from api.log_node import LogNode
+from api.log_node import LogNode, PublicLog
 from api.setting import SettingError, Settings
 from api.witness_setup import read_witness_policy
 from ledger.application import Clock
@@ -129,7 +129,7 @@ def evm_anchors(settings: Settings, sleep: Sleep = time.sleep) -> list[EvmAnchor
     return [anchor]
 
 
-def demonstration_witness(node: LedgerNode, log: LogNode, clock: Clock) -> WitnessAnchor:
+def demonstration_witness(node: LedgerNode, log: PublicLog, clock: Clock) -> WitnessAnchor:
     """The witness that a demonstration has in place of one outside; its key is in the demonstration's own vault."""
 
     def prove(old: Checkpoint, new: Checkpoint) -> Sequence[bytes]:
@@ -144,7 +144,7 @@ def demonstration_cosigner(node: LedgerNode) -> Cosigner:
     return Cosigner(WITNESS_NAME, key)
 
 
-def time_anchors(node: LedgerNode, log: LogNode, clock: Clock, sleep: Sleep = time.sleep) -> list[TimeAnchor]:
+def time_anchors(node: LedgerNode, log: PublicLog, clock: Clock, sleep: Sleep = time.sleep) -> list[TimeAnchor]:
     """Every time anchor of a ledger.
 
     Args:
@@ -172,7 +172,7 @@ def anchor_schedules(anchors: Sequence[TimeAnchor], interval: timedelta) -> dict
     return {anchor.name: kept if isinstance(anchor, CosignedAnchor) else usual for anchor in anchors}
 
 
-def cosigned_anchors(log: LogNode, taken: frozenset[str]) -> list[CosignedAnchor]:
+def cosigned_anchors(log: PublicLog, taken: frozenset[str]) -> list[CosignedAnchor]:
     """An anchor for each witness key that is asked over the network; a key of the log's own is no outside word.
 
     Args:
@@ -180,7 +180,7 @@ def cosigned_anchors(log: LogNode, taken: frozenset[str]) -> list[CosignedAnchor
         taken: Names of other anchors.
     """
     anchors: list[CosignedAnchor] = []
-    witnesses = log.witnesses
+    witnesses = log.witnesses if isinstance(log, LogNode) else None
     if witnesses is None:
         return anchors
     for name, key in witnesses.asked():

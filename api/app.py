@@ -31,9 +31,10 @@ from api.fetching import Fetching
 from api.foreign import ForeignVerification
 from api.guess import Guesses
 from api.head import HeadMiddleware
-from api.health import ReadyCheck, clock_check, database_check, disk_check, health_router, limit_check
+from api.health import ReadyCheck, clock_check, database_check, disk_check, health_router, limit_check, standby_check
 from api.issuer_anchor import read_anchors
 from api.learner_session import SECRET_NAME, LearnerSessions
+from api.log_node import LogNode
 from api.log_route import log_router
 from api.metric import MetricMiddleware, Metrics, Reader, log_readers, metric_router
 from api.node import Node
@@ -156,7 +157,7 @@ def make_app(
         "cairn_learner_requests_waiting", "Requests of learners that wait for an answer.", node.parts.requests.waiting
     )
     readers = (*log_readers(**standing.readings()), waiting)
-    if node.log.witnesses is not None:
+    if isinstance(node.log, LogNode) and node.log.witnesses is not None:
         readers = (*readers, *witness_readers(node.log, node.log.witnesses))
     metrics = Metrics(version=app.version, readers=readers)
     issue = credential.make_issue(node)
@@ -235,7 +236,7 @@ def _include(
     app.include_router(audit.make_router(node.lookup, policy))
     app.include_router(anchor.read_router(node.lookup, runtime.anchor_standing))
     app.include_router(anchor.make_router(node, runtime.stamp))
-    app.include_router(log_router(node.log.tiles.read, lambda: node.log.keys.log.vkey))
+    app.include_router(log_router(node.log.published.read, lambda: node.log.keys.log.vkey))
     app.include_router(credential.read_router(node.lookup))
     prefixes = StatusByPrefix(node.lookup, node.settings.status_prefix_awards)
     app.include_router(status_prefix.make_router(prefixes, shared.clients))
@@ -374,17 +375,27 @@ def _describe(node: Node) -> dict[str, Any]:
     )
 
 
+def _log_check(node: Node, runtime: Runtime, standing: Standing) -> ReadyCheck:
+    """Whoever sequences is not ready while the log does not grow; whoever follows it issues all the same."""
+    if isinstance(node.log, LogNode):
+        limit = node.settings.ready_unpublished_seconds
+        return limit_check("log", standing.unpublished_age_seconds, limit, "seconds unpublished")
+    return runtime.follow_check()
+
+
 def _ready_checks(node: Node, runtime: Runtime, standing: Standing, clock: Clock) -> list[ReadyCheck]:
     settings = node.settings
     checks = [
         database_check(node.ledger.newest),
         disk_check(settings.data_dir, settings.ready_disk_floor_bytes),
         limit_check("projections", standing.largest_lag, settings.ready_projection_lag_events, "events behind"),
-        limit_check("log", standing.unpublished_age_seconds, settings.ready_unpublished_seconds, "seconds unpublished"),
+        _log_check(node, runtime, standing),
         limit_check("background", lambda: len(runtime.failures()) + standing.stopped(), 0, "parts failing"),
         clock_check(clock, standing.newest_recorded_at),
     ]
-    if node.log.witnesses is not None:
+    if runtime.standby is not None:
+        checks.append(standby_check(runtime.standby))
+    if isinstance(node.log, LogNode) and node.log.witnesses is not None:
         checks.append(witness_check(node.log, node.log.witnesses, clock, settings.ready_unpublished_seconds))
     return checks
 

@@ -27,7 +27,9 @@ from ledger.status_allocation import ALLOCATION_SCHEMA
 from ledger.vault import VAULT_SCHEMA
 
 if TYPE_CHECKING:
+    from ledger.postgres_standby import StandbyWatch
     from ledger.postgres_store import PostgresFactory
+    from ledger.store import LedgerRecorder
 
 SCHEMA: Final = (*VAULT_SCHEMA, *ATTESTED_SCHEMA, *SIGNING_SCHEMA, *ALLOCATION_SCHEMA, *ACCESS_SCHEMA)
 SQLITE_FILE: Final = "ledger.db"
@@ -61,6 +63,8 @@ def open_factory(settings: Settings, random: Callable[[int], bytes] = os.urandom
     """
     data = settings.data_dir
     note = read_note(data)
+    if settings.tiles is not None:
+        return _shared_factory(settings, note, random)
     if settings.database is None:
         if note is not None:
             message = f"the ledger of {data} is in PostgreSQL; name its database in CAIRN_DATABASE"
@@ -76,6 +80,37 @@ def open_factory(settings: Settings, random: Callable[[int], bytes] = os.urandom
             raise IdentityError(message)
         note = write_note(data, random(NAME_BYTES).hex())
     return postgres_factory(_address(settings), note.ledger, may_be_new=not has_begun)
+
+
+def _shared_factory(settings: Settings, note: DatabaseNote | None, random: Callable[[int], bytes]) -> PostgresFactory:
+    """What opens the database of a ledger of several processes; a directory without a note joins whatever is there."""
+    if settings.database is None:
+        message = (
+            "CAIRN_TILES is for a ledger in PostgreSQL, where processes share what the log has: set CAIRN_DATABASE"
+        )
+        raise IdentityError(message)
+    data = settings.data_dir
+    for file in (SQLITE_FILE, LOG_FILE):
+        if (data / file).exists():
+            message = (
+                f"{data} has a {file}: this ledger has been one process so far; `cairn log share` takes its log to "
+                "where CAIRN_TILES says"
+            )
+            raise IdentityError(message)
+    if note is not None:
+        return postgres_factory(_address(settings), note.ledger)
+    return postgres_factory(_address(settings), random(NAME_BYTES).hex(), joins=True)
+
+
+def standby_watch(recorder: LedgerRecorder, settings: Settings) -> StandbyWatch | None:
+    """What looks whether the database has its synchronous standby; None for a ledger in a file."""
+    if settings.database is None:
+        return None
+    from ledger.postgres_standby import StandbyWatch  # noqa: PLC0415  loads the driver
+    from ledger.postgres_store import PostgresRecorder  # noqa: PLC0415  the same
+
+    assert isinstance(recorder, PostgresRecorder)  # noqa: S101  open_factory makes no other for a database
+    return StandbyWatch(recorder.connections, settings.standby_lost)
 
 
 def copy_ledger(settings: Settings, target: Path) -> None:
@@ -139,11 +174,11 @@ def _address(settings: Settings) -> str:
     return settings.database.get_secret_value()
 
 
-def postgres_factory(address: str, ledger: str, *, may_be_new: bool = True) -> PostgresFactory:
+def postgres_factory(address: str, ledger: str, *, may_be_new: bool = True, joins: bool = False) -> PostgresFactory:
     """What opens a ledger in PostgreSQL; the driver is loaded here and for no other ledger."""
     from ledger.postgres_store import PostgresFactory  # noqa: PLC0415  see above
 
-    return PostgresFactory(address, SCHEMA, ledger=ledger, may_be_new=may_be_new)
+    return PostgresFactory(address, SCHEMA, ledger=ledger, may_be_new=may_be_new, joins=joins)
 
 
 def read_note(data: Path) -> DatabaseNote | None:

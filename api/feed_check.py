@@ -7,7 +7,6 @@ and what they have to be is in the log already.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -15,7 +14,7 @@ import msgspec
 from anchoring.checkpoint import parse_checkpoint
 from anchoring.note import parse_note
 from anchoring.reader import LogReader
-from anchoring.storage import DirectoryTileStore
+from anchoring.storage import TileStore
 from projections.log_feed import LogFeed
 from projections.source import EventSource
 
@@ -54,12 +53,12 @@ class FeedComparison(msgspec.Struct, frozen=True, kw_only=True):
         return f"✗ {made}, {self.differences:,} not alike: event {named}. Run «cairn fsck»"
 
 
-def compare_feed(source: EventSource, log: Path, progress: Callable[[int], None]) -> FeedComparison:
+def compare_feed(source: EventSource, log: TileStore, progress: Callable[[int], None]) -> FeedComparison:
     """Frame every event again and compare it with its entry in the log.
 
     Args:
         source: The events; more may be recorded meanwhile.
-        log: Directory of the log's tiles.
+        log: The log's tiles.
         progress: Told how many entries were made.
 
     Raises:
@@ -88,13 +87,12 @@ def compare_feed(source: EventSource, log: Path, progress: Callable[[int], None]
     )
 
 
-def logged_events(log: Path) -> Iterator[bytes]:
+def logged_events(tiles: TileStore) -> Iterator[bytes]:
     """Entries of the published log that stand for events, in order.
 
     Raises:
         anchoring.error.AnchoringError: The log's tiles are damaged.
     """
-    tiles = DirectoryTileStore(log)
     note = tiles.read("checkpoint")
     if note is None:
         return

@@ -28,14 +28,14 @@ from anchoring.error import AnchoringError
 from anchoring.lock import SequencerLock
 from anchoring.note import NoteVerifier, SignatureVerifier, parse_note
 from anchoring.publication import LogKeys
-from anchoring.storage import DirectoryTileStore
 from anchoring.subtree_cosignature import SubtreeVerifier
 from anchoring.tile import CHECKPOINT_PATH
 from api.audit.finding import Finding
 from api.audit.report import SHOWN
 from api.feed_check import logged_events
 from api.ledger_node import LedgerNode, system_clock
-from api.log_node import LOCK_FILE, LOG_DATABASE, LOG_DIRECTORY, log_keys, open_log
+from api.log_node import LOCK_FILE, LOG_DATABASE, log_keys, open_log, open_memory
+from api.log_place import open_tiles
 from api.vault_check import VaultCheck
 from api.view_node import VIEWS_DIRECTORY, projections
 from api.witness_setup import read_witness_policy
@@ -124,6 +124,9 @@ class Fsck:
 
     def _log(self) -> int:
         """Step 1."""
+        if self._node.settings.tiles is not None:  # who sequences it is not known here
+            self._served = True
+            return self._found(self._public_log())
         if not (self._data / LOG_DATABASE).exists():
             return 0
         lock = SequencerLock(self._data / LOCK_FILE)
@@ -131,6 +134,9 @@ class Fsck:
         report = self._public_log() if self._served else self._whole_log()
         if report.findings and not self._served and lock.is_held():  # a server started meanwhile, and published
             self._served, report = True, self._public_log()
+        return self._found(report)
+
+    def _found(self, report: log_fsck.FsckReport) -> int:
         for finding in report.findings:
             self._find(f"log-{finding.code}", finding.where, finding.what)
         return report.entries
@@ -143,18 +149,18 @@ class Fsck:
 
     def _public_log(self) -> log_fsck.FsckReport:
         """The log as its public checkpoint has it: what is committed need not be all published yet."""
-        with closing(SqliteCheckpointStore(self._data / LOG_DATABASE)) as store:
+        with closing(open_memory(self._node)) as store:
             if store.load() is None:
                 return log_fsck.FsckReport((), 0, 0)
-        deadline = time.monotonic() + FIRST_CHECKPOINT_SECONDS
-        while not (self._data / LOG_DIRECTORY / CHECKPOINT_PATH).exists() and time.monotonic() < deadline:
+        tiles, deadline = open_tiles(self._node.settings), time.monotonic() + FIRST_CHECKPOINT_SECONDS
+        while tiles.read(CHECKPOINT_PATH) is None and time.monotonic() < deadline:
             time.sleep(_PAUSE_SECONDS)
         return self._log_report(None)
 
     def _log_report(self, store: SqliteCheckpointStore | None) -> log_fsck.FsckReport:
         keys = log_keys(self._node)
         return log_fsck.check(
-            DirectoryTileStore(self._data / LOG_DIRECTORY),
+            open_tiles(self._node.settings),
             store,
             self._signer(keys),
             known=self._known_keys(keys),
@@ -163,7 +169,7 @@ class Fsck:
 
     def _signer(self, keys: LogKeys) -> NoteVerifier:
         """The key of the log that signed the public checkpoint: the one in use, or the one before it."""
-        note = DirectoryTileStore(self._data / LOG_DIRECTORY).read("checkpoint")
+        note = open_tiles(self._node.settings).read("checkpoint")
         known = [NoteVerifier(vkey) for vkey in (keys.log.vkey, *keys.past)]
         signed: set[bytes] = set()
         with suppress(AnchoringError):
@@ -225,7 +231,7 @@ class Fsck:
     def _logged_entries(self) -> Iterator[bytes]:
         """Entries of the log that the ledger made, in order; it ends early where the log is damaged."""
         with suppress(AnchoringError):
-            yield from logged_events(self._data / LOG_DIRECTORY)
+            yield from logged_events(open_tiles(self._node.settings))
 
     def _views(self) -> int:
         """Step 4, before step 3, which needs the facts."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -98,6 +98,26 @@ def clock_check(now: Callable[[], datetime], newest_recorded: Callable[[], datet
         return Health(ok=behind <= CLOCK_TOLERANCE, detail=detail)
 
     return ReadyCheck("clock", look)
+
+
+class StandbyStanding(Protocol):
+    """How the database stands with its standby; :class:`ledger.postgres_standby.StandbyWatch` is one."""
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether writes are refused."""
+
+    def words(self) -> str:
+        """How it stands, as a sentence."""
+
+
+def standby_check(standby: StandbyStanding) -> ReadyCheck:
+    """Say how the database stands with its synchronous standby; it fails while writes are refused for want of one."""
+
+    def look() -> Health:
+        return Health(ok=not standby.is_stopping, detail=standby.words())
+
+    return ReadyCheck("standby", look)
 
 
 def health_router(checks: Sequence[ReadyCheck]) -> APIRouter:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from api.database import open_factory
+from api.database import open_factory, read_note, write_note
 from api.identity import MIRROR_FILE, Identity, IdentityError, settle_identity
 from api.log_secret import secret_keys, vkeys
 from api.setting import Settings
@@ -46,6 +46,7 @@ from ledger.signing import KeyStore, SealedKeyStore
 from ledger.spending import SpendingBook
 from ledger.stacking_up import StackingUp
 from ledger.status_allocation import StatusAllocator
+from ledger.store import LedgerFactory
 from ledger.vault import Vault
 from ledger.wallet_copy import WalletCopies
 from verifier.jsonld.canonical import canonical_nquads
@@ -131,9 +132,37 @@ def open_ledger(
     if not os.access(settings.data_dir, os.W_OK):
         message = f"{settings.data_dir} cannot be written: is the disk read-only, or is it somebody else's?"
         raise StorageError(message)
-    identity = settle_identity(settings)
-    ledger = Ledger(open_factory(settings, random), clock=clock, random=random, on_commit=on_commit)
-    key_ring = open_key_ring(find_key_directory(settings, is_new=not ledger.newest()), random)
+    identity = settle_identity(settings) if settings.tiles is None else None
+    factory = open_factory(settings, random)
+    ledger = Ledger(factory, clock=clock, random=random, on_commit=on_commit)
+    try:
+        if identity is None:
+            identity = _joined(settings, ledger, factory)
+        is_new = not ledger.newest() and not ledger.store.query("SELECT name FROM vault_secret LIMIT 1")
+        key_ring = open_key_ring(find_key_directory(settings, is_new=is_new), random)
+        return _put_together(settings, identity, ledger, key_ring, random)
+    except BaseException:
+        ledger.close()
+        raise
+
+
+def _joined(settings: Settings, ledger: Ledger, factory: LedgerFactory) -> Identity:
+    """Join the ledger in the database; the directory may be new. A crash in here is made up for by the next start."""
+    from api.joining import join  # noqa: PLC0415  loads the driver
+    from ledger.postgres_store import PostgresFactory, PostgresRecorder  # noqa: PLC0415  the same
+
+    recorder = ledger.store
+    assert isinstance(factory, PostgresFactory)  # noqa: S101  open_factory makes no other for shared tiles
+    assert isinstance(recorder, PostgresRecorder)  # noqa: S101  the factory's
+    identity = join(settings, recorder)
+    if read_note(settings.data_dir) is None:
+        write_note(settings.data_dir, factory.ledger)
+    return identity
+
+
+def _put_together(
+    settings: Settings, identity: Identity, ledger: Ledger, key_ring: KeyRing, random: Callable[[int], bytes]
+) -> LedgerNode:
     vault = Vault(ledger.store, key_ring, random)
     keys = SealedKeyStore(ledger.store, key_ring, random)
     places = StatusAllocator(ledger.store, vault.secret("status-places"))

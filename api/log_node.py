@@ -1,4 +1,4 @@
-"""The log's side put together: keys, tiles, sequencer and time anchors over one data directory."""
+"""The log's side put together: keys, tiles, and in one process at a time the sequencer and its time anchors."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
 from anchoring.checkpoint_store import SqliteCheckpointStore
-from anchoring.error import ConflictError
+from anchoring.error import ConflictError, StoreUnreachableError
 from anchoring.lock import SequencerLock
 from anchoring.publication import LogKeys
 from anchoring.sequencer import Sequencer, SequencerSettings
-from anchoring.storage import DirectoryTileStore, Placement, Published
+from anchoring.storage import CheckpointStore, Placement, Published, TileStore
 from anchoring.witnesses import Witnesses
 from api.error import NotReadyError
+from api.followed_log import FollowedFiles, LogFollower
 from api.ledger_node import LedgerNode
+from api.log_place import open_tiles
 from api.log_secret import secret_keys
 from api.published_log import OwnLogIndex, PublishedLog
 from api.view_node import VIEWS_DIRECTORY
@@ -35,7 +37,9 @@ from projections.source import LedgerSource
 from projections.state_fold import StateFold
 from projections.state_snapshot import SnapshotFile
 
-LOG_DIRECTORY: Final = "log"
+if TYPE_CHECKING:
+    from api.postgres_log import PostgresCheckpointStore
+
 LOG_DATABASE: Final = "log.db"
 LOCK_FILE: Final = "sequencer.lock"
 SNAPSHOT: Final = "state.snapshot"
@@ -80,18 +84,92 @@ def _claim_errors() -> Iterator[None]:
         raise ConflictError(str(error)) from error
 
 
+class Hold(Protocol):
+    """What the process that continues a log holds, so that no other does."""
+
+    def release(self) -> None:
+        """Let others continue it; releasing what is not held is no error."""
+
+
+class DirectoryHold:
+    """The hold on a log whose memory is in the data directory: the lock there, and the claim on the events' database.
+
+    Args:
+        lock: On the directory.
+        claim: On the database.
+    """
+
+    def __init__(self, lock: SequencerLock, claim: LogClaim) -> None:
+        self._lock = lock
+        self._claim = claim
+
+    def take(self) -> None:
+        """Take both at once or neither. Raises ConflictError."""
+        self._lock.acquire()
+        try:
+            with _claim_errors():
+                self._claim.take()
+        except BaseException:
+            self.release()
+            raise
+
+    def release_claim(self) -> None:
+        """Give the one on the database back, and keep that on the directory."""
+        self._claim.release()
+
+    def release(self) -> None:
+        """Give both back."""
+        self._claim.release()
+        self._lock.release()
+
+
+class LogMemory(CheckpointStore, Protocol):
+    """A checkpoint store that is opened and closed."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
 @dataclass(frozen=True, slots=True)
-class LogNode:
-    """The log of one ledger."""
+class PublicLog:
+    """The log of one ledger, as every process of it has it.
+
+    Attributes:
+        keys: The log's own.
+        tiles: Where it is public.
+        store: What it has committed to.
+        state: What it adds up to.
+        published: As the public sees it, as far as this process can answer from it.
+    """
 
     keys: LogKeys
-    tiles: DirectoryTileStore
-    store: SqliteCheckpointStore
+    tiles: TileStore
+    store: LogMemory
     state: StateFold
-    sequencer: Sequencer
-    lock: SequencerLock
-    claim: LogClaim
     published: PublishedLog
+
+    def close(self) -> None:
+        """Close its memory."""
+        self.store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedLog(PublicLog):
+    """The log in a process that does not sequence.
+
+    Attributes:
+        follower: What keeps *published* up to date.
+    """
+
+    follower: LogFollower
+
+
+@dataclass(frozen=True, slots=True)
+class LogNode(PublicLog):
+    """The log in the process that sequences it."""
+
+    sequencer: Sequencer
+    hold: Hold
     snapshot: SnapshotFile
     witnesses: Witnesses | None
 
@@ -109,13 +187,12 @@ class LogNode:
             pass
 
     def close(self) -> None:
-        """Keep the state for the next start, give up the sequencer's lock and close the log's database."""
+        """Keep the state for the next start, let others sequence, and close the log's memory."""
         with suppress(OSError):  # it can be folded again
             self.keep_state(closing=True)
         if self.witnesses is not None:
             self.witnesses.close()
-        self.claim.release()
-        self.lock.release()
+        self.hold.release()
         self.store.close()
 
 
@@ -126,25 +203,58 @@ def open_log(node: LedgerNode, clock: Clock) -> LogNode:
         anchoring.error.ConflictError: Another process is the sequencer.
         anchoring.error.CorruptionError: Stored bytes contradict each other; run ``cairn fsck``.
     """
-    data = node.settings.data_dir
     keys = log_keys(node)
-    lock = SequencerLock(data / LOCK_FILE)
-    lock.acquire()
+    if node.settings.tiles is not None:
+        shared = shared_store(node)
+        shared.take_over()
+        return _held(node, keys, shared, shared, clock)
+    data = node.settings.data_dir
     claim = node.ledger.store.log_claim()
+    hold = DirectoryHold(SequencerLock(data / LOCK_FILE), claim)
+    hold.take()
+    return _held(node, keys, ClaimedCheckpointStore(data / LOG_DATABASE, claim), hold, clock)
+
+
+def open_memory(node: LedgerNode) -> LogMemory:
+    """What the log of *node* has committed to, to be read, or to be added time anchors to."""
+    if node.settings.tiles is not None:
+        return shared_store(node)
+    return SqliteCheckpointStore(node.settings.data_dir / LOG_DATABASE)
+
+
+def follow_log(node: LedgerNode) -> FollowedLog:
+    """Open the log of *node* in a process that does not sequence it; nothing is read before the first look."""
+    keys, files = log_keys(node), FollowedFiles(open_tiles(node.settings))
+    store = open_memory(node)
+    snapshot = SnapshotFile(node.settings.data_dir / VIEWS_DIRECTORY / SNAPSHOT)
+    published = PublishedLog(files, OwnLogIndex(store))
+    state = _state(node, snapshot, PublishedLog(open_tiles(node.settings), OwnLogIndex(store)))
+    follower = LogFollower(files, state, keys, snapshot)
+    return FollowedLog(keys, open_tiles(node.settings), store, state, published, follower)
+
+
+def shared_store(node: LedgerNode) -> PostgresCheckpointStore:
+    """The log's memory in the database of *node*, which is PostgreSQL."""
+    from api.postgres_log import PostgresCheckpointStore  # noqa: PLC0415  loads the driver
+    from ledger.postgres_store import PostgresRecorder  # noqa: PLC0415  the same
+
+    recorder = node.ledger.store
+    assert isinstance(recorder, PostgresRecorder)  # noqa: S101  api.database opens no other for shared tiles
+    return PostgresCheckpointStore(recorder.connections, recorder.log_claim())
+
+
+def _held(node: LedgerNode, keys: LogKeys, store: LogMemory, hold: Hold, clock: Clock) -> LogNode:
     try:
-        with _claim_errors():
-            claim.take()
-        return _open(node, data, keys, lock, claim, clock)
+        return _open(node, keys, store, hold, clock)
     except BaseException:
-        claim.release()
-        lock.release()
+        hold.release()
+        store.close()
         raise
 
 
-def _open(node: LedgerNode, data: Path, keys: LogKeys, lock: SequencerLock, claim: LogClaim, clock: Clock) -> LogNode:
-    tiles = DirectoryTileStore(data / LOG_DIRECTORY)
-    store = ClaimedCheckpointStore(data / LOG_DATABASE, claim)
-    snapshot = SnapshotFile(data / VIEWS_DIRECTORY / SNAPSHOT)
+def _open(node: LedgerNode, keys: LogKeys, store: LogMemory, hold: Hold, clock: Clock) -> LogNode:
+    tiles = open_tiles(node.settings)
+    snapshot = SnapshotFile(node.settings.data_dir / VIEWS_DIRECTORY / SNAPSHOT)
     published = PublishedLog(tiles, OwnLogIndex(store))
     state = _state(node, snapshot, published)
     witnesses = open_witnesses(node.settings, keys.log.vkey, tiles, clock)
@@ -165,13 +275,13 @@ def _open(node: LedgerNode, data: Path, keys: LogKeys, lock: SequencerLock, clai
         if witnesses is not None:
             witnesses.close()
         raise
-    return LogNode(keys, tiles, store, state, sequencer, lock, claim, published, snapshot, witnesses)
+    return LogNode(keys, tiles, store, state, published, sequencer, hold, snapshot, witnesses)
 
 
 def _state(node: LedgerNode, snapshot: SnapshotFile, published: PublishedLog) -> StateFold:
     """The state fold as it was kept, or an empty one; the sequencer's start folds what is missing."""
     mapper, cosigner = node.ledger.event_mapper, node.log_keeping.keys().generations[0].vkeys["operator"]
-    with suppress(NotReadyError):  # nothing is published yet
+    with suppress(NotReadyError, StoreUnreachableError):  # nothing is published yet, or nothing can be read
         kept = snapshot.load(mapper, published.snapshot().reader.entry)
         if kept is not None:
             return kept
@@ -209,7 +319,7 @@ class _Recorded(msgspec.Struct):
     recorded_at: datetime
 
 
-def oldest_unpublished(node: LedgerNode, store: SqliteCheckpointStore) -> Callable[[], datetime | None]:
+def oldest_unpublished(node: LedgerNode, store: CheckpointStore) -> Callable[[], datetime | None]:
     """Make the question of when the oldest event that no checkpoint covers was recorded."""
 
     def answer() -> datetime | None:

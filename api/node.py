@@ -12,7 +12,7 @@ from api.cpu_bound import CpuBound
 from api.error import FieldError, InvalidRequestError, NotReadyError, UnknownResourceError
 from api.evidence import WAIT_SECONDS, Evidences
 from api.ledger_node import LedgerNode, open_ledger, system_clock
-from api.log_node import LogNode, open_log
+from api.log_node import PublicLog, follow_log, open_log
 from api.lookup import Lookup
 from api.part import Parts
 from api.published_log import RETRY_AFTER, PublishedLog
@@ -21,7 +21,7 @@ from api.signed_list import StatusList
 from api.status import Statuses
 from api.status_list import StatusLists
 from api.status_token import StatusTokens
-from api.view_node import ViewNode, open_views
+from api.view_node import ViewNode, open_views, projector_lock
 from ledger.access import Access, Actor
 from ledger.application import Clock, Ledger
 from ledger.catalogue import Catalogue
@@ -46,7 +46,7 @@ class Node:
     """One serving process."""
 
     parts: LedgerNode
-    log: LogNode
+    log: PublicLog
     lookup: Lookup
     bundles: Bundles
     status_lists: StatusLists
@@ -164,8 +164,20 @@ class Node:
         self.parts.close()
 
 
-def open_node(settings: Settings, *, clock: Clock = system_clock, random: Callable[[int], bytes] = os.urandom) -> Node:
+def open_node(
+    settings: Settings,
+    *,
+    clock: Clock = system_clock,
+    random: Callable[[int], bytes] = os.urandom,
+    sequences: bool = True,
+) -> Node:
     """Open everything over ``settings.data_dir``. The projector is started; the log's loops are the caller's.
+
+    Args:
+        settings: What the operator decided.
+        clock: Present instant.
+        random: Source of randomness.
+        sequences: Whether this process continues the log; else it follows what another one publishes.
 
     Raises:
         IdentityError, KeyEncryptionError: See :func:`api.ledger_node.open_ledger`.
@@ -179,12 +191,12 @@ def open_node(settings: Settings, *, clock: Clock = system_clock, random: Callab
 
     parts = open_ledger(settings, clock=clock, random=random, on_commit=on_commit)
     try:
-        log = open_log(parts, clock)
+        log: PublicLog = open_log(parts, clock) if sequences else follow_log(parts)
     except BaseException:
         parts.close()
         raise
     try:
-        views = open_views(settings.data_dir, LedgerSource(parts.ledger), parts.ledger.event_mapper)
+        views = open_own_views(parts, projector_lock(settings.data_dir).is_held)
     except BaseException:
         log.close()
         parts.close()
@@ -194,7 +206,12 @@ def open_node(settings: Settings, *, clock: Clock = system_clock, random: Callab
     return _node(parts, log, views)
 
 
-def _node(parts: LedgerNode, log: LogNode, views: ViewNode) -> Node:
+def open_own_views(parts: LedgerNode, elsewhere: Callable[[], bool] = lambda: False) -> ViewNode:
+    """Open the views over a ledger's own events; see :func:`api.view_node.open_views`."""
+    return open_views(parts.settings.data_dir, LedgerSource(parts.ledger), parts.ledger.event_mapper, elsewhere)
+
+
+def _node(parts: LedgerNode, log: PublicLog, views: ViewNode) -> Node:
     opened = Parts(views, parts.parts)
     facts = _facts(parts, views, opened)
     statuses = Statuses(

@@ -20,6 +20,7 @@ import orjson
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
+from anchoring.error import StoreUnreachableError
 from api import error as api_error
 from api.error import ApiError, FieldError
 from api.media_type import accepts_html
@@ -277,13 +278,24 @@ PROBLEMS: Final = (
         headers={"Retry-After": "5"},
     ),
     ProblemKind(
+        "no-standby",
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "No standby",
+        "The ledger's database has no synchronous standby at this moment, and its operator wants nothing to be "
+        "acknowledged that is on one machine alone. Nothing of the request was recorded; look-ups are answered. Send "
+        "it again, with the same idempotency key, after as many seconds as `Retry-After` says.",
+        (ledger_error.NoStandbyError,),
+        is_internal=True,
+        headers={"Retry-After": "5"},
+    ),
+    ProblemKind(
         "storage-unavailable",
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Storage unavailable",
         "The ledger's disk could not take or give what was asked: it may be full, locked or gone. Nothing of the "
         "request was recorded. Send it again, with the same idempotency key, after as many seconds as `Retry-After` "
         "says.",
-        (ledger_error.StorageError, ledger_error.UnreachableError),
+        (ledger_error.StorageError, ledger_error.UnreachableError, StoreUnreachableError),
         is_internal=True,
         headers={"Retry-After": "5"},
     ),

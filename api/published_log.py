@@ -101,6 +101,10 @@ class PublishedLog:
         self._lock = threading.Lock()
         self._reader: LogReader | None = None
 
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of a public file, or None if there are none."""
+        return self._tiles.read(path)
+
     def snapshot(self) -> LogSnapshot:
         """The log as it is published now.
 

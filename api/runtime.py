@@ -11,32 +11,43 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from anchoring.anchorer import AnchorAttempt, Anchorer
 from anchoring.error import AnchorError, ConflictError, CorruptionError, SignatureError
 from anchoring.reader import LogReader
 from anchoring.scrub import Scrub
 from api.anchor_setup import anchor_schedules, time_anchors
+from api.database import standby_watch
 from api.error import NotReadyError
+from api.health import Health, ReadyCheck
 from api.key_retention import LOOK_SECONDS, destroy_retired
-from api.node import Node
+from api.ledger_node import LedgerNode
+from api.log_node import FollowedLog, LogNode, PublicLog
 from api.own_audit import DIRECTORY, OwnAudits
 from api.route.anchor import AnchorStanding
 from ledger.application import Clock
 from ledger.document import instant_text
+from ledger.error import StorageError
+
+if TYPE_CHECKING:
+    from ledger.postgres_standby import StandbyWatch
 
 SWITCH_SECONDS: Final = 0.001
 """How long a thread may keep the interpreter while others want it. With Python's own 5 ms, a request that takes 2 ms of
 work waited for the sequencer and each projection in turn."""
+FOLLOW: Final = "follow"
 FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 30.0
 ANCHOR_LOOK_SECONDS: Final = 2.0
 CASCADE_SECONDS: Final = 5.0
 """Between two looks at what stacked awards have lost, and whose deadline has passed."""
+STANDBY_SECONDS: Final = 0.5
+"""Between two looks whether the database has its standby: so long are writes let in that will wait."""
 SCRUB_STEP_SECONDS: Final = 0.2
 """Between two steps of some 1,000 entries: a million entries are read again in three minutes, at 3 % of a core."""
 FATAL: Final = (CorruptionError, ConflictError, SignatureError)
@@ -62,6 +73,7 @@ class Loop:
     log: EventLog
     error: str | None = None
     stopped: bool = False
+    fatal: Exception | None = None
     _closing: threading.Event = field(default_factory=threading.Event)
     _woken: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -92,7 +104,7 @@ class Loop:
             try:
                 self.step()
             except FATAL as error:
-                self.error, self.stopped = f"{type(error).__name__}: {error}", True
+                self.error, self.fatal, self.stopped = f"{type(error).__name__}: {error}", error, True
                 self.log.error("loop_stopped", loop=self.name, error=self.error)  # noqa: TRY400  no traceback: the words say it all
                 return
             except Exception as error:  # noqa: BLE001  storage or network: shown, and tried again
@@ -105,8 +117,23 @@ class Loop:
             self._woken.clear()
 
 
+class Background(Protocol):
+    """What has a background: the parts of a process, of whatever role."""
+
+    @property
+    def parts(self) -> LedgerNode:
+        """The write side."""
+
+    @property
+    def log(self) -> PublicLog:
+        """The log, sequenced or followed here."""
+
+
 class Runtime:
-    """The background of one serving process.
+    """The background of one process.
+
+    The process that sequences does all that one process does at a time: it publishes, cosigns, asks witnesses and time
+    anchors, reads the log again, and looks after stacks that have lost a part. Any other follows the log.
 
     Args:
         node: The process's parts.
@@ -114,28 +141,15 @@ class Runtime:
         log: Where what happens is recorded.
     """
 
-    def __init__(self, node: Node, clock: Clock, log: EventLog) -> None:
-        settings = node.settings
+    def __init__(self, node: Background, clock: Clock, log: EventLog) -> None:
         self._node = node
         self._log = log
         self._is_late = threading.Event()
         self._closing = threading.Event()
+        settings = node.parts.settings
         anchors = time_anchors(node.parts, node.log, clock, self._sleep)
         schedules = anchor_schedules(anchors, timedelta(seconds=settings.anchor_interval_seconds))
         self._anchorer = Anchorer(anchors, node.log.store, clock, schedules=schedules)
-        interval = settings.sequencing_interval_ms / 1000
-        self.loops = [
-            Loop("sequencer", self._sequence, interval, log),
-            Loop("heartbeat", self._heartbeat, settings.heartbeat_seconds, log),
-            Loop("scrub", self._scrub, SCRUB_STEP_SECONDS, log),
-            Loop("cascade", self._cascade, CASCADE_SECONDS, log),
-        ]
-        if node.log.witnesses is not None:
-            self._is_late.set()  # what came while the log was opened
-            late = Loop("witnesses", self._publish_late, settings.heartbeat_seconds, log)
-            node.log.witnesses.on_late = self._note_late(late)
-            self.loops.append(late)
-        self.loops.append(Loop("keys", self._destroy_retired_keys, LOOK_SECONDS, log))
         self._scrubbing = Scrub(self._published_reader, clock)
         self.audits = OwnAudits(
             settings.data_dir / DIRECTORY,
@@ -145,9 +159,32 @@ class Runtime:
             longest=timedelta(seconds=settings.own_audit_seconds),
             pause=timedelta(seconds=settings.own_audit_pause_seconds),
         )
-        for anchor in anchors:  # a thread for each, so that one that hangs holds up none
-            step = partial(self._anchor, anchor.name)
-            self.loops.append(Loop(f"anchor {anchor.name}", step, ANCHOR_LOOK_SECONDS, log))
+        self.loops = [Loop("keys", self._destroy_retired_keys, LOOK_SECONDS, log)]
+        self.standby = standby_watch(node.parts.ledger.store, settings)
+        if self.standby is not None:
+            self.loops.append(Loop("standby", partial(self._watch_standby, self.standby), STANDBY_SECONDS, log))
+        interval = settings.sequencing_interval_ms / 1000
+        if isinstance(node.log, FollowedLog):
+            self.loops.append(Loop(FOLLOW, node.log.follower.step, interval, log))
+        if isinstance(node.log, LogNode):
+            self.loops += self._sequencing(node.log, interval, settings.heartbeat_seconds)
+            for anchor in anchors:  # a thread for each, so that one that hangs holds up none
+                step = partial(self._anchor, anchor.name)
+                self.loops.append(Loop(f"anchor {anchor.name}", step, ANCHOR_LOOK_SECONDS, log))
+
+    def _sequencing(self, log: LogNode, interval: float, heartbeat_seconds: float) -> list[Loop]:
+        loops = [
+            Loop("sequencer", partial(self._sequence, log), interval, self._log),
+            Loop("heartbeat", partial(self._heartbeat, log), heartbeat_seconds, self._log),
+            Loop("scrub", self._scrub, SCRUB_STEP_SECONDS, self._log),
+            Loop("cascade", self._cascade, CASCADE_SECONDS, self._log),
+        ]
+        if log.witnesses is not None:
+            self._is_late.set()  # what came while the log was opened
+            late = Loop("witnesses", partial(self._publish_late, log), heartbeat_seconds, self._log)
+            log.witnesses.on_late = self._note_late(late)
+            loops.append(late)
+        return loops
 
     def start(self) -> None:
         """Start every loop."""
@@ -186,20 +223,38 @@ class Runtime:
 
     def failures(self) -> list[str]:
         """What is wrong in the background at this moment, in words."""
-        return [f"{loop.name}: {loop.error}" for loop in self.loops if loop.error is not None]
+        return [f"{loop.name}: {loop.error}" for loop in self.loops if loop.error is not None and loop.name != FOLLOW]
 
-    def _sequence(self) -> None:
+    def follow_check(self) -> ReadyCheck:
+        """Say whether the log is followed. A store of tiles that is away for a while keeps nobody from issuing."""
+
+        def look() -> Health:
+            [loop] = [loop for loop in self.loops if loop.name == FOLLOW]
+            return Health(ok=not loop.stopped, detail=loop.error or "The log is followed.")
+
+        return ReadyCheck("log", look)
+
+    def _watch_standby(self, watch: StandbyWatch) -> None:
+        with suppress(StorageError):  # the check of the database says it
+            if watch.step():
+                self._log.info("standby", found=watch.found, words=watch.words())
+
+    def lost(self) -> bool:
+        """Whether another process has taken over from this one."""
+        return any(isinstance(loop.fatal, ConflictError) for loop in self.loops)
+
+    def _sequence(self, log: LogNode) -> None:
         begin = time.perf_counter()
-        checkpoint = self._node.log.sequencer.sequence()
+        checkpoint = log.sequencer.sequence()
         if checkpoint is not None:
             took = round((time.perf_counter() - begin) * 1000, 1)
-            withheld = self._node.log.sequencer.withheld_since is not None
+            withheld = log.sequencer.withheld_since is not None
             self._log.info("checkpoint", size=checkpoint.size, milliseconds=took, withheld=withheld)
-            self._node.log.keep_state()
+            log.keep_state()
 
-    def _heartbeat(self) -> None:
-        self._node.log.sequencer.heartbeat()
-        for one in self._node.log.witnesses.standing() if self._node.log.witnesses is not None else ():
+    def _heartbeat(self, log: LogNode) -> None:
+        log.sequencer.heartbeat()
+        for one in log.witnesses.standing() if log.witnesses is not None else ():
             if one.error is not None:
                 self._log.error("witness_failed", witness=one.name, error=one.error)
 
@@ -212,11 +267,11 @@ class Runtime:
 
         return late
 
-    def _publish_late(self) -> None:
+    def _publish_late(self, log: LogNode) -> None:
         """Publish what witnesses gave meanwhile."""
         if self._is_late.is_set():
             self._is_late.clear()
-            self._node.log.sequencer.heartbeat(ask=False)
+            log.sequencer.heartbeat(ask=False)
 
     def _scrub(self) -> None:
         self._scrubbing.step()
@@ -226,12 +281,12 @@ class Runtime:
             self._log.info("cascaded", step=kind, count=count)
 
     def _destroy_retired_keys(self) -> None:
-        for key_id in destroy_retired(self._node.parts, self._node.ledger.now(), os.urandom):
+        for key_id in destroy_retired(self._node.parts, self._node.parts.ledger.now(), os.urandom):
             self._log.info("key_destroyed", key=key_id)
 
     def _published_reader(self) -> LogReader | None:
         try:
-            return self._node.published.snapshot().reader
+            return self._node.log.published.snapshot().reader
         except NotReadyError:
             return None
 

@@ -9,10 +9,11 @@ Longer than other modules because it is one table, in one place.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -26,6 +27,7 @@ from pydantic import (
     model_validator,
 )
 
+S3_ADDRESS: Final = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<prefix>[A-Za-z0-9._/-]*))?")
 ENV_PREFIX: Final = "CAIRN_"
 KIB: Final = 1024
 MIB: Final = 1024 * KIB
@@ -60,6 +62,40 @@ class Settings(BaseModel):
         json_schema_extra=_unit("URL"),
         description="PostgreSQL database of events, vault and access, `postgresql://user@host/name`; none: the file "
         "`ledger.db` in the data directory. Its password may stand in it, or in libpq's password file.",
+    )
+    standby_lost: Literal["stop", "degrade"] = Field(
+        default="stop",
+        json_schema_extra=_unit("word"),
+        description="What becomes of writes when PostgreSQL asks for a synchronous standby and none is connected: they "
+        "are refused until one is (`stop`), or acknowledged from one machine alone (`degrade`).",
+    )
+    tiles: str | None = Field(
+        default=None,
+        json_schema_extra=_unit("URL or path"),
+        description="Where tiles and checkpoint are that several processes of one ledger share: `s3://bucket/prefix`, "
+        "or the absolute path of a directory; what the log has committed to is then in the database. None: `log` and "
+        "`log.db` in the data directory.",
+    )
+    tiles_endpoint: str | None = Field(
+        default=None,
+        json_schema_extra=_unit("URL"),
+        description="Address of the S3-compatible store; none: Amazon's own of the region.",
+    )
+    tiles_region: str = Field(
+        default="us-east-1",
+        pattern=r"^[a-z0-9-]{1,64}$",
+        json_schema_extra=_unit("name"),
+        description="Region of that store.",
+    )
+    tiles_access_key: SecretStr | None = Field(
+        default=None,
+        json_schema_extra=_unit("text"),
+        description="Key id by which that store knows this process; none: what the machine's role offers.",
+    )
+    tiles_secret_key: SecretStr | None = Field(
+        default=None,
+        json_schema_extra=_unit("text"),
+        description="The secret that belongs to it.",
     )
     base_url: str = Field(
         default="http://127.0.0.1:8000",
@@ -166,6 +202,17 @@ class Settings(BaseModel):
         ge=1,
         json_schema_extra=_unit("seconds"),
         description="Pause between two time anchors.",
+    )
+    follow_url: str | None = Field(
+        default=None,
+        json_schema_extra=_unit("URL"),
+        description="Ledger that `cairn serve --role verifier` follows.",
+    )
+    follow_log: str | None = Field(
+        default=None,
+        json_schema_extra=_unit("URL"),
+        description="Where checkpoint and tiles of that ledger are read, if not from the ledger itself: an address "
+        "below which `checkpoint` and `tile/` stand, or `s3://bucket/prefix` of the store above.",
     )
     follow_poll_seconds: float = Field(
         default=0.25,
@@ -394,9 +441,23 @@ class Settings(BaseModel):
             _check_web_url(url)
         return value
 
-    @field_validator("evm_rpc_url")
+    @field_validator("tiles")
     @classmethod
-    def _check_evm_rpc_url(cls, value: str | None) -> str | None:
+    def _check_tiles(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith("/") and S3_ADDRESS.fullmatch(value) is None:
+            raise ValueError("must be s3://bucket/prefix, or an absolute path")
+        return value
+
+    @field_validator("follow_log")
+    @classmethod
+    def _check_follow_log(cls, value: str | None) -> str | None:
+        if value is not None and S3_ADDRESS.fullmatch(value) is None:
+            _check_web_url(value)
+        return value
+
+    @field_validator("evm_rpc_url", "tiles_endpoint", "follow_url")
+    @classmethod
+    def _check_other_url(cls, value: str | None) -> str | None:
         if value is not None:
             _check_web_url(value)
         return value
@@ -427,6 +488,8 @@ class Settings(BaseModel):
         given = [self.evm_rpc_url is None, self.evm_chain_id is None, self.evm_account is None]
         if len(set(given)) > 1:
             raise ValueError("CAIRN_EVM_RPC_URL, CAIRN_EVM_CHAIN_ID and CAIRN_EVM_ACCOUNT belong together")
+        if (self.tiles_access_key is None) != (self.tiles_secret_key is None):
+            raise ValueError("CAIRN_TILES_ACCESS_KEY and CAIRN_TILES_SECRET_KEY belong together")
         return self
 
     @property

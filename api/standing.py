@@ -59,7 +59,7 @@ class Standing:
 
     def checkpoint_seconds(self) -> float:
         """POSIX time of the operator's cosignature on the published checkpoint."""
-        note = self._node.log.tiles.read("checkpoint")
+        note = self._node.published.read("checkpoint")
         try:
             lines = () if note is None else parse_note(note).signatures
         except AnchoringError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -11,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from anchoring.lock import SequencerLock
 from api.error import FieldError, InvalidRequestError, UnknownResourceError
 from ledger.credential_id import credential_aggregate_id
 from ledger.error import InvalidInputError
@@ -34,6 +36,7 @@ from projections.status_prefix import StatusPrefixes, StatusPrefixReader
 from projections.view import View
 
 VIEWS_DIRECTORY: Final = "views"
+PROJECTOR_LOCK: Final = "projector.lock"
 UNKNOWN_AWARD: Final = "there is no such award; check that the whole id was copied"
 
 
@@ -244,14 +247,28 @@ def projections(mapper: EventMapper) -> tuple[Projection, ...]:
     )
 
 
-def open_views(data: Path, source: EventSource, mapper: EventMapper) -> ViewNode:
-    """Open every view below *data*; nothing is projected until the projector starts."""
+def projector_lock(data: Path) -> SequencerLock:
+    """The lock of the one process that is there to keep the views below *data* up to date, and for nothing else."""
+    return SequencerLock(data / PROJECTOR_LOCK)
+
+
+def open_views(
+    data: Path, source: EventSource, mapper: EventMapper, elsewhere: Callable[[], bool] = lambda: False
+) -> ViewNode:
+    """Open every view below *data*; nothing is projected until the projector starts.
+
+    Args:
+        data: The data directory.
+        source: The events.
+        mapper: Decodes them.
+        elsewhere: Whether another process keeps the views up to date at this moment.
+    """
     folds = projections(mapper)
     directory = data / VIEWS_DIRECTORY
     views = {fold.NAME: View(directory, fold.NAME, fold.VERSION, writable=True) for fold in folds}
     tracks = tuple(Track(views[fold.NAME], fold) for fold in folds)
     return ViewNode(
-        projector=Projector(source, tracks),
+        projector=Projector(source, tracks, elsewhere=elsewhere),
         tracks=tracks,
         status=views[CredentialStatus.NAME],
         institutions=views[InstitutionDirectory.NAME],

@@ -19,6 +19,7 @@
     ├── ClockError                   the clock is behind what was recorded already
     ├── StorageError                 the database could not record or read (disk full, lock held, file or server gone)
     │   ├── UnreachableError         the database's server is not there at this moment
+    │   ├── NoStandbyError           the database lacks the standby without which nothing is to be acknowledged
     │   └── OutcomeUnknownError      it broke off while it recorded; nobody can tell whether it has
     └── KeyEncryptionError           no key-encryption key opens this
 """
@@ -116,6 +117,10 @@ class StorageError(LedgerError):
 
 class UnreachableError(StorageError):
     """The database's server is not there at this moment, which says nothing about what is stored."""
+
+
+class NoStandbyError(StorageError):
+    """No synchronous standby is connected, and the operator wants nothing to be acknowledged without one."""
 
 
 class OutcomeUnknownError(StorageError):

@@ -36,14 +36,13 @@ class PostgresClaim:
     def take(self) -> None:
         """Take the claim now or not at all. Raises ConflictError, StorageError."""
         with storage_errors():
+            self.release()
             session = self._connections.connect()
-            deadline = time.monotonic() + ENDING_SECONDS
-            while session.execute(_TAKE).fetchone() != (True,):
-                if time.monotonic() > deadline:
-                    session.close()
-                    message = "another sequencer works on this database; two would fork the log"
-                    raise ConflictError(message)
-                time.sleep(PAUSE_SECONDS)
+            try:
+                _take(session)
+            except BaseException:
+                session.close()
+                raise
             self._session = session
 
     def require(self, size: int) -> None:
@@ -84,3 +83,12 @@ class PostgresClaim:
         if self._session is not None:
             self._session.close()
             self._session = None
+
+
+def _take(session: Connection) -> None:
+    deadline = time.monotonic() + ENDING_SECONDS
+    while session.execute(_TAKE).fetchone() != (True,):
+        if time.monotonic() > deadline:
+            message = "another sequencer works on this database; two would fork the log"
+            raise ConflictError(message)
+        time.sleep(PAUSE_SECONDS)

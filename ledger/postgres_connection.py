@@ -20,7 +20,7 @@ import psycopg
 from psycopg import errors
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from ledger.error import ConflictError, InvalidInputError, LedgerError, StorageError, UnreachableError
+from ledger.error import ConflictError, InvalidInputError, LedgerError, NoStandbyError, StorageError, UnreachableError
 from ledger.store import CONFLICT
 
 MINIMUM_VERSION: Final = 15
@@ -66,11 +66,16 @@ class PostgresConnections:
 
     Args:
         address: A libpq URI.
+
+    Attributes:
+        refusal: Why nothing may be recorded at this moment; None if it may.
     """
 
     def __init__(self, address: str) -> None:
         self._address = psycopg.conninfo.make_conninfo(address, **self._defaults(address))
         self._lock = threading.Lock()
+        self.refusal: str | None = None
+        self._is_local = False
         self._pools = self._make_pools()
         self._is_gone = False
         self._is_closed = False
@@ -91,6 +96,8 @@ class PostgresConnections:
 
     def _pool(self, name: str, size: int, *, read_only: bool) -> ConnectionPool[Connection]:
         session = SESSION + ("on" if read_only else "off")
+        if self._is_local:
+            session += "; SET synchronous_commit=local"
 
         def configure(connection: Connection) -> None:
             connection.execute(session)
@@ -191,6 +198,17 @@ class PostgresConnections:
             self._is_gone = False
         for pool in broken.values():
             pool.close(timeout=0)
+
+    def acknowledge_locally(self, *, is_local: bool) -> None:
+        """Have commits acknowledged when they are on this server's disk, or again only when a standby has them too."""
+        if self._is_local != is_local:
+            self._is_local = is_local
+            self._renew(self._pools)
+
+    def require_writable(self) -> None:
+        """Check that something may be recorded. Raises NoStandbyError."""
+        if self.refusal is not None:
+            raise NoStandbyError(self.refusal)
 
     def connect(self) -> Connection:
         """A connection of one's own, for what takes long."""

@@ -47,8 +47,17 @@ class PostgresSchema:
         self.tables = tuple(name for name, kind in self._made.items() if kind == "TABLE" and name != "cairn_ledger")
         self._columns: dict[str, dict[str, int]] = {}
 
-    def settle(self, connection: Connection, ledger: str, *, may_be_new: bool) -> None:
+    def settle(self, connection: Connection, ledger: str, *, may_be_new: bool, joins: bool = False) -> str:
         """Make what is missing, and see to it that the database is *ledger*'s.
+
+        Args:
+            connection: To the database.
+            ledger: Name of the ledger that it has to be, or is going to be.
+            may_be_new: Whether an empty database is made into this ledger's.
+            joins: Whether the ledger that is there is taken, whatever it is called.
+
+        Returns:
+            The name of the ledger in the database.
 
         Raises:
             StorageError: It is another ledger's, or another program's, or of a newer format, or empty and must not be.
@@ -60,11 +69,12 @@ class PostgresSchema:
                 self.require_free(connection)
                 self._require_may_be_new(may_be_new=may_be_new)
             else:
-                self._require_same(connection, ledger)
+                ledger = self._require_same(connection, None if joins else ledger)
             for statement in self._statements if missing else ():
                 connection.execute(statement)
             if "cairn_ledger" in missing:
                 connection.execute("INSERT INTO cairn_ledger VALUES (true, $1, $2, 0)", (FORMAT, ledger))
+        return ledger
 
     def require_free(self, connection: Connection) -> None:
         """Check that none of the tables is there.
@@ -108,12 +118,13 @@ class PostgresSchema:
             )
             raise StorageError(message)
 
-    def _require_same(self, connection: Connection, ledger: str) -> None:
+    def _require_same(self, connection: Connection, ledger: str | None) -> str:
         row = connection.execute("SELECT format, ledger FROM cairn_ledger").fetchone()
-        kind, whose = row if row is not None else (0, "")
+        kind, whose = (0, "") if row is None else (row[0], str(row[1]))
         if kind != FORMAT:
             message = f"the database's tables have format {kind}; this version knows format {FORMAT}"
             raise StorageError(message)
-        if whose != ledger:
+        if ledger is not None and whose != ledger:
             message = "the database holds another ledger than the one of this directory; name the right one"
             raise StorageError(message)
+        return whose

@@ -101,6 +101,10 @@ class PostgresRecorder(EventReading, ApplicationRecorder):
                         raise
             return self._record(commits)
 
+    def require_writable(self) -> None:
+        """Check that something may be recorded; see :class:`ledger.postgres_standby.StandbyWatch`."""
+        self.connections.require_writable()
+
     def _record(self, commits: Sequence[Commit]) -> list[list[int] | LedgerError]:
         with self.connections.writing() as connection:
             group = _Group(self, connection, self._start(connection))
@@ -339,14 +343,21 @@ class PostgresFactory(InfrastructureFactory[TrackingRecorder]):
         schema: The tables beside the events (vault, access, status allocation).
         ledger: Which ledger it has to be, or is going to be: any text, kept in the database.
         may_be_new: Whether an empty database is made into this ledger's.
+        joins: Whether a ledger that is there is taken, whatever it is called.
+
+    Attributes:
+        ledger: The name of the ledger, once the recorder was opened.
     """
 
-    def __init__(self, address: str, schema: Iterable[str], *, ledger: str, may_be_new: bool = True) -> None:
+    def __init__(
+        self, address: str, schema: Iterable[str], *, ledger: str, may_be_new: bool = True, joins: bool = False
+    ) -> None:
         super().__init__(None)
         self.connections = PostgresConnections(address)
         self.schema = PostgresSchema(schema)
         self.ledger = ledger
         self._may_be_new = may_be_new
+        self._joins = joins
 
     def application_recorder(self) -> PostgresRecorder:
         """The recorder, its tables made.
@@ -357,7 +368,9 @@ class PostgresFactory(InfrastructureFactory[TrackingRecorder]):
         self.connections.open()
         try:
             with storage_errors(), self.connections.connect() as connection:
-                self.schema.settle(connection, self.ledger, may_be_new=self._may_be_new)
+                self.ledger = self.schema.settle(
+                    connection, self.ledger, may_be_new=self._may_be_new, joins=self._joins
+                )
         except BaseException:
             self.connections.close()
             raise

@@ -208,6 +208,9 @@ class SqliteRecorder(EventReading, SQLiteApplicationRecorder):  # type: ignore[m
         with _storage_errors():
             return self._reading.rows(sql, parameters)
 
+    def require_writable(self) -> None:
+        """A file is written to, or fails then."""
+
     def log_claim(self) -> OwnDirectory:
         """The claim on continuing the log, which is in the directory of the file."""
         return OwnDirectory()

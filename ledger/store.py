@@ -71,6 +71,14 @@ class LedgerRecorder(Protocol):
         """
         ...
 
+    def require_writable(self) -> None:
+        """Check that :meth:`record` would not be in vain, without asking the database.
+
+        Raises:
+            StorageError: It would.
+        """
+        ...
+
     def select_events(
         self,
         originator_id: UUID | str,

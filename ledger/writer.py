@@ -67,6 +67,7 @@ class GroupWriter:
             StorageError: The transaction failed; nothing was recorded.
             RuntimeError: The writer was closed.
         """
+        self._recorder.require_writable()  # here, and not behind others that wait
         future: Future[_Results] = Future()
         with self._lock:
             if self._closed:

@@ -8,6 +8,9 @@ the tail of the ledger one look at the store serves them all.
 A projection that cannot go on stops with its error, which readiness shows, and the others go on. An error of the source
 is taken to be passing, and so is a disk that has no room for a batch: it is shown, and the thread tries again.
 
+Where one process is there for nothing else (``cairn serve --role projector``), those that serve the same views leave it
+to that one and watch; when it ends, they project again.
+
 Any number of processes may project the same views: each batch checks in its transaction that the view stands where the
 batch begins, so nobody applies an event twice; who comes second reads the position again.
 """
@@ -16,7 +19,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -29,6 +32,8 @@ __all__ = ["LINGER_SECONDS", "POLL_SECONDS", "Projector", "Standing", "Track"]
 
 POLL_SECONDS: Final = 0.1
 """How soon an event of another process is noticed."""
+WATCH_SECONDS: Final = 0.02
+"""How soon it is noticed what another process has projected that somebody waits for."""
 LINGER_SECONDS: Final = 0.05
 """How long a view that nobody waits for gathers commits before it applies them."""
 
@@ -60,12 +65,21 @@ class Projector:
         source: The events.
         tracks: The projections and their views.
         poll_seconds: How soon an event of another process is noticed.
+        elsewhere: Whether another process keeps these views up to date at this moment; then they are only watched.
     """
 
-    def __init__(self, source: EventSource, tracks: Sequence[Track], *, poll_seconds: float = POLL_SECONDS) -> None:
+    def __init__(
+        self,
+        source: EventSource,
+        tracks: Sequence[Track],
+        *,
+        poll_seconds: float = POLL_SECONDS,
+        elsewhere: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._source = _SharedSource(source)
         self._tracks = tracks
         self._poll_seconds = poll_seconds
+        self._elsewhere = elsewhere
         self._lock = threading.Lock()
         self._waiting: list[_Waiter] = []
         self._closing = threading.Event()
@@ -154,6 +168,10 @@ class Projector:
         while not self._closing.is_set() and not track.stopped:
             more = False
             bell.rung.clear()  # before the look: what is committed after it rings again
+            if self._elsewhere():
+                prepared = False  # whoever takes over looks whether the view fits the events first
+                self._watch(track)
+                continue
             try:
                 if not prepared:
                     track.prepare(self._source, self._closing)
@@ -172,6 +190,14 @@ class Projector:
             self._settle()
             if not more and bell.rung.wait(self._poll_seconds):
                 bell.linger()
+
+    def _watch(self, track: Track) -> None:
+        """Look how far another process has brought a view; soon again when somebody waits for that."""
+        track.error = None
+        if track.view.ready:
+            track.position = track.view.position()
+        self._settle()
+        self._closing.wait(WATCH_SECONDS if self._waiting else self._poll_seconds)
 
     def _settle(self) -> None:
         """Wake those who wait for what has been reached, or can no longer be."""

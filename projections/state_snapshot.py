@@ -41,7 +41,7 @@ _DIGEST_BYTES: Final = 32
 
 
 class SnapshotFile:
-    """The snapshot of one log's state fold. Used by the sequencer's process alone.
+    """The snapshot of one log's state fold. Used by one thread of each process that folds the log.
 
     Args:
         path: The file; its directory is made when it is needed.
@@ -89,7 +89,7 @@ class SnapshotFile:
         if grown < enough or fold.covered() < FIRST_ENTRIES:
             return False
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_suffix(".new")
+        temporary = self._path.with_suffix(f".{os.getpid()}.new")  # processes may share a directory
         with temporary.open("wb") as file:
             _write(file, fold)
             file.flush()

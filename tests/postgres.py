@@ -31,17 +31,22 @@ class PostgresServer:
 
     Args:
         durable: Whether it waits for the disk, as a real one does.
+        of: The primary that it is to be a standby of; None for a server of its own.
+        port: Where it listens; None for a free port.
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, of: PostgresServer | None = None, port: int | None = None) -> None:
         self._durable = durable
         self._programs = find_programs()
         self.directory = Path(tempfile.mkdtemp(prefix="cairn-pg-"))
-        self.port = _free_port()
+        self.port = port or _free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._schemas = count(1)
         self._own_directory()
-        self._make()
+        if of is None:
+            self._make()
+        else:
+            self._follow(of)
 
     @property
     def address(self) -> str:
@@ -85,6 +90,29 @@ class PostgresServer:
             self._process.wait(START_SECONDS)
             self._process = None
 
+    def kill(self) -> None:
+        """End it without a warning; its children end when they notice."""
+        self.stop(signal.SIGKILL)
+        lock = self.directory / "data" / "postmaster.pid"
+        lock.unlink(missing_ok=True)
+
+    def promote(self) -> None:
+        """Make a standby the primary."""
+        self.execute("SELECT pg_promote(true, 60)")
+
+    def ask_for_standby(self, *, is_on: bool = True) -> None:
+        """Have commits wait for a standby from now on, or not."""
+        self.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{'ANY 1 (*)' if is_on else ''}'")
+        self.execute("SELECT pg_reload_conf()")
+
+    def has_standby(self) -> bool:
+        """Whether a synchronous standby is connected and has everything."""
+        with psycopg.connect(self.address, autocommit=True) as connection:
+            row = connection.execute(
+                "SELECT COUNT(*) FROM pg_stat_replication WHERE state='streaming' AND sync_state IN ('sync', 'quorum')"
+            ).fetchone()
+        return row is not None and row[0] > 0
+
     @contextmanager
     def hanging(self) -> Iterator[None]:
         """Take connections and answer nothing inside, as a server does whose disk has gone or whose machine swaps."""
@@ -116,6 +144,16 @@ class PostgresServer:
         command = [str(self._programs / "initdb"), *arguments]
         if os.geteuid() == 0:
             shutil.chown(password, USER, USER)
+            command = ["runuser", "-u", USER, "--", *command]
+        subprocess.run(command, check=True, capture_output=True, cwd="/")
+        with (self.directory / "data" / "postgresql.conf").open("a") as settings:
+            settings.write(f"listen_addresses='127.0.0.1'\nunix_socket_directories='{self.directory}'\n")
+
+    def _follow(self, primary: PostgresServer) -> None:
+        """Copy a primary, and go on as its standby."""
+        command = [str(self._programs / "pg_basebackup"), "-d", primary.address, "-D", str(self.directory / "data")]
+        command += ["-R", "-X", "stream", "-c", "fast", "--no-sync"]
+        if os.geteuid() == 0:
             command = ["runuser", "-u", USER, "--", *command]
         subprocess.run(command, check=True, capture_output=True, cwd="/")
         with (self.directory / "data" / "postgresql.conf").open("a") as settings:

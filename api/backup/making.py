@@ -1,6 +1,6 @@
 """Making a backup while the ledger serves.
 
-1. Copy `log.db`: what the log has committed to.
+1. Copy `log.db`, or make it of what several processes share in PostgreSQL: what the log has committed to.
 2. Copy events, vault and access after it into `ledger.db`, out of that file or out of PostgreSQL, so that every event
    that the log knows is there: the log is never ahead of the events.
 3. Copy the tiles of the log's size, whatever has been added since. Where `log.db` was copied between committing a step
@@ -28,13 +28,15 @@ from anchoring.checkpoint_store import SqliteCheckpointStore
 from anchoring.mirror import LogMirror
 from anchoring.note import parse_note
 from anchoring.recovery import copy_staged
-from anchoring.storage import CheckpointStore, DirectoryTileStore, Published
+from anchoring.storage import CheckpointStore, DirectoryTileStore, Published, TileStore
 from api.backup.error import BackupError
 from api.backup.manifest import FORMAT, Manifest, digest_of, sync, write_manifest
 from api.database import SQLITE_FILE, copy_file, copy_ledger, ledger_is_there
 from api.identity import FILE_NAME, Identity
-from api.log_node import LOG_DATABASE, LOG_DIRECTORY
+from api.log_node import LOG_DATABASE
+from api.log_place import LOG_DIRECTORY, open_tiles
 from api.setting import Settings
+from api.sharing import copy_memory
 from ledger.document import instant_text
 from ledger.key_ring import ID_BYTES
 
@@ -69,13 +71,16 @@ def make_backup(settings: Settings, target: Path, now: datetime, note: Note) -> 
         raise BackupError(message)
     # 1. and 2. The databases, the log's first.
     note(LOG_DATABASE)
-    copy_file(data / LOG_DATABASE, target / LOG_DATABASE)
+    if settings.tiles is None:
+        copy_file(data / LOG_DATABASE, target / LOG_DATABASE)
+    else:
+        copy_memory(settings, target / LOG_DATABASE)
     note(SQLITE_FILE)
     copy_ledger(settings, target / SQLITE_FILE)
     sync(target / SQLITE_FILE)
     shutil.copyfile(data / FILE_NAME, target / FILE_NAME)
     # 3. The tiles.
-    published = _copy_log(data, target, note)
+    published = _copy_log(open_tiles(settings), target, note)
     # 4. The manifest.
     note("manifest")
     manifest = _manifest(target, published, now)
@@ -83,22 +88,22 @@ def make_backup(settings: Settings, target: Path, now: datetime, note: Note) -> 
     return manifest
 
 
-def _copy_log(data: Path, target: Path, note: Note) -> Published | None:
+def _copy_log(source: TileStore, target: Path, note: Note) -> Published | None:
     """Copy the tiles of what the copied log.db commits to; opening it makes a missing one, empty."""
     store = SqliteCheckpointStore(target / LOG_DATABASE)
     try:
         published = store.load()
         if published is not None:
             note(LOG_DIRECTORY)
-            _copy_tiles(data, target, parse_checkpoint(parse_note(published.note).text), store)
+            _copy_tiles(source, target, parse_checkpoint(parse_note(published.note).text), store)
         return published
     finally:
         store.close()
 
 
-def _copy_tiles(data: Path, target: Path, checkpoint: Checkpoint, store: CheckpointStore) -> None:
+def _copy_tiles(source: TileStore, target: Path, checkpoint: Checkpoint, store: CheckpointStore) -> None:
     """Copy the tiles of one size, each checked against the root, whatever has been added since."""
-    source, copy = DirectoryTileStore(data / LOG_DIRECTORY), DirectoryTileStore(target / LOG_DIRECTORY)
+    copy = DirectoryTileStore(target / LOG_DIRECTORY)
     staged = store.staged()
     if staged is not None:
         if staged.size == checkpoint.size:

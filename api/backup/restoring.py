@@ -44,7 +44,8 @@ from api.backup.manifest import Manifest, read_manifest, require_files, sync
 from api.backup.surviving import SurvivingLog
 from api.database import SQLITE_FILE, move_ledger, require_free
 from api.ledger_node import LedgerNode, open_ledger, system_clock
-from api.log_node import LOG_DATABASE, LOG_DIRECTORY, log_keys, open_log
+from api.log_node import LOG_DATABASE, log_keys, open_log
+from api.log_place import LOG_DIRECTORY
 from api.setting import Settings
 from ledger.access import Actor, audit
 from ledger.credential import BIRTHS

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from anchoring.storage import DirectoryTileStore
 from anchoring.tile import CHECKPOINT_PATH
 from api.backup.error import BackupError
-from api.log_node import LOG_DIRECTORY
+from api.log_place import LOG_DIRECTORY
 from api.mirror.upstream import MAX_DOCUMENT_BYTES, Upstream
 
 

@@ -65,9 +65,12 @@ def restore_backup(
             Exit.USAGE,
         )
     settings = load_settings(os.environ, data_dir=data)
+    alone = settings.model_copy(update={"tiles": None})  # a log is restored into the directory, and shared from there
     with terminal.progress("restoring", None) as bar:
-        restored = restore(source, settings, _surviving(log), lambda _, done, total: bar.reach(done, total))
+        restored = restore(source, alone, _surviving(log), lambda _, done, total: bar.reach(done, total))
     terminal.result(msgspec.to_builtins(restored), _text(data, restored))
+    if settings.tiles is not None:
+        terminal.say("CAIRN_TILES is set: `cairn log share` takes the restored log there, for several processes")
 
 
 def _surviving(log: str | None) -> SurvivingLog | None:

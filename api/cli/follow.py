@@ -20,12 +20,15 @@ from api.cli.option import PolicyFile
 from api.cli.terminal import Exit, Terminal
 from api.cli.trust import load_policy
 from api.ledger_node import system_clock
+from api.log_place import tiles_at
 from api.mirror.app import describe, make_mirror_app
 from api.mirror.error import DirectoryError, MisbehaviourError, UntrustedError, UpstreamError
 from api.mirror.node import MirrorNode, open_mirror
+from api.mirror.upstream import ReadLog
 from api.problem import ProblemWriter
 from api.runtime import Loop
-from api.setting import Settings, load_settings
+from api.setting import S3_ADDRESS, Settings, load_settings
+from verifier.policy import Policy
 
 DEFAULT_MIRROR: Final = Path("var/mirror")
 
@@ -51,8 +54,23 @@ def follow(
     terminal = Terminal(as_json=once)
     chosen = None if os.environ.get("CAIRN_BASE_URL") else address_of(host, port)
     settings = load_settings(os.environ, data_dir=data, host=host, port=port, base_url=chosen)
+    follow_with(terminal, settings, url, load_policy(policy), ledger=ledger, once=once, quiet=quiet)
+
+
+def follow_with(
+    terminal: Terminal,
+    settings: Settings,
+    url: str,
+    policy: Policy,
+    *,
+    ledger: str | None = None,
+    once: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Follow as the command does, and as ``cairn serve --role verifier`` does."""
     try:
-        node = open_mirror(settings, url, load_policy(policy), system_clock, ledger_url=ledger)
+        log = _log_address(settings)
+        node = open_mirror(settings, url, policy, system_clock, ledger_url=ledger, log=log)
     except (UntrustedError, UpstreamError) as error:
         terminal.fail(f"cannot follow {url}: {error}", Exit.UNKNOWN)
     except DirectoryError as error:
@@ -67,6 +85,14 @@ def follow(
         node.close()
     if node.served.misbehaviour is not None:
         terminal.fail(node.served.misbehaviour, Exit.INVALID)
+
+
+def _log_address(settings: Settings) -> str | ReadLog | None:
+    """Where the log is read, if not from the ledger."""
+    place = settings.follow_log
+    if place is None or S3_ADDRESS.fullmatch(place) is None:
+        return place
+    return tiles_at(place, settings).read
 
 
 def _say_trust(terminal: Terminal, node: MirrorNode) -> None:

@@ -22,6 +22,7 @@ from api.instant import in_utc
 from api.ledger_node import LedgerNode, open_ledger, system_clock
 from api.log_node import LOCK_FILE, open_log
 from api.setting import load_settings
+from api.sharing import share_log
 from ledger.log_key import KeyGeneration
 from verifier.wire import format_instant
 
@@ -73,6 +74,17 @@ def declare_compromised(
         return answer
 
     _change(data, declare, "signs alone", as_json=as_json)
+
+
+@log_app.command("share")
+def share(data: Data = DEFAULT_DATA) -> None:
+    """Take a log to where CAIRN_TILES says, so that several processes share it. Stop the server first."""
+    terminal = Terminal()
+    if not ledger_is_there(data):
+        terminal.fail(f"there is no ledger in {data}", Exit.USAGE)
+    with terminal.progress("tiles", None) as bar:
+        size = share_log(load_settings(os.environ, data_dir=data), bar.reach)
+    terminal.say(f"The log, {size} entries, is shared now; start processes with CAIRN_TILES and --role (docs/roles.md)")
 
 
 def _change(data: Path, change: Callable[[LedgerNode], dict[str, Any]], words: str, *, as_json: bool) -> None:

@@ -19,7 +19,8 @@ from api.feed_check import NAME as LOG_FEED
 from api.feed_check import FeedComparison, compare_feed
 from api.fsck import Fsck
 from api.ledger_node import LedgerNode, open_ledger, system_clock
-from api.log_node import LOG_DIRECTORY, open_log
+from api.log_node import open_log
+from api.log_place import open_tiles
 from api.setting import load_settings
 from api.view_node import VIEWS_DIRECTORY, projections
 from projections.rebuild import Progress, Rebuilt
@@ -85,7 +86,7 @@ def rebuild(
 def _feed_again(terminal: Terminal, node: LedgerNode) -> FeedComparison:
     """The feed stores nothing that could be swapped: what it makes is compared with the published log."""
     with terminal.progress(LOG_FEED, None) as bar:
-        log = node.settings.data_dir / LOG_DIRECTORY
+        log = open_tiles(node.settings)
         return compare_feed(LedgerSource(node.ledger), log, lambda entries: bar.reach(entries, None))
 
 

@@ -1,4 +1,4 @@
-"""``cairn serve``: everything in one process."""
+"""``cairn serve``: everything in one process, or one of the roles that a grown ledger is divided into."""
 
 from __future__ import annotations
 
@@ -26,18 +26,25 @@ from api.app import make_app
 from api.certificate import Certificate
 from api.cli.connection import ShortcutSlot
 from api.cli.demo import show_summary
+from api.cli.follow import follow_with
 from api.cli.listening import address_of, listen, server_config
-from api.cli.option import DEFAULT_DATA
-from api.cli.terminal import Terminal
+from api.cli.option import DEFAULT_DATA, PolicyFile
+from api.cli.terminal import Exit, Terminal
+from api.cli.trust import load_policy
 from api.demo.closing import read_summary
 from api.demo.filling import ORIGIN, fill
-from api.ledger_node import system_clock
+from api.health import database_check, disk_check
+from api.ledger_node import open_ledger, system_clock
 from api.log_node import LOCK_FILE
-from api.node import Node, open_node
+from api.metric import Reader
+from api.node import Node, open_node, open_own_views
 from api.problem import ProblemWriter
+from api.role import Role
 from api.runtime import Runtime
 from api.setting import Settings, load_settings
 from api.starting import StartingApp
+from api.worker import ProjectingWorker, SequencingWorker
+from api.worker_app import make_worker_app
 
 STANDBY_PAUSE_SECONDS: Final = 0.2
 
@@ -52,17 +59,29 @@ def serve(
         typer.Option("--standby", help="Wait while another process serves this directory; take over when it ends."),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Write warnings and errors alone to standard error.")] = False,
+    role: Annotated[
+        Role,
+        typer.Option("--role", help="What this process of a grown ledger is there for: docs/roles.md."),
+    ] = Role.ALL,
+    policy: PolicyFile = None,
 ) -> None:
     """Serve a ledger: pages, API and log. Settings: docs/settings.md."""
     terminal = Terminal()
-    settings = _settings(data, host, port, demo=demo)
+    settings = _settings(data, host, port, demo=demo, role=role)
+    _require_fitting(terminal, settings, role, alone=demo or standby)
+    if role is Role.VERIFIER and settings.follow_url is not None:
+        follow_with(terminal, settings, settings.follow_url, load_policy(policy), quiet=quiet)
+        return
     try:
         listener = listen(host, port)
     except OSError as error:
         terminal.fail(f"cannot listen on {host} port {port}: {error.strerror or error}; choose another with --port")
     with listener:
         log = make_log(sys.stderr, system_clock, is_quiet=quiet)
-        process = Process(settings, terminal, log, demo=demo, standby=standby)
+        if role in {Role.ALL, Role.ISSUER}:
+            process = Process(settings, terminal, log, demo=demo, standby=standby, sequences=role is Role.ALL)
+        else:
+            process = WorkerProcess(settings, terminal, log, role)
         failure = process.run(listener)
     if failure is not None:
         terminal.fail(failure)
@@ -84,6 +103,7 @@ class Process:
         demo: Whether to fill an empty directory with the demonstration.
         standby: Whether to wait for a process that serves the directory already.
         certificate: What to serve https with; None: plain http.
+        sequences: Whether it continues the log itself.
     """
 
     def __init__(
@@ -95,7 +115,9 @@ class Process:
         demo: bool = False,
         standby: bool = False,
         certificate: Certificate | None = None,
+        sequences: bool = True,
     ) -> None:
+        self._sequences = sequences
         self._settings = settings
         self._terminal = terminal
         self._log = log
@@ -169,7 +191,7 @@ class Process:
             time.sleep(STANDBY_PAUSE_SECONDS)
 
     def _open(self) -> ASGIApp:
-        node = open_node(self._settings)
+        node = open_node(self._settings, sequences=self._sequences)
         self._closers.append(node.close)
         node.cpu.start()  # so that the first document does not wait for a worker to come up
         runtime = Runtime(node, system_clock, self._log)
@@ -203,8 +225,62 @@ class Process:
             self._terminal.say(line)
 
 
-def _settings(data: Path, host: str, port: int, *, demo: bool) -> Settings:
+class WorkerProcess(Process):
+    """A process that sequences or projects, and answers how it is.
+
+    Args:
+        settings: What the operator decided.
+        terminal: Where messages go.
+        log: Where requests and background work are recorded.
+        role: Which of the two.
+    """
+
+    def __init__(self, settings: Settings, terminal: Terminal, log: FilteringBoundLogger, role: Role) -> None:
+        super().__init__(settings, terminal, log)
+        self._role = role
+
+    def _open(self) -> ASGIApp:
+        parts = open_ledger(self._settings)
+        self._closers.append(parts.close)
+        worker: SequencingWorker | ProjectingWorker
+        if self._role is Role.SEQUENCER:
+            worker = SequencingWorker(parts, system_clock, self._log)
+        else:
+            worker = ProjectingWorker(parts, open_own_views(parts), self._log)
+        checks = [
+            database_check(parts.ledger.newest),
+            disk_check(self._settings.data_dir, self._settings.ready_disk_floor_bytes),
+            worker.check(),
+        ]
+        name = f"cairn_{self._role}_active"
+        active = Reader(name, "1 while this process is the one that does the work.", lambda: worker.is_active)
+        app = make_worker_app(self._settings, checks, [active], self._log)
+        worker.start()
+        self._closers.append(worker.close)
+        return app
+
+    def _greet(self) -> None:
+        where = address_of(self._settings.host, self._settings.port)
+        self._terminal.say(f"This is a {self._role} of {self._settings.data_dir}; {where}/readyz says how it is")
+
+
+def _require_fitting(terminal: Terminal, settings: Settings, role: Role, *, alone: bool) -> None:
+    """Refuse a role that lacks what it needs, in words that say what to set."""
+    if role is Role.VERIFIER and settings.follow_url is None:
+        terminal.fail("a verifier follows a ledger: name its address in CAIRN_FOLLOW_URL", Exit.USAGE)
+    if role in {Role.ISSUER, Role.SEQUENCER, Role.PROJECTOR} and None in {settings.database, settings.tiles}:
+        terminal.fail(
+            f"the role «{role}» shares a database and a store of tiles with others: set CAIRN_DATABASE and CAIRN_TILES",
+            Exit.USAGE,
+        )
+    if alone and (role is not Role.ALL or settings.tiles is not None):
+        terminal.fail("--demo and --standby are for a ledger of one process (docs/roles.md)", Exit.USAGE)
+
+
+def _settings(data: Path, host: str, port: int, *, demo: bool, role: Role) -> Settings:
     chosen = None if os.environ.get("CAIRN_BASE_URL") else address_of(host, port)
+    if role not in {Role.ALL, Role.VERIFIER} or os.environ.get("CAIRN_TILES"):
+        chosen = None  # of several processes none is the ledger's address
     if demo:
         return load_settings(
             os.environ, data_dir=data, host=host, port=port, base_url=chosen, origin=ORIGIN, demonstration=True

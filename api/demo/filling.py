@@ -113,7 +113,7 @@ def _fill(settings: Settings, unfinished: Path, now: datetime, progress: Progres
         node = open_ledger(chosen, clock=clock)
         first.callback(node.close)
         log = open_log(node, clock)
-        last.callback(log.lock.release)
+        last.callback(log.hold.release)
         first.callback(log.store.close)
         driver, story = _carry_out(node, log, plan, clock, progress)  # 2
         judge = Judge(node, log)

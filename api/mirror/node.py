@@ -18,7 +18,7 @@ from api.evidence import Evidences
 from api.fetching import Fetching
 from api.foreign import ForeignVerification
 from api.issuer_anchor import read_anchors
-from api.log_node import LOG_DIRECTORY
+from api.log_place import LOG_DIRECTORY
 from api.lookup import Lookup
 from api.mirror.attachment import MirrorAttachments, MirroredAnchors, MirroredStatusLists
 from api.mirror.directory import MirrorDirectory, MirrorIdentity
@@ -26,7 +26,7 @@ from api.mirror.error import DirectoryError, UntrustedError, UpstreamError
 from api.mirror.follower import Follower
 from api.mirror.head import ServedHead
 from api.mirror.status import MirroredStatuses
-from api.mirror.upstream import Upstream
+from api.mirror.upstream import ReadLog, Upstream
 from api.own_source import NodeSources
 from api.part import Parts
 from api.published_log import PublishedLog, signing_key
@@ -102,7 +102,13 @@ class MirrorNode:
 
 
 def open_mirror(
-    settings: Settings, url: str, policy: Policy, clock: Clock, *, ledger_url: str | None = None
+    settings: Settings,
+    url: str,
+    policy: Policy,
+    clock: Clock,
+    *,
+    ledger_url: str | None = None,
+    log: str | ReadLog | None = None,
 ) -> MirrorNode:
     """Open the mirror in ``settings.data_dir``, settling on first use what it follows. Nothing is started.
 
@@ -112,13 +118,14 @@ def open_mirror(
         policy: Whose word is taken. Without a key of this log in it, the log's own is taken once and kept.
         clock: Present instant.
         ledger_url: Address of the ledger itself, where *url* is not to be asked.
+        log: Where checkpoint and tiles are read, if not from *url*; see :class:`api.mirror.upstream.Upstream`.
 
     Raises:
         DirectoryError: The directory belongs to a ledger, to another process, or to a mirror of another log.
         UntrustedError: The checkpoint is not signed by the key that is believed.
         UpstreamError: At the first start, the ledger did not answer.
     """
-    directory, upstream = MirrorDirectory(settings.data_dir), Upstream(url)
+    directory, upstream = MirrorDirectory(settings.data_dir), Upstream(url, log=log)
     directory.acquire()
     try:
         identity = directory.identity()

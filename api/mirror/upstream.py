@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from anchoring.tile import MAX_ENTRY_BYTES, TILE_WIDTH
+from anchoring.tile import CHECKPOINT_PATH, MAX_ENTRY_BYTES, TILE_WIDTH
 from anchoring.tree import HASH_BYTES
 from api.mirror.error import UpstreamError
 
@@ -30,6 +30,8 @@ MAX_DOCUMENT_BYTES: Final = 4 * 1024 * 1024
 """A status list is about 20 KiB, a page of anchors with their tokens at most a few MiB."""
 IN_FLIGHT: Final = 6
 NOT_FOUND: Final = 404
+ReadLog = Callable[[str], bytes | None]
+"""Gives the bytes at a path of the log, or None; an OSError says that it cannot tell."""
 _GZIP_WINDOW: Final = 31  # zlib: a gzip header is expected
 
 
@@ -38,14 +40,20 @@ class Upstream:
 
     Args:
         url: Its address; http or https, without user name or password.
+        log: Where checkpoint and tiles are read: an address below which they stand, or what reads them by path.
+            None: from the ledger itself.
         monotonic: Seconds of a clock that never goes back.
 
     Raises:
         UpstreamError: The address is none that can be followed.
     """
 
-    def __init__(self, url: str, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, url: str, *, log: str | ReadLog | None = None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self.url: Final = _checked(url)
+        self._log_url = _checked(log) if isinstance(log, str) else f"{self.url}/log"
+        self._read_log = log if callable(log) else None
         self._monotonic = monotonic
         limits = httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT)
         timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
@@ -61,9 +69,9 @@ class Upstream:
 
     def checkpoint(self) -> bytes:
         """Fetch the newest signed note. Raises UpstreamError."""
-        note = self.document("/log/checkpoint", MAX_NOTE_BYTES)
+        note = self._file(CHECKPOINT_PATH, MAX_NOTE_BYTES)
         if note is None:
-            message = f"{self.url} serves no checkpoint at /log/checkpoint; is it the address of a Cairn ledger?"
+            message = f"there is no checkpoint at {self._log_url}/checkpoint; is it the address of a log?"
             raise UpstreamError(message)
         return note
 
@@ -91,54 +99,70 @@ class Upstream:
         Raises:
             UpstreamError: No answer in time, a redirect, another status, too many bytes, or fewer than announced.
         """
+        return self._fetch(self.url + path, limit)
+
+    def _fetch(self, address: str, limit: int) -> bytes | None:
         deadline = self._monotonic() + TOTAL_SECONDS
         try:
-            with self._client.stream("GET", self.url + path) as answer:
+            with self._client.stream("GET", address) as answer:
                 if answer.status_code == NOT_FOUND:
                     return None
-                self._require_ok(answer, path)
-                return self._body(answer, path, limit, deadline)
+                self._require_ok(answer, address)
+                return self._body(answer, address, limit, deadline)
         except httpx.HTTPError as error:
-            message = f"{self.url}{path}: {type(error).__name__}: {error}"
+            message = f"{address}: {type(error).__name__}: {error}"
             raise UpstreamError(message) from error
 
     def _tile(self, path: str) -> bytes | None:
-        return self.document(f"/log/{path}", MAX_BUNDLE_BYTES if "/entries/" in path else MAX_TILE_BYTES)
+        return self._file(path, MAX_BUNDLE_BYTES if "/entries/" in path else MAX_TILE_BYTES)
 
-    def _require_ok(self, answer: httpx.Response, path: str) -> None:
+    def _file(self, path: str, limit: int) -> bytes | None:
+        """Read a file of the log."""
+        if self._read_log is None:
+            return self._fetch(f"{self._log_url}/{path}", limit)
+        try:
+            found = self._read_log(path)
+        except OSError as error:
+            raise UpstreamError(str(error)) from error
+        if found is not None and len(found) > limit:
+            message = f"{path} has more than the {limit} bytes that it may have"
+            raise UpstreamError(message)
+        return found
+
+    def _require_ok(self, answer: httpx.Response, address: str) -> None:
         if answer.is_redirect:
-            message = f"{self.url}{path} redirects elsewhere, and redirects are not followed; give the final address"
+            message = f"{address} redirects elsewhere, and redirects are not followed; give the final address"
             raise UpstreamError(message)
         if answer.status_code != httpx.codes.OK:
-            message = f"{self.url}{path} answered {answer.status_code}"
+            message = f"{address} answered {answer.status_code}"
             raise UpstreamError(message)
 
-    def _body(self, answer: httpx.Response, path: str, limit: int, deadline: float) -> bytes:
+    def _body(self, answer: httpx.Response, address: str, limit: int, deadline: float) -> bytes:
         """Read a body, unpacking it piece by piece so that little packed never becomes much unpacked."""
         coding = answer.headers.get("content-encoding", "identity").strip().lower()
         if coding not in {"identity", "gzip"}:
-            message = f"{self.url}{path} came in a coding that was not asked for"
+            message = f"{address} came in a coding that was not asked for"
             raise UpstreamError(message)
         unpack = zlib.decompressobj(_GZIP_WINDOW) if coding == "gzip" else None
         body = bytearray()
         for piece in answer.iter_raw():
-            body += self._unpacked(unpack, piece, limit + 1 - len(body), path)
+            body += self._unpacked(unpack, piece, limit + 1 - len(body), address)
             if len(body) > limit:
-                message = f"{self.url}{path} has more than the {limit} bytes that it may have"
+                message = f"{address} has more than the {limit} bytes that it may have"
                 raise UpstreamError(message)
             if self._monotonic() > deadline:
-                message = f"{self.url}{path} took longer than {TOTAL_SECONDS:g} seconds"
+                message = f"{address} took longer than {TOTAL_SECONDS:g} seconds"
                 raise UpstreamError(message)
         if unpack is not None and not unpack.eof:
-            message = f"{self.url}{path} was cut short"
+            message = f"{address} was cut short"
             raise UpstreamError(message)
         return bytes(body)
 
-    def _unpacked(self, unpack: zlib._Decompress | None, piece: bytes, room: int, path: str) -> bytes:
+    def _unpacked(self, unpack: zlib._Decompress | None, piece: bytes, room: int, address: str) -> bytes:
         try:
             return piece if unpack is None else unpack.decompress(piece, room)
         except zlib.error as error:
-            message = f"{self.url}{path} is damaged: {error}"
+            message = f"{address} is damaged: {error}"
             raise UpstreamError(message) from error
 
 

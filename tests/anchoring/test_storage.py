@@ -2,22 +2,57 @@
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from anchoring.checkpoint_store import SqliteCheckpointStore
-from anchoring.error import ConflictError, CorruptionError, MalformedError
-from anchoring.storage import DirectoryTileStore, Placement, Published, Staged, TileStore
+from anchoring.error import ConflictError, CorruptionError, MalformedError, StoreUnreachableError
+from anchoring.note import format_note
+from anchoring.object_store import ObjectTileStore, connect
+from anchoring.storage import CheckpointStore, DirectoryTileStore, Placement, Published, Staged, TileStore
 from anchoring.tile import TileId
 from anchoring.time_anchor import AnchorProof
+from api.postgres_log import PostgresCheckpointStore
+from ledger.error import StorageError
+from ledger.postgres_store import PostgresFactory, PostgresRecorder
 from tests.anchoring.doubles import START, MemoryTileStore
+from tests.object_store import FileObjectStore, MemoryObjectStore, ObjectStore
 
 
-@pytest.fixture(params=["directory", "memory"])
+@pytest.fixture(scope="module")
+def object_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """A real server that keeps objects as files and ignores the conditions of a write."""
+    yield from running(FileObjectStore(tmp_path_factory.mktemp("files")))
+
+
+@pytest.fixture(scope="module")
+def object_memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """A server that keeps the conditions of a write."""
+    yield from running(MemoryObjectStore(tmp_path_factory.mktemp("memory")))
+
+
+def running(server: ObjectStore) -> Iterator[ObjectStore]:
+    server.start()
+    yield server
+    server.close()
+
+
+OBJECTS = ["object_files", "object_memory"]
+
+
+@pytest.fixture(params=["directory", "memory", *OBJECTS])
 def tiles(request: pytest.FixtureRequest, tmp_path: Path) -> TileStore:
-    return DirectoryTileStore(tmp_path / "log") if request.param == "directory" else MemoryTileStore()
+    if request.param == "directory":
+        return DirectoryTileStore(tmp_path / "log")
+    return MemoryTileStore() if request.param == "memory" else bucket(request.getfixturevalue(request.param))
+
+
+def bucket(server: ObjectStore) -> ObjectTileStore:
+    return ObjectTileStore(connect(server.fresh_address()))
 
 
 def test_tiles_give_nothing_when_nothing_was_written(tiles: TileStore) -> None:
@@ -100,10 +135,98 @@ def test_directory_syncs_file_and_directory_when_writing(tmp_path: Path, monkeyp
     assert synced == ["000", "0"]
 
 
+# ── tiles in an object store ─────────────────────────────────────────────────────────────────────
+
+
+def head(size: int) -> bytes:
+    return format_note(f"example.edu/log\n{size}\n{'A' * 43}=\n", ["\u2014 example.edu/log AAAAAAAA\n"])
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_objects_never_replace_a_checkpoint_by_one_of_fewer_entries(name: str, request: pytest.FixtureRequest) -> None:
+    tiles = bucket(request.getfixturevalue(name))
+    for size in (5, 5, 7):
+        tiles.replace("checkpoint", head(size))
+    with pytest.raises(ConflictError, match="taken over"):
+        tiles.replace("checkpoint", head(6))
+    assert tiles.read("checkpoint") == head(7)
+
+
+def test_objects_find_out_whether_the_store_keeps_conditions(
+    object_files: ObjectStore, object_memory: ObjectStore
+) -> None:
+    assert not bucket(object_files).is_conditional
+    assert bucket(object_memory).is_conditional
+
+
+def test_objects_refuse_an_older_checkpoint_that_was_on_its_way_when_a_newer_one_came(
+    object_memory: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = object_memory.fresh_address()
+    paused, other = ObjectTileStore(connect(address)), ObjectTileStore(connect(address))
+    paused.replace("checkpoint", head(5))
+    swap = ObjectTileStore._swap
+
+    def wake_late(store: ObjectTileStore, path: str, content: bytes, tag: str | None) -> bool:
+        if store is paused and other.read("checkpoint") == head(5):
+            other.replace("checkpoint", head(7))  # between what the paused one read and what it writes
+        return swap(store, path, content, tag)
+
+    monkeypatch.setattr(ObjectTileStore, "_swap", wake_late)
+    with pytest.raises(ConflictError, match="taken over"):
+        paused.replace("checkpoint", head(6))
+    assert other.read("checkpoint") == head(7)
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_objects_are_not_taken_for_an_empty_log_when_the_bucket_is_missing(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    tiles = ObjectTileStore(connect(replace(request.getfixturevalue(name).fresh_address(), bucket="no-such-bucket")))
+    with pytest.raises(StoreUnreachableError):
+        tiles.read("checkpoint")
+    with pytest.raises(StoreUnreachableError):
+        tiles.write("tile/0/000", b"x")
+
+
+def test_objects_say_that_the_store_does_not_answer_and_go_on_when_it_is_back(tmp_path: Path) -> None:
+    server = FileObjectStore(tmp_path)
+    server.start()
+    try:
+        tiles = bucket(server)
+        tiles.write("tile/0/000", b"kept")
+        server.kill()
+        with pytest.raises(StoreUnreachableError, match="store of tiles") as failure:
+            tiles.read("tile/0/000")
+        assert len(str(failure.value).splitlines()) == 1
+        server.start()
+        assert tiles.read("tile/0/000") == b"kept"
+    finally:
+        server.close()
+
+
 # ── the checkpoint store ─────────────────────────────────────────────────────────────────────────
 
 FIRST = Published(b"note 1", 4, 3, 3, 0)
 SECOND = Published(b"note 2", 6, 4, 5, 0)
+
+
+@pytest.fixture(params=["file", "postgres"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CheckpointStore]:
+    """A store of either kind, of a process that continues the log."""
+    if request.param == "file":
+        yield SqliteCheckpointStore(tmp_path / "log.db")
+        return
+    recorder = opened(request.getfixturevalue("postgres_server").fresh_schema())
+    store = PostgresCheckpointStore(recorder.connections, recorder.log_claim())
+    store.take_over()
+    yield store
+    store.close()
+    recorder.close()
+
+
+def opened(address: str) -> PostgresRecorder:
+    return PostgresFactory(address, (), ledger="one").application_recorder()
 
 
 @pytest.fixture
@@ -126,11 +249,11 @@ def test_store_holds_the_last_swap_when_opened_again(store: SqliteCheckpointStor
 
 
 @pytest.mark.parametrize("old", [None, SECOND, Published(b"note 1", 4, 3, 3, 1)])
-def test_store_refuses_a_swap_when_the_state_is_another(store: SqliteCheckpointStore, old: Published | None) -> None:
-    store.compare_and_swap(None, FIRST)
+def test_store_refuses_a_swap_when_the_state_is_another(either: CheckpointStore, old: Published | None) -> None:
+    either.compare_and_swap(None, FIRST)
     with pytest.raises(ConflictError):
-        store.compare_and_swap(old, SECOND, placements=[Placement(9, 9, 1)], anchors={1: 5})
-    assert (store.load(), list(store.placements())) == (FIRST, [])
+        either.compare_and_swap(old, SECOND, placements=[Placement(9, 9, 1)], anchors={1: 5})
+    assert (either.load(), list(either.placements())) == (FIRST, [])
 
 
 def test_store_lets_one_of_two_connections_swap_when_both_try(store: SqliteCheckpointStore, tmp_path: Path) -> None:
@@ -142,42 +265,42 @@ def test_store_lets_one_of_two_connections_swap_when_both_try(store: SqliteCheck
     assert store.load() == SECOND
 
 
-def test_store_changes_nothing_when_part_of_a_swap_fails(store: SqliteCheckpointStore) -> None:
+def test_store_changes_nothing_when_part_of_a_swap_fails(either: CheckpointStore) -> None:
     runs = [Placement(1, 0, 3), Placement(1, 7, 1)]
-    with pytest.raises(sqlite3.IntegrityError):
-        store.compare_and_swap(None, FIRST, placements=runs)
-    assert (store.load(), list(store.placements())) == (None, [])
+    with pytest.raises((sqlite3.IntegrityError, StorageError)):
+        either.compare_and_swap(None, FIRST, placements=runs)
+    assert (either.load(), list(either.placements())) == (None, [])
 
 
-def test_store_finds_positions_when_there_are_many_runs(store: SqliteCheckpointStore) -> None:
+def test_store_finds_positions_when_there_are_many_runs(either: CheckpointStore) -> None:
     runs = [Placement(position, 2 * position, 3) for position in range(1, 10_000, 4)]
-    store.compare_and_swap(None, FIRST, placements=runs)
-    assert list(store.placements()) == runs
-    assert [store.index_of(position) for position in (1, 2, 3, 4, 5, 9_999)] == [2, 3, 4, None, 10, 19_996]
-    assert store.index_of(0) is None
+    either.compare_and_swap(None, FIRST, placements=runs)
+    assert list(either.placements()) == runs
+    assert [either.index_of(position) for position in (1, 2, 3, 4, 5, 9_999)] == [2, 3, 4, None, 10, 19_996]
+    assert either.index_of(0) is None
 
 
-def test_store_keeps_only_what_was_staged_last(store: SqliteCheckpointStore) -> None:
-    assert store.staged() is None
+def test_store_keeps_only_what_was_staged_last(either: CheckpointStore) -> None:
+    assert either.staged() is None
     bundles = tuple((TileId(None, number), b"%d" % number) for number in (999, 1000, 1001))
-    store.stage(Staged(0, 5, ((TileId(None, 0, 5), b"x"),)))
-    store.stage(Staged(1, 7, bundles))
-    assert store.staged() == Staged(1, 7, bundles)
-    store.discard_staged(5)
-    assert store.staged() is not None
-    store.discard_staged(7)
-    store.discard_staged(7)
-    assert store.staged() is None
+    either.stage(Staged(0, 5, ((TileId(None, 0, 5), b"x"),)))
+    either.stage(Staged(1, 7, bundles))
+    assert either.staged() == Staged(1, 7, bundles)
+    either.discard_staged(5)
+    assert either.staged() is not None
+    either.discard_staged(7)
+    either.discard_staged(7)
+    assert either.staged() is None
 
 
-def test_store_gives_pending_anchors_until_they_are_logged(store: SqliteCheckpointStore) -> None:
+def test_store_gives_pending_anchors_until_they_are_logged(either: CheckpointStore) -> None:
     proofs = [AnchorProof("rfc3161", name, START + timedelta(milliseconds=7), b"t") for name in "ab"]
-    serials = [store.add_anchor(proof, b"note", 4) for proof in proofs]
+    serials = [either.add_anchor(proof, b"note", 4) for proof in proofs]
     assert serials == [1, 2]
-    assert [kept.proof for kept in store.anchors(pending=True)] == proofs
-    store.compare_and_swap(None, FIRST, anchors={1: 12})
-    assert [kept.serial for kept in store.anchors(pending=True)] == [2]
-    assert [(kept.serial, kept.log_index) for kept in store.anchors()] == [(1, 12), (2, None)]
+    assert [kept.proof for kept in either.anchors(pending=True)] == proofs
+    either.compare_and_swap(None, FIRST, anchors={1: 12})
+    assert [kept.serial for kept in either.anchors(pending=True)] == [2]
+    assert [(kept.serial, kept.log_index) for kept in either.anchors()] == [(1, 12), (2, None)]
 
 
 def test_store_finds_pending_anchors_without_reading_the_others(store: SqliteCheckpointStore) -> None:
@@ -196,15 +319,15 @@ def test_store_finds_pending_anchors_without_reading_the_others(store: SqliteChe
     ]
 
 
-def test_store_remembers_garbage_until_told_to_forget(store: SqliteCheckpointStore) -> None:
+def test_store_remembers_garbage_until_told_to_forget(either: CheckpointStore) -> None:
     tiles = [TileId(0, 1), TileId(None, 1)]
-    store.add_garbage([], START)
-    store.add_garbage(tiles, START)
-    assert store.garbage(START) == []
+    either.add_garbage([], START)
+    either.add_garbage(tiles, START)
+    assert either.garbage(START) == []
     later = START + timedelta(seconds=1)
-    assert sorted(tile.path for tile in store.garbage(later)) == ["tile/0/001", "tile/entries/001"]
-    store.forget_garbage(tiles[:1])
-    assert store.garbage(later) == tiles[1:]
+    assert sorted(tile.path for tile in either.garbage(later)) == ["tile/0/001", "tile/entries/001"]
+    either.forget_garbage(tiles[:1])
+    assert either.garbage(later) == tiles[1:]
 
 
 def test_store_is_refused_when_the_file_is_no_database(tmp_path: Path) -> None:

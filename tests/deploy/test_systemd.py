@@ -15,6 +15,7 @@ import pytest
 
 from api.setting import load_settings
 from tests.deploy.unit import SAMPLES, UNITS, WRITES_NO_CODE, command, installed, settings, unit
+from tests.postgres import PostgresServer
 from tests.system.mirroring import Mirror
 from tests.system.school import evidence, open_school
 from tests.system.serving import Serving, cairn, environment
@@ -51,13 +52,13 @@ def test_unit_keeps_its_state_to_itself_when_it_runs(name: str) -> None:
     assert words[words.index("--data") + 1].startswith(tuple(states))
 
 
-@pytest.mark.parametrize("name", ["ledger.env", "mirror.env"])
+@pytest.mark.parametrize("name", ["ledger.env", "mirror.env", "roles.env", "role-verifier.env"])
 def test_settings_are_known_when_a_unit_gives_them(name: str, tmp_path: Path) -> None:
     given = settings(name)
     assert given
     load_settings(given, data_dir=tmp_path)  # refuses a variable that it does not know
     for kek in {given.get("CAIRN_KEK_DIR")} - {None}:
-        states = unit("cairn.service")["StateDirectory"][0].split()
+        states = unit("cairn-role@.service" if name == "roles.env" else "cairn.service")["StateDirectory"][0].split()
         assert str(kek).split("/")[3] in states
 
 
@@ -117,6 +118,25 @@ def test_mirror_follows_when_its_unit_is_started(ledger: Unit, tmp_path: Path) -
         assert mirror.stop() == 0
     finally:
         mirror.close()
+
+
+@pytest.mark.parametrize("role", ["issuer", "sequencer", "projector"])
+def test_role_is_ready_when_its_unit_is_started(role: str, tmp_path: Path, postgres_server: PostgresServer) -> None:
+    own = {
+        "CAIRN_DATABASE": postgres_server.fresh_schema(),
+        "CAIRN_KEK_DIR": str(tmp_path / "keys"),
+        "CAIRN_TILES": str(tmp_path / "tiles"),
+    }
+    process = Unit(tmp_path / "data", tmp_path / "home", settings("roles.env") | own)
+    place = {"/var/lib/cairn-%i/data": str(process.data), "${CAIRN_PORT}": str(process.port), "%i": role}
+    process.words = command("cairn-role@.service", place)
+    process.start()
+    try:
+        said = process.http.get("/readyz").json()
+        assert {check["name"] for check in said["checks"]} >= {"database", "disk"}
+        assert process.stop() == 0
+    finally:
+        process.close()
 
 
 def test_witness_answers_when_its_unit_is_started(tmp_path: Path) -> None:

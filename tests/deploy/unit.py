@@ -10,7 +10,7 @@ from tests.setup.repository import ROOT
 from tests.system.serving import CAIRN
 
 SAMPLES: Final = ROOT / "docs" / "deploy" / "systemd"
-UNITS: Final = ("cairn.service", "cairn-mirror.service", "cairn-witness.service")
+UNITS: Final = ("cairn.service", "cairn-mirror.service", "cairn-witness.service", "cairn-role@.service")
 PROGRAM: Final = "/opt/cairn/bin/cairn"
 WRITES_NO_CODE: Final = (
     "import ctypes, os, sys; ctypes.CDLL(None).prctl(65, 1, 0, 0, 0); a = sys.argv[1:]; os.execv(a[0], a)"

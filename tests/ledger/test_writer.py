@@ -32,6 +32,9 @@ class HeldRecorder:
         self.groups: list[int] = []
         self.trouble: Exception | None = None
 
+    def require_writable(self) -> None:
+        self.inner.require_writable()
+
     def record(self, commits: Sequence[Commit]) -> list[list[int] | LedgerError]:
         self.waiting.release()
         assert self.gate.wait(WAIT_SECONDS)

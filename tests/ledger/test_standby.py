@@ -1,0 +1,136 @@
+"""Writes when the database has lost its synchronous standby: refused with a reason, or acknowledged all the same."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from uuid import uuid4
+
+import psycopg
+import pytest
+from eventsourcing.persistence import StoredEvent
+
+from ledger.error import NoStandbyError
+from ledger.postgres_standby import Policy, Standby, StandbyWatch
+from ledger.postgres_store import PostgresFactory, PostgresRecorder
+from ledger.store import Commit
+from tests.postgres import PostgresServer
+
+PATIENCE_SECONDS = 30.0
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[tuple[PostgresServer, PostgresServer]]:
+    primary = PostgresServer()
+    primary.start()
+    standby = PostgresServer(of=primary)
+    standby.start()
+    yield primary, standby
+    standby.close()
+    primary.close()
+
+
+@pytest.fixture
+def opened(pair: tuple[PostgresServer, PostgresServer]) -> Iterator[PostgresRecorder]:
+    """A recorder over a primary whose commits wait for the standby, which is connected."""
+    primary, _ = pair
+    recorder = PostgresFactory(primary.fresh_schema(), (), ledger="one").application_recorder()
+    primary.ask_for_standby()
+    until(primary.has_standby)
+    yield recorder
+    primary.ask_for_standby(is_on=False)
+    recorder.close()
+
+
+def until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def commit() -> Commit:
+    return Commit([StoredEvent(uuid4(), 1, "topic", b"state")])
+
+
+def seen(watch: StandbyWatch) -> Standby:
+    watch.step()
+    return watch.found
+
+
+@pytest.mark.parametrize("policy", ["stop", "degrade"])
+def test_watch_lets_writes_pass_when_the_standby_is_there_or_not_asked_for(
+    pair: tuple[PostgresServer, PostgresServer], opened: PostgresRecorder, policy: Policy
+) -> None:
+    watch = StandbyWatch(opened.connections, policy)
+    assert seen(watch) is Standby.CONNECTED
+    opened.require_writable()
+    opened.record([commit()])
+    pair[0].ask_for_standby(is_on=False)
+    until(lambda: seen(watch) is Standby.NOT_ASKED_FOR)
+    assert not watch.is_stopping
+
+
+def test_writes_are_refused_when_the_standby_is_lost_and_go_on_when_it_is_back(
+    pair: tuple[PostgresServer, PostgresServer], opened: PostgresRecorder
+) -> None:
+    watch = StandbyWatch(opened.connections, "stop")
+    pair[1].kill()
+    until(lambda: seen(watch) is Standby.LOST)
+    assert (watch.is_stopping, "writes stop" in watch.words()) == (True, True)
+    with pytest.raises(NoStandbyError, match="no synchronous standby"):
+        opened.require_writable()
+    pair[1].start()
+    until(lambda: seen(watch) is Standby.CONNECTED)
+    opened.require_writable()
+    opened.record([commit()])
+
+
+def test_writes_are_acknowledged_from_one_machine_when_that_was_chosen_those_that_wait_included(
+    pair: tuple[PostgresServer, PostgresServer], opened: PostgresRecorder
+) -> None:
+    watch = StandbyWatch(opened.connections, "degrade")
+    pair[1].kill()
+    until(lambda: not pair[0].has_standby())
+    recorded: list[object] = []
+    waiting = threading.Thread(target=lambda: recorded.extend(opened.record([commit()])))
+    waiting.start()
+    time.sleep(0.5)
+    assert not recorded, "the server lets a commit wait that nobody has looked at yet"
+    assert seen(watch) is Standby.LOST
+    waiting.join(PATIENCE_SECONDS)
+    assert recorded == [[1]]
+    assert opened.record([commit()]) == [[2]]
+    assert (watch.is_stopping, "Degraded" in watch.words()) == (False, True)
+    pair[1].start()
+    until(lambda: seen(watch) is Standby.CONNECTED)
+    assert synchronous(opened) == "on"
+
+
+def synchronous(recorder: PostgresRecorder) -> str:
+    with recorder.connections.writing() as connection:
+        [value] = connection.execute("SHOW synchronous_commit").fetchone() or ("",)
+    return str(value)
+
+
+def test_watch_says_that_it_cannot_see_when_it_lacks_the_right(pair: tuple[PostgresServer, PostgresServer]) -> None:
+    primary, _ = pair
+    address = primary.fresh_schema()
+    primary.execute("CREATE ROLE plain LOGIN PASSWORD 'only-for-tests'")
+    schema = address.rpartition("%3D")[2]
+    primary.execute(f"GRANT ALL ON SCHEMA {schema} TO plain")
+    primary.ask_for_standby()
+    until(primary.has_standby)
+    recorder = PostgresFactory(address.replace("//postgres:", "//plain:"), (), ledger="one").application_recorder()
+    try:
+        watch = StandbyWatch(recorder.connections, "stop")
+        assert seen(watch) is Standby.UNKNOWN
+        assert "pg_monitor" in watch.words()
+        recorder.require_writable()
+        with psycopg.connect(primary.address, autocommit=True) as connection:
+            connection.execute("GRANT pg_monitor TO plain")
+        assert seen(watch) is Standby.CONNECTED
+    finally:
+        recorder.close()
+        primary.ask_for_standby(is_on=False)
