@@ -96,6 +96,13 @@ bench: setup ## Measure issuing, auditing and proving against raw SQLite and pla
 	@bash scripts/node_parts.sh
 	@$(BIN)/python -m loadtests.bench $(BENCH_ARGS)
 
+.PHONY: bench-full
+bench-full: setup ## The same up to ten million: the log, an audit, look-ups (some 40 GB in BENCH_PLACE or the temporary directory, and an hour or two)
+	@bash scripts/system_parts.sh npm nginx wrk
+	@bash scripts/node_parts.sh
+	@$(BIN)/python -m loadtests.bench --entries 10000000 --audited 10000000 $(BENCH_ARGS)
+	@$(BIN)/python -m loadtests.stored --awards 10000 100000 1000000 10000000 $(if $(BENCH_PLACE),--place "$(BENCH_PLACE)")
+
 .PHONY: load
 load: $(LOAD_STAMP) ## Let a normal day, graduation, a viral award, a crawler and slow clients loose on a server of its own, each for LOAD_SECONDS; writes var/load/report.html
 	@$(BIN)/python -m loadtests.load --seconds "$(LOAD_SECONDS)" $(LOAD_ARGS)

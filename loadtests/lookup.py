@@ -92,12 +92,12 @@ def looked_up(server: Server, place: Path) -> Compared:
             raise RuntimeError(message)
     many = _awards(server, MANY)
     paths = many[:AWARDS]
-    size = len(_fetched(server, paths[0]))
+    size = len(fetched(server, paths[0]))
     os.sched_setaffinity(server.pid, {0})
     script = place / "ask.lua"
     before = running_front(place / "front", ledger=server.port, root=server.data, is_limited=False)
     following = running_mirror(server, place / "mirror")
-    with _nginx(place, size) as (port, worker), before as front, following as mirror:
+    with serving_file(place, size) as (port, worker), before as front, following as mirror:
         for one in (*front.workers, mirror.pid):
             os.sched_setaffinity(one, {0})
         both = (*front.workers, server.pid)
@@ -122,7 +122,7 @@ def logged_look_ups(server: Server, place: Path) -> tuple[Looked, Looked]:
     paths = _awards(server)
     os.sched_setaffinity(server.pid, {0})
     script = place / "ask.lua"
-    with _nginx(place, len(_fetched(server, paths[0])), is_logging=True) as (port, worker):
+    with serving_file(place, len(fetched(server, paths[0])), is_logging=True) as (port, worker):
         rounds = [
             (
                 asked_for(server.port, (server.pid,), script, paths),
@@ -154,7 +154,8 @@ def _awards(server: Server, count: int = AWARDS) -> list[str]:
     return paths
 
 
-def _fetched(server: Server, path: str) -> bytes:
+def fetched(server: Server, path: str) -> bytes:
+    """The body of an answer, as compact JSON."""
     client = Client(server)
     _, answer = client.call("GET", path)
     client.close()
@@ -187,7 +188,7 @@ def _script(paths: list[str], tags: list[str]) -> str:
 
 
 @contextmanager
-def _nginx(place: Path, size: int, *, is_logging: bool = False) -> Iterator[tuple[int, int]]:
+def serving_file(place: Path, size: int, *, is_logging: bool = False) -> Iterator[tuple[int, int]]:
     """Serve a file of *size* bytes on the first core; gives the port and the worker's process id."""
     port, www = free_port(), place / "www"
     www.mkdir(parents=True)

@@ -1,0 +1,204 @@
+"""Look-ups of an award's status as a ledger grows: out of so many stored answers, beside nginx with such a file.
+
+    python -m loadtests.stored --awards 10000 100000 1000000 10000000
+
+Awards are recorded as events, without the documents that the vault would have, and then projected and logged by the
+server as ever: a look-up reads nothing else. At each size two questions are put, for a second of processor time: a
+thousand awards asked for again and again, and awards drawn at random, of which hardly any was asked for before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from api.ledger_node import LedgerNode, open_ledger
+from api.setting import Settings
+from ledger.application import achievement_id
+from ledger.credential import Credential
+from ledger.credential_id import RANDOM_BYTES, credential_aggregate_id, make_public_id
+from ledger.event import DomainEvent
+from ledger.status_allocation import StatusAllocator
+from ledger.store import Commit
+from loadtests.lookup import SETTLED_SECONDS, Looked, asked_for, fetched, serving_file
+from loadtests.server import HOST, Server, running_server, wait_until_ready
+
+BATCH = 5_000
+DRAWN = 100_000
+"""Awards that are asked for in turn; more than a server keeps at hand."""
+HOT = 1_000
+ROUNDS = 3
+START_SECONDS = 3_600
+IDLE_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What was measured at one size."""
+
+    awards: int
+    hot: Looked
+    drawn: Looked
+    file: Looked
+    recorded_per_second: float
+    ready_seconds: float
+
+
+def measure(place: Path, marks: list[int]) -> Iterator[Stored]:
+    """Record awards up to each of some numbers, and look them up there.
+
+    Args:
+        place: Where the ledger is made.
+        marks: Numbers of awards, growing.
+    """
+    with running_server(place / "ledger", "--quiet") as server:
+        settings = Settings(data_dir=server.data, base_url=f"http://{HOST}:{server.port}")
+    time.sleep(SETTLED_SECONDS)
+    have, chosen = 0, random.Random(1)
+    known: list[str] = []
+    for mark in marks:
+        begin = time.perf_counter()
+        _record(settings, mark - have, known, chosen, mark)
+        recorded = time.perf_counter() - begin
+        begin = time.perf_counter()
+        with _serving(server) as pid:
+            _wait_until_idle(server)
+            ready = time.perf_counter() - begin
+            paths = [f"/v1/credentials/{public_id}/status" for public_id in known]
+            chosen.shuffle(paths)
+            size = len(fetched(server, paths[0]))
+            os.sched_setaffinity(pid, {0})
+            script = place / "ask.lua"
+            with serving_file(place / f"file-{mark}", size) as (port, worker):
+                rounds = [
+                    (
+                        asked_for(server.port, (pid,), script, paths[:HOT]),
+                        asked_for(server.port, (pid,), script, paths),
+                        asked_for(port, (worker,), script, ["/answer.json"]),
+                    )
+                    for _ in range(ROUNDS)
+                ]
+        hot, drawn, file = (max(one, key=lambda looked: looked.per_second) for one in zip(*rounds, strict=True))
+        yield Stored(mark, hot, drawn, file, (mark - have) / recorded, ready)
+        have = mark
+
+
+def _record(settings: Settings, count: int, known: list[str], chosen: random.Random, total: int) -> None:
+    """Record awards; *known* keeps so many of all *total* that every one is as likely as every other."""
+    node = open_ledger(settings)
+    try:
+        places = StatusAllocator(node.ledger.store, node.vault.secret("status-places"))
+        before = total - count
+        for first in range(0, count, BATCH):
+            number = min(BATCH, count - first)
+            ids = _record_batch(node, places, number)
+            for offset, public_id in enumerate(ids, start=before + first + 1):
+                if len(known) < DRAWN:
+                    known.append(public_id)
+                elif (place := chosen.randrange(offset)) < DRAWN:
+                    known[place] = public_id
+    finally:
+        node.close()
+
+
+def _record_batch(node: LedgerNode, places: StatusAllocator, count: int) -> list[str]:
+    ledger = node.ledger
+    now, institution = ledger.now(), ledger.institution("bench")
+    key = institution.active_key
+    assert key is not None
+    achievement, ids, events = achievement_id(institution.id, "B-1"), [], []
+    for place in places.allocate(institution.id, count):
+        public_id = make_public_id(now, os.urandom(RANDOM_BYTES))
+        body = Credential.Issued(
+            institution=institution.id,
+            achievement=achievement,
+            edition=1,
+            key_id=key.key_id,
+            commitments={"vc+jcs": os.urandom(32).hex()},
+            status_block=place.block,
+            status_index=place.index,
+            valid_from=datetime(now.year, 1, 31, tzinfo=UTC),
+            valid_until=None,
+            recorded_at=now,
+        )
+        event = DomainEvent(credential_aggregate_id(public_id), 1, body)
+        events.append(ledger.event_mapper.to_stored_event(event))
+        ids.append(public_id)
+    [positions] = ledger.store.record([Commit(events, [])])
+    if isinstance(positions, Exception):
+        raise positions
+    return ids
+
+
+@contextmanager
+def _serving(server: Server) -> Iterator[int]:
+    """Serve the ledger again until the block ends; gives the process id."""
+    program = str(Path(sys.executable).with_name("cairn"))
+    command = [program, "serve", "--quiet", "--data", str(server.data), "--port", str(server.port)]
+    limits = {"CAIRN_RATE_LIMIT_PER_MINUTE": "0", "CAIRN_RATE_LIMIT_BURST": "0"}
+    environment = {**os.environ, **limits, "CAIRN_BASE_URL": f"http://{HOST}:{server.port}"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until_ready(server.port, START_SECONDS)
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(120)
+
+
+def _wait_until_idle(server: Server) -> None:
+    """Wait until every view has every event, and every event is under a published checkpoint."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        with urllib.request.urlopen(f"http://{HOST}:{server.port}/metrics", timeout=60) as answer:
+            lines = answer.read().decode().splitlines()
+        behind = [line for line in lines if line.startswith(("cairn_projection_lag_events", "cairn_unpublished_age"))]
+        if behind and all(float(line.rpartition(" ")[2]) == 0 for line in behind):
+            time.sleep(IDLE_SECONDS)
+            return
+        time.sleep(1)
+    message = f"the ledger was not at rest within {START_SECONDS} s"
+    raise TimeoutError(message)
+
+
+def rows(found: Stored) -> Iterator[str]:
+    """The lines of a table for one size."""
+    kinds = ((f"{HOT:,} again and again", found.hot), (f"{min(DRAWN, found.awards):,} drawn at random", found.drawn))
+    for what, looked in kinds:
+        ratio = looked.per_second / found.file.per_second
+        yield (
+            f"| {found.awards:,} | {what} | {looked.per_second:,.0f} | {found.file.per_second:,.0f} | {ratio:.3f} "
+            f"| {looked.p99_ms:.1f} | {found.file.p99_ms:.1f} |"
+        )
+
+
+def main() -> None:
+    """Measure and print a Markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--awards", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument(
+        "--place", type=Path, help="a directory on the disk to measure on; it is emptied of what is made"
+    )
+    arguments = parser.parse_args()
+    print("| awards | asked for | a second of one core | nginx, a file of that size | ratio | p99 ms | nginx's |")
+    print("|---:|---|---:|---:|---:|---:|---:|")
+    with tempfile.TemporaryDirectory(prefix="cairn-stored-", dir=arguments.place) as directory:
+        for found in measure(Path(directory), sorted(arguments.awards)):
+            print(*rows(found), sep="\n", flush=True)
+            said = f"recorded {found.recorded_per_second:,.0f} a second, at rest {found.ready_seconds:,.0f} s later"
+            print(f"{found.awards:,}: {said}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
