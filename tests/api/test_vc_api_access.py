@@ -102,7 +102,7 @@ def test_award_of_the_ledger_is_verified_like_any_other_credential(served: Serve
 
 def test_settings_have_no_way_to_sign_without_keys() -> None:
     """Only the command that serves its own machine can; no variable of the environment makes a server do so."""
-    assert not [name for name in Settings.model_fields if "open" in name or "stand" in name or "anonymous" in name]
+    assert not [name for name in Settings.model_fields if "open" in name or "stand_in" in name or "anonymous" in name]
 
 
 def test_signed_document_is_refused_when_its_key_was_stolen(served: Served) -> None:
