@@ -74,7 +74,8 @@ class QuickAnswer:
         before: The body up to the first instant.
         after: The body after the second, but for its end.
         size_bytes: Of both and of what is between the instants.
-        head: For whoever sends it: what its head begins with, and for what.
+        head: For whoever sends it: what its head begins with, and for which of what all heads begin with, and for which
+            size of the body.
     """
 
     __slots__ = (
@@ -82,6 +83,8 @@ class QuickAnswer:
         "before",
         "epoch",
         "head",
+        "head_number",
+        "head_size",
         "identity",
         "issuer",
         "latest",
@@ -96,7 +99,8 @@ class QuickAnswer:
         self.before = before
         self.after = after
         self.size_bytes = len(before) + len(BETWEEN) + len(after)
-        self.head: tuple[tuple[int, int], bytes] = ((-1, -1), b"")
+        self.head = b""
+        self.head_number = self.head_size = -1
         self.epoch = -1
         self.identity = self.row = self.latest = self.until = b""
         self.issuer: _Issuer | None = None

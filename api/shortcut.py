@@ -140,7 +140,7 @@ class Shortcut:
         self._number = 0
         self._found = self._unchanged = b""
 
-    def __call__(self, data: bytes, peer: Peer, common: Fields) -> bytes | None:  # noqa: C901  calls cost here
+    def __call__(self, data: bytes, peer: Peer, common: Fields) -> bytes | None:  # noqa: C901, PLR0912  calls cost here
         """Answer *data*, or return None.
 
         Args:
@@ -175,36 +175,36 @@ class Shortcut:
         if common is not self._common:
             self._begin(common)
         answer, now = found
-        identity = self._identity()
+        if not self._left:
+            self._seed_ids()
+        self._left -= 1
+        identity = self._seed + COUNTS[self._left]
         if wanted and wanted == answer.tag[_WEAK:]:
             size, observe, status = 0, self._observe_unchanged, 304
             whole = b"".join((self._unchanged, answer.tag, b"\r\n", limits, identity))
         else:
             size, observe, status = answer.size_bytes + 2 * len(now) + len(ending), self._observe_found, 200
-            key, head = answer.head
-            if key != (self._number, size):
-                head = self._head(answer, size)
-            whole = b"".join((head, limits, lines, identity, answer.before, now, BETWEEN, now, answer.after, ending))
+            if answer.head_number != self._number or answer.head_size != size:
+                self._make_head(answer, size)
+            whole = b"".join(
+                (answer.head, limits, lines, identity, answer.before, now, BETWEEN, now, answer.after, ending)
+            )
         seconds = self._timer() - started
         observe(seconds)
         if self._write is not None:
             self._write(identity[len(ID) : -len(HEAD_END)].decode(), "GET", ROUTE, status, seconds, size)
         return whole
 
-    def _identity(self) -> bytes:
-        """The last line of a head, with a request id; a few random bytes serve for several, whose last digits count."""
-        if not self._left:
-            self._seed = ID + self._random_bytes(REQUEST_ID_BYTES).hex()[:-COUNTED_DIGITS].encode()
-            self._left = COUNTED
-        self._left -= 1
-        return self._seed + COUNTS[self._left]
+    def _seed_ids(self) -> None:
+        """Begin what the last line of heads says, a request id: random bytes serve for several, whose digits count."""
+        self._seed = ID + self._random_bytes(REQUEST_ID_BYTES).hex()[:-COUNTED_DIGITS].encode()
+        self._left = COUNTED
 
-    def _head(self, answer: QuickAnswer, size: int) -> bytes:
+    def _make_head(self, answer: QuickAnswer, size: int) -> None:
         """What the head of an answer of this size begins with, for as long as the server's own fields are the same."""
         tag = b"etag: %b\r\n" % answer.tag if self._around is None else b""
-        head = b"%b%bcontent-length: %d\r\n" % (self._found, tag, size)
-        answer.head = (self._number, size), head
-        return head
+        answer.head = b"%b%bcontent-length: %d\r\n" % (self._found, tag, size)
+        answer.head_number, answer.head_size = self._number, size
 
     def _begin(self, common: Fields) -> None:
         """Put together what answers begin with, until the server's own header fields change: the date, every second."""

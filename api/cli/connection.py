@@ -174,10 +174,17 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Try the short-cut; else feed the parser, and stop when a head has no end."""
-        if self._is_between and self._is_idle():
+        cycle: RequestResponseCycle | None = self.cycle
+        if (
+            self._is_between
+            and (cycle is None or (cycle.response_complete and not self.pipeline))
+            and not self.flow.write_paused
+            and not self.transport.is_closing()
+        ):  # no request is under way, and the other end reads what it is sent
             answer = self.shortcut.answer(data, self.client, self.server_state.default_headers)
             if answer is not None:
-                self._answered_quickly(answer)
+                self.transport.write(answer)
+                self._answered_quickly()
                 return
         was_in_head, self._has_begun = self._in_head, False
         super().data_received(data)
@@ -190,14 +197,7 @@ class Connection(HttpToolsProtocol):
                 self._is_head_too_large = True
                 self.send_400_response("")
 
-    def _is_idle(self) -> bool:
-        """Whether no request is under way and the other end reads what it is sent."""
-        cycle: RequestResponseCycle | None = self.cycle
-        is_answered = cycle is None or (cycle.response_complete and not self.pipeline)
-        return is_answered and not self.flow.write_paused and not self.transport.is_closing()
-
-    def _answered_quickly(self, answer: bytes) -> None:
-        self.transport.write(answer)
+    def _answered_quickly(self) -> None:
         if self._patience is not None:
             self._forget_patience()
         self.server_state.total_requests += 1

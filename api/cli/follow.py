@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -138,6 +139,8 @@ def _serve(terminal: Terminal, node: MirrorNode, settings: Settings, log: Filter
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     following.start()
+    gc.collect()
+    gc.freeze()  # as `cairn serve` does
     shown = address_of(settings.host, settings.port)
     terminal.say(f"Following {node.upstream.url} into {settings.data_dir}, serving it on {shown} (Ctrl-C stops it)")
     with listener:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -160,7 +161,10 @@ class Process:
                 self._wait_for_the_other()
             if self._demo and read_summary(self._settings.data_dir) is None:
                 self._fill()
-            self._starting.become(self._open())
+            opened = self._open()
+            gc.collect()
+            gc.freeze()  # what is there now stays: collections need not look through all of it again and again
+            self._starting.become(opened)
             self._greet()
         except _StoppedError:
             message = "Stopped before it was ready; if the demonstration was being made, the next start makes it anew."
