@@ -20,21 +20,11 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from api.ledger_node import LedgerNode, open_ledger
-from api.setting import Settings
-from ledger.application import achievement_id
-from ledger.credential import Credential
-from ledger.credential_id import RANDOM_BYTES, credential_aggregate_id, make_public_id
-from ledger.event import DomainEvent
-from ledger.status_allocation import StatusAllocator
-from ledger.store import Commit
 from loadtests.lookup import SETTLED_SECONDS, Looked, asked_for, fetched, serving_file
 from loadtests.server import HOST, Server, running_server, wait_until_ready
 
-BATCH = 5_000
 DRAWN = 100_000
 """Awards that are asked for in turn; more than a server keeps at hand."""
 HOT = 1_000
@@ -63,13 +53,13 @@ def measure(place: Path, marks: list[int]) -> Iterator[Stored]:
         marks: Numbers of awards, growing.
     """
     with running_server(place / "ledger", "--quiet") as server:
-        settings = Settings(data_dir=server.data, base_url=f"http://{HOST}:{server.port}")
+        pass  # it has its institution and its micro-credential now
     time.sleep(SETTLED_SECONDS)
     have, chosen = 0, random.Random(1)
     known: list[str] = []
     for mark in marks:
         begin = time.perf_counter()
-        _record(settings, mark - have, known, chosen, mark)
+        known = _mixed(known, have, _record(server, mark - have), mark - have, chosen)
         recorded = time.perf_counter() - begin
         begin = time.perf_counter()
         with _serving(server) as pid:
@@ -94,51 +84,25 @@ def measure(place: Path, marks: list[int]) -> Iterator[Stored]:
         have = mark
 
 
-def _record(settings: Settings, count: int, known: list[str], chosen: random.Random, total: int) -> None:
-    """Record awards; *known* keeps so many of all *total* that every one is as likely as every other."""
-    node = open_ledger(settings)
-    try:
-        places = StatusAllocator(node.ledger.store, node.vault.secret("status-places"))
-        before = total - count
-        for first in range(0, count, BATCH):
-            number = min(BATCH, count - first)
-            ids = _record_batch(node, places, number)
-            for offset, public_id in enumerate(ids, start=before + first + 1):
-                if len(known) < DRAWN:
-                    known.append(public_id)
-                elif (place := chosen.randrange(offset)) < DRAWN:
-                    known[place] = public_id
-    finally:
-        node.close()
+def _record(server: Server, count: int) -> list[str]:
+    """Record so many awards; gives ids of some of them, each as likely as every other."""
+    command = [
+        sys.executable,
+        "-m",
+        "api.stored_sample",
+        str(server.data),
+        "--base-url",
+        f"http://{HOST}:{server.port}",
+    ]
+    command += ["--institution", "bench", "--achievement", "B-1", "--awards", str(count), "--kept", str(DRAWN)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
 
 
-def _record_batch(node: LedgerNode, places: StatusAllocator, count: int) -> list[str]:
-    ledger = node.ledger
-    now, institution = ledger.now(), ledger.institution("bench")
-    key = institution.active_key
-    assert key is not None
-    achievement, ids, events = achievement_id(institution.id, "B-1"), [], []
-    for place in places.allocate(institution.id, count):
-        public_id = make_public_id(now, os.urandom(RANDOM_BYTES))
-        body = Credential.Issued(
-            institution=institution.id,
-            achievement=achievement,
-            edition=1,
-            key_id=key.key_id,
-            commitments={"vc+jcs": os.urandom(32).hex()},
-            status_block=place.block,
-            status_index=place.index,
-            valid_from=datetime(now.year, 1, 31, tzinfo=UTC),
-            valid_until=None,
-            recorded_at=now,
-        )
-        event = DomainEvent(credential_aggregate_id(public_id), 1, body)
-        events.append(ledger.event_mapper.to_stored_event(event))
-        ids.append(public_id)
-    [positions] = ledger.store.record([Commit(events, [])])
-    if isinstance(positions, Exception):
-        raise positions
-    return ids
+def _mixed(old: list[str], before: int, new: list[str], count: int, chosen: random.Random) -> list[str]:
+    """Draw from both, as many as are asked for, so that every award is as likely as every other."""
+    wanted = min(DRAWN, before + count)
+    share = round(wanted * count / (before + count))
+    return chosen.sample(new, min(share, len(new))) + chosen.sample(old, min(wanted - share, len(old)))
 
 
 @contextmanager

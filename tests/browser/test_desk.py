@@ -29,6 +29,21 @@ GOOD: Final = "name,reference,grade\nAnu Mäe,D-1,A\nBo Kask,D-2,B\n=1+1,D-3,C\n
 WRONG: Final = "name,reference,e-mail,note\nAnu Mäe,S-1,anu@example.edu,\n,S-2,nonsense,<b>x</b>\nBo Kask,S-1,,\n"
 
 
+DESK_PAGES: Final = {
+    "desk-sign-in": "/desk",
+    "desk-home": "/desk",
+    "desk-list": "/desk/list",
+    "desk-awards": "/desk/awards",
+    "desk-achievements": "/desk/achievements",
+    "desk-achievement": "/desk/achievements/edit",
+    "desk-pathways": "/desk/pathways",
+    "desk-requests": "/desk/requests",
+    "desk-record": "/desk/record",
+    "desk-keys": "/desk/signing-keys",
+}
+"""Further pages of which there are pictures, by their names."""
+
+
 def sign_in(page: Page, world: World, language: str) -> None:
     page.goto(f"{world.url}/desk?lang={language}")
     page.fill("#key", world.served.key(SLUG))
@@ -309,11 +324,16 @@ def test_page_of_another_site_cannot_make_the_desk_do_anything(new_page: NewPage
 
 
 @pytest.mark.parametrize("language", LANGUAGES if ASKED else LANGUAGES[:1])
-@pytest.mark.parametrize("place", ["desk", "pathway"])
+@pytest.mark.parametrize("place", ["desk", "pathway", *(DESK_PAGES if ASKED else ())])
 def test_picture_of_the_desk(new_page: NewPage, world: World, language: Language, place: str) -> None:
     page = new_page(None, viewport={"width": 760, "height": 1000})
-    sign_in(page, world, language)
-    if place == "desk":
+    if place == "desk-sign-in":
+        page.goto(f"{world.url}/desk?lang={language}")
+    else:
+        sign_in(page, world, language)
+    if place in DESK_PAGES:
+        page.goto(f"{world.url}{DESK_PAGES[place]}?lang={language}")
+    elif place == "desk":
         give(page, world, language, WRONG)
     else:
         next(where for where in pathway(page, world, language, "picture") if where == "check of a pathway")

@@ -26,7 +26,10 @@ PAGES: Final = (
     "/mine/enter", "/mine", "/mine/progress", "/mine/shares", "/mine/wallet", "/mine/requests", "/mine/erasure",
 )  # fmt: skip
 PICTURES: Final = [
-    (place, language) for place in ("mine", "progress", "wallet") for language in LANGUAGES if ASKED or language == "en"
+    (place, language)
+    for place in ("mine", "progress", "wallet", "shares", "requests", "erasure")
+    for language in LANGUAGES
+    if ASKED or (place, language) in {("mine", "en"), ("wallet", "en")}
 ]
 
 

@@ -32,12 +32,6 @@ from verifier.wording import SENTENCES
 AXE: Final = Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js"
 SCREENS: Final = Path(__file__).parents[2] / "docs" / "screens"
 ASKED: Final = bool(os.environ.get("SCREENSHOTS"))
-PICTURES: Final = [
-    (place, language)
-    for place in ("home", "valid", "revoked", "stack", "explore", "entry", "audit")
-    for language in LANGUAGES
-    if ASKED or (place, language) == ("home", "en")
-]
 WCAG: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 MODES: Final[dict[str, dict[str, str]]] = {
     "light": {"color_scheme": "light"},
@@ -106,6 +100,11 @@ PLACES: dict[str, Place] = {
     "problem": go("/problems/not-found"),
     "reference": go("/docs"),
 }
+
+
+PICTURES: Final = [
+    (place, language) for place in PLACES for language in LANGUAGES if ASKED or (place, language) == ("home", "en")
+]
 
 
 def send(page: Page, *files: bytes) -> None:
