@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -177,8 +178,9 @@ class OwnAudits:
                 for said in process.stdout:
                     last = msgspec.json.decode(said, type=ChildLine)
                     self._note(last)
-            except BrokenPipeError:  # it was ended before it heard anything
-                pass
+            except BrokenPipeError:  # it was ended before it heard anything; what is left unsaid is not said again
+                with suppress(BrokenPipeError):
+                    process.stdin.close()
             finally:
                 ending.cancel()
                 process.kill()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import pytest
@@ -144,6 +145,26 @@ def test_audit_that_takes_too_long_is_ended_with_its_process(tmp_path: Path) -> 
         assert ended.failure is not None
         assert "it goes on from there" in ended.failure.error
         assert children() == set()
+
+
+def test_audit_that_is_ended_before_it_hears_its_order_is_said_to_be_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = subprocess.Popen
+
+    def ended(*command: Any, **options: Any) -> subprocess.Popen[bytes]:  # noqa: ANN401  passed through as given
+        process: subprocess.Popen[bytes] = begin(*command, **options)
+        process.kill()
+        process.wait()
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", ended)
+    with silent_server() as url:
+        audits = made(tmp_path, url, longest=timedelta(seconds=30))
+        assert audits.ask()
+        ended_at_once = standing(audits)
+    assert ended_at_once.failure is not None
+    assert "it was ended before it was through" in ended_at_once.failure.error
 
 
 def test_audit_ends_with_the_server(tmp_path: Path) -> None:
