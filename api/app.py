@@ -19,11 +19,7 @@ from api.batch.answer import Batches
 from api.batch.item import ItemJudge
 from api.demo.closing import read_summary, show_command
 from api.demo.sentence import RUSSIAN
-from api.desk.account import Accounts
-from api.desk.account_setting import read_providers
-from api.desk.gate import Gate
-from api.desk.provider_reading import ProviderReading
-from api.desk.session import Sessions
+from api.desk_setup import include_desk
 from api.did_resolution import DidResolution, web_documents
 from api.direct import DirectMiddleware, DirectRoute
 from api.document_work import DocumentWork
@@ -54,16 +50,6 @@ from api.route import (
     audit,
     credential,
     credential_change,
-    desk,
-    desk_account,
-    desk_achievement,
-    desk_award,
-    desk_cohort,
-    desk_list,
-    desk_pathway,
-    desk_record,
-    desk_replacement,
-    desk_request,
     did_resolver,
     document,
     explore,
@@ -279,17 +265,7 @@ def _include(
             renderer, verification, _samples(node), node.ledger.now, lambda: node.log.keys.log.vkey, node.cpu
         )
     )
-    gate = Gate(node, renderer, Sessions(time.monotonic), make_accounts(node))
-    _include_desk(app, gate, shared.log)
-    app.include_router(desk_cohort.make_router(gate, skills))
-
-
-def make_accounts(node: Node) -> Accounts:
-    """Make what signs officers in with accounts of their institutions. Raises SettingError."""
-    providers = read_providers(node.settings.desk_accounts)
-    readings = [ProviderReading(one, time.monotonic) for one in providers]
-    redirect_uri = f"{node.parts.identity.base_url}{desk_account.DONE}"
-    return Accounts(readings, redirect_uri, time.time, os.urandom(32))
+    include_desk(app, node, renderer, skills, shared.log)
 
 
 def _include_log_pages(app: FastAPI, node: Node, renderer: PageRenderer, runtime: Runtime) -> None:
@@ -299,21 +275,6 @@ def _include_log_pages(app: FastAPI, node: Node, renderer: PageRenderer, runtime
     app.include_router(
         own_audit.make_router(renderer, node.lookup.published, runtime.audits, node.parts.identity.base_url)
     )
-
-
-def _include_desk(app: FastAPI, gate: Gate, log: FilteringBoundLogger) -> None:
-    """Include the pages of issuers, who sign in."""
-    app.include_router(desk.make_router(gate))
-    app.include_router(desk_account.make_router(gate, log))
-    app.include_router(desk_list.make_router(gate))
-    app.include_router(desk_award.make_router(gate))
-    app.include_router(desk_replacement.make_router(gate))
-    app.include_router(desk_replacement.many_router(gate))
-    app.include_router(desk_achievement.make_router(gate))
-    app.include_router(desk_pathway.make_router(gate))
-    app.include_router(desk_record.make_router(gate))
-    app.include_router(desk_request.make_router(gate))
-    desk.install_refusal(app, gate)
 
 
 def _include_own_pages(app: FastAPI, node: Node, renderer: PageRenderer) -> None:

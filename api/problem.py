@@ -5,6 +5,8 @@ The type is a stable address, ``BASE/problems/NAME``, where a page explains it. 
 renamed or re-used, because callers branch on the type. docs/problems.md lists them; a test compares
 the two.
 
+Longer than other modules because it is one table, and what reads it.
+
 Source: RFC 9457 section 3 (members), section 4 (registering types).
 """
 
