@@ -153,11 +153,7 @@ class SqliteCheckpointStore:
             "WHERE first_position <= ? ORDER BY first_position DESC LIMIT 1",
             (position,),
         )
-        if not rows:
-            return None
-        run = Placement(*rows[0])
-        offset = position - run.first_position
-        return run.first_index + offset if offset < run.count else None
+        return Placement(*rows[0]).index_of(position) if rows else None
 
     def placements(self) -> Iterator[Placement]:
         """Yield every run; see `CheckpointStore.placements`."""

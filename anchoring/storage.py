@@ -88,6 +88,11 @@ class Placement:
     first_index: int
     count: int
 
+    def index_of(self, position: int) -> int | None:
+        """The log index of a position; None when it is not of this run."""
+        offset = position - self.first_position
+        return self.first_index + offset if 0 <= offset < self.count else None
+
 
 @dataclass(frozen=True, slots=True)
 class Staged:

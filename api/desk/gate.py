@@ -14,6 +14,7 @@ from __future__ import annotations
 import hmac
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final, Literal
 
 from fastapi import Request
@@ -177,6 +178,10 @@ class Gate:
         }
         text = self._renderer.render_desk(name, visit.language, path=path, desk=desk, **values)
         return HTMLResponse(text, status, headers=HEADERS)
+
+    def gone(self, visit: Visit) -> Response:
+        """Answer that what was uploaded or begun is not there any more."""
+        return self.page("gone", visit, path=None, status=HTTPStatus.GONE)
 
     def door(self, request: Request, refusal: Refusal | None = None) -> Response:
         """Answer with the page where one signs in."""

@@ -21,7 +21,7 @@ from api.desk.achievement_draft import (
 from api.desk.gate import Gate, Visit, go
 from api.desk.publishing import Fault
 from api.error import UnknownResourceError
-from api.route.desk_list import GONE, MAX_CHOICES
+from api.route.desk_list import MAX_CHOICES
 from ledger.achievement import MAX_EQF, MIN_EQF
 from ledger.detail import ACHIEVEMENT_TYPES
 from ledger.error import LedgerError
@@ -65,7 +65,7 @@ def make_router(gate: Gate) -> APIRouter:
     def check(request: Request) -> Response:
         visit = gate.enter(request)
         held = held_achievement(visit)
-        return _gone(gate, visit) if held is None else _check(gate, visit, held)
+        return gate.gone(visit) if held is None else _check(gate, visit, held)
 
     @router.post("/publish")
     async def publish(request: Request) -> Response:
@@ -73,10 +73,6 @@ def make_router(gate: Gate) -> APIRouter:
         return await run_in_threadpool(_publish, gate, visit)
 
     return router
-
-
-def _gone(gate: Gate, visit: Visit) -> Response:
-    return gate.page("gone", visit, path=None, status=GONE)
 
 
 def _form(
@@ -113,7 +109,7 @@ def _check(gate: Gate, visit: Visit, held: AchievementDraft, detail: str = "") -
 def _publish(gate: Gate, visit: Visit) -> Response:
     held = held_achievement(visit)
     if held is None or held.id != visit.text("draft"):
-        return _gone(gate, visit)
+        return gate.gone(visit)
     try:
         held.publish(gate.node, visit)
     except LedgerError as error:

@@ -11,7 +11,7 @@ from api.desk.change import ACTS, HELD, Act, Choice, Plan, find, held_choice
 from api.desk.class_list import read_day
 from api.desk.download import table
 from api.desk.gate import Gate, Visit, go
-from api.route.desk_list import GONE, MAX_CHOICES, PATIENCE_SECONDS, REFRESH
+from api.route.desk_list import MAX_CHOICES, PATIENCE_SECONDS, REFRESH
 from ledger.error import LedgerError
 from ledger.lifecycle import MAX_NOTE_CHARS
 from ledger.reason import Reason
@@ -71,10 +71,6 @@ def make_router(gate: Gate) -> APIRouter:
     return router
 
 
-def _gone(gate: Gate, visit: Visit) -> Response:
-    return gate.page("gone", visit, path=None, status=GONE)
-
-
 def _find(gate: Gate, visit: Visit) -> Response:
     text, day = visit.text("awards"), visit.text("awarded_on")
     asked: dict[str, Any] = {"text": text, "achievement": visit.text("achievement"), "day": day}
@@ -98,7 +94,7 @@ def _choices(gate: Gate, visit: Visit) -> list[Listing]:
 
 def _found_page(gate: Gate, visit: Visit, choice: Choice | None, refusal: str = "") -> Response:
     if choice is None:
-        return _gone(gate, visit)
+        return gate.gone(visit)
     return gate.page(
         "found",
         visit,
@@ -116,7 +112,7 @@ def _found_page(gate: Gate, visit: Visit, choice: Choice | None, refusal: str = 
 def _plan(gate: Gate, visit: Visit) -> Response:
     choice = held_choice(visit)
     if choice is None or choice.job is not None:
-        return _gone(gate, visit)
+        return gate.gone(visit)
     if visit.text("leave_out") and choice.plan is not None:
         choice.leave_out_refused()
         choice.try_out(gate.node, visit, choice.plan)
@@ -138,7 +134,7 @@ def _plan(gate: Gate, visit: Visit) -> Response:
 def _check_page(gate: Gate, visit: Visit) -> Response:
     choice = held_choice(visit)
     if choice is None or choice.plan is None:
-        return _gone(gate, visit)
+        return gate.gone(visit)
     return gate.page("check", visit, path=f"{AWARDS}/check", choice=choice, plan=choice.plan)
 
 
@@ -146,7 +142,7 @@ def _carry_out(gate: Gate, visit: Visit) -> Response:
     choice = held_choice(visit)
     confirmed = visit.text("choice")
     if choice is None or choice.plan is None or choice.id != confirmed:
-        return _gone(gate, visit)
+        return gate.gone(visit)
     job = choice.carry_out(gate.node, visit, confirmed)
     if job is None:
         return go(f"{AWARDS}/check", visit.language)
@@ -157,7 +153,7 @@ def _carry_out(gate: Gate, visit: Visit) -> Response:
 def _changed_page(gate: Gate, visit: Visit) -> Response:
     choice = held_choice(visit)
     if choice is None or choice.job is None:
-        return _gone(gate, visit)
+        return gate.gone(visit)
     path = f"{AWARDS}/changed"
     if not choice.job.is_over:
         response = gate.page("progress", visit, path=path, job=choice.job, here=AWARDS, title="changing")
@@ -171,7 +167,7 @@ def _changed_page(gate: Gate, visit: Visit) -> Response:
 def _changed_table(gate: Gate, visit: Visit) -> Response:
     choice = held_choice(visit)
     if choice is None or choice.job is None or not choice.job.is_over:
-        return _gone(gate, visit)
+        return gate.gone(visit)
     lines: list[list[object]] = [["id", "link", "name", "changed", "refusal"]]
     for one in choice.awards:
         link = gate.node.links(one.public_id)["url"]

@@ -34,7 +34,6 @@ MAX_CHOICES: Final = 500
 LIST: Final = "/desk/list"
 PREVIEW: Final = "/desk/list/preview"
 ISSUED: Final = "/desk/list/issued"
-GONE: Final = 410
 
 
 def make_router(gate: Gate) -> APIRouter:
@@ -64,7 +63,7 @@ def make_router(gate: Gate) -> APIRouter:
         visit = gate.enter(request)
         held = held_preview(visit)
         return (
-            _gone(gate, visit) if held is None else table(_notes_table(held.content, visit), "problems", visit.language)
+            gate.gone(visit) if held is None else table(_notes_table(held.content, visit), "problems", visit.language)
         )
 
     @router.post("/issue")
@@ -81,7 +80,7 @@ def make_router(gate: Gate) -> APIRouter:
         visit = gate.enter(request)
         held = held_preview(visit)
         if held is None or held.job is None or held.job.result is None:
-            return _gone(gate, visit)
+            return gate.gone(visit)
         return table(_links_table(gate, held), "awards", visit.language)
 
     return router
@@ -154,7 +153,7 @@ def _holders(gate: Gate, visit: Visit, learners: set[str]) -> dict[str, dict[str
 def _preview_page(gate: Gate, visit: Visit) -> Response:
     held = held_preview(visit)
     if held is None:
-        return _gone(gate, visit)
+        return gate.gone(visit)
     content = held.content
     return gate.page(
         "preview",
@@ -172,10 +171,6 @@ def _preview_page(gate: Gate, visit: Visit) -> Response:
 
 
 _ALWAYS: Final = ("name", "achievement", "awarded_on")
-
-
-def _gone(gate: Gate, visit: Visit) -> Response:
-    return gate.page("gone", visit, path=None, status=GONE)
 
 
 def _notes_table(content: ClassList, visit: Visit) -> list[list[object]]:
@@ -196,7 +191,7 @@ def _notes_table(content: ClassList, visit: Visit) -> list[list[object]]:
 def _issue(gate: Gate, visit: Visit) -> Response:
     held = held_preview(visit)
     if held is None or held.id != visit.text("preview"):
-        return _gone(gate, visit)
+        return gate.gone(visit)
     if held.content.wrong:
         return go(PREVIEW, visit.language)
     held.issue(gate.node, visit).wait(PATIENCE_SECONDS)
@@ -206,7 +201,7 @@ def _issue(gate: Gate, visit: Visit) -> Response:
 def _issued_page(gate: Gate, visit: Visit) -> Response:
     held = held_preview(visit)
     if held is None or held.job is None:
-        return _gone(gate, visit)
+        return gate.gone(visit)
     job = held.job
     if not job.is_over:
         response = gate.page("progress", visit, path=ISSUED, job=job, here=LIST, title="issuing")

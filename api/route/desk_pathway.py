@@ -15,7 +15,7 @@ from api.desk.rule_reading import Line, RuleReading
 from api.error import UnknownResourceError
 from api.page.language import Speech
 from api.route.desk_achievement import Code
-from api.route.desk_list import GONE, MAX_CHOICES, PATIENCE_SECONDS, REFRESH
+from api.route.desk_list import MAX_CHOICES, PATIENCE_SECONDS, REFRESH
 from ledger.error import LedgerError, NotFoundError
 from ledger.pathway_trial import TrialResult
 from ledger.small_cell import THRESHOLD, Told, tell
@@ -79,7 +79,7 @@ def make_router(gate: Gate) -> APIRouter:
     def check(request: Request) -> Response:
         visit = gate.enter(request)
         held = held_pathway(visit)
-        return _gone(gate, visit) if held is None else _check(gate, visit, held)
+        return gate.gone(visit) if held is None else _check(gate, visit, held)
 
     @router.post("/trial")
     async def try_out(request: Request) -> Response:
@@ -96,10 +96,6 @@ def make_router(gate: Gate) -> APIRouter:
         return await run_in_threadpool(_publish, gate, visit)
 
     return router
-
-
-def _gone(gate: Gate, visit: Visit) -> Response:
-    return gate.page("gone", visit, path=None, status=GONE)
 
 
 # ── the form ───────────────────────────────────────────────────────────────────────────────────────
@@ -183,7 +179,7 @@ def _check(gate: Gate, visit: Visit, held: PathwayDraft, detail: str = "") -> Re
 def _try_out(gate: Gate, visit: Visit) -> Response:
     held = held_pathway(visit)
     if held is None or held.id != visit.text("draft"):
-        return _gone(gate, visit)
+        return gate.gone(visit)
     held.try_out(gate.node, visit).wait(PATIENCE_SECONDS)
     return go(f"{PATHWAYS}/trial", visit.language)
 
@@ -191,7 +187,7 @@ def _try_out(gate: Gate, visit: Visit) -> Response:
 def _tried(gate: Gate, visit: Visit) -> Response:
     held = held_pathway(visit)
     if held is None or held.trial is None:
-        return _gone(gate, visit)
+        return gate.gone(visit)
     job, path = held.trial, f"{PATHWAYS}/trial"
     if not job.is_over:
         response = gate.page("progress", visit, path=path, job=job, here=PATHWAYS, title="trying")
@@ -221,7 +217,7 @@ def _figures(gate: Gate, visit: Visit, held: PathwayDraft, result: TrialResult) 
 def _publish(gate: Gate, visit: Visit) -> Response:
     held = held_pathway(visit)
     if held is None or held.id != visit.text("draft"):
-        return _gone(gate, visit)
+        return gate.gone(visit)
     try:
         held.publish(gate.node, visit)
     except LedgerError as error:

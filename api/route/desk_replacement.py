@@ -17,7 +17,7 @@ from api.desk.replacing import FIELDS, HELD, Replacement, claim_to_correct, corr
 from api.desk.sheet import read_rows
 from api.desk.sheet_fault import SheetError
 from api.route.desk_award import REASONS
-from api.route.desk_list import GONE, MAX_LIST_FORM_BYTES, PATIENCE_SECONDS, REFRESH
+from api.route.desk_list import MAX_LIST_FORM_BYTES, PATIENCE_SECONDS, REFRESH
 from ledger.claim import AwardClaim
 from ledger.error import LedgerError
 
@@ -34,7 +34,7 @@ def make_router(gate: Gate) -> APIRouter:
     def form(request: Request) -> Response:
         visit = gate.enter(request)
         found = claim_to_correct(gate.node, visit)
-        return _gone(gate, visit) if found is None else _form(gate, visit, found[1])
+        return gate.gone(visit) if found is None else _form(gate, visit, found[1])
 
     @router.post("")
     async def fill(request: Request) -> Response:
@@ -45,7 +45,7 @@ def make_router(gate: Gate) -> APIRouter:
     def check(request: Request) -> Response:
         visit = gate.enter(request)
         held = held_replacement(visit)
-        return _gone(gate, visit) if held is None else _check(gate, visit, held)
+        return gate.gone(visit) if held is None else _check(gate, visit, held)
 
     @router.post("/confirmed")
     async def confirm(request: Request) -> Response:
@@ -68,7 +68,7 @@ def many_router(gate: Gate) -> APIRouter:
         visit = gate.enter(request)
         choice = held_choice(visit)
         if choice is None:
-            return _gone(gate, visit)
+            return gate.gone(visit)
         return table(table_of(gate.node, visit, choice.awards), "awards-to-correct", visit.language)
 
     @router.post("")
@@ -81,7 +81,7 @@ def many_router(gate: Gate) -> APIRouter:
         visit = gate.enter(request)
         held = held_replacements(visit)
         if held is None:
-            return _gone(gate, visit)
+            return gate.gone(visit)
         return gate.page("replacements_check", visit, path=f"{MANY}/check", held=held, most=SHOWN_ROWS)
 
     @router.post("/confirmed")
@@ -98,10 +98,6 @@ def many_router(gate: Gate) -> APIRouter:
         return _replaced_table(gate, gate.enter(request))
 
     return router
-
-
-def _gone(gate: Gate, visit: Visit) -> Response:
-    return gate.page("gone", visit, path=None, status=GONE)
 
 
 def _form(gate: Gate, visit: Visit, old: AwardClaim, refusal: str = "", notes: tuple[Note, ...] = ()) -> Response:
@@ -123,7 +119,7 @@ def _form(gate: Gate, visit: Visit, old: AwardClaim, refusal: str = "", notes: t
 def _fill(gate: Gate, visit: Visit) -> Response:
     found = claim_to_correct(gate.node, visit)
     if found is None:
-        return _gone(gate, visit)
+        return gate.gone(visit)
     public_id, old = found
     new, notes = corrected(gate.node, visit, old)
     if notes:
@@ -146,7 +142,7 @@ def _check(gate: Gate, visit: Visit, held: Replacement, detail: str = "") -> Res
 def _confirm(gate: Gate, visit: Visit) -> Response:
     held = held_replacement(visit)
     if held is None or held.id != visit.text("replacement"):
-        return _gone(gate, visit)
+        return gate.gone(visit)
     try:
         held.carry_out(gate.node, visit)
     except LedgerError as error:
@@ -190,7 +186,7 @@ def _upload(gate: Gate, visit: Visit) -> Response:
 def _carry_out(gate: Gate, visit: Visit) -> Response:
     held = held_replacements(visit)
     if held is None or held.id != visit.text("replacements"):
-        return _gone(gate, visit)
+        return gate.gone(visit)
     job = held.carry_out(gate.node, visit)
     if job is None:
         return go(f"{MANY}/check", visit.language)
@@ -201,7 +197,7 @@ def _carry_out(gate: Gate, visit: Visit) -> Response:
 def _replaced_page(gate: Gate, visit: Visit) -> Response:
     held, path = held_replacements(visit), f"{MANY}/replaced"
     if held is None or held.job is None:
-        return _gone(gate, visit)
+        return gate.gone(visit)
     if not held.job.is_over:
         response = gate.page("progress", visit, path=path, job=held.job, here="/desk/awards", title="changing")
         response.headers.update(REFRESH)
@@ -213,7 +209,7 @@ def _replaced_page(gate: Gate, visit: Visit) -> Response:
 def _replaced_table(gate: Gate, visit: Visit) -> Response:
     held = held_replacements(visit)
     if held is None or held.job is None or not held.job.is_over:
-        return _gone(gate, visit)
+        return gate.gone(visit)
     lines: list[list[object]] = [["replaced", "id", "link", "name", "refusal"]]
     for one in held.rows:
         link = gate.node.links(one.successor)["url"] if one.successor else ""

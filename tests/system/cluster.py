@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ import httpx
 
 from tests.object_store import FileObjectStore
 from tests.postgres import PostgresServer
-from tests.system.serving import CAIRN, Serving, environment
+from tests.system.serving import CAIRN, Serving
 
 BASE_URL: Final = "https://ledger.example.edu"
 PATIENCE_SECONDS: Final = 60.0
@@ -37,18 +36,6 @@ class RoleProcess(Serving):
     def command(self) -> list[str | Path]:
         """Return what is run."""
         return [CAIRN, "serve", "--role", self.role, "--data", self.data, "--port", str(self.port)]
-
-    def begin(self) -> None:
-        """Start the process and wait for nothing."""
-        self.home.mkdir(parents=True, exist_ok=True)
-        with self.output_file.open("ab") as output:
-            self._process = subprocess.Popen(
-                self.command(),
-                env=environment(self.home, self.settings),
-                stdout=output,
-                stderr=output,
-                stdin=subprocess.DEVNULL,
-            )
 
     def ready(self) -> None:
         """Wait until it is ready."""

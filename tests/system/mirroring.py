@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Final
 import httpx
 
 from tests.system.school import Json, loaded
-from tests.system.serving import CAIRN, Serving, environment
+from tests.system.serving import CAIRN, Serving
 
 PATIENCE_SECONDS: Final = 60.0
 
@@ -43,14 +42,6 @@ class Mirror(Serving):
         """Return what is run."""
         place: list[str | Path] = ["--data", self.data, "--port", str(self.port)]
         return [CAIRN, "follow", self.upstream, *place, *self._options]
-
-    def begin(self) -> None:
-        """Start the process and do not wait for anything."""
-        self.home.mkdir(parents=True, exist_ok=True)
-        with self.output_file.open("ab") as output:
-            self._process = subprocess.Popen(
-                self.command(), env=environment(self.home, self.settings), stdout=output, stderr=output
-            )
 
     def following(self) -> Json:
         """Return how the mirror says that it follows; empty while it does not answer."""

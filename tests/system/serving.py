@@ -102,8 +102,8 @@ class Serving:
         """Return what is run."""
         return [CAIRN, "serve", "--data", self.data, "--port", str(self.port)]
 
-    def start(self) -> None:
-        """Start the process and wait until it is ready."""
+    def begin(self) -> None:
+        """Start the process and wait for nothing."""
         self.home.mkdir(parents=True, exist_ok=True)
         with self.output_file.open("ab") as output:
             self._process = subprocess.Popen(
@@ -113,6 +113,10 @@ class Serving:
                 stderr=output,
                 stdin=subprocess.DEVNULL,
             )
+
+    def start(self) -> None:
+        """Start the process and wait until it is ready."""
+        self.begin()
         self._wait_until_ready()
 
     def stop(self) -> int:
