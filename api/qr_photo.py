@@ -10,7 +10,6 @@ import io
 import warnings
 from typing import Final
 
-import zxingcpp
 from PIL import Image
 
 from verifier.error import FormatError
@@ -20,7 +19,6 @@ MAX_PIXELS: Final = 24_000_000
 """Largest picture, 72 MB when it is unpacked in colour."""
 ENOUGH_PIXELS: Final = (2_000, 2_000)
 """A JPEG that is larger is unpacked at a half, a quarter or an eighth of its size, as long as it stays above this."""
-QR_CODE: Final = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode])
 MAX_CODES: Final = 8
 MAX_CHARS: Final = 2_000
 
@@ -43,7 +41,9 @@ def read_codes(data: bytes) -> tuple[str, ...]:
             grey = _grey(data)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise FormatError(f"no picture that can be read: {error}") from error
-    found = zxingcpp.read_barcodes(grey, formats=QR_CODE)
+    import zxingcpp  # noqa: PLC0415  in the worker alone: its binding complains at the end of a server that loaded it
+
+    found = zxingcpp.read_barcodes(grey, formats=zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCode]))
     return tuple(one.text for one in found if len(one.text) <= MAX_CHARS)[:MAX_CODES]
 
 

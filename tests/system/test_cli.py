@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from api.cli.entry import make_app
 from api.cli.serve import callable_name
 from api.cli.terminal import Exit
+from tests.api.test_qr_photo import photo
 from tests.system.school import CODE, SLUG, Caller, evidence, loaded, status
 from tests.system.serving import Serving, cairn, quick_cairn
 
@@ -311,12 +312,16 @@ def test_server_says_why_it_cannot_start_when_the_port_is_taken(serving: Serving
 
 def test_server_closes_everything_when_asked_to_stop(serving: Serving, school: Caller) -> None:
     public_id = school.issue("Issued just before the end")["id"]
+    sent = serving.http.post("/verify", files={"file": ("photo.jpg", photo(f"{serving.url}/verify/{public_id}"))})
+    assert sent.headers["location"].startswith(f"/verify/{public_id}")
     assert serving.stop() == 0
     try:
         left = [file.name for file in serving.data.iterdir() if file.name.endswith("-wal") and file.stat().st_size]
         assert left == []
         assert quick_cairn(serving.home, "fsck", "--data", serving.data).returncode == 0
-        assert "Traceback" not in serving.output_file.read_text()
+        said = serving.output_file.read_text()
+        assert "Traceback" not in said
+        assert "leaked" not in said  # what bindings of libraries say that the process or its workers had loaded
     finally:
         serving.start()
     assert status(serving, public_id)["state"] == "active"
