@@ -48,6 +48,7 @@ def make_log(stream: TextIO, now: Callable[[], datetime], *, is_quiet: bool = Fa
     level = logging.WARNING if is_quiet else logging.INFO
 
     waiting: list[str] = []
+    told: list[asyncio.AbstractEventLoop] = []
 
     class RequestLog(structlog.make_filtering_bound_logger(level)):  # type: ignore[misc]  # a class that is made
         """Writes the lines of requests, of which there are many, without the processors; they come out the same."""
@@ -58,15 +59,18 @@ def make_log(stream: TextIO, now: Callable[[], datetime], *, is_quiet: bool = Fa
             duration = round(seconds * _MILLISECONDS, 3)
             stamped = now().isoformat(timespec="milliseconds")
             waiting.append(_LINE % (stamped, identity, _quoted(method), _quoted(route), status, duration, sent_bytes))
-            if len(waiting) == 1:
-                try:
-                    asyncio.get_running_loop().call_soon(self._write_down)
-                except RuntimeError:  # no loop has a turn here
-                    self._write_down()
+            if told and told[0].is_running() and len(waiting) > 1:
+                return  # the turn goes on, and its loop knows
+            try:
+                told[:] = [asyncio.get_running_loop()]
+                told[0].call_soon(self._write_down)
+            except RuntimeError:  # no loop has a turn here
+                self._write_down()
 
         def _write_down(self) -> None:
             lines, waiting[:] = waiting[:], []
-            self._logger.msg("\n".join(lines))
+            if lines:
+                self._logger.msg("\n".join(lines))
 
     log: FilteringBoundLogger = structlog.wrap_logger(
         structlog.WriteLogger(stream),

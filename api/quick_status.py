@@ -30,7 +30,7 @@ from projections.table import Readable
 MAX_COMMON: Final = 20_000
 """Kinds of answers that are remembered; at some 700 bytes each, 14 MB. When there are more, all are forgotten."""
 MAX_READY: Final = 16_384
-"""Answers that are kept at hand, of awards that were asked for twice; at some 2 kB each, 33 MB. When there are more,
+"""Answers that are kept at hand, of awards that were asked for twice; at some 2.6 kB each, 43 MB. When there are more,
 all are forgotten."""
 BETWEEN: Final = b'","known_at":null,"checked_at":"'
 """What stands between the two instants of an answer."""
@@ -104,10 +104,6 @@ class QuickAnswer:
         self.epoch = -1
         self.identity = self.row = self.latest = self.until = b""
         self.issuer: _Issuer | None = None
-
-    def body(self, now: bytes, end: bytes = END) -> bytes:
-        """The body of the answer that is given at *now*."""
-        return b"".join((self.before, now, BETWEEN, now, self.after, end))
 
 
 class QuickStatus:

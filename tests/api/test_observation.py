@@ -1,5 +1,6 @@
 """Access log, metrics and health: what a process tells about itself, and what it must not tell."""
 
+import asyncio
 import io
 import json
 import shutil
@@ -11,7 +12,7 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from api.access_log import AccessLogMiddleware, make_log
+from api.access_log import AccessLogMiddleware, make_log, request_line
 from api.health import (
     Health,
     ReadyCheck,
@@ -246,3 +247,25 @@ def test_clock_check_fails_when_clock_is_behind_the_newest_record(behind: int, *
 
 def test_clock_check_passes_when_nothing_was_recorded() -> None:
     assert clock_check(lambda: NOW, lambda: None).look().ok
+
+
+def test_lines_of_one_turn_come_in_order_and_none_is_lost_with_a_loop_that_ended() -> None:
+    stream = io.StringIO()
+    log = make_log(stream, lambda: NOW)
+    write = request_line(log)
+
+    async def turn(*names: str) -> None:
+        for name in names:
+            write(name, "GET", "/", 200, 0.0, 0)
+        assert names[-1] not in stream.getvalue()  # the turn is not over
+
+    loop = asyncio.new_event_loop()
+    loop.call_soon(write, "lost-with-its-loop", "GET", "/", 200, 0.0, 0)
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    loop.close()
+    asyncio.run(turn("second", "third"))
+    write("fourth", "GET", "/", 200, 0.0, 0)
+    asyncio.run(turn("fifth"))
+    told = [json.loads(line)["request_id"] for line in stream.getvalue().splitlines()]
+    assert told == ["lost-with-its-loop", "second", "third", "fourth", "fifth"]
