@@ -14,7 +14,7 @@ fi
 
 compile() {
     "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-        --no-emit-index-url --no-annotate --no-header "$@"
+        --no-annotate --no-header "$@"
 }
 compile requirements/run.in --output-file requirements/run.txt
 compile requirements/test.in --output-file requirements/test.txt
