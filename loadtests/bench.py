@@ -22,7 +22,8 @@ from loadtests.audit import audited_files, tree_leaves_per_second, write_sample
 from loadtests.baseline import digitalbazaar_per_second, hashes_per_second, sqlite_rows_per_second
 from loadtests.freshness import measure_freshness
 from loadtests.lookup import MANY, logged_look_ups, looked_up
-from loadtests.server import HOST, Client, Server, award, cairn, running_server
+from loadtests.port import HOST
+from loadtests.server import Client, Server, award, cairn, running_server
 from loadtests.swarm import post, swarm
 
 BATCH = 1_000

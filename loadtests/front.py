@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests.server import HOST, free_port
+from loadtests.port import HOST, free_port
 
 SAMPLE = Path(__file__).parent.parent / "docs" / "deploy" / "nginx" / "cairn.conf"
 START_SECONDS = 10.0

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtests.front import running_front
-from loadtests.server import HOST, Client, Server, award, free_port, processor_seconds, running_mirror
+from loadtests.port import HOST, free_port
+from loadtests.server import Client, Server, award, processor_seconds, running_mirror
 
 CONNECTIONS = 64
 SECONDS = 5

@@ -6,7 +6,6 @@ import dataclasses
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loadtests.port import HOST, free_port
+
 START_SECONDS = 30.0
-HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,6 @@ def cairn(*arguments: str, environment: dict[str, str] | None = None) -> subproc
     """Run the ``cairn`` command that belongs to this interpreter."""
     program = str(Path(sys.executable).with_name("cairn"))
     return subprocess.run([program, *arguments], check=True, capture_output=True, text=True, env=environment)
-
-
-def free_port() -> int:
-    """A loopback port that is free at this moment."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 @contextmanager

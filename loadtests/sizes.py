@@ -24,7 +24,8 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from loadtests.server import HOST, Client, Server, award, processor_seconds, running_server, wait_until_ready
+from loadtests.port import HOST
+from loadtests.server import Client, Server, award, processor_seconds, running_server, wait_until_ready
 from loadtests.swarm import post, swarm
 
 BATCH = 1_000

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadtests.lookup import SETTLED_SECONDS, Looked, asked_for, fetched, serving_file
-from loadtests.server import HOST, Server, running_server, wait_until_ready
+from loadtests.port import HOST
+from loadtests.server import Server, running_server, wait_until_ready
 
 DRAWN = 100_000
 """Awards that are asked for in turn; more than a server keeps at hand."""

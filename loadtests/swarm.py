@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from loadtests.server import HOST, Server
+from loadtests.port import HOST
+from loadtests.server import Server
 
 CREATED = 201
 _HEAD_END = b"\r\n\r\n"

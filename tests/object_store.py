@@ -20,6 +20,7 @@ from typing import Final
 import httpx
 
 from anchoring.object_store import ObjectStoreAddress
+from loadtests.port import free_port
 
 ACCESS_KEY: Final = "only-for-tests"
 SECRET_KEY: Final = "only-for-tests-too"
@@ -37,7 +38,7 @@ class ObjectStore(ABC):
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
         self._buckets = count(1)
@@ -131,10 +132,3 @@ class MemoryObjectStore(ObjectStore):
     def make_bucket(self, name: str) -> None:
         """Make a bucket."""
         httpx.put(f"{self.url}/{name}", timeout=30).raise_for_status()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import Final
 
 import psycopg
+
+from loadtests.port import free_port
 
 USER: Final = "postgres"
 PASSWORD: Final = "only-for-tests"
@@ -39,7 +40,7 @@ class PostgresServer:
         self._durable = durable
         self._programs = find_programs()
         self.directory = Path(tempfile.mkdtemp(prefix="cairn-pg-"))
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._schemas = count(1)
         self._own_directory()
@@ -187,13 +188,6 @@ def find_programs() -> Path:
 
 def _version(program: Path) -> int:
     return int((re.findall(r"\d+", str(program)) or ["0"])[0])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 Address = Callable[[], str]

@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 from anchoring.evm import Rpc
-from tests.system.serving import free_port
+from loadtests.port import free_port
 
 PROGRAMS: Final = Path(__file__).parents[1] / "anvil" / "node_modules" / "@foundry-rs"
 ACCOUNT: Final = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266"

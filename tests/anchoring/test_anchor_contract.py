@@ -12,11 +12,11 @@ from anchoring.anchorer import Anchorer
 from anchoring.error import AnchorError, MalformedError, SignatureError
 from anchoring.evm import EvmAnchor, EvmToken, Rpc, calldata, parse_evm_token, verify_evm
 from anchoring.rfc3161 import MAX_TOKEN_BYTES, Rfc3161Anchor, verify_rfc3161
+from loadtests.port import free_port
 from tests.anchoring.anchor_contract import Adapter, AnchorContract, log, signed_note
 from tests.anchoring.chain import ACCOUNT, CHAIN_ID, local_chain, rpc_to
 from tests.anchoring.doubles import Log
 from tests.anchoring.tsa import Authority, certomancer_responder, make_authority, openssl_responder, served
-from tests.system.serving import free_port
 
 __all__ = ["log"]
 

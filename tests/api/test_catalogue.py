@@ -18,8 +18,8 @@ from babel.messages.pofile import read_po, write_po
 
 from api.page.catalogue import CatalogueError, codes, english, read, write
 from api.page.language import COMPLETE, LANGUAGES
+from loadtests.port import free_port
 from tests.api.sample_view import home_view
-from tests.system.serving import free_port
 
 ROOT = Path(__file__).parents[2]
 RENDERED = """

@@ -28,11 +28,11 @@ from api.audit.source import LogPlace
 from api.ledger_node import system_clock
 from api.witness_app import make_witness_app
 from ledger.document import document_form, sign_document
+from loadtests.port import free_port
 from tests.anchoring.tsa import make_authority, openssl_responder
 from tests.anchoring.tsa import served as time_stamping
 from tests.anchoring.witness_world import KEYS
 from tests.api.served import OPERATOR, SLUG, Served, open_school, serving
-from tests.system.serving import free_port
 from verifier import parse_policy
 from verifier.bundle import parse_bundle
 from verifier.evidence import parse_evidence

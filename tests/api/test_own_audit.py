@@ -25,9 +25,9 @@ from api.own_audit import REPORT, KeptReport, OwnAudits, Standing
 from api.page.language import LANGUAGES, read_messages
 from api.page.render import PageRenderer
 from api.route import own_audit
+from loadtests.port import free_port
 from tests.api.served import Http, Served, open_school, serving
 from tests.api.test_page import Page
-from tests.system.serving import free_port
 from tests.verifier.small_log import private_key
 
 NOON: Final = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from loadtests.port import free_port
 from tests.api.served import SLUG
-from tests.system.serving import free_port
 
 NODE: Final = Path(__file__).parents[1] / "node"
 CLIENT: Final = "cairn-desk"

@@ -11,12 +11,12 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from loadtests.port import free_port
 from tests.api.served import SLUG
 from tests.browser.conftest import PATIENCE_MS
 from tests.browser.oidc import SECRET, OpenIdProvider, provider
 from tests.browser.test_page import said, violations
 from tests.browser.world import World, open_world
-from tests.system.serving import free_port
 
 CLIENTS: Final = {
     "secret": {"client_secret": SECRET, "token_endpoint_auth_method": "client_secret_basic"},

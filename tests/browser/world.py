@@ -13,11 +13,11 @@ from typing import Any, Final
 import httpx
 import uvicorn
 
+from loadtests.port import free_port
 from tests.api.diploma import award as award_diploma
 from tests.api.diploma import publish_programme, unpack
 from tests.api.served import SLUG, TEMPLATE, Served, open_school, serving
 from tests.api.test_recognition import PART, open_lake, recognise, shown
-from tests.system.serving import free_port
 
 START_SECONDS: Final = 30.0
 ORIGIN: Final = "mikrozertifikate.hochschulverbund.example/verzeichnis"

@@ -18,6 +18,7 @@ import pytest
 from anchoring.lock import SequencerLock
 from api.demo.closing import read_summary
 from api.log_node import LOCK_FILE
+from loadtests.port import free_port
 
 CAIRN = Path(sys.executable).with_name("cairn")
 FIRST_ANSWER_SECONDS = 5.0
@@ -79,10 +80,7 @@ def start(tmp_path: Path, free_tcp_port: int) -> Iterator[Callable[[], Start]]:
 
 @pytest.fixture
 def free_tcp_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_port()
 
 
 def is_filling(answer: httpx.Response) -> bool:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from loadtests.front import configured, nginx_program, running_front
-from loadtests.server import free_port
+from loadtests.port import free_port
 from tests.system.mirroring import Mirror
 from tests.system.school import Caller, claim, evidence, open_school
 from tests.system.serving import Serving

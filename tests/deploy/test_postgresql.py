@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 
-from loadtests.server import free_port
+from loadtests.port import free_port
 from tests.setup.repository import ROOT
 
 SAMPLE: Final = ROOT / "docs" / "deploy" / "postgresql" / "cairn.conf"

@@ -12,7 +12,7 @@ from typing import Final
 import httpx
 
 from loadtests.front import nginx_program
-from tests.system.serving import free_port
+from loadtests.port import free_port
 
 SAMPLE: Final = Path(__file__).parents[2] / "docs" / "deploy" / "nginx" / "roles.conf"
 _AROUND: Final = """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,20 +14,13 @@ import httpx
 from typer.testing import CliRunner
 
 from api.cli.entry import make_app
+from loadtests.port import free_port
 
 CAIRN: Final = Path(sys.executable).with_name("cairn")
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
 COMMAND_SECONDS: Final = 120.0
 UNLIMITED: Final = {"CAIRN_RATE_LIMIT_PER_MINUTE": "0", "CAIRN_RATE_LIMIT_BURST": "0"}
-
-
-def free_port() -> int:
-    """Return a port that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def environment(home: Path, settings: dict[str, str] | None = None) -> dict[str, str]:

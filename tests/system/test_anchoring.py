@@ -17,10 +17,11 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from anchoring.evm import verify_evm
+from loadtests.port import free_port
 from tests.anchoring.chain import ACCOUNT, CHAIN_ID, local_chain, rpc_to
 from tests.anchoring.tsa import Authority, certomancer_responder, make_authority, served
 from tests.system.school import Caller, Json, evidence, loaded, open_school, operator_key
-from tests.system.serving import CAIRN, Serving, environment, free_port, quick_cairn
+from tests.system.serving import CAIRN, Serving, environment, quick_cairn
 
 WAIT_SECONDS: Final = 30.0
 

@@ -29,11 +29,12 @@ from anchoring.tile import CHECKPOINT_PATH, encode_bundle, entries_path
 from anchoring.tlog_proof import parse_tlog_proof
 from anchoring.tree import leaf_hash
 from api.log_route import log_router
+from loadtests.port import free_port
 from tests.anchoring.doubles import ORIGIN, Log, make_log
 from tests.anchoring.witness_world import KEYS, Tree, make_world
 from tests.oracle.logcheck import Logcheck, LogcheckError
 from tests.system.school import Caller
-from tests.system.serving import Serving, free_port, quick_cairn
+from tests.system.serving import Serving, quick_cairn
 
 SIZES = (2, 255, 256, 257, 65_535, 65_536, 70_000)
 """Around every edge of a tile. The smallest checkpoint that the sequencer signs has two entries: one, and the

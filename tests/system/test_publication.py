@@ -20,9 +20,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from anchoring.checkpoint import parse_checkpoint
 from anchoring.note import parse_note
+from loadtests.port import free_port
 from tests.anchoring.tsa import Authority, make_authority, openssl_responder, served
 from tests.system.school import Caller, Json, evidence, loaded, open_school
-from tests.system.serving import Serving, free_port, quick_cairn
+from tests.system.serving import Serving, quick_cairn
 
 COMMITS: Final = 100
 CLIENTS: Final = 4

@@ -13,7 +13,8 @@ from cryptography import x509
 
 from api.certificate import settle_certificate
 from api.cli.serve_https import is_loopback
-from tests.system.serving import Serving, cairn, free_port
+from loadtests.port import free_port
+from tests.system.serving import Serving, cairn
 from tests.system.suite_server import SuiteServing, credential
 
 

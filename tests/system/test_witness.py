@@ -17,9 +17,10 @@ from anchoring.add_checkpoint import parse_conflict
 from anchoring.checkpoint import parse_checkpoint
 from anchoring.note import Note, parse_note
 from anchoring.tlog_policy import parse_tlog_policy
+from loadtests.port import free_port
 from tests.anchoring.witness_world import Tree
 from tests.system.school import open_school
-from tests.system.serving import CAIRN, Serving, environment, free_port, quick_cairn
+from tests.system.serving import CAIRN, Serving, environment, quick_cairn
 
 PATIENCE = 60.0
 
