@@ -34,6 +34,7 @@ DURATION_BUCKETS_SECONDS: Final = (
     *(0.0005, 0.001, 0.0025),
     *(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0),
 )
+_SHORTEST: Final = DURATION_BUCKETS_SECONDS[0]
 
 Reading = float | Mapping[str, float]
 
@@ -137,7 +138,8 @@ class Series:
 
     def observe(self, seconds: float) -> None:
         """Record one request."""
-        self.counts[bisect_left(DURATION_BUCKETS_SECONDS, seconds)] += 1
+        place = 0 if seconds <= _SHORTEST else bisect_left(DURATION_BUCKETS_SECONDS, seconds)
+        self.counts[place] += 1
         self.seconds += seconds
 
     def added_to(self, sample: Sample, bounds: Mapping[str, int]) -> Sample:

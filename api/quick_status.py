@@ -5,18 +5,17 @@ and from what awards of one edition and one key have in common, without decoding
 is taken from the ordinary answer, so there is one definition of it. For every other award, and wherever a boundary in
 time is so near that it would have to be looked at closely, there is no quick answer, and the ordinary one is made.
 
-Nothing here goes stale: the award's row and its issuer's record are read for every answer, and what was taken from an
-ordinary answer is dropped when the issuer's record is another. Editions never change.
+Nothing here goes stale: what was made from the views is made anew as soon as they have moved. Editions never change.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from bisect import bisect_left
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -24,37 +23,63 @@ import msgspec
 from api.error import ApiError
 from ledger.credential_id import aggregate_id_of
 from projections.directory_record import DirectoryRecord, parse_record
+from projections.error import ViewNotReadyError
 from projections.institution_directory import record_key
 from projections.table import Readable
 
-MAX_COMMON: Final = 20_000
+MAX_KINDS: Final = 20_000
 """Kinds of answers that are remembered; at some 700 bytes each, 14 MB. When there are more, all are forgotten."""
-MAX_READY: Final = 16_384
-"""Answers that are kept at hand, of awards that were asked for twice; at some 2.6 kB each, 43 MB. When there are more,
-all are forgotten."""
-BETWEEN: Final = b'","known_at":null,"checked_at":"'
-"""What stands between the two instants of an answer."""
-END: Final = b"}"
+MAX_READY: Final = 131_072
+"""Answers that are kept at hand, of awards that were asked for twice; at some 950 bytes each, 125 MB. The one that was
+made longest ago makes room for another."""
+ASKED_ONCE: Final = 1 << 20
+"""Places, of a byte each, in which is noted that an award was asked for, until another one comes to the same place."""
+BEGIN: Final = b'{"credential":"'
+"""How the body of an answer begins."""
+AWARD_END: Final = b"}]"
+"""How what is said of an award ends."""
+BODY_END: Final = b"}"
 """How the body of a ledger's answer ends; a mirror says before that how old it is."""
 LOOK_AGAIN_SECONDS: Final = 0.1
-"""How long a record is taken to be the newest when this process has heard of no change; other processes' changes are
+"""How long a view is taken to be where it was when this process has heard of no change; other processes' changes are
 looked for as seldom wherever views are read (projections.view)."""
 SECOND_CHARS: Final = len("2026-01-31T12:00:00")
-_UNTOUCHED: Final = re.compile(
-    rb'\{"institution":"([0-9a-f-]{36})","achievement":"([0-9a-f-]{36})","edition":([0-9]{1,9}),"key_id":"([^"\\]{1,80})",'
-    rb'"commitments":\{[^{}\\]{0,4000}\},"status_block":[0-9]{1,9},"status_index":[0-9]{1,6},'
-    rb'"valid_from":"([0-9TZ:.-]{20,27})","valid_until":(?:null|"([0-9TZ:.-]{20,27})"),'
-    rb'"recorded_at":"([0-9TZ:.-]{20,27})","events":'
-    rb'(\[\{"kind":"issued","reason":null,"effective_at":"[0-9TZ:.-]{20,27}","recorded_at":"[0-9TZ:.-]{20,27}"),'
-    rb'"position":([0-9]{1,19})\}\]\}'
-)
-"""The stored row of an award to which nothing has happened (projections.credential_status)."""
+_HEAD_END: Final = b',"commitments":{'
+_INSTITUTION: Final = slice(len(b'{"institution":"'), len(b'{"institution":"') + 36)
+_ACHIEVEMENT: Final = b',"achievement":"'
+"""A document of the institution's own making has none; it is judged the ordinary way."""
+_DATES: Final = b',"valid_from":'
+_FOR_EVER: Final = b'","valid_until":null,'
+_UNTIL: Final = b'","valid_until":"'
+_RECORDED: Final = b',"recorded_at":"'
+_EVENTS: Final = b',"events":[{"kind":"issued","reason":null,'
+_POSITION: Final = b',"position":'
+_ROW_END: Final = b"}]}"
+"""How a stored row is divided (projections.credential_status): it was written by msgspec, in this order and without
+spaces, and of an award to which nothing has happened it has one event and nothing after it."""
+
+
+class Moving(Protocol):
+    """A view, and how far it has come."""
+
+    @property
+    def generation(self) -> str:
+        """Name of what is read; another one after a rebuild."""
+        ...
+
+    def current(self) -> Readable:
+        """What is read, for a tenth of a second."""
+        ...
+
+    def position(self) -> int:
+        """Position of the newest event that it shows."""
+        ...
 
 
 class _Issuer:
-    """An institution's record as it was read last, and what its awards have in common under it."""
+    """An institution's record as it was read last."""
 
-    __slots__ = ("boundaries", "common", "digest", "epoch", "key", "record", "seconds")
+    __slots__ = ("boundaries", "digest", "epoch", "key", "record", "seconds")
 
     def __init__(self, key: bytes, record: bytes) -> None:
         self.key = key
@@ -62,195 +87,217 @@ class _Issuer:
         self.boundaries = _boundaries(parse_record(record))
         self.seconds = frozenset(boundary[:SECOND_CHARS] for boundary in self.boundaries)
         self.digest = record_digest(record).encode()
-        self.common: dict[tuple[object, ...], tuple[bytes, bytes] | None] = {}
         self.epoch = -1
 
 
-class QuickAnswer:
-    """An answer without the instants at which it is given.
+class _Kind:
+    """Awards of one edition and one key, under one record of their issuer."""
 
-    Attributes:
-        tag: Its weak entity tag.
-        before: The body up to the first instant.
-        after: The body after the second, but for its end.
-        size_bytes: Of both and of what is between the instants.
-        head: For whoever sends it: what its head begins with, and for which of what all heads begin with, and for which
-            size of the body.
-    """
+    __slots__ = ("common", "issuer")
 
-    __slots__ = (
-        "after",
-        "before",
-        "epoch",
-        "head",
-        "head_number",
-        "head_size",
-        "identity",
-        "issuer",
-        "latest",
-        "row",
-        "size_bytes",
-        "tag",
-        "until",
-    )
+    def __init__(self, issuer: _Issuer) -> None:
+        self.issuer = issuer
+        self.common: dict[tuple[int, int], Common | None] = {}
+        """By the stretches of time in which the award begins and was recorded."""
 
-    def __init__(self, tag: bytes, before: bytes, after: bytes) -> None:
-        self.tag = tag
-        self.before = before
-        self.after = after
-        self.size_bytes = len(before) + len(BETWEEN) + len(after)
-        self.head = b""
-        self.head_number = self.head_size = -1
-        self.epoch = -1
-        self.identity = self.row = self.latest = self.until = b""
-        self.issuer: _Issuer | None = None
+
+Common: TypeAlias = tuple[bytes, bytes, bytes, int]
+"""What answers of one kind share: the end of the entity tag; the body from after the id to the instant since when;
+further, from after the award's own dates to its event; and how many bytes a body has without what is its own."""
+
+QuickAnswer: TypeAlias = tuple[int, bytes, bytes, bytes, bytes, bytes, bytes, bytes, int, Common]
+"""An answer without the instants at which it is given, in pieces, so that nothing is put together twice:
+
+0. While the views stand where they stood in this epoch, it holds.
+1. It holds after this second, in which it began or was recorded, whichever is later,
+2. and before this one; empty when it holds for ever.
+3. The public id.
+4. The position of the award's newest event, with which the entity tag begins.
+5. Since when it stands as it does.
+6. Its own dates, as the row has them.
+7. Its one event, as the row has it.
+8. How many bytes its own pieces have in the body.
+9. What it shares with others.
+
+A tuple of bytes and numbers costs collections of garbage nothing.
+"""
 
 
 class QuickStatus:
     """Answers for awards that were issued and not touched since.
 
-    What was answered lately is kept, and looked up again before it is given when anything has been recorded since, or
-    a tenth of a second has passed (other processes may have recorded something).
+    What was answered lately is kept, and made anew when one of the views has moved. Where they stand is looked at
+    whenever this process has moved one, and every tenth of a second, since other processes may have.
 
     Args:
         statuses: Rows of the view of awards.
         directory: Rows of the view of institutions.
         number: The number of an institution in the directory; None while the view has none.
-        position: A number that grows whenever this process brings one of the two views further.
+        moved: A number that grows whenever this process brings one of the two views further.
         ordinary: The ordinary answer, of which the quick one is a copy.
         clock: Seconds since 1970.
-        timer: Seconds that never run backwards.
     """
 
     def __init__(
         self,
-        statuses: Readable,
-        directory: Readable,
+        statuses: Moving,
+        directory: Moving,
         number: Callable[[UUID], int | None],
-        position: Callable[[], int],
+        moved: Callable[[], int],
         ordinary: Callable[[str], dict[str, Any]],
         *,
         clock: Callable[[], float],
-        timer: Callable[[], float],
     ) -> None:
         self._statuses = statuses
         self._directory = directory
         self._number = number
-        self._position = position
+        self._moved = moved
         self._ordinary = ordinary
         self._clock = clock
-        self._timer = timer
         self._issuers: dict[bytes, _Issuer] = {}
+        self._kinds: dict[bytes, _Kind] = {}
         self._remembered = 0
         self._milliseconds = -1
         self._stamped = b""
         self._second = b""
-        self._ready: dict[bytes, QuickAnswer] = {}
-        self._asked_once: set[bytes] = set()
+        self._ready: OrderedDict[bytes, QuickAnswer] = OrderedDict()
+        self._asked_once = bytearray(ASKED_ONCE)
         self._epoch = 0
         self._seen = -1
+        self._row: Callable[[bytes], bytes | None] = _nothing
+        self._record: Callable[[bytes], bytes | None] = _nothing
+        self._stood: tuple[str, int, str, int] | None = None
         self._look_again = 0.0
 
-    def answer(self, public_id: bytes) -> tuple[QuickAnswer, bytes] | None:
-        """The answer on an award, and the present instant as it says it; or None: then the ordinary way has one.
+    def answer(self, public_id: bytes, moment: float) -> tuple[QuickAnswer, bytes] | None:
+        """The answer on an award, and the piece that says the present instant; or None: then the ordinary way has one.
 
         Args:
             public_id: 36 characters of ``0-9`` and ``a-v``.
+            moment: Seconds that never run backwards.
         """
-        position, moment = self._position(), self._timer()
-        if position != self._seen or moment >= self._look_again:
-            self._epoch += 1
-            self._seen, self._look_again = position, moment + LOOK_AGAIN_SECONDS
+        seen = self._moved()
+        if seen != self._seen or moment >= self._look_again:
+            self._look(seen, moment)
         milliseconds = int(self._clock() * 1_000)
         if milliseconds != self._milliseconds:
             self._stamp(milliseconds)
         known = self._ready.get(public_id)
-        if known is not None:
-            is_in_time = known.latest < self._second and (not known.until or self._second < known.until)
-            if is_in_time and (known.epoch == self._epoch or self._still_holds(known)):
-                return known, self._stamped
-            del self._ready[public_id]
+        if (
+            known is not None
+            and known[0] == self._epoch
+            and known[1] < self._second
+            and (not known[2] or self._second < known[2])
+        ):
+            return known, self._stamped
         made = self._make(public_id)
         if made is None:
+            self._ready.pop(public_id, None)
             return None
-        if public_id in self._asked_once:
+        if known is not None:
+            self._ready[public_id] = made
+            return made, self._stamped
+        mark = hash(public_id)
+        place, mark = mark % ASKED_ONCE, mark >> 40 & 0xFF
+        if self._asked_once[place] == mark:
             if len(self._ready) >= MAX_READY:
-                self._ready.clear()
+                self._ready.popitem(last=False)
             self._ready[public_id] = made
         else:
-            if len(self._asked_once) >= MAX_READY:
-                self._asked_once.clear()
-            self._asked_once.add(public_id)
+            self._asked_once[place] = mark
         return made, self._stamped
 
-    def _still_holds(self, known: QuickAnswer) -> bool:
-        """Whether the rows that an answer was made from are the same."""
-        issuer = known.issuer
-        if issuer is None or self._statuses.get(known.identity) != known.row:
-            return False
-        if issuer.epoch != self._epoch:
-            if self._directory.get(issuer.key) != issuer.record:
-                return False
-            issuer.epoch = self._epoch
-        known.epoch = self._epoch
-        return True
+    def _look(self, seen: int, moment: float) -> None:
+        """See whether the views have moved."""
+        self._seen, self._look_again = seen, moment + LOOK_AGAIN_SECONDS
+        statuses, directory = self._statuses, self._directory
+        try:
+            stood = (statuses.generation, statuses.position(), directory.generation, directory.position())
+            self._row, self._record = statuses.current().get, directory.current().get
+        except ViewNotReadyError:
+            stood, self._row = None, _nothing
+        if stood != self._stood:
+            self._stood = stood
+            self._epoch += 1
 
-    def _make(self, public_id: bytes) -> QuickAnswer | None:
+    def _make(self, public_id: bytes) -> QuickAnswer | None:  # noqa: PLR0911  calls cost here
         identity = aggregate_id_of(public_id)
-        row = None if identity is None else self._statuses.get(identity)
-        found = None if row is None else _UNTOUCHED.fullmatch(row)
-        if found is None or row is None or identity is None:
+        row = None if identity is None else self._row(identity)
+        if row is None:
             return None
-        institution, achievement, edition, key_id, begins, ends, recorded, events, position = found.groups()
+        head, is_award, body = row.partition(_HEAD_END)
+        facts, is_issued, event = body.rpartition(_EVENTS)
+        held, has_position, position = event.partition(_POSITION)
+        if not (is_award and is_issued and has_position) or position[-3:] != _ROW_END or b"," in position:
+            return None  # something has happened to it, or it is no award
+        dates = facts.rpartition(_DATES)[2]
+        begins, is_for_ever, _ = dates.partition(_FOR_EVER)
+        until = b""
+        if not is_for_ever:
+            begins, _, ends = dates.partition(_UNTIL)
+            until = ends[:SECOND_CHARS]
+        recorded = dates.rpartition(_RECORDED)[2]
+        begins = begins[1:]
         second, began, learned = self._second, begins[:SECOND_CHARS], recorded[:SECOND_CHARS]
-        until = b"" if ends is None else ends[:SECOND_CHARS]
         if not began < second > learned or (until and second >= until):
             return None
-        issuer = self._issuer(institution)
-        if issuer is None or began in issuer.seconds or learned in issuer.seconds:
+        kind = self._kind(head)
+        if kind is None:
             return None
-        places = bisect_left(issuer.boundaries, begins), bisect_left(issuer.boundaries, recorded)
-        kind = (achievement, edition, key_id, places)
+        issuer = kind.issuer
+        places = (0, 0)
+        if issuer.boundaries:
+            if began in issuer.seconds or learned in issuer.seconds:
+                return None
+            places = bisect_left(issuer.boundaries, begins), bisect_left(issuer.boundaries, recorded)
         try:
-            common = issuer.common[kind]
+            common = kind.common[places]
         except KeyError:
-            common = self._learn(issuer, kind, public_id)
+            common = self._learn(kind, places, public_id)
         if common is None:
             return None
-        verdict, rest = common
-        made = QuickAnswer(
-            b'W/"%b-%b-active-%b"' % (position, issuer.digest, verdict),
-            b'{"credential":"%b","verdict":"%b","state":"active","reason":null,"since":"%b","at":"'
-            % (public_id, verdict, begins),
-            b'","valid_from":"%b","valid_until":%b,"recorded_at":"%b",%b,"events":%b}]'
-            % (begins, b"null" if ends is None else b'"%b"' % ends, recorded, rest, events),
-        )
-        made.identity, made.row, made.issuer, made.epoch = identity, row, issuer, self._epoch
-        made.latest, made.until = max(began, learned), until
-        return made
+        latest = max(began, learned)
+        own = len(begins) + len(dates) + len(held)
+        return self._epoch, latest, until, public_id, position[:-3], begins, dates, held, own, common
 
     def _stamp(self, milliseconds: int) -> None:
-        now = datetime.fromtimestamp(milliseconds // 1_000, UTC).replace(microsecond=milliseconds % 1_000 * 1_000)
-        self._milliseconds, self._stamped = milliseconds, msgspec.json.encode(now)[1:-1]
-        self._second = self._stamped[:SECOND_CHARS]
+        instant = datetime.fromtimestamp(milliseconds // 1_000, UTC).replace(microsecond=milliseconds % 1_000 * 1_000)
+        now = msgspec.json.encode(instant)[1:-1]
+        self._milliseconds, self._second = milliseconds, now[:SECOND_CHARS]
+        self._stamped = b'","at":"%b","known_at":null,"checked_at":"%b","valid_from":' % (now, now)
+
+    def _kind(self, head: bytes) -> _Kind | None:
+        """What is known of awards whose rows begin alike."""
+        known = self._kinds.get(head)
+        if known is not None and known.issuer.epoch == self._epoch:
+            return known
+        issuer = self._issuer(head[_INSTITUTION]) if _ACHIEVEMENT in head else None
+        if issuer is None:
+            return None
+        if known is None or known.issuer is not issuer:
+            if len(self._kinds) >= MAX_KINDS:
+                self._kinds.clear()
+            known = self._kinds[head] = _Kind(issuer)
+        return known
 
     def _issuer(self, institution: bytes) -> _Issuer | None:
         known = self._issuers.get(institution)
         if known is not None:
             if known.epoch == self._epoch:
                 return known
-            if self._directory.get(known.key) == known.record:
+            if self._record(known.key) == known.record:
                 known.epoch = self._epoch
                 return known
         number = self._number(UUID(institution.decode()))
-        stored = None if number is None else self._directory.get(key := record_key(number))
+        stored = None if number is None else self._record(key := record_key(number))
         if stored is None:
             return None
         made = _Issuer(key, stored)
+        made.epoch = self._epoch
         self._issuers[institution] = made
         return made
 
-    def _learn(self, issuer: _Issuer, kind: tuple[object, ...], public_id: bytes) -> tuple[bytes, bytes] | None:
+    def _learn(self, kind: _Kind, places: tuple[int, int], public_id: bytes) -> Common | None:
         """Take what awards of a kind have in common from the ordinary answer on one of them."""
         try:
             ordinary = self._ordinary(public_id.decode())
@@ -259,13 +306,17 @@ class QuickStatus:
         common = None
         # A stolen key's awards are judged by anchors, which come by themselves.
         if ordinary["issuer"]["key_standing"] not in {None, "compromised"} and ordinary["verdict"] != "unknown":
-            parts = {name: ordinary[name] for name in ("issuer", "achievement")}
-            common = ordinary["verdict"].encode(), msgspec.json.encode(parts)[1:-1]
+            verdict = ordinary["verdict"].encode()
+            parts = msgspec.json.encode({name: ordinary[name] for name in ("issuer", "achievement")})[1:-1]
+            tag = b'-%b-active-%b"' % (kind.issuer.digest, verdict)
+            judged = b'","verdict":"%b","state":"active","reason":null,"since":"' % verdict
+            shared = b",%b%b" % (parts, _EVENTS)
+            common = tag, judged, shared, len(BEGIN) + len(public_id) + len(judged) + len(shared)
         self._remembered += 1
-        if self._remembered > MAX_COMMON:
+        if self._remembered > MAX_KINDS:
             self._remembered = 0
-            self._issuers.clear()
-        issuer.common[kind] = common
+            self._kinds.clear()
+        kind.common[places] = common
         return common
 
 
@@ -284,6 +335,11 @@ def entity_tag(position: int, record: bytes, state: str, verdict: str) -> str:
 def record_digest(record: bytes) -> str:
     """What stands for an issuer's record in an entity tag."""
     return hashlib.sha256(record).hexdigest()[:16]
+
+
+def _nothing(_: bytes) -> bytes | None:
+    """What is read before there is a view."""
+    return None
 
 
 def _boundaries(record: DirectoryRecord) -> list[bytes]:

@@ -24,8 +24,7 @@ from structlog.typing import FilteringBoundLogger
 from api.access_log import request_line
 from api.client_address import client_address
 from api.metric import Metrics
-from api.quick_status import BETWEEN, QuickAnswer, QuickStatus
-from api.quick_status import END as BODY_END
+from api.quick_status import AWARD_END, BEGIN, BODY_END, QuickStatus
 from api.rate_limit import RateLimiter
 from api.request_id import REQUEST_ID_BYTES
 
@@ -66,12 +65,14 @@ _KEEP: Final = rb"connection:[ \t]*+keep-alive[ \t]*+"
 _FIELDS: Final = re.compile(rb"(?:(?:%b|%b)\r\n)*+\r\n" % (_FIELD, _KEEP), re.IGNORECASE)
 _CONDITION: Final = re.compile(rb'\r\n(?i:if-none-match):[ \t]*(?:W/)?("[\x21\x23-\x2b\x2d-\x7e]{0,200}")[ \t]*\r\n')
 """One entity tag in the field and nothing else; one with a comma in it is left to the ordinary way. RFC 9110 8.8.3."""
-_WEAK: Final = len(b"W/")
 _HOST: Final = re.compile(rb"(?:^|\r\n)host:", re.IGNORECASE)
 _FORWARDED: Final = re.compile(rb"(?:^|\r\n)x-forwarded-for:[ \t]*([^\r]*)", re.IGNORECASE)
 
+ENDING: Final = AWARD_END + BODY_END
 ID: Final = b"x-request-id: "
 HEAD_END: Final = b"\r\n\r\n"
+LENGTHS: Final = tuple(b"\r\ncontent-length: %d\r\n" % size for size in range(8_192))
+"""The end of one line of a head, and the next, for the usual sizes of bodies."""
 COUNTS: Final = tuple(b"%0*x%b" % (COUNTED_DIGITS, number, HEAD_END) for number in range(COUNTED))
 
 Peer = tuple[str, int] | None
@@ -137,7 +138,6 @@ class Shortcut:
         self._conditional: dict[bytes, tuple[bytes | None, bytes]] = {}
         self._clients: dict[tuple[str | None, bytes | None], str] = {}
         self._common: Fields | None = None
-        self._number = 0
         self._found = self._unchanged = b""
 
     def __call__(self, data: bytes, peer: Peer, common: Fields) -> bytes | None:  # noqa: C901, PLR0912  calls cost here
@@ -160,13 +160,13 @@ class Shortcut:
                 return None
             forwarded, wanted = looked
         started = self._timer()
-        lines, ending = b"", BODY_END
+        lines, ending = b"", ENDING
         if self._around is not None:
             age = self._around()
             if age is None:
                 return None
-            (lines, ending), wanted = age, b""
-        found = self._quick.answer(data[ID_AT:END_AT])
+            lines, ending, wanted = age[0], AWARD_END + age[1], b""
+        found = self._quick.answer(data[ID_AT:END_AT], started)
         if found is None:
             return None
         limits = self._limiter.admit(self._client(peer, forwarded)) if self._is_limited else b""
@@ -174,20 +174,39 @@ class Shortcut:
             return None
         if common is not self._common:
             self._begin(common)
-        answer, now = found
+        (_, _, _, named, position, since, dates, event, own, (tag, judged, shared, size)), now = found
         if not self._left:
             self._seed_ids()
         self._left -= 1
         identity = self._seed + COUNTS[self._left]
-        if wanted and wanted == answer.tag[_WEAK:]:
+        if wanted and wanted == b'"%b%b' % (position, tag):
             size, observe, status = 0, self._observe_unchanged, 304
-            whole = b"".join((self._unchanged, answer.tag, b"\r\n", limits, identity))
+            whole = b"".join((self._unchanged, position, tag, b"\r\n", limits, identity))
         else:
-            size, observe, status = answer.size_bytes + 2 * len(now) + len(ending), self._observe_found, 200
-            if answer.head_number != self._number or answer.head_size != size:
-                self._make_head(answer, size)
+            size += own + len(now) + len(ending)
+            observe, status = self._observe_found, 200
+            length = LENGTHS[size] if size < len(LENGTHS) else b"\r\ncontent-length: %d\r\n" % size
+            if self._around is not None:
+                position = tag = b""
             whole = b"".join(
-                (answer.head, limits, lines, identity, answer.before, now, BETWEEN, now, answer.after, ending)
+                (
+                    self._found,
+                    position,
+                    tag,
+                    length,
+                    limits,
+                    lines,
+                    identity,
+                    BEGIN,
+                    named,
+                    judged,
+                    since,
+                    now,
+                    dates,
+                    shared,
+                    event,
+                    ending,
+                )
             )
         seconds = self._timer() - started
         observe(seconds)
@@ -200,19 +219,13 @@ class Shortcut:
         self._seed = ID + self._random_bytes(REQUEST_ID_BYTES).hex()[:-COUNTED_DIGITS].encode()
         self._left = COUNTED
 
-    def _make_head(self, answer: QuickAnswer, size: int) -> None:
-        """What the head of an answer of this size begins with, for as long as the server's own fields are the same."""
-        tag = b"etag: %b\r\n" % answer.tag if self._around is None else b""
-        answer.head = b"%b%bcontent-length: %d\r\n" % (self._found, tag, size)
-        answer.head_number, answer.head_size = self._number, size
-
     def _begin(self, common: Fields) -> None:
         """Put together what answers begin with, until the server's own header fields change: the date, every second."""
         fields = b"".join(b"%b: %b\r\n" % field for field in common)
         self._common = common
-        self._number += 1
-        self._found = b"HTTP/1.1 200 OK\r\n%b%b" % (fields, self._fixed)
-        self._unchanged = b"HTTP/1.1 304 Not Modified\r\n%b%betag: " % (fields, self._fixed_without_body)
+        found = b"HTTP/1.1 200 OK\r\n%b%b" % (fields, self._fixed)
+        self._found = found + b'etag: W/"' if self._around is None else found.removesuffix(b"\r\n")
+        self._unchanged = b'HTTP/1.1 304 Not Modified\r\n%b%betag: W/"' % (fields, self._fixed_without_body)
 
     def _look(self, end: bytes) -> tuple[bytes | None, bytes] | None:
         """Look closely at what follows an id.

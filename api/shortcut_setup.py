@@ -48,7 +48,6 @@ def make_shortcut(
         lambda: awards.position + institutions.position,
         ordinary,
         clock=time.time,
-        timer=time.monotonic,
     )
     headers = {
         "Cache-Control": credential.PUBLIC_CACHE,

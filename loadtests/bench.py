@@ -224,7 +224,7 @@ def looked_up_rows(directory: Path) -> list[Row]:
     with running_server(noted / "ledger") as server:
         ours, file = logged_look_ups(server, noted)
     what = "status look-ups for each second of one core, 64 connections"
-    many = f"the same, {MANY:,} awards in turn, so that each answer is made anew"
+    many = f"the same, {MANY:,} awards in turn"
     unchanged = "the same, asked whether they have changed (304)"
     mirror = "the same of a mirror"
     kept = "the same through nginx with the cache of docs/deploy, for each second of a core of both together"

@@ -32,7 +32,7 @@ ROUNDS = 3
 AWARDS = 1_000
 BATCH = 1_000
 MANY = 50_000
-"""More than the answers that a server keeps at hand, so that each is made anew."""
+"""Each of them is made anew in the first round, and kept in those after it."""
 SETTLED_SECONDS = 2.5
 """Within the second in which an award was recorded it is answered the ordinary way."""
 _REQUESTS = re.compile(r"(\d+) requests in")
@@ -64,7 +64,7 @@ class Compared:
 
     Attributes:
         ours: The server by itself.
-        many: The same, each of many awards in turn.
+        many: The same, each of many more awards in turn.
         unchanged: The server, asked whether an answer has changed; it has not.
         mirror: A mirror of it.
         kept: The server behind nginx, the same awards: each is asked for anew every second or two.

@@ -3,8 +3,8 @@
     python -m loadtests.stored --awards 10000 100000 1000000 10000000
 
 Awards are recorded as events, without the documents that the vault would have, and then projected and logged by the
-server as ever: a look-up reads nothing else. At each size two questions are put, for a second of processor time: a
-thousand awards asked for again and again, and awards drawn at random, of which hardly any was asked for before.
+server as ever: a look-up reads nothing else. At each size awards are drawn at random and asked for in turn, again and
+again: a thousand, a hundred thousand (nearly as many as a server keeps answers of), and many more than it keeps.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ from loadtests.lookup import SETTLED_SECONDS, Looked, asked_for, fetched, servin
 from loadtests.port import HOST
 from loadtests.server import Server, running_server, wait_until_ready
 
-DRAWN = 100_000
-"""Awards that are asked for in turn; more than a server keeps at hand."""
-HOT = 1_000
+ASKED = (1_000, 100_000, 400_000)
+"""How many awards are asked for in turn."""
 ROUNDS = 3
 START_SECONDS = 3_600
 IDLE_SECONDS = 3.0
@@ -39,8 +38,7 @@ class Stored:
     """What was measured at one size."""
 
     awards: int
-    hot: Looked
-    drawn: Looked
+    asked: dict[int, Looked]
     file: Looked
     recorded_per_second: float
     ready_seconds: float
@@ -72,16 +70,16 @@ def measure(place: Path, marks: list[int]) -> Iterator[Stored]:
             os.sched_setaffinity(pid, {0})
             script = place / "ask.lua"
             with serving_file(place / f"file-{mark}", size) as (port, worker):
+                counts = sorted({min(count, mark) for count in ASKED})
                 rounds = [
                     (
-                        asked_for(server.port, (pid,), script, paths[:HOT]),
-                        asked_for(server.port, (pid,), script, paths),
                         asked_for(port, (worker,), script, ["/answer.json"]),
+                        *(asked_for(server.port, (pid,), script, paths[:count]) for count in counts),
                     )
                     for _ in range(ROUNDS)
                 ]
-        hot, drawn, file = (max(one, key=lambda looked: looked.per_second) for one in zip(*rounds, strict=True))
-        yield Stored(mark, hot, drawn, file, (mark - have) / recorded, ready)
+        file, *asked = (max(one, key=lambda looked: looked.per_second) for one in zip(*rounds, strict=True))
+        yield Stored(mark, dict(zip(counts, asked, strict=True)), file, (mark - have) / recorded, ready)
         have = mark
 
 
@@ -95,13 +93,13 @@ def _record(server: Server, count: int) -> list[str]:
         "--base-url",
         f"http://{HOST}:{server.port}",
     ]
-    command += ["--institution", "bench", "--achievement", "B-1", "--awards", str(count), "--kept", str(DRAWN)]
+    command += ["--institution", "bench", "--achievement", "B-1", "--awards", str(count), "--kept", str(max(ASKED))]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
 
 
 def _mixed(old: list[str], before: int, new: list[str], count: int, chosen: random.Random) -> list[str]:
     """Draw from both, as many as are asked for, so that every award is as likely as every other."""
-    wanted = min(DRAWN, before + count)
+    wanted = min(max(ASKED), before + count)
     share = round(wanted * count / (before + count))
     return chosen.sample(new, min(share, len(new))) + chosen.sample(old, min(wanted - share, len(old)))
 
@@ -139,11 +137,10 @@ def _wait_until_idle(server: Server) -> None:
 
 def rows(found: Stored) -> Iterator[str]:
     """The lines of a table for one size."""
-    kinds = ((f"{HOT:,} again and again", found.hot), (f"{min(DRAWN, found.awards):,} drawn at random", found.drawn))
-    for what, looked in kinds:
+    for count, looked in found.asked.items():
         ratio = looked.per_second / found.file.per_second
         yield (
-            f"| {found.awards:,} | {what} | {looked.per_second:,.0f} | {found.file.per_second:,.0f} | {ratio:.3f} "
+            f"| {found.awards:,} | {count:,} | {looked.per_second:,.0f} | {found.file.per_second:,.0f} | {ratio:.3f} "
             f"| {looked.p99_ms:.1f} | {found.file.p99_ms:.1f} |"
         )
 

@@ -146,8 +146,10 @@ class Generation:
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of *key*, or None."""
-        with self._environment.begin() as transaction:
-            return transaction.get(key, db=self._rows)
+        transaction = self._environment.begin(self._rows)
+        value = transaction.get(key)
+        transaction.abort()  # had the read failed, dropping the transaction would do it
+        return value
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:

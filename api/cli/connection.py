@@ -184,7 +184,12 @@ class Connection(HttpToolsProtocol):
             answer = self.shortcut.answer(data, self.client, self.server_state.default_headers)
             if answer is not None:
                 self.transport.write(answer)
-                self._answered_quickly()
+                if self._patience is not None:
+                    self._forget_patience()
+                self.server_state.total_requests += 1
+                self._answered_at = self.loop.time()
+                if self.timeout_keep_alive_task is None:
+                    self._wait(self.timeout_keep_alive)
                 return
         was_in_head, self._has_begun = self._in_head, False
         super().data_received(data)
@@ -196,14 +201,6 @@ class Connection(HttpToolsProtocol):
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._is_head_too_large = True
                 self.send_400_response("")
-
-    def _answered_quickly(self) -> None:
-        if self._patience is not None:
-            self._forget_patience()
-        self.server_state.total_requests += 1
-        self._answered_at = self.loop.time()
-        if self.timeout_keep_alive_task is None:
-            self._wait(self.timeout_keep_alive)
 
     def resume_writing(self) -> None:
         """Go on: the other end reads."""

@@ -25,7 +25,7 @@ from api.cli.listening import server_config
 from api.media_type import has_bytes
 from api.metric import MetricMiddleware, Metrics
 from api.problem import ProblemWriter
-from api.quick_status import BETWEEN, QuickAnswer
+from api.quick_status import BEGIN, QuickAnswer
 from api.rate_limit import RateLimiter, RateLimitMiddleware
 from api.runtime import Runtime
 from api.security_header import SecurityHeaderMiddleware, data_headers
@@ -35,8 +35,8 @@ from tests.api.served import CODE, SLUG, TEMPLATE, Served, open_school, serving
 STREAMS: Final = int(os.environ.get("SHORTCUT_STREAMS", "3000"))
 IDS: Final = [f"{number:036d}" for number in range(3)]
 UNKNOWN: Final = "v" * 36
-AT: Final = b"2026-06-01T00:00:00Z"
-BODY: Final = b'{"credential":"%b","at":"' + AT + BETWEEN + AT + b'"}'
+NOW_PIECE: Final = b'","at":"2026-06-01T00:00:00Z","valid_from":'
+BODY: Final = b'{"credential":"%b","since":"x' + NOW_PIECE + b'"y","events":[z}]}'
 PEER: Final = ("192.0.2.1", 1234)
 NOW: Final = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -47,11 +47,14 @@ class Quick:
     def __init__(self) -> None:
         self.asked = 0
 
-    def answer(self, public_id: bytes) -> tuple[QuickAnswer, bytes] | None:
+    def answer(self, public_id: bytes, moment: float) -> tuple[QuickAnswer, bytes] | None:
+        del moment
         if public_id.decode() not in IDS[:2]:
             return None
         self.asked += 1
-        return QuickAnswer(b'W/"1-a-active-valid"', b'{"credential":"%b","at":"' % public_id, b'"'), AT
+        judged, shared = b'","since":"', b',"events":['
+        common = b'-a-active-valid"', judged, shared, len(BEGIN) + len(public_id) + len(judged) + len(shared)
+        return (0, b"", b"", public_id, b"1", b"x", b'"y"', b"z", len(b'x"y"z'), common), NOW_PIECE
 
 
 async def ordinary(scope: Scope, receive: Receive, send: Send) -> None:
