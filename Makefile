@@ -10,8 +10,8 @@ HTTPS_PORT ?= 8443
 LOAD_SECONDS ?= 60
 VENV ?= .venv
 UV ?= uv
-# One process a processor, whole files together: what a file shares is made once.
-PYTEST_ARGS ?= -n auto --dist loadfile
+# One process a processor, whole files together: what a file shares is made once. In the order of tests/conftest.py.
+PYTEST_ARGS ?= -n auto --dist loadfile --no-loadscope-reorder
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet

@@ -7,6 +7,7 @@ import ipaddress
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -14,6 +15,8 @@ from hypothesis import settings
 from tests.postgres import PostgresServer
 
 _LOCAL_NAMES = {"", "localhost"}
+_LONGEST = ("test_many_machines.py", "system", "browser", "deploy", "loadtests", "demo", "audit")
+"""Files and directories of tests that run for minutes, the longest first."""
 
 
 def _is_local(host: object) -> bool:
@@ -41,6 +44,10 @@ def _refuse_other_machines(event: str, arguments: tuple[object, ...]) -> None:
         raise RuntimeError(message)
 
 
+def _turn(path: Path) -> int:
+    return next((turn for turn, name in enumerate(_LONGEST) if name in {path.name, path.parent.name}), len(_LONGEST))
+
+
 def pytest_configure() -> None:
     """Put both in force before the first test is collected."""
     sys.addaudithook(_refuse_other_machines)
@@ -51,7 +58,11 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the tests of many minutes out unless the command line asks for them by their mark."""
+    """Leave the tests of many minutes out unless the command line asks for them by their mark; begin with the longest.
+
+    Workers take whole files in this order (``--no-loadscope-reorder``), so none is left with a long one at the end.
+    """
+    items.sort(key=lambda item: _turn(item.path))
     if "soak" in str(config.getoption("-m")):
         return
     left_out = [item for item in items if item.get_closest_marker("soak") is not None]
