@@ -23,12 +23,12 @@ import msgspec
 from api.error import ApiError
 from ledger.credential_id import aggregate_id_of
 from projections.directory_record import DirectoryRecord, parse_record
-from projections.error import ViewNotReadyError
 from projections.institution_directory import record_key
 from projections.table import Readable
 
 MAX_KINDS: Final = 20_000
-"""Kinds of answers that are remembered; at some 700 bytes each, 14 MB. When there are more, all are forgotten."""
+"""Kinds of answers that are remembered; at some 700 bytes each, 14 MB. When there are more, all are forgotten, kept
+answers too, which hold them."""
 MAX_READY: Final = 131_072
 """Answers that are kept at hand, of awards that were asked for twice; at some 950 bytes each, 125 MB. The one that was
 made longest ago makes room for another."""
@@ -59,16 +59,12 @@ _ROW_END: Final = b"}]}"
 spaces, and of an award to which nothing has happened it has one event and nothing after it."""
 
 
-class Moving(Protocol):
+class Moving(Readable, Protocol):
     """A view, and how far it has come."""
 
     @property
     def generation(self) -> str:
         """Name of what is read; another one after a rebuild."""
-        ...
-
-    def current(self) -> Readable:
-        """What is read, for a tenth of a second."""
         ...
 
     def position(self) -> int:
@@ -79,12 +75,14 @@ class Moving(Protocol):
 class _Issuer:
     """An institution's record as it was read last."""
 
-    __slots__ = ("boundaries", "digest", "epoch", "key", "record", "seconds")
+    __slots__ = ("boundaries", "digest", "epoch", "key", "record", "seconds", "stolen")
 
     def __init__(self, key: bytes, record: bytes) -> None:
         self.key = key
         self.record = record
-        self.boundaries = _boundaries(parse_record(record))
+        parsed = parse_record(record)
+        self.boundaries = _boundaries(parsed)
+        self.stolen = frozenset(known.key_id for known in parsed.keys if known.compromised_at is not None)
         self.seconds = frozenset(boundary[:SECOND_CHARS] for boundary in self.boundaries)
         self.digest = record_digest(record).encode()
         self.epoch = -1
@@ -164,13 +162,13 @@ class QuickStatus:
         self._asked_once = bytearray(ASKED_ONCE)
         self._epoch = 0
         self._seen = -1
-        self._row: Callable[[bytes], bytes | None] = _nothing
-        self._record: Callable[[bytes], bytes | None] = _nothing
         self._stood: tuple[str, int, str, int] | None = None
         self._look_again = 0.0
 
     def answer(self, public_id: bytes, moment: float) -> tuple[QuickAnswer, bytes] | None:
         """The answer on an award, and the piece that says the present instant; or None: then the ordinary way has one.
+
+        What the views raise comes through.
 
         Args:
             public_id: 36 characters of ``0-9`` and ``a-v``.
@@ -213,16 +211,17 @@ class QuickStatus:
         statuses, directory = self._statuses, self._directory
         try:
             stood = (statuses.generation, statuses.position(), directory.generation, directory.position())
-            self._row, self._record = statuses.current().get, directory.current().get
-        except ViewNotReadyError:
-            stood, self._row = None, _nothing
+        except Exception:
+            self._stood = None
+            self._epoch += 1
+            raise
         if stood != self._stood:
             self._stood = stood
             self._epoch += 1
 
     def _make(self, public_id: bytes) -> QuickAnswer | None:  # noqa: PLR0911  calls cost here
         identity = aggregate_id_of(public_id)
-        row = None if identity is None else self._row(identity)
+        row = None if identity is None else self._statuses.get(identity)
         if row is None:
             return None
         head, is_award, body = row.partition(_HEAD_END)
@@ -277,6 +276,7 @@ class QuickStatus:
         if known is None or known.issuer is not issuer:
             if len(self._kinds) >= MAX_KINDS:
                 self._kinds.clear()
+                self._ready.clear()
             known = self._kinds[head] = _Kind(issuer)
         return known
 
@@ -285,11 +285,11 @@ class QuickStatus:
         if known is not None:
             if known.epoch == self._epoch:
                 return known
-            if self._record(known.key) == known.record:
+            if self._directory.get(known.key) == known.record:
                 known.epoch = self._epoch
                 return known
         number = self._number(UUID(institution.decode()))
-        stored = None if number is None else self._record(key := record_key(number))
+        stored = None if number is None else self._directory.get(key := record_key(number))
         if stored is None:
             return None
         made = _Issuer(key, stored)
@@ -304,8 +304,9 @@ class QuickStatus:
         except ApiError:
             return None
         common = None
-        # A stolen key's awards are judged by anchors, which come by themselves.
-        if ordinary["issuer"]["key_standing"] not in {None, "compromised"} and ordinary["verdict"] != "unknown":
+        # A stolen key's awards are judged by anchors, each by whether one has covered it in time.
+        is_judged_alike = ordinary["issuer"]["key_standing"] is not None and ordinary["verdict"] != "unknown"
+        if is_judged_alike and ordinary["issuer"]["key"] not in kind.issuer.stolen:
             verdict = ordinary["verdict"].encode()
             parts = msgspec.json.encode({name: ordinary[name] for name in ("issuer", "achievement")})[1:-1]
             tag = b'-%b-active-%b"' % (kind.issuer.digest, verdict)
@@ -316,6 +317,7 @@ class QuickStatus:
         if self._remembered > MAX_KINDS:
             self._remembered = 0
             self._kinds.clear()
+            self._ready.clear()
         kind.common[places] = common
         return common
 
@@ -335,11 +337,6 @@ def entity_tag(position: int, record: bytes, state: str, verdict: str) -> str:
 def record_digest(record: bytes) -> str:
     """What stands for an issuer's record in an entity tag."""
     return hashlib.sha256(record).hexdigest()[:16]
-
-
-def _nothing(_: bytes) -> bytes | None:
-    """What is read before there is a view."""
-    return None
 
 
 def _boundaries(record: DirectoryRecord) -> list[bytes]:

@@ -147,9 +147,10 @@ class Generation:
     def get(self, key: bytes) -> bytes | None:
         """Return the value of *key*, or None."""
         transaction = self._environment.begin(self._rows)
-        value = transaction.get(key)
-        transaction.abort()  # had the read failed, dropping the transaction would do it
-        return value
+        try:
+            return transaction.get(key)
+        finally:
+            transaction.abort()
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:

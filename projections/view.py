@@ -32,7 +32,6 @@ from typing import Final
 from projections.error import RebuildRunningError, ViewError, ViewNotReadyError
 from projections.generation import MAP_BYTES, Fold, Generation, Snapshot, Tracking, Write, remove_generation
 from projections.source import Notification
-from projections.table import Readable
 
 CHECK_SECONDS: Final = 0.1
 """How long a reader may serve a generation after another process retired it."""
@@ -92,14 +91,6 @@ class View:
             ViewNotReadyError: There is no generation of this version.
         """
         return self._current().get(key)
-
-    def current(self) -> Readable:
-        """What is read at present, for whoever reads a great deal; to be asked for again after :data:`CHECK_SECONDS`.
-
-        Raises:
-            ViewNotReadyError: There is no generation of this version.
-        """
-        return self._current()
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:

@@ -16,10 +16,10 @@ from ledger.credential import Review
 from ledger.credential_id import credential_aggregate_id, make_public_id
 from ledger.reason import Reason
 from projections.credential_status import CredentialFacts, Signing, StackedBy, StatusEvent
-from projections.directory_record import DirectoryRecord, encode_record
+from projections.directory_record import DirectoryRecord, KeyRecord, encode_record
 from projections.error import ViewNotReadyError
 from projections.institution_directory import record_key
-from projections.table import MemoryTable, Readable
+from projections.table import MemoryTable
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 RECORDED: Final = datetime(2026, 3, 1, 12, 0, 0, 500_000, tzinfo=UTC)
@@ -43,16 +43,13 @@ class Shown:
         self.is_ready = True
         self.reads = 0
 
-    def current(self) -> Readable:
-        if not self.is_ready:
-            raise ViewNotReadyError
-        return self
-
     def get(self, key: bytes) -> bytes | None:
         self.reads += 1
         return self.table.get(key)
 
     def position(self) -> int:
+        if not self.is_ready:
+            raise ViewNotReadyError
         return self.at
 
 
@@ -76,13 +73,13 @@ class World:
         self.asked += 1
         record = msgspec.json.decode(self.institutions.table.get(record_key(NUMBER)) or b"")
         return {
-            "issuer": {"name": record["name"], "key_standing": "in_force"},
+            "issuer": {"name": record["name"], "key": "key-1", "key_standing": "in_force"},
             "achievement": None,
             "verdict": "valid",
         }
 
-    def name(self, name: str) -> None:
-        """Give the institution a name."""
+    def name(self, name: str, keys: tuple[KeyRecord, ...] = ()) -> None:
+        """Give the institution a name, and perhaps keys."""
         made = DirectoryRecord(
             institution=INSTITUTION,
             number=NUMBER,
@@ -92,7 +89,7 @@ class World:
             kind="university",
             did="did:web:north.example",
             registered_at=START,
-            keys=(),
+            keys=keys,
             accreditations=(),
         )
         self.institutions.table.put(record_key(NUMBER), encode_record(made))
@@ -232,10 +229,23 @@ def test_there_is_no_quick_answer_while_a_view_cannot_be_read(world: World) -> N
         assert world.answer(public_id) is not None
     world.awards.is_ready = False
     world.moment += 0.1
-    assert world.answer(public_id) is None
+    with pytest.raises(ViewNotReadyError):
+        world.answer(public_id)
+    world.store(msgspec.structs.replace(PLAIN, reissues=(SIGNED,)))
+    assert world.answer(public_id) is None  # what was kept before is not given again
     world.awards.is_ready = True
     world.moment += 0.1
-    assert world.answer(public_id) is not None
+    assert world.answer(public_id) is None
+
+
+def test_award_that_a_stolen_key_signed_has_no_quick_answer_even_of_before(world: World) -> None:
+    """Which of them were seen in time is each one's own matter, and has nothing to do with their kind."""
+    begun, stolen = START - timedelta(days=1), NOW - timedelta(days=1)
+    key = KeyRecord(
+        key_id="key-1", multibase="z6Mk", valid_from=begun, retired_at=None, revoked_at=None, compromised_at=stolen
+    )
+    world.name("North", (key,))
+    assert world.answer(world.store(PLAIN)) is None
 
 
 def test_what_answers_share_is_learnt_once(world: World) -> None:

@@ -355,6 +355,19 @@ def test_shortcut_leaves_a_head_in_no_time_when_one_of_its_last_fields_is_anothe
     assert time.process_time() - began < 0.05
 
 
+def test_shortcut_leaves_a_question_to_the_ordinary_way_when_it_cannot_read_its_views() -> None:
+    side = Side(with_shortcut=True)
+
+    def fail(public_id: bytes, moment: float) -> None:
+        raise OSError(public_id, moment)
+
+    side.quick.answer = fail  # type: ignore[method-assign]  # stands for a view on a disk that fails
+    request = b"GET /v1/credentials/%b/status HTTP/1.1\r\nHost: a\r\n\r\n" % IDS[0].encode()
+    told, is_closed = asyncio.run(side.play([request]))
+    assert told.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert not is_closed
+
+
 def test_shortcut_leaves_a_client_that_does_not_read_to_the_ordinary_way() -> None:
     async def play() -> int:
         side = Side(with_shortcut=True)
