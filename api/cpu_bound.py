@@ -32,6 +32,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, Final, ParamSpec, TypeVar, cast
 
+from api.one_processor import let_spread
 from verifier.error import VerifierError, WorkExceededError
 
 LIMIT_MS: Final = 250
@@ -159,6 +160,7 @@ class _Worker:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                 )
+                let_spread(self._process.pid)
             return self._process
 
     def start(self) -> None:

@@ -26,6 +26,7 @@ import msgspec
 
 from api.audit.child import ChildLine, ChildOrder
 from api.audit.report import AuditReport
+from api.one_processor import let_spread
 
 DIRECTORY: Final = "audits"
 REPORT: Final = "report.json"
@@ -165,6 +166,7 @@ class OwnAudits:
         ) as process:
             assert process.stdin is not None  # noqa: S101  Popen was given pipes
             assert process.stdout is not None  # noqa: S101  Popen was given pipes
+            let_spread(process.pid)
             with self._lock:
                 self._process = process
                 if self._is_closed:

@@ -288,6 +288,12 @@ class Settings(BaseModel):
         json_schema_extra=_unit("boolean"),
         description="Answer plain questions for the status of an untouched award from the connection, the quick way.",
     )
+    one_processor: bool = Field(
+        default=True,
+        json_schema_extra=_unit("boolean"),
+        description="Keep the threads of this process on one processor at a time while others leave room on it, which "
+        "Python works faster on.",
+    )
     desk_accounts: Path | None = Field(
         default=None,
         json_schema_extra=_unit("path"),

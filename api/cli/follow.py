@@ -18,6 +18,7 @@ from api.access_log import make_log
 from api.cli.connection import ShortcutSlot
 from api.cli.listening import address_of, listen, server_config
 from api.cli.option import PolicyFile
+from api.cli.placing import on_one_processor
 from api.cli.terminal import Exit, Terminal
 from api.cli.trust import load_policy
 from api.ledger_node import system_clock
@@ -143,7 +144,7 @@ def _serve(terminal: Terminal, node: MirrorNode, settings: Settings, log: Filter
     gc.freeze()  # as `cairn serve` does
     shown = address_of(settings.host, settings.port)
     terminal.say(f"Following {node.upstream.url} into {settings.data_dir}, serving it on {shown} (Ctrl-C stops it)")
-    with listener:
+    with listener, on_one_processor(settings, log):
         server.run([listener])
     following.close()
 

@@ -30,6 +30,7 @@ from api.cli.demo import show_summary
 from api.cli.follow import follow_with
 from api.cli.listening import address_of, listen, server_config
 from api.cli.option import DEFAULT_DATA, PolicyFile
+from api.cli.placing import on_one_processor
 from api.cli.terminal import Exit, Terminal
 from api.cli.trust import load_policy
 from api.demo.closing import read_summary
@@ -136,7 +137,8 @@ class Process:
         self._stop_on_signal()
         preparing = threading.Thread(target=self._prepare, name="cairn-start")
         preparing.start()
-        self._server.run([listener])
+        with on_one_processor(self._settings, self._log):
+            self._server.run([listener])
         preparing.join()
         for close in reversed(self._closers):
             close()
