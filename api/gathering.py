@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from fastapi.concurrency import run_in_threadpool
 
-MAX_TOGETHER: Final = 64
+MAX_TOGETHER: Final = 32
 """Items of one turn; more would let the first wait for the last."""
 LANES: Final = 2
 """Turns at once: one is being prepared while the other waits for the disk."""

@@ -31,6 +31,10 @@ Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 """32 bytes as lower-case hexadecimal (``\\Z``, because ``$`` would let a line feed through)."""
 
 
+MAX_WRITTEN = 8_192
+"""Events of which is remembered what their bytes say, some 10 MB. When there are more, all are forgotten."""
+
+
 class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Body of an event: what happened, without whose history it is part of."""
 
@@ -88,6 +92,8 @@ class EventMapper(Mapper[UUID]):
             self._decoders[body.TOPIC] = msgspec.json.Decoder(body)
             self._instants[body.TOPIC] = _instant_fields(body)
         self._encoder = msgspec.json.Encoder()
+        # What is written is read at once by every projection and by the sequencer, and was read back already.
+        self._written: dict[bytes, tuple[str, Event]] = {}
 
     @property
     def topics(self) -> Sequence[str]:
@@ -119,13 +125,16 @@ class EventMapper(Mapper[UUID]):
     def _encode(self, body: Event) -> bytes:
         try:
             state = self._encoder.encode(body)
-            same = self._read(body.TOPIC, state) == body
+            read = self._read_exactly(body.TOPIC, state)
         except (msgspec.MsgspecError, _UnreadableError, UnicodeEncodeError) as error:
             message = f"this cannot be recorded as {body.TOPIC}: {error}"
             raise InvalidInputError(message) from error
-        if not same:
+        if read != body:
             message = f"this cannot be recorded as {body.TOPIC}: it would read back as something else"
             raise InvalidInputError(message)
+        if len(self._written) >= MAX_WRITTEN:
+            self._written.clear()
+        self._written[state] = (body.TOPIC, read)
         return state
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:  # noqa: ANN401  see to_stored_event
@@ -148,6 +157,9 @@ class EventMapper(Mapper[UUID]):
         Raises:
             CorruptionError: Unknown topic, or bytes that are not exactly such an event.
         """
+        written = self._written.get(state)
+        if written is not None and written[0] == topic:
+            return written[1]
         try:
             return self._read_exactly(topic, state)
         except (msgspec.MsgspecError, UnicodeDecodeError, _UnreadableError) as error:

@@ -6,6 +6,7 @@ One file per topic in ``golden/``. A file is never changed once it is there (its
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from ledger import event
 from ledger.error import CorruptionError, InvalidInputError
 from ledger.event import DomainEvent, Event, EventMapper
 from ledger.event_catalogue import EVENTS, make_mapper
@@ -46,6 +48,21 @@ def test_golden_files_are_one_per_topic_and_none_has_changed() -> None:
     found = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in GOLDEN.glob("*.json")}
     assert found == listed
     assert sorted(listed) == [f"{topic}.json" for topic in TOPICS]
+
+
+def test_event_that_was_written_is_read_from_memory_by_its_own_topic_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event, "MAX_WRITTEN", 5)
+    mapper = make_mapper()
+    for topic in TOPICS:
+        body = mapper.decode(topic, read_golden(topic)["stored"].encode(), "golden")
+        state = bytes(bytearray(mapper.to_stored_event(DomainEvent(IDENTITY, 1, body)).state))
+        read = mapper.decode(topic, state, "written")
+        assert read == body
+        assert read is mapper.decode(topic, state, "written")
+        other = TOPICS[TOPICS.index(topic) - 1]
+        with contextlib.suppress(CorruptionError):  # few events are spelled like another's
+            assert other == mapper.decode(other, state, "of another topic").TOPIC
+        assert len(mapper._written) <= 5
 
 
 @pytest.mark.parametrize("topic", TOPICS)
