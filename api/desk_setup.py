@@ -51,5 +51,4 @@ def make_accounts(node: Node) -> Accounts:
     """Make what signs officers in with accounts of their institutions. Raises SettingError."""
     providers = read_providers(node.settings.desk_accounts)
     readings = [ProviderReading(one, time.monotonic) for one in providers]
-    redirect_uri = f"{node.parts.identity.base_url}{desk_account.DONE}"
-    return Accounts(readings, redirect_uri, time.time, os.urandom(32))
+    return Accounts(readings, f"{node.parts.identity.base_url}{desk_account.DONE}", time.time, os.urandom(32))

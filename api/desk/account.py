@@ -7,7 +7,8 @@ use in that browser alone, for ten minutes.
 Coming back, in this order:
 
 1. The cookie is one of ours, and young enough; the state is the one that follows from it.
-2. The answer is the provider's whom this browser was sent to (`iss`), and no error.
+2. The answer is the provider's whom this browser was sent to, and no error: it came to the address of the attempt's
+   institution, of which no other provider knows, and names that provider if it names one (`iss`).
 3. The code is exchanged at the token endpoint, with the verifier, and with the client's secret if it has one.
 4. The ID token is signed with a key of the provider's by one of the algorithms below, is of that issuer, for this
    client alone, not expired, and carries the nonce. (`joserfc` looks at signature and times.)
@@ -107,16 +108,15 @@ class Accounts:
 
     Args:
         readings: The providers.
-        redirect_uri: Where providers send the browser back to.
+        done: Where providers send the browser back to; behind it stands the institution's slug. An institution has one
+            provider, so that no two of these have an address in common.
         now: Seconds since 1970.
         secret: 32 bytes of this process.
     """
 
-    def __init__(
-        self, readings: Sequence[ProviderReading], redirect_uri: str, now: Callable[[], float], secret: bytes
-    ) -> None:
+    def __init__(self, readings: Sequence[ProviderReading], done: str, now: Callable[[], float], secret: bytes) -> None:
         self._by_institution = {grant.institution: one for one in readings for grant in one.provider.grant}
-        self._redirect_uri = redirect_uri
+        self._done = done
         self._now = now
         self._secret = secret
 
@@ -138,7 +138,7 @@ class Accounts:
         asked = {
             "response_type": "code",
             "client_id": reading.provider.client_id,
-            "redirect_uri": self._redirect_uri,
+            "redirect_uri": self._redirect_uri(institution),
             "scope": " ".join(("openid", *reading.provider.scopes)),
             "state": self._derived("state", cookie),
             "nonce": self._derived("nonce", cookie),
@@ -149,10 +149,11 @@ class Accounts:
         joint = "&" if "?" in metadata.authorization_endpoint else "?"
         return Attempt(f"{metadata.authorization_endpoint}{joint}{urlencode(asked)}", cookie)
 
-    def finish(self, cookie: str, answer: Mapping[str, str]) -> Entitled:
+    def finish(self, came_to: str, cookie: str, answer: Mapping[str, str]) -> Entitled:
         """Find out whom a provider has sent back.
 
         Args:
+            came_to: The institution whose address the browser came back to.
             cookie: The attempt's.
             answer: Parameters of the address that the browser came back to.
 
@@ -160,10 +161,13 @@ class Accounts:
             AccountError: Nobody whom a grant lets in.
         """
         institution, language = self._attempted(cookie, answer)  # 1.
+        if came_to != institution:  # 2.
+            raise AccountError("account_failed", "the answer came to another institution's address than the attempt's")
         reading = self._reading(institution)
         metadata = _reached(reading.metadata)
         code = _code(metadata, answer)  # 2.
-        tokens = _reached(lambda: self._exchange(reading, metadata, cookie, code))  # 3.
+        redirect_uri = self._redirect_uri(institution)
+        tokens = _reached(lambda: self._exchange(reading, metadata, cookie, code, redirect_uri))  # 3.
         claims = self._verified(reading, tokens.id_token, self._derived("nonce", cookie))  # 4.
         claims = _reached(lambda: _completed(reading, metadata, tokens, claims, institution))  # 5.
         officer = _officer(reading.provider, claims, institution)  # 6.
@@ -176,6 +180,9 @@ class Accounts:
         if found is None:
             raise AccountError("account_failed", "no provider is set up for this institution")
         return found
+
+    def _redirect_uri(self, institution: str) -> str:
+        return f"{self._done}/{institution}"
 
     def _derived(self, purpose: str, cookie: str) -> str:
         """43 characters that follow from a cookie, and that nobody can tell who has not this process's secret."""
@@ -192,12 +199,14 @@ class Accounts:
 
     # ── what the provider says ────────────────────────────────────────────────────────────────────────────
 
-    def _exchange(self, reading: ProviderReading, metadata: Metadata, cookie: str, code: str) -> _Tokens:
+    def _exchange(
+        self, reading: ProviderReading, metadata: Metadata, cookie: str, code: str, redirect_uri: str
+    ) -> _Tokens:
         provider = reading.provider
         form = {
             "grant_type": "authorization_code",
             "code": code,
-            "redirect_uri": self._redirect_uri,
+            "redirect_uri": redirect_uri,
             "code_verifier": self._derived("verifier", cookie),
         }
         headers = {"Accept": "application/json"}

@@ -53,6 +53,7 @@ class FakeProvider:
     """Answers as a provider does, and can be told to answer otherwise.
 
     Attributes:
+        issuer: Its identifier.
         claims: What is true of whoever signs in.
         changes: What its ID token says otherwise; None: not at all.
         header: What its ID token's header says otherwise.
@@ -62,7 +63,8 @@ class FakeProvider:
         seconds: The clock, of both sides.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, issuer: str = ISSUER) -> None:
+        self.issuer = issuer
         self.key: Any = RSAKey.generate_key(2_048, {"kid": "one"})
         self.alg = "RS256"
         self.claims: dict[str, Any] = dict(GOOD)
@@ -85,7 +87,7 @@ class FakeProvider:
         assert reach.allows("10.1.2.3")
         assert not reach.allows("192.168.0.1")
         form = None if call.form is None else dict(call.form)
-        self.asked.append((url.removeprefix(ISSUER), form))
+        self.asked.append((url.removeprefix(self.issuer), form))
         self.headers.append(dict(call.headers))
         if self.is_down:
             raise DidResolutionError("https://login.test: it is down")
@@ -95,15 +97,15 @@ class FakeProvider:
             "/token": lambda: self._tokens(form or {}),
             "/me": lambda: self.userinfo,
         }
-        return json.dumps(answers[url.removeprefix(ISSUER)]()).encode()
+        return json.dumps(answers[url.removeprefix(self.issuer)]()).encode()
 
     def _metadata(self) -> dict[str, Any]:
         said = {
-            "issuer": ISSUER,
-            "authorization_endpoint": f"{ISSUER}/auth?kind=x",
-            "token_endpoint": f"{ISSUER}/token",
-            "jwks_uri": f"{ISSUER}/keys",
-            "userinfo_endpoint": f"{ISSUER}/me",
+            "issuer": self.issuer,
+            "authorization_endpoint": f"{self.issuer}/auth?kind=x",
+            "token_endpoint": f"{self.issuer}/token",
+            "jwks_uri": f"{self.issuer}/keys",
+            "userinfo_endpoint": f"{self.issuer}/me",
             "scopes_supported": ["openid"],
         }
         return {**said, **self.metadata}
@@ -116,7 +118,7 @@ class FakeProvider:
 
     def id_token(self) -> str:
         now = int(self.seconds)
-        said = {"iss": ISSUER, "aud": CLIENT, "sub": "u-1", "iat": now, "exp": now + 300, "nonce": self.nonce}
+        said = {"iss": self.issuer, "aud": CLIENT, "sub": "u-1", "iat": now, "exp": now + 300, "nonce": self.nonce}
         claims = {name: value for name, value in {**said, **self.claims, **self.changes}.items() if value is not None}
         header = {"alg": self.alg, "kid": "one", **self.header}
         return jwt.encode(header, claims, self.key, algorithms=[self.alg])
@@ -155,7 +157,7 @@ def go(accounts: Accounts, provider: FakeProvider, institution: str = SLUG) -> t
 
 def enter(accounts: Accounts, provider: FakeProvider, institution: str = SLUG) -> Entitled:
     cookie, answer = go(accounts, provider, institution)
-    return accounts.finish(cookie, answer)
+    return accounts.finish(institution, cookie, answer)
 
 
 def refused(accounts: Accounts, provider: FakeProvider, institution: str = SLUG) -> tuple[str, str]:
@@ -172,7 +174,7 @@ def test_officer_gets_in_for_the_institution_whose_grant_fits(accounts: Accounts
     assert enter(accounts, provider) == Entitled("account anna@riverside.example", SLUG, 1_800, "ru")
     token = next(form for path, form in provider.asked if path == "/token")
     assert token is not None
-    assert token["redirect_uri"] == f"{BASE}/desk/account/done"
+    assert token["redirect_uri"] == f"{BASE}/desk/account/done/{SLUG}"
     assert len(token["code_verifier"]) == 43
     basic = base64.b64decode(provider.headers[1]["Authorization"].removeprefix("Basic ")).decode()
     assert basic == f"cairn%3Adesk:{quote_plus(SECRET)}"
@@ -188,7 +190,7 @@ def test_browser_is_sent_with_all_that_the_standard_asks_for(accounts: Accounts)
         "kind": ["x"],
         "response_type": ["code"],
         "client_id": [CLIENT],
-        "redirect_uri": [f"{BASE}/desk/account/done"],
+        "redirect_uri": [f"{BASE}/desk/account/done/{SLUG}"],
         "scope": ["openid profile email"],
         "code_challenge_method": ["S256"],
         "ui_locales": ["en"],
@@ -316,10 +318,10 @@ def test_token_is_refused_when_no_key_of_the_provider_signed_it(accounts: Accoun
     for token in wrong:
         provider.token = token or " "
         with pytest.raises(AccountError) as error:
-            accounts.finish(cookie, answer)
+            accounts.finish(SLUG, cookie, answer)
         assert error.value.failure == "account_failed", token
     provider.token = good
-    assert accounts.finish(cookie, answer).institution == SLUG
+    assert accounts.finish(SLUG, cookie, answer).institution == SLUG
 
 
 # ── attempts that let in nobody ────────────────────────────────────────────────────────────────────
@@ -341,7 +343,7 @@ def test_answer_is_refused_when_it_is_not_of_this_browsers_attempt(accounts: Acc
         (cookie, {**answer, "iss": "https://evil.test"}),
     ):
         with pytest.raises(AccountError) as error:
-            accounts.finish(brought, said)
+            accounts.finish(SLUG, brought, said)
         assert error.value.failure == "account_failed", (brought, said)
     assert not any(path == "/token" for path, _ in provider.asked)
 
@@ -355,7 +357,7 @@ def test_attempt_is_of_another_process_or_too_old(accounts: Accounts, settings: 
     for seconds, asked in ((0, other), (ATTEMPT_SECONDS + 1, accounts), (-ATTEMPT_SECONDS - 2, accounts)):
         provider.seconds += seconds
         with pytest.raises(AccountError, match="attempt"):
-            asked.finish(cookie, answer)
+            asked.finish(SLUG, cookie, answer)
 
 
 def test_provider_that_names_itself_in_answers_has_to(accounts: Accounts, provider: FakeProvider) -> None:
@@ -363,13 +365,41 @@ def test_provider_that_names_itself_in_answers_has_to(accounts: Accounts, provid
     cookie, answer = go(accounts, provider)
     del answer["iss"]
     with pytest.raises(AccountError, match="another provider"):
-        accounts.finish(cookie, answer)
+        accounts.finish(SLUG, cookie, answer)
+
+
+def test_code_of_another_provider_is_sent_nowhere_when_it_comes_to_that_ones_address(
+    provider: FakeProvider, settings: Path
+) -> None:
+    """The second provider sends its visitors on to the first, which says in no answer who it is (RFC 9700, 4.4)."""
+    second = FakeProvider("https://second.test")
+    second.metadata = {"authorization_endpoint": f"{ISSUER}/auth"}
+    others = SETTINGS.replace(ISSUER, second.issuer).replace(SLUG, "second").replace('"other"', '"second"')
+    settings.write_text(SETTINGS + others)
+    asks = {ISSUER: provider.ask, second.issuer: second.ask}
+    readings = [ProviderReading(one, lambda: provider.seconds, asks[one.issuer]) for one in read_providers(settings)]
+    accounts = Accounts(readings, f"{BASE}/desk/account/done", lambda: provider.seconds, b"k" * 32)
+    cookie, answer = go(accounts, provider, "second")
+    del answer["iss"]
+    for came_to in (SLUG, "other"):
+        with pytest.raises(AccountError, match="another institution's address") as error:
+            accounts.finish(came_to, cookie, answer)
+        assert error.value.failure == "account_failed"
+    assert [path for path, _ in (*provider.asked, *second.asked) if path == "/token"] == []
+
+
+def test_every_institution_has_an_address_of_its_own_to_come_back_to(accounts: Accounts) -> None:
+    asked = [parse_qs(urlsplit(accounts.begin(one, "en").location).query) for one in (SLUG, "other")]
+    assert [one["redirect_uri"] for one in asked] == [
+        [f"{BASE}/desk/account/done/{SLUG}"],
+        [f"{BASE}/desk/account/done/other"],
+    ]
 
 
 def test_answer_that_is_an_error_lets_in_nobody(accounts: Accounts, provider: FakeProvider) -> None:
     cookie, answer = go(accounts, provider)
     with pytest.raises(AccountError, match="access_denied") as error:
-        accounts.finish(cookie, {"error": "access_denied", "state": answer["state"], "iss": ISSUER})
+        accounts.finish(SLUG, cookie, {"error": "access_denied", "state": answer["state"], "iss": ISSUER})
     assert error.value.failure == "account_denied"
 
 
@@ -381,7 +411,7 @@ def test_verifier_of_another_attempt_is_of_no_use(accounts: Accounts, provider: 
     go_on = {"code": "code-1", "state": state, "iss": ISSUER}
     assert stolen != own.cookie
     with pytest.raises(AccountError, match="400"):
-        accounts.finish(own.cookie, go_on)
+        accounts.finish(SLUG, own.cookie, go_on)
 
 
 # ── whom no grant lets in ──────────────────────────────────────────────────────────────────────────
@@ -446,12 +476,12 @@ def test_provider_that_is_down_lets_in_nobody(accounts: Accounts, provider: Fake
     cookie, answer = go(accounts, provider)
     provider.is_down = True
     with pytest.raises(AccountError) as error:
-        accounts.finish(cookie, answer)
+        accounts.finish(SLUG, cookie, answer)
     assert error.value.failure == "account_unreachable"
     provider.is_down = False
     settings.with_name("secret").unlink()
     with pytest.raises(AccountError, match="secret cannot be read"):
-        accounts.finish(cookie, answer)
+        accounts.finish(SLUG, cookie, answer)
 
 
 # ── the settings ───────────────────────────────────────────────────────────────────────────────────
@@ -512,7 +542,9 @@ def test_door_offers_accounts_of_institutions_that_are_registered(served: Any) -
 
 def test_door_says_why_nobody_was_let_in_and_the_log_says_more(served: Any) -> None:  # noqa: ANN401  a served ledger
     say = read_messages("en")["desk"]
-    answer = served.http.get("/desk/account/done", params={"state": "x", "code": "top-secret-code", "lang": "en"})
+    answer = served.http.get(
+        f"/desk/account/done/{SLUG}", params={"state": "x", "code": "top-secret-code", "lang": "en"}
+    )
     assert answer.status_code == 401
     assert say["account_failed"] in answer.text
     assert "set-cookie" not in answer.headers
