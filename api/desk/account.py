@@ -13,9 +13,11 @@ Coming back, in this order:
 4. The ID token is signed with a key of the provider's by one of the algorithms below, is of that issuer, for this
    client alone, not expired, and carries the nonce. (`joserfc` looks at signature and times.)
 5. Claims that the ID token does not have are asked for at the userinfo endpoint; its subject has to be the same.
-6. A grant of the settings has to fit; only then is there an officer, and for that institution alone.
+6. A grant of the settings has to fit; only then is there an officer, and for that institution alone. An address counts
+   neither for a grant nor as a name unless `email_verified` is true; a provider that never says it vouches for all.
 
-Source: OpenID Connect Core 1.0 sections 3.1.2.1, 3.1.3.7, 5.3.2; RFC 7636; RFC 9207; RFC 9700 sections 2.1, 4.4, 4.7.
+Source: OpenID Connect Core 1.0 sections 3.1.2.1, 3.1.3.7, 5.1, 5.3.2; RFC 7636; RFC 9207; RFC 9700 sections 2.1,
+4.4, 4.7.
 """
 
 from __future__ import annotations
@@ -59,6 +61,8 @@ LEEWAY_SECONDS: Final = 60
 """By how much the provider's clock may differ."""
 MAX_OFFICER_CHARS: Final = 120
 MAX_ANSWER_CHARS: Final = 4_096
+EMAIL: Final = "email"
+EMAIL_VERIFIED: Final = "email_verified"
 ACCOUNT: Final = "account "
 """How the name of an officer begins who signed in so. No key and no link is called so."""
 _ATTEMPT: Final = re.compile(r"([0-9]{1,12})\.([a-z0-9-]{1,64})\.([a-z]{2})\.([A-Za-z0-9_-]{43})")
@@ -278,6 +282,7 @@ def _completed(
     """The claims, with those of the userinfo endpoint when one is missing; see 5."""
     provider = reading.provider
     wanted = {provider.officer, *(grant.claim for grant in provider.grant if grant.institution == institution)}
+    wanted |= {EMAIL_VERIFIED} if EMAIL in wanted else set()
     if wanted <= claims.keys() or metadata.userinfo_endpoint is None or not tokens.access_token:
         return claims
     headers = {"Accept": "application/json", "Authorization": f"Bearer {tokens.access_token}"}
@@ -293,16 +298,24 @@ def _officer(provider: Provider, claims: Mapping[str, Any], institution: str) ->
     if not any(_fits(grant, claims) for grant in grants):
         raise AccountError("account_not_entitled", f"no grant for {institution} fits subject {claims['sub'][:80]!r}")
     officer = claims.get(provider.officer)
-    unproved = provider.officer == "email" and claims.get("email_verified") is False
     is_name = isinstance(officer, str) and officer.isprintable() and 0 < len(officer.strip()) <= MAX_OFFICER_CHARS
-    if not isinstance(officer, str) or not is_name or unproved:
-        raise AccountError("account_not_entitled", f"the claim {provider.officer!r} does not name the officer")
+    if not isinstance(officer, str) or not is_name or not _counts(provider.officer, claims):
+        raise AccountError(
+            "account_not_entitled", f"the claim {provider.officer!r} does not name the officer, or is not verified"
+        )
     return officer.strip()
 
 
 def _fits(grant: Grant, claims: Mapping[str, Any]) -> bool:
     value = claims.get(grant.claim)
-    return grant.value in value if isinstance(value, list) else value == grant.value
+    is_there = grant.value in value if isinstance(value, list) else value == grant.value
+    return is_there and _counts(grant.claim, claims)
+
+
+def _counts(claim: str, claims: Mapping[str, Any]) -> bool:
+    """Whether a claim may be relied on: an address that the provider does not call verified may not."""
+    said = claims.get(EMAIL_VERIFIED, True)
+    return claim != EMAIL or said is True or said == "true"  # some providers write it as text
 
 
 def _challenge(verifier: str) -> str:

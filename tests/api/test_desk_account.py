@@ -46,7 +46,11 @@ institution = "other"
 claim = "role"
 value = "issuer"
 """
-GOOD: Final[dict[str, Any]] = {"email": "anna@riverside.example", "groups": ["staff", "officers"]}
+GOOD: Final[dict[str, Any]] = {
+    "email": "anna@riverside.example",
+    "email_verified": True,
+    "groups": ["staff", "officers"],
+}
 
 
 class FakeProvider:
@@ -431,6 +435,10 @@ def test_verifier_of_another_attempt_is_of_no_use(accounts: Accounts, provider: 
         {"email": "x" * 121},
         {"email": "a\nb"},
         {"email_verified": False},
+        {"email_verified": "false"},
+        {"email_verified": "True"},
+        {"email_verified": 1},
+        {"email_verified": ""},
     ],
     ids=str,
 )
@@ -439,6 +447,41 @@ def test_account_opens_nothing_without_a_grant_or_a_name(
 ) -> None:
     provider.claims = {**GOOD, **claims}
     assert refused(accounts, provider)[0] == "account_not_entitled"
+
+
+@pytest.mark.parametrize("said", [True, "true", None], ids=str)
+def test_address_counts_when_it_is_verified_or_the_provider_never_says_so(
+    accounts: Accounts, provider: FakeProvider, said: object
+) -> None:
+    provider.claims = {**GOOD, "email_verified": said}
+    assert enter(accounts, provider).officer == "account anna@riverside.example"
+
+
+@pytest.mark.parametrize("said", [False, "false"], ids=str)
+def test_grant_on_an_address_is_refused_when_that_is_not_verified_whatever_names_the_officer(
+    provider: FakeProvider, settings: Path, said: object
+) -> None:
+    by_address = SETTINGS.replace('claim = "groups"\nvalue = "officers"', f'claim = "email"\nvalue = "{GOOD["email"]}"')
+    settings.write_text(by_address.replace("session_minutes", 'officer = "preferred_username"\nsession_minutes'))
+    accounts = make(provider, read_providers(settings))
+    provider.claims = {**GOOD, "preferred_username": "anna"}
+    assert enter(accounts, provider).officer == "account anna"
+    provider.claims["email_verified"] = said
+    assert refused(accounts, provider)[0] == "account_not_entitled"
+
+
+def test_address_is_refused_when_the_userinfo_endpoint_alone_says_that_it_is_not_verified(
+    accounts: Accounts, provider: FakeProvider
+) -> None:
+    del provider.claims["email_verified"]
+    provider.userinfo = {"sub": "u-1", "email_verified": False}
+    assert refused(accounts, provider)[0] == "account_not_entitled"
+
+
+def test_unverified_address_is_no_hindrance_when_nothing_goes_by_it(provider: FakeProvider, settings: Path) -> None:
+    settings.write_text(SETTINGS.replace("session_minutes", 'officer = "preferred_username"\nsession_minutes'))
+    provider.claims = {**GOOD, "preferred_username": "anna", "email_verified": False}
+    assert enter(make(provider, read_providers(settings)), provider).officer == "account anna"
 
 
 def test_grant_is_for_its_own_institution_alone(accounts: Accounts, provider: FakeProvider) -> None:
