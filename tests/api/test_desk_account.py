@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, parse_qsl, quote_plus, urlsplit
 
 import pytest
 from joserfc import jws, jwt
-from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
+from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from openvc.did.base import DidResolutionError
 
 from api.desk.account import ATTEMPT_SECONDS, AccountError, Accounts, Entitled
@@ -61,6 +61,7 @@ class FakeProvider:
         claims: What is true of whoever signs in.
         changes: What its ID token says otherwise; None: not at all.
         header: What its ID token's header says otherwise.
+        keys: What it says its keys are; None: its own.
         userinfo: What the userinfo endpoint says.
         metadata: What it says otherwise of itself.
         asked: Every address that was asked, with the form.
@@ -74,6 +75,7 @@ class FakeProvider:
         self.claims: dict[str, Any] = dict(GOOD)
         self.changes: dict[str, Any] = {}
         self.header: dict[str, Any] = {}
+        self.keys: dict[str, Any] | None = None
         self.userinfo: dict[str, Any] = {"sub": "u-1"}
         self.metadata: dict[str, Any] = {}
         self.asked: list[tuple[str, dict[str, str] | None]] = []
@@ -97,7 +99,7 @@ class FakeProvider:
             raise DidResolutionError("https://login.test: it is down")
         answers: dict[str, Callable[[], Any]] = {
             WELL_KNOWN: self._metadata,
-            "/keys": lambda: KeySet([self.key]).as_dict(private=False),
+            "/keys": lambda: self.keys or {"keys": [self.key.as_dict(private=False)]},
             "/token": lambda: self._tokens(form or {}),
             "/me": lambda: self.userinfo,
         }
@@ -264,6 +266,37 @@ def test_key_that_is_new_is_asked_for_once_it_signs(accounts: Accounts, provider
     provider.seconds += KEPT_SECONDS
     enter(accounts, provider)
     assert [path for path, _ in provider.asked].count(WELL_KNOWN) == 2
+
+
+UNREADABLE: Final[list[Any]] = [
+    {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA"},
+    {"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA"},
+    {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"},
+    {"kty": "RSA", "kid": "one"},
+    {"kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": 7},
+    {"kty": "OKP", "crv": "X25519", "x": "AA"},
+    {"kty": ["RSA"]},
+    {},
+    "no key",
+    None,
+]
+
+
+def test_key_that_cannot_be_read_is_passed_over_and_the_others_are_taken(
+    accounts: Accounts, provider: FakeProvider
+) -> None:
+    provider.keys = {"keys": [*UNREADABLE, provider.key.as_dict(private=False)]}
+    assert enter(accounts, provider).institution == SLUG
+
+
+@pytest.mark.parametrize("keys", [{"keys": []}, {"keys": UNREADABLE}, {"keys": {"kty": "RSA"}}, {"kty": "RSA"}])
+def test_provider_is_of_no_use_when_none_of_its_keys_can_be_read(
+    accounts: Accounts, provider: FakeProvider, keys: dict[str, Any]
+) -> None:
+    provider.keys = keys
+    with pytest.raises(AccountError, match="keys of") as error:
+        enter(accounts, provider)
+    assert error.value.failure == "account_unreachable"
 
 
 # ── tokens that let in nobody ──────────────────────────────────────────────────────────────────────
