@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def test_session_ends_when_its_key_is_revoked(school: School) -> None:
     key = served.key(SLUG)
     officer = Officer(served, key)
     assert officer.get("/desk/record").status_code == 200
-    served.node.access.revoke(key.split("_")[1], actor=OPERATOR, at=served.node.ledger.now())
+    revoke(served, key)
     answer = officer.get("/desk/record")
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -177,6 +178,31 @@ def test_desk_is_read_by_no_other_origin(school: School) -> None:
 def test_form_is_refused_before_it_is_read_when_nobody_has_signed_in(school: School) -> None:
     answer = school[0].http.post("/desk/sign-out", files={"file": b"x" * 100_000}, headers=OWN_PAGE)
     assert answer.status_code == 401
+
+
+def revoke(served: Served, key: str) -> None:
+    served.node.access.revoke(key.split("_")[1], actor=OPERATOR, at=served.node.ledger.now())
+
+
+@pytest.mark.parametrize("by", ["key", "session"])
+def test_form_is_refused_when_its_sender_is_shut_out_while_it_is_sent(school: School, by: str) -> None:
+    served = school[0]
+    key = served.key(SLUG)
+    officer = Officer(served, key)
+    keys = served.node.ledger.institution(SLUG).keys
+
+    async def form() -> AsyncIterator[bytes]:
+        yield f"token={officer.token}".encode()
+        if by == "key":
+            await asyncio.to_thread(revoke, served, key)
+        else:
+            await asyncio.to_thread(officer.post, "/desk/sign-out")
+        yield b"&once=1"
+
+    headers = {"Cookie": officer.cookie, "Content-Type": "application/x-www-form-urlencoded", **OWN_PAGE}
+    answer = served.http.post("/desk/signing-keys/change", content=form(), headers=headers)
+    assert answer.status_code == 401
+    assert served.node.ledger.institution(SLUG).keys == keys
 
 
 # ── how long ───────────────────────────────────────────────────────────────────────────────────────
