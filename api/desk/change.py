@@ -97,6 +97,11 @@ class Choice:
     _lock: Lock = field(default_factory=Lock)
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether they are being changed now."""
+        return self.job is not None and not self.job.is_over
+
+    @property
     def refused(self) -> list[Chosen]:
         """Awards against whose change something speaks."""
         return [award for award in self.awards if award.refusal]

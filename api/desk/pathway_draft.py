@@ -71,6 +71,11 @@ class PathwayDraft:
     _lock: Lock = field(default_factory=Lock)
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether it is being tried now."""
+        return self.trial is not None and not self.trial.is_over
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the rules, as every award that is stacked under them pins it."""
         return self.rules.digest()

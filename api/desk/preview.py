@@ -47,6 +47,11 @@ class Preview:
     job: Job | None = None
     _lock: Lock = field(default_factory=Lock)
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it is being issued now."""
+        return self.job is not None and not self.job.is_over
+
     def issue(self, node: Node, visit: Visit) -> Job:
         """Begin to issue it, unless that has begun and not failed.
 

@@ -99,6 +99,11 @@ class ReplacementList:
     _lock: Lock = field(default_factory=Lock)
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether they are being replaced now."""
+        return self.job is not None and not self.job.is_over
+
+    @property
     def wrong(self) -> list[CorrectedRow]:
         """Rows with problems."""
         return [one for one in self.rows if one.row.problems]
