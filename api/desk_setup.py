@@ -32,7 +32,7 @@ from api.skill import Skills
 
 def include_desk(app: FastAPI, node: Node, renderer: PageRenderer, skills: Skills, log: FilteringBoundLogger) -> None:
     """Include the pages of issuers, who sign in. Raises SettingError."""
-    gate = Gate(node, renderer, Sessions(time.monotonic), make_accounts(node))
+    gate = Gate(node, renderer, Sessions(time.monotonic), make_accounts(node), log)
     app.include_router(desk.make_router(gate))
     app.include_router(desk_account.make_router(gate, log))
     app.include_router(desk_list.make_router(gate))

@@ -29,6 +29,7 @@ from api.node import Node
 from api.own_page import FORM_HEADERS, require_own_page
 from api.page.language import Language, choose_language
 from api.page.render import PageRenderer
+from api.problem_handler import ErrorLog
 from ledger.access import Actor
 from ledger.error import AuthenticationError, ForbiddenError, NotFoundError
 from ledger.institution import Institution
@@ -105,10 +106,14 @@ class Gate:
         renderer: Writes the pages.
         sessions: Who has signed in.
         accounts: Signs in with accounts of institutions.
+        log: Told of what goes wrong behind a page.
     """
 
-    def __init__(self, node: Node, renderer: PageRenderer, sessions: Sessions, accounts: Accounts) -> None:
+    def __init__(
+        self, node: Node, renderer: PageRenderer, sessions: Sessions, accounts: Accounts, log: ErrorLog
+    ) -> None:
         self.node = node
+        self.log = log
         self.sessions = sessions
         self.accounts = accounts
         self._renderer = renderer

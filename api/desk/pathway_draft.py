@@ -24,6 +24,7 @@ from api.desk.job import Job, Told
 from api.desk.json_place import line_of
 from api.desk.publishing import Fault, fault_of
 from api.node import Node
+from api.problem_handler import ErrorLog
 from api.strict_json import StrictJsonError, parse_strict_json
 from ledger.application import Request
 from ledger.error import InvalidInputError, LedgerError, NotFoundError
@@ -91,7 +92,7 @@ class PathwayDraft:
             "changes": "\n".join(self.changes),
         }
 
-    def try_out(self, node: Node, visit: Visit) -> Job:
+    def try_out(self, node: Node, visit: Visit, log: ErrorLog) -> Job:
         """Begin to try it on the awards that there are, unless that has begun and not failed."""
 
         def work(told: Told) -> TrialResult:
@@ -110,8 +111,8 @@ class PathwayDraft:
                 )
 
         with self._lock:
-            if self.trial is None or self.trial.error is not None:
-                self.trial = Job(work, 0, is_awaited=False)
+            if self.trial is None or self.trial.has_failed:
+                self.trial = Job(work, 0, log, is_awaited=False)
             return self.trial
 
     def publish(self, node: Node, visit: Visit) -> None:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.desk.gate import Gate, Visit, go
+from api.desk.job import is_refusal
 from api.desk.pathway_draft import FIELDS, HELD, PathwayDraft, held_pathway, known_pathway, read_draft, shown
 from api.desk.publishing import Fault
 from api.desk.rule_reading import Line, RuleReading
@@ -180,7 +181,7 @@ def _try_out(gate: Gate, visit: Visit) -> Response:
     held = held_pathway(visit)
     if held is None or held.id != visit.text("draft"):
         return gate.gone(visit)
-    held.try_out(gate.node, visit).wait(PATIENCE_SECONDS)
+    held.try_out(gate.node, visit, gate.log).wait(PATIENCE_SECONDS)
     return go(f"{PATHWAYS}/trial", visit.language)
 
 
@@ -193,8 +194,8 @@ def _tried(gate: Gate, visit: Visit) -> Response:
         response = gate.page("progress", visit, path=path, job=job, here=PATHWAYS, title="trying")
         response.headers.update(REFRESH)
         return response
-    if job.error is not None or not isinstance(job.result, TrialResult):
-        return _check(gate, visit, held, str(job.error) if isinstance(job.error, LedgerError) else "the trial failed")
+    if job.error is not None:
+        return _check(gate, visit, held, str(job.error) if is_refusal(job.error) else "the trial failed")
     figures = _figures(gate, visit, held, job.result)
     return gate.page("pathway_trial", visit, path=path, held=held, figures=figures, fewest=THRESHOLD)
 

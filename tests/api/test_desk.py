@@ -20,7 +20,7 @@ from api.desk.session import ABSOLUTE_SECONDS, IDLE_SECONDS, MAX_HELD, MAX_PER_K
 from api.page.language import LANGUAGES, read_messages
 from ledger.access import Actor
 from ledger.reason import Reason
-from tests.api.desk import OWN_PAGE, Officer, sign_in
+from tests.api.desk import OWN_PAGE, UNREAD, Officer, sign_in
 from tests.api.served import BASE, OPERATOR, SLUG, Served, open_school, serving
 
 
@@ -335,7 +335,7 @@ def test_work_that_is_under_way_is_not_taken_from_a_session() -> None:
 )
 def test_what_is_held_says_that_it_is_under_way_while_its_job_runs(held: Preview | Choice | ReplacementList) -> None:
     go_on, said = Event(), [held.is_under_way]
-    held.job = Job(lambda _: go_on.wait(60), 1)
+    held.job = Job(lambda _: go_on.wait(60), 1, UNREAD)
     said.append(held.is_under_way)
     go_on.set()
     assert held.job.wait(60)
