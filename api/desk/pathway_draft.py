@@ -40,7 +40,7 @@ _RULES: Final = "/rules"
 MAX_EXCERPT_CHARS: Final = 120
 BREATH_SECONDS: Final = 0.003
 """Pause after each learner of a trial: about as long as one takes, so that other requests hardly wait longer."""
-# One trial at a time: each takes a processor for as long as it lasts.
+# One trial at a time: each takes a processor for as long as it lasts. Nobody waits for it, on no thread.
 _ROOM: Final = BoundedSemaphore(1)
 
 
@@ -92,15 +92,19 @@ class PathwayDraft:
             "changes": "\n".join(self.changes),
         }
 
-    def try_out(self, node: Node, visit: Visit, log: ErrorLog) -> Job:
-        """Begin to try it on the awards that there are, unless that has begun and not failed."""
+    def try_out(self, node: Node, visit: Visit, log: ErrorLog) -> Job | None:
+        """Begin to try it on the awards that there are, unless that has begun and not failed.
+
+        Returns:
+            None while another draft is being tried.
+        """
 
         def work(told: Told) -> TrialResult:
             def breathe(done: int, total: int) -> None:
                 told(done, total)
                 time.sleep(BREATH_SECONDS)
 
-            with _ROOM:
+            try:
                 return node.parts.trial.run(
                     slug=visit.institution.slug,
                     code=self.code,
@@ -109,10 +113,19 @@ class PathwayDraft:
                     actor=visit.actor,
                     told=breathe,
                 )
+            finally:
+                _ROOM.release()
 
         with self._lock:
-            if self.trial is None or self.trial.has_failed:
+            if self.trial is not None and not self.trial.has_failed:
+                return self.trial
+            if not _ROOM.acquire(blocking=False):
+                return None
+            try:
                 self.trial = Job(work, 0, log, is_awaited=False)
+            except RuntimeError:  # no thread to be had
+                _ROOM.release()
+                raise
             return self.trial
 
     def publish(self, node: Node, visit: Visit) -> None:

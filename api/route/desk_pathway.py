@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
@@ -154,8 +155,10 @@ class Titles:
         return f"«{editions[-1].title}» ({name})"
 
 
-def _check(gate: Gate, visit: Visit, held: PathwayDraft, detail: str = "") -> Response:
-    path, status = (f"{PATHWAYS}/check", 200) if not detail else (None, 409)
+def _check(gate: Gate, visit: Visit, held: PathwayDraft, detail: str = "", *, is_busy: bool = False) -> Response:
+    path, status = (f"{PATHWAYS}/check", HTTPStatus.OK) if not detail else (None, HTTPStatus.CONFLICT)
+    if is_busy:
+        path, status = None, HTTPStatus.SERVICE_UNAVAILABLE
     titles = Titles(gate)
     reading = RuleReading(held.rules, Speech(visit.language), titles)
     return gate.page(
@@ -165,6 +168,7 @@ def _check(gate: Gate, visit: Visit, held: PathwayDraft, detail: str = "") -> Re
         status=status,
         held=held,
         detail=detail,
+        is_busy=is_busy,
         target=titles(AchievementRef(institution=visit.institution.slug, code=held.achievement)),
         tree=reading.tree(),
         admissions=reading.admissions(),
@@ -181,7 +185,10 @@ def _try_out(gate: Gate, visit: Visit) -> Response:
     held = held_pathway(visit)
     if held is None or held.id != visit.text("draft"):
         return gate.gone(visit)
-    held.try_out(gate.node, visit, gate.log).wait(PATIENCE_SECONDS)
+    job = held.try_out(gate.node, visit, gate.log)
+    if job is None:
+        return _check(gate, visit, held, is_busy=True)
+    job.wait(PATIENCE_SECONDS)
     return go(f"{PATHWAYS}/trial", visit.language)
 
 

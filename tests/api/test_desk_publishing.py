@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, Final
 
 import httpx
@@ -378,6 +380,37 @@ def test_trial_tells_nothing_of_a_few_who_have_begun(school: School) -> None:
     assert SAY["desk"]["trial_few"].format(fewest=THRESHOLD) in text
     assert SAY["desk"]["trial_met"] not in text
     assert SAY["desk"]["trial_missing"] not in text
+
+
+def test_trial_is_told_to_come_again_while_another_runs_and_waits_on_no_thread(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, officer = school
+    begun, go_on = Event(), Event()
+    run = served.node.parts.trial.run
+
+    def slow(**members: Any) -> Any:  # noqa: ANN401  as the trial has it
+        begun.set()
+        assert go_on.wait(60)
+        return run(**members)
+
+    monkeypatch.setattr(served.node.parts.trial, "run", slow)
+    other = Officer(served, served.key(SLUG))
+    first = draft_of(checked(other, "pathways", {**PATHWAY, "code": "P-6", "rules": json.dumps(RULES)}))
+    trial = Thread(target=other.post, args=("/desk/pathways/trial",), kwargs={"draft": first})
+    trial.start()
+    assert begun.wait(60)
+    drafts = [checked(officer, "pathways", {**PATHWAY, "code": "P-7", "rules": json.dumps(RULES)}) for _ in range(3)]
+    answers = [officer.post("/desk/pathways/trial", draft=draft_of(drafts[-1])) for _ in range(3)]
+    assert [one.status_code for one in answers] == [503] * 3
+    assert SAY["desk"]["trial_busy"] in answers[0].text
+    assert [one.name for one in threading.enumerate()].count("desk-job") == 1
+    assert officer.get("/desk/pathways/trial").status_code == 410
+    go_on.set()
+    trial.join()
+    wait_for_trial(other)
+    officer.post("/desk/pathways/trial", draft=draft_of(answers[-1]))
+    assert SAY["desk"]["trial_learners"] in wait_for_trial(officer).text
 
 
 # ── who may ────────────────────────────────────────────────────────────────────────────────────────
