@@ -22,7 +22,7 @@ import msgspec
 from api.desk.gate import Visit
 from api.desk.job import Job, Told
 from api.desk.json_place import line_of
-from api.desk.publishing import Fault, fault_of
+from api.desk.publishing import MADE_FROM, Fault, fault_of
 from api.node import Node
 from api.problem_handler import ErrorLog
 from api.strict_json import StrictJsonError, parse_strict_json
@@ -54,7 +54,7 @@ class PathwayDraft:
         edition: Which edition of that is awarded; None: the newest at the time.
         rules: Its rules, checked.
         changes: What is other than in the version before.
-        before: The newest version that there is; None for a first one.
+        before: The newest version that there is, from which it was made; None for a first one.
         id: 128 random bits as hex: the idempotency key.
         trial: How far a trial of it is.
         version: Which version it has become, once it is published.
@@ -90,6 +90,7 @@ class PathwayDraft:
             "edition": str(self.edition or ""),
             "rules": json.dumps(rule_text(self.rules), indent=2, ensure_ascii=False),
             "changes": "\n".join(self.changes),
+            MADE_FROM: str(self.before or 0),
         }
 
     def try_out(self, node: Node, visit: Visit, log: ErrorLog) -> Job | None:
@@ -132,6 +133,7 @@ class PathwayDraft:
         """Publish it, once however often it is asked for.
 
         Raises:
+            OutdatedError: Another version was published since.
             LedgerError: The ledger refuses it.
         """
         body = msgspec.json.encode([self.code, self.achievement, self.edition, self.digest, self.changes])
@@ -164,6 +166,7 @@ def shown(pathway: Pathway) -> dict[str, str]:
         "edition": "" if newest.edition is None else str(newest.edition),
         "rules": json.dumps(newest.rules, indent=2, ensure_ascii=False),
         "changes": "",
+        MADE_FROM: str(len(pathway.versions)),
     }
 
 
@@ -179,16 +182,19 @@ def read_draft(node: Node, visit: Visit) -> tuple[PathwayDraft | None, list[Faul
     edition = visit.form.number("edition")
     if visit.text("edition") and not edition:
         faults.append(Fault("edition", "bad_number"))
+    known = known_pathway(node, visit, visit.text("code"))
+    newest = 0 if known is None else len(known.versions)
+    if visit.form.number(MADE_FROM) != newest:
+        faults.append(Fault("", "outdated_version", place=str(newest)))
     if rules is None or faults:
         return None, faults, given
-    known = known_pathway(node, visit, visit.text("code"))
     draft = PathwayDraft(
         code=visit.text("code"),
         achievement=visit.text("achievement"),
         edition=edition or None,
         rules=rules,
         changes=tuple(line.strip() for line in visit.text("changes").splitlines() if line.strip()),
-        before=None if known is None else len(known.versions),
+        before=newest or None,
     )
     try:
         _published(node, visit, draft, None, trial=True)
@@ -208,6 +214,7 @@ def _published(node: Node, visit: Visit, draft: PathwayDraft, request: Request |
         rules=draft.rules,
         edition=draft.edition,
         changes=draft.changes,
+        after=draft.before or 0,
         actor=visit.actor,
         request=request,
         trial=trial,

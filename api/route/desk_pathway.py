@@ -12,13 +12,13 @@ from fastapi.concurrency import run_in_threadpool
 from api.desk.gate import Gate, Visit, go
 from api.desk.job import is_refusal
 from api.desk.pathway_draft import FIELDS, HELD, PathwayDraft, held_pathway, known_pathway, read_draft, shown
-from api.desk.publishing import Fault
+from api.desk.publishing import MADE_FROM, Fault
 from api.desk.rule_reading import Line, RuleReading
 from api.error import UnknownResourceError
 from api.page.language import Speech
 from api.route.desk_achievement import Code
 from api.route.desk_list import MAX_CHOICES, PATIENCE_SECONDS, REFRESH
-from ledger.error import LedgerError, NotFoundError
+from ledger.error import LedgerError, NotFoundError, OutdatedError
 from ledger.pathway_trial import TrialResult
 from ledger.small_cell import THRESHOLD, Told, tell
 from ledger.stacking.component import AchievementRef
@@ -69,7 +69,7 @@ def make_router(gate: Gate) -> APIRouter:
         known = known_pathway(gate.node, visit, code) if code else None
         if code and known is None:
             raise UnknownResourceError("Your institution has published no pathway under this code.")
-        values = dict.fromkeys(FIELDS, "") if known is None else shown(known)
+        values = {**dict.fromkeys(FIELDS, ""), MADE_FROM: "0"} if known is None else shown(known)
         return _form(gate, visit, values, is_new=known is None)
 
     @router.post("/edit")
@@ -121,9 +121,11 @@ def _form(
 def _fill(gate: Gate, visit: Visit) -> Response:
     draft, faults, given = read_draft(gate.node, visit)
     if draft is None:
-        values = {**{name: visit.text(name) for name in FIELDS}, "rules": given}
-        is_new = known_pathway(gate.node, visit, values["code"]) is None
-        return _form(gate, visit, values, tuple(faults), is_new=is_new)
+        known = known_pathway(gate.node, visit, visit.text("code"))
+        # Whoever was told that there is a newer version goes on from that one.
+        made_from = "0" if known is None else str(len(known.versions))
+        values = {**{name: visit.text(name) for name in FIELDS}, "rules": given, MADE_FROM: made_from}
+        return _form(gate, visit, values, tuple(faults), is_new=known is None)
     gate.sessions.hold(visit.session, HELD, draft)
     return go(f"{PATHWAYS}/check", visit.language)
 
@@ -155,8 +157,17 @@ class Titles:
         return f"«{editions[-1].title}» ({name})"
 
 
-def _check(gate: Gate, visit: Visit, held: PathwayDraft, detail: str = "", *, is_busy: bool = False) -> Response:
-    path, status = (f"{PATHWAYS}/check", HTTPStatus.OK) if not detail else (None, HTTPStatus.CONFLICT)
+def _check(
+    gate: Gate,
+    visit: Visit,
+    held: PathwayDraft,
+    detail: str = "",
+    *,
+    is_busy: bool = False,
+    is_outdated: bool = False,
+) -> Response:
+    is_refused = bool(detail) or is_outdated
+    path, status = (None, HTTPStatus.CONFLICT) if is_refused else (f"{PATHWAYS}/check", HTTPStatus.OK)
     if is_busy:
         path, status = None, HTTPStatus.SERVICE_UNAVAILABLE
     titles = Titles(gate)
@@ -169,6 +180,7 @@ def _check(gate: Gate, visit: Visit, held: PathwayDraft, detail: str = "", *, is
         held=held,
         detail=detail,
         is_busy=is_busy,
+        is_outdated=is_outdated,
         target=titles(AchievementRef(institution=visit.institution.slug, code=held.achievement)),
         tree=reading.tree(),
         admissions=reading.admissions(),
@@ -228,6 +240,8 @@ def _publish(gate: Gate, visit: Visit) -> Response:
         return gate.gone(visit)
     try:
         held.publish(gate.node, visit)
+    except OutdatedError:
+        return _check(gate, visit, held, is_outdated=True)
     except LedgerError as error:
         return _check(gate, visit, held, str(error))
     return go(f"{PATHWAYS}/check", visit.language)
