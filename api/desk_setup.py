@@ -32,7 +32,7 @@ from api.skill import Skills
 
 def include_desk(app: FastAPI, node: Node, renderer: PageRenderer, skills: Skills, log: FilteringBoundLogger) -> None:
     """Include the pages of issuers, who sign in. Raises SettingError."""
-    gate = Gate(node, renderer, Sessions(time.monotonic), make_accounts(node))
+    gate = Gate(node, renderer, Sessions(time.monotonic), make_accounts(node), log)
     app.include_router(desk.make_router(gate))
     app.include_router(desk_account.make_router(gate, log))
     app.include_router(desk_list.make_router(gate))
@@ -51,5 +51,4 @@ def make_accounts(node: Node) -> Accounts:
     """Make what signs officers in with accounts of their institutions. Raises SettingError."""
     providers = read_providers(node.settings.desk_accounts)
     readings = [ProviderReading(one, time.monotonic) for one in providers]
-    redirect_uri = f"{node.parts.identity.base_url}{desk_account.DONE}"
-    return Accounts(readings, redirect_uri, time.time, os.urandom(32))
+    return Accounts(readings, f"{node.parts.identity.base_url}{desk_account.DONE}", time.time, os.urandom(32))

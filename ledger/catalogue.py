@@ -8,7 +8,7 @@ from ledger.access import Actor, audit
 from ledger.achievement import Achievement, Template
 from ledger.application import Decision, Ledger, Outcome, Request, achievement_id
 from ledger.detail import Details
-from ledger.error import NotFoundError
+from ledger.error import NotFoundError, OutdatedError
 from ledger.vault import Vault
 
 
@@ -26,18 +26,28 @@ class Catalogue:
         code: str,
         template: Template,
         details: Details | None = None,
+        after: int | None = None,
         actor: Actor,
         request: Request | None = None,
         trial: bool = False,
     ) -> Outcome:
         """Publish a template: its first edition, or the next one when *code* is known. Answers code and edition.
 
-        On *trial* nothing is published, and what it would be refused with is raised.
+        Args:
+            slug: Whose it is.
+            code: What the institution calls it.
+            template: What is said of it.
+            details: What is said beyond the mandatory elements.
+            after: Which edition it was made from, 0 for a first one; None for whichever is the newest.
+            actor: Who asks.
+            request: What makes a repetition recognisable.
+            trial: Publish nothing, and raise what it would be refused with.
 
         Raises:
             ForbiddenError: The actor acts for another institution.
             MissingElementError, InvalidInputError: See :meth:`Template.check` and :meth:`Details.check`.
             NotFoundError: No such institution.
+            OutdatedError: The newest edition is not that which it was made from.
             RuleError: Nothing differs from the newest edition.
         """
 
@@ -49,12 +59,14 @@ class Catalogue:
                 known = self._ledger.achievement(institution.id, code)
             except NotFoundError:
                 edition = 1
+                _require_newest(after, 0)
                 first = Achievement.publish(
                     id=identity, institution=institution.id, code=code, template=template, details=details, at=now
                 )
                 events = [first]
             else:
                 edition = len(known.editions) + 1
+                _require_newest(after, len(known.editions))
                 events = known.revise(template=template, details=details, at=now)
             answer = {"institution": slug, "code": code, "edition": edition}
             return Decision(events, [audit(actor, "achievement.publish", institution.id, 1, now)], answer)
@@ -62,3 +74,9 @@ class Catalogue:
         if trial:
             return Outcome(decide(self._ledger.now()).answer, 0, repeated=False)
         return self._ledger.carry_out(self._vault, request, decide)
+
+
+def _require_newest(after: int | None, newest: int) -> None:
+    if after is not None and after != newest:
+        message = f"this was made from edition {after}, and the newest is {newest}; begin with that one"
+        raise OutdatedError(message)

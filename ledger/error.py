@@ -64,6 +64,10 @@ class RuleError(LedgerError):
     """A rule of the domain refuses the command in the present state."""
 
 
+class OutdatedError(RuleError):
+    """What the command was made from is not the newest any more: somebody has published since."""
+
+
 class NotStackedError(RuleError):
     """Awards do not stack by a pathway's rules, or whether they do could not be told.
 

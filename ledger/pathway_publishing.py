@@ -7,7 +7,7 @@ from uuid import UUID
 
 from ledger.access import Actor, audit
 from ledger.application import Decision, Ledger, Outcome, Request, pathway_id
-from ledger.error import InvalidInputError, NotFoundError
+from ledger.error import InvalidInputError, NotFoundError, OutdatedError
 from ledger.pathway import Pathway, rule_text
 from ledger.stacking.pathway_rules import PathwayRules
 from ledger.vault import Vault
@@ -29,6 +29,7 @@ class PathwayPublishing:
         rules: PathwayRules,
         edition: int | None = None,
         changes: tuple[str, ...] = (),
+        after: int | None = None,
         actor: Actor,
         request: Request | None = None,
         trial: bool = False,
@@ -42,6 +43,7 @@ class PathwayPublishing:
             rules: The rules.
             edition: Which edition of the achievement is awarded; None for the newest at the time.
             changes: What is other than in the version before; none with a first version.
+            after: Which version it was made from, 0 for a first one; None for whichever is the newest.
             actor: Who asks.
             request: What makes a repetition recognisable.
             trial: Publish nothing, and raise what it would be refused with.
@@ -50,6 +52,7 @@ class PathwayPublishing:
             ForbiddenError: The actor acts for another institution.
             InvalidInputError: The rules or the changes are not well formed, or there is no such achievement.
             NotFoundError: No such institution.
+            OutdatedError: The newest version is not that which it was made from.
             RuleError: Nothing differs from the newest version, or the pathway was retired.
         """
         text = rule_text(rules)
@@ -62,6 +65,7 @@ class PathwayPublishing:
                 known = self._ledger.pathway(institution.id, code)
             except NotFoundError:
                 number = 1
+                _require_newest(after, 0)
                 if changes:
                     message = "a first version has nothing to differ from; leave the changes out"
                     raise InvalidInputError(message, "/changes") from None
@@ -79,6 +83,7 @@ class PathwayPublishing:
                 ]
             else:
                 number = len(known.versions) + 1
+                _require_newest(after, len(known.versions))
                 events = known.revise(achievement=achievement, edition=edition, rules=text, changes=changes, at=now)
             answer = {"institution": slug, "code": code, "version": number}
             return Decision(events, [audit(actor, "pathway.publish", institution.id, 1, now)], answer)
@@ -114,3 +119,9 @@ class PathwayPublishing:
         if edition is not None and not 0 < edition <= editions:
             message = f"«{achievement}» has the editions 1 to {editions}"
             raise InvalidInputError(message, "/edition")
+
+
+def _require_newest(after: int | None, newest: int) -> None:
+    if after is not None and after != newest:
+        message = f"this was made from version {after}, and the newest is {newest}; begin with that one"
+        raise OutdatedError(message)

@@ -7,14 +7,17 @@ use in that browser alone, for ten minutes.
 Coming back, in this order:
 
 1. The cookie is one of ours, and young enough; the state is the one that follows from it.
-2. The answer is the provider's whom this browser was sent to (`iss`), and no error.
+2. The answer is the provider's whom this browser was sent to, and no error: it came to the address of the attempt's
+   institution, of which no other provider knows, and names that provider if it names one (`iss`).
 3. The code is exchanged at the token endpoint, with the verifier, and with the client's secret if it has one.
 4. The ID token is signed with a key of the provider's by one of the algorithms below, is of that issuer, for this
    client alone, not expired, and carries the nonce. (`joserfc` looks at signature and times.)
 5. Claims that the ID token does not have are asked for at the userinfo endpoint; its subject has to be the same.
-6. A grant of the settings has to fit; only then is there an officer, and for that institution alone.
+6. A grant of the settings has to fit; only then is there an officer, and for that institution alone. An address counts
+   neither for a grant nor as a name unless `email_verified` is true; a provider that never says it vouches for all.
 
-Source: OpenID Connect Core 1.0 sections 3.1.2.1, 3.1.3.7, 5.3.2; RFC 7636; RFC 9207; RFC 9700 sections 2.1, 4.4, 4.7.
+Source: OpenID Connect Core 1.0 sections 3.1.2.1, 3.1.3.7, 5.1, 5.3.2; RFC 7636; RFC 9207; RFC 9700 sections 2.1,
+4.4, 4.7.
 """
 
 from __future__ import annotations
@@ -58,6 +61,8 @@ LEEWAY_SECONDS: Final = 60
 """By how much the provider's clock may differ."""
 MAX_OFFICER_CHARS: Final = 120
 MAX_ANSWER_CHARS: Final = 4_096
+EMAIL: Final = "email"
+EMAIL_VERIFIED: Final = "email_verified"
 ACCOUNT: Final = "account "
 """How the name of an officer begins who signed in so. No key and no link is called so."""
 _ATTEMPT: Final = re.compile(r"([0-9]{1,12})\.([a-z0-9-]{1,64})\.([a-z]{2})\.([A-Za-z0-9_-]{43})")
@@ -107,16 +112,15 @@ class Accounts:
 
     Args:
         readings: The providers.
-        redirect_uri: Where providers send the browser back to.
+        done: Where providers send the browser back to; behind it stands the institution's slug. An institution has one
+            provider, so that no two of these have an address in common.
         now: Seconds since 1970.
         secret: 32 bytes of this process.
     """
 
-    def __init__(
-        self, readings: Sequence[ProviderReading], redirect_uri: str, now: Callable[[], float], secret: bytes
-    ) -> None:
+    def __init__(self, readings: Sequence[ProviderReading], done: str, now: Callable[[], float], secret: bytes) -> None:
         self._by_institution = {grant.institution: one for one in readings for grant in one.provider.grant}
-        self._redirect_uri = redirect_uri
+        self._done = done
         self._now = now
         self._secret = secret
 
@@ -138,7 +142,7 @@ class Accounts:
         asked = {
             "response_type": "code",
             "client_id": reading.provider.client_id,
-            "redirect_uri": self._redirect_uri,
+            "redirect_uri": self._redirect_uri(institution),
             "scope": " ".join(("openid", *reading.provider.scopes)),
             "state": self._derived("state", cookie),
             "nonce": self._derived("nonce", cookie),
@@ -149,10 +153,11 @@ class Accounts:
         joint = "&" if "?" in metadata.authorization_endpoint else "?"
         return Attempt(f"{metadata.authorization_endpoint}{joint}{urlencode(asked)}", cookie)
 
-    def finish(self, cookie: str, answer: Mapping[str, str]) -> Entitled:
+    def finish(self, came_to: str, cookie: str, answer: Mapping[str, str]) -> Entitled:
         """Find out whom a provider has sent back.
 
         Args:
+            came_to: The institution whose address the browser came back to.
             cookie: The attempt's.
             answer: Parameters of the address that the browser came back to.
 
@@ -160,10 +165,13 @@ class Accounts:
             AccountError: Nobody whom a grant lets in.
         """
         institution, language = self._attempted(cookie, answer)  # 1.
+        if came_to != institution:  # 2.
+            raise AccountError("account_failed", "the answer came to another institution's address than the attempt's")
         reading = self._reading(institution)
         metadata = _reached(reading.metadata)
         code = _code(metadata, answer)  # 2.
-        tokens = _reached(lambda: self._exchange(reading, metadata, cookie, code))  # 3.
+        redirect_uri = self._redirect_uri(institution)
+        tokens = _reached(lambda: self._exchange(reading, metadata, cookie, code, redirect_uri))  # 3.
         claims = self._verified(reading, tokens.id_token, self._derived("nonce", cookie))  # 4.
         claims = _reached(lambda: _completed(reading, metadata, tokens, claims, institution))  # 5.
         officer = _officer(reading.provider, claims, institution)  # 6.
@@ -176,6 +184,9 @@ class Accounts:
         if found is None:
             raise AccountError("account_failed", "no provider is set up for this institution")
         return found
+
+    def _redirect_uri(self, institution: str) -> str:
+        return f"{self._done}/{institution}"
 
     def _derived(self, purpose: str, cookie: str) -> str:
         """43 characters that follow from a cookie, and that nobody can tell who has not this process's secret."""
@@ -192,12 +203,14 @@ class Accounts:
 
     # ── what the provider says ────────────────────────────────────────────────────────────────────────────
 
-    def _exchange(self, reading: ProviderReading, metadata: Metadata, cookie: str, code: str) -> _Tokens:
+    def _exchange(
+        self, reading: ProviderReading, metadata: Metadata, cookie: str, code: str, redirect_uri: str
+    ) -> _Tokens:
         provider = reading.provider
         form = {
             "grant_type": "authorization_code",
             "code": code,
-            "redirect_uri": self._redirect_uri,
+            "redirect_uri": redirect_uri,
             "code_verifier": self._derived("verifier", cookie),
         }
         headers = {"Accept": "application/json"}
@@ -269,6 +282,7 @@ def _completed(
     """The claims, with those of the userinfo endpoint when one is missing; see 5."""
     provider = reading.provider
     wanted = {provider.officer, *(grant.claim for grant in provider.grant if grant.institution == institution)}
+    wanted |= {EMAIL_VERIFIED} if EMAIL in wanted else set()
     if wanted <= claims.keys() or metadata.userinfo_endpoint is None or not tokens.access_token:
         return claims
     headers = {"Accept": "application/json", "Authorization": f"Bearer {tokens.access_token}"}
@@ -284,16 +298,24 @@ def _officer(provider: Provider, claims: Mapping[str, Any], institution: str) ->
     if not any(_fits(grant, claims) for grant in grants):
         raise AccountError("account_not_entitled", f"no grant for {institution} fits subject {claims['sub'][:80]!r}")
     officer = claims.get(provider.officer)
-    unproved = provider.officer == "email" and claims.get("email_verified") is False
     is_name = isinstance(officer, str) and officer.isprintable() and 0 < len(officer.strip()) <= MAX_OFFICER_CHARS
-    if not isinstance(officer, str) or not is_name or unproved:
-        raise AccountError("account_not_entitled", f"the claim {provider.officer!r} does not name the officer")
+    if not isinstance(officer, str) or not is_name or not _counts(provider.officer, claims):
+        raise AccountError(
+            "account_not_entitled", f"the claim {provider.officer!r} does not name the officer, or is not verified"
+        )
     return officer.strip()
 
 
 def _fits(grant: Grant, claims: Mapping[str, Any]) -> bool:
     value = claims.get(grant.claim)
-    return grant.value in value if isinstance(value, list) else value == grant.value
+    is_there = grant.value in value if isinstance(value, list) else value == grant.value
+    return is_there and _counts(grant.claim, claims)
+
+
+def _counts(claim: str, claims: Mapping[str, Any]) -> bool:
+    """Whether a claim may be relied on: an address that the provider does not call verified may not."""
+    said = claims.get(EMAIL_VERIFIED, True)
+    return claim != EMAIL or said is True or said == "true"  # some providers write it as text
 
 
 def _challenge(verifier: str) -> str:

@@ -17,7 +17,7 @@ import msgspec
 from api.conversion import convert
 from api.desk.gate import Visit
 from api.desk.json_place import line_of
-from api.desk.publishing import Fault, fault_of, hundredths
+from api.desk.publishing import MADE_FROM, Fault, fault_of, hundredths
 from api.node import Node
 from api.strict_json import StrictJsonError, parse_strict_json
 from ledger.achievement import Achievement, Outcome, QfEhea, Template
@@ -69,6 +69,7 @@ class AchievementDraft:
         template: What is said of it.
         details: What is said beyond the mandatory elements.
         before: The edition before, as the form shows it; empty for a first one.
+        made_from: Which edition that is; 0 for a first one. Nothing is published on top of another.
         id: 128 random bits as hex: the idempotency key.
         edition: Which edition it has become, once it is published.
     """
@@ -77,6 +78,7 @@ class AchievementDraft:
     template: Template
     details: Details | None
     before: Mapping[str, str]
+    made_from: int
     id: str = field(default_factory=lambda: secrets.token_hex(16))
     edition: int = 0
 
@@ -94,6 +96,7 @@ class AchievementDraft:
         """Publish it, once however often it is asked for.
 
         Raises:
+            OutdatedError: Another edition was published since.
             LedgerError: The ledger refuses it.
         """
         body = msgspec.json.encode([self.code, self.template, self.details])
@@ -102,6 +105,7 @@ class AchievementDraft:
             code=self.code,
             template=self.template,
             details=self.details,
+            after=self.made_from,
             actor=visit.actor,
             request=Request(f"{visit.institution.id.hex} desk achievement", self.id, body),
         )
@@ -161,7 +165,10 @@ def read_draft(node: Node, visit: Visit) -> tuple[AchievementDraft, list[Fault]]
     before = {} if known is None else shown(known.editions[-1], known.details[-1])
     if known is not None and details is None and known.details[-1] == _NO_DETAILS:
         details = known.details[-1]  # said, and said to be nothing: no difference
-    draft = AchievementDraft(code, template, details, before)
+    made_from = 0 if known is None else len(known.editions)
+    if visit.form.number(MADE_FROM) != made_from:
+        faults.append(Fault("", "outdated_edition", place=str(made_from)))
+    draft = AchievementDraft(code, template, details, before, made_from)
     return draft, faults + _ask_ledger(node, visit, draft, {fault.field for fault in faults})
 
 

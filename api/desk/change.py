@@ -4,6 +4,7 @@
                │  ▲
                └──┘ rows that would be refused are left out, or nothing is changed
 
+What broke off may be begun again: what was changed before is not changed twice.
 Each award is changed by a command of its own, for what follows for stacks is decided award by award; the result says
 of each what came of it. Every one was tried before, so that a refusal at last is rare: somebody was faster.
 """
@@ -20,8 +21,9 @@ from typing import Final, Literal, get_args
 import msgspec
 
 from api.desk.gate import Visit
-from api.desk.job import Job
+from api.desk.job import Job, is_refusal
 from api.node import Node
+from api.problem_handler import ErrorLog
 from api.route.page import pasted_id
 from ledger.achievement import Achievement
 from ledger.application import Request, achievement_id
@@ -97,6 +99,11 @@ class Choice:
     _lock: Lock = field(default_factory=Lock)
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether they are being changed now."""
+        return self.job is not None and not self.job.is_over
+
+    @property
     def refused(self) -> list[Chosen]:
         """Awards against whose change something speaks."""
         return [award for award in self.awards if award.refusal]
@@ -121,8 +128,8 @@ class Choice:
             if self.plan is plan:
                 self.id = secrets.token_hex(16)
 
-    def carry_out(self, node: Node, visit: Visit, identity: str) -> Job | None:
-        """Begin to change them, unless that has begun.
+    def carry_out(self, node: Node, visit: Visit, identity: str, log: ErrorLog) -> Job | None:
+        """Begin to change them, unless that has begun and not failed.
 
         Returns:
             None while something speaks against one of them, or when *identity* is of another plan: another window of
@@ -132,8 +139,9 @@ class Choice:
             plan, awards = self.plan, self.awards
             if not identity or identity != self.id or plan is None or not awards:
                 return None
-            if self.job is None and not self.refused:
-                self.job = Job(self._work(node, visit, plan, identity), len(awards))
+            has_failed = self.job is not None and self.job.has_failed
+            if has_failed or (self.job is None and not self.refused):
+                self.job = Job(self._work(node, visit, plan, identity), len(awards), log)
             return self.job
 
     def _work(self, node: Node, visit: Visit, plan: Plan, identity: str) -> Callable[[Callable[[int], None]], int]:
@@ -145,8 +153,10 @@ class Choice:
                 request = _request(visit, plan, identity, award.public_id)
                 try:
                     position = _change(node, visit, plan, award.public_id, request=request)
-                    award.is_changed, newest = True, max(newest, position)
+                    award.is_changed, award.refusal, newest = True, "", max(newest, position)
                 except LedgerError as error:
+                    if not is_refusal(error):
+                        raise
                     award.refusal = str(error)
                 told(number)
             node.wait_until_visible(newest, CredentialStatus.NAME, StatusLists.NAME)

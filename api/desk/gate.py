@@ -29,6 +29,7 @@ from api.node import Node
 from api.own_page import FORM_HEADERS, require_own_page
 from api.page.language import Language, choose_language
 from api.page.render import PageRenderer
+from api.problem_handler import ErrorLog
 from ledger.access import Actor
 from ledger.error import AuthenticationError, ForbiddenError, NotFoundError
 from ledger.institution import Institution
@@ -105,10 +106,14 @@ class Gate:
         renderer: Writes the pages.
         sessions: Who has signed in.
         accounts: Signs in with accounts of institutions.
+        log: Told of what goes wrong behind a page.
     """
 
-    def __init__(self, node: Node, renderer: PageRenderer, sessions: Sessions, accounts: Accounts) -> None:
+    def __init__(
+        self, node: Node, renderer: PageRenderer, sessions: Sessions, accounts: Accounts, log: ErrorLog
+    ) -> None:
         self.node = node
+        self.log = log
         self.sessions = sessions
         self.accounts = accounts
         self._renderer = renderer
@@ -142,15 +147,19 @@ class Gate:
         return self.node.access.holder(session.actor.name, self.node.ledger.now())
 
     async def receive(self, request: Request, max_bytes: int = MAX_FORM_BYTES) -> Visit:
-        """Read a form of somebody who has signed in; who asks is found out before a byte of it is read.
+        """Read a form of somebody who has signed in.
+
+        Who asks is found out before a byte of it is read, and again afterwards: whoever sends slowly may have been
+        signed out, or have lost the key, in between.
 
         Raises:
             DeskRefusedError: See :meth:`enter`; or it was not sent by a page of this session.
             BodyTooLargeError, MediaTypeError, MalformedBodyError: See :func:`api.form_body.read_form`.
         """
         self.require_own_page(request)
-        visit = await run_in_threadpool(self.enter, request)
+        await run_in_threadpool(self.enter, request)
         form = await read_form(request, max_bytes)
+        visit = await run_in_threadpool(self.enter, request)
         given = form.one("token").encode()
         if not hmac.compare_digest(given, visit.session.token.encode()):
             raise DeskRefusedError("forged")

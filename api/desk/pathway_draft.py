@@ -22,8 +22,9 @@ import msgspec
 from api.desk.gate import Visit
 from api.desk.job import Job, Told
 from api.desk.json_place import line_of
-from api.desk.publishing import Fault, fault_of
+from api.desk.publishing import MADE_FROM, Fault, fault_of
 from api.node import Node
+from api.problem_handler import ErrorLog
 from api.strict_json import StrictJsonError, parse_strict_json
 from ledger.application import Request
 from ledger.error import InvalidInputError, LedgerError, NotFoundError
@@ -39,7 +40,7 @@ _RULES: Final = "/rules"
 MAX_EXCERPT_CHARS: Final = 120
 BREATH_SECONDS: Final = 0.003
 """Pause after each learner of a trial: about as long as one takes, so that other requests hardly wait longer."""
-# One trial at a time: each takes a processor for as long as it lasts.
+# One trial at a time: each takes a processor for as long as it lasts. Nobody waits for it, on no thread.
 _ROOM: Final = BoundedSemaphore(1)
 
 
@@ -53,7 +54,7 @@ class PathwayDraft:
         edition: Which edition of that is awarded; None: the newest at the time.
         rules: Its rules, checked.
         changes: What is other than in the version before.
-        before: The newest version that there is; None for a first one.
+        before: The newest version that there is, from which it was made; None for a first one.
         id: 128 random bits as hex: the idempotency key.
         trial: How far a trial of it is.
         version: Which version it has become, once it is published.
@@ -71,6 +72,11 @@ class PathwayDraft:
     _lock: Lock = field(default_factory=Lock)
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether it is being tried now."""
+        return self.trial is not None and not self.trial.is_over
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the rules, as every award that is stacked under them pins it."""
         return self.rules.digest()
@@ -84,17 +90,22 @@ class PathwayDraft:
             "edition": str(self.edition or ""),
             "rules": json.dumps(rule_text(self.rules), indent=2, ensure_ascii=False),
             "changes": "\n".join(self.changes),
+            MADE_FROM: str(self.before or 0),
         }
 
-    def try_out(self, node: Node, visit: Visit) -> Job:
-        """Begin to try it on the awards that there are, unless that has begun and not failed."""
+    def try_out(self, node: Node, visit: Visit, log: ErrorLog) -> Job | None:
+        """Begin to try it on the awards that there are, unless that has begun and not failed.
+
+        Returns:
+            None while another draft is being tried.
+        """
 
         def work(told: Told) -> TrialResult:
             def breathe(done: int, total: int) -> None:
                 told(done, total)
                 time.sleep(BREATH_SECONDS)
 
-            with _ROOM:
+            try:
                 return node.parts.trial.run(
                     slug=visit.institution.slug,
                     code=self.code,
@@ -103,16 +114,26 @@ class PathwayDraft:
                     actor=visit.actor,
                     told=breathe,
                 )
+            finally:
+                _ROOM.release()
 
         with self._lock:
-            if self.trial is None or self.trial.error is not None:
-                self.trial = Job(work, 0, is_awaited=False)
+            if self.trial is not None and not self.trial.has_failed:
+                return self.trial
+            if not _ROOM.acquire(blocking=False):
+                return None
+            try:
+                self.trial = Job(work, 0, log, is_awaited=False)
+            except RuntimeError:  # no thread to be had
+                _ROOM.release()
+                raise
             return self.trial
 
     def publish(self, node: Node, visit: Visit) -> None:
         """Publish it, once however often it is asked for.
 
         Raises:
+            OutdatedError: Another version was published since.
             LedgerError: The ledger refuses it.
         """
         body = msgspec.json.encode([self.code, self.achievement, self.edition, self.digest, self.changes])
@@ -145,6 +166,7 @@ def shown(pathway: Pathway) -> dict[str, str]:
         "edition": "" if newest.edition is None else str(newest.edition),
         "rules": json.dumps(newest.rules, indent=2, ensure_ascii=False),
         "changes": "",
+        MADE_FROM: str(len(pathway.versions)),
     }
 
 
@@ -160,16 +182,19 @@ def read_draft(node: Node, visit: Visit) -> tuple[PathwayDraft | None, list[Faul
     edition = visit.form.number("edition")
     if visit.text("edition") and not edition:
         faults.append(Fault("edition", "bad_number"))
+    known = known_pathway(node, visit, visit.text("code"))
+    newest = 0 if known is None else len(known.versions)
+    if visit.form.number(MADE_FROM) != newest:
+        faults.append(Fault("", "outdated_version", place=str(newest)))
     if rules is None or faults:
         return None, faults, given
-    known = known_pathway(node, visit, visit.text("code"))
     draft = PathwayDraft(
         code=visit.text("code"),
         achievement=visit.text("achievement"),
         edition=edition or None,
         rules=rules,
         changes=tuple(line.strip() for line in visit.text("changes").splitlines() if line.strip()),
-        before=None if known is None else len(known.versions),
+        before=newest or None,
     )
     try:
         _published(node, visit, draft, None, trial=True)
@@ -189,6 +214,7 @@ def _published(node: Node, visit: Visit, draft: PathwayDraft, request: Request |
         rules=draft.rules,
         edition=draft.edition,
         changes=draft.changes,
+        after=draft.before or 0,
         actor=visit.actor,
         request=request,
         trial=trial,

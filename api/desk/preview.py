@@ -2,7 +2,7 @@
 
     uploaded ─▶ previewed ─▶ issuing ─▶ issued
                     ▲            │
-                    └── failed ◀─┘        nothing was issued; it may be tried again
+                    └── failed ◀─┘        it may be tried again
 
 A preview is issued by one command, under an idempotency key that is the preview's own: however often the button is
 pressed, and whatever is reloaded, its awards are made once.
@@ -23,6 +23,7 @@ from api.desk.class_list import ClassList
 from api.desk.gate import Visit
 from api.desk.job import Job
 from api.node import Node
+from api.problem_handler import ErrorLog
 from ledger.application import Outcome, Request
 from projections.credential_status import CredentialStatus
 from projections.status_lists import StatusLists
@@ -47,7 +48,12 @@ class Preview:
     job: Job | None = None
     _lock: Lock = field(default_factory=Lock)
 
-    def issue(self, node: Node, visit: Visit) -> Job:
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it is being issued now."""
+        return self.job is not None and not self.job.is_over
+
+    def issue(self, node: Node, visit: Visit, log: ErrorLog) -> Job:
         """Begin to issue it, unless that has begun and not failed.
 
         Raises:
@@ -56,8 +62,8 @@ class Preview:
         if self.content.wrong:
             raise ValueError("a class list with problems is not issued")
         with self._lock:
-            if self.job is None or self.job.error is not None:
-                self.job = Job(self._work(node, visit), len(self.content.rows))
+            if self.job is None or self.job.has_failed:
+                self.job = Job(self._work(node, visit), len(self.content.rows), log)
             return self.job
 
     def _work(self, node: Node, visit: Visit) -> Callable[[Callable[[int], None]], list[str]]:

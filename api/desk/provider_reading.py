@@ -1,6 +1,6 @@
 """What an OpenID provider says of itself: its endpoints and its keys, fetched by us and kept for a while.
 
-Source: OpenID Connect Discovery 1.0 section 4; RFC 8414; RFC 7517.
+Source: OpenID Connect Discovery 1.0 section 4; RFC 8414; RFC 7517 section 5.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import JWKRegistry, Key, KeySet
 from openvc.errors import OpenvcError
 
 from api.desk.account_setting import Provider
@@ -92,17 +93,24 @@ class ProviderReading:
         return found
 
     def keys(self, *, unknown: bool = False) -> KeySet:
-        """Its keys; when one was *unknown* that a token names, they are asked for anew. Raises ProviderError."""
+        """Its keys; when one was *unknown* that a token names, they are asked for anew.
+
+        A key of a kind that is not known here, or one that is broken, is passed over, as RFC 7517 section 5 has it.
+
+        Raises:
+            ProviderError: It cannot be reached, or none of its keys can be read.
+        """
         address = self.metadata().jwks_uri
         kept = self._recall(address, FRESH_SECONDS if unknown else KEPT_SECONDS)
         if isinstance(kept, KeySet):
             return kept
         read = self.ask(address, Call(headers={"Accept": "application/jwk-set+json, application/json"}), dict)
-        try:
-            found = KeySet.import_key_set(read)
-        except (JoseError, ValueError, TypeError, KeyError) as error:
+        listed = read.get("keys")
+        readable = [key for one in listed if (key := _key(one)) is not None] if isinstance(listed, list) else []
+        if not readable:
             message = f"the keys of {self.provider.issuer} cannot be read"
-            raise ProviderError(message) from error
+            raise ProviderError(message)
+        found = KeySet(readable)
         self._keep(address, found)
         return found
 
@@ -130,3 +138,15 @@ class ProviderReading:
     def _keep(self, address: str, value: object) -> None:
         with self._lock:
             self._kept[address] = _Kept(self._monotonic(), value)
+
+
+def _key(read: object) -> Key | None:
+    """A key as it stands in a set; None for what cannot be read, or could not be told from others."""
+    if not isinstance(read, dict):
+        return None
+    try:
+        key = JWKRegistry.import_key(read)
+        key.ensure_kid()
+    except (JoseError, UnsupportedAlgorithm, ValueError, TypeError, KeyError):
+        return None
+    return key

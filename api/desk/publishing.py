@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from ledger.error import InvalidInputError, MissingElementError
+
+MADE_FROM: Final = "made_from"
+"""The field of a form that says from which edition or version it was made: 0 for a first one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,13 @@ from api.desk.class_list import MAX_HEADER_CHARS, ListRow, Note, ask_ledger
 from api.desk.column import field_of, header_of
 from api.desk.download import as_meant
 from api.desk.gate import Visit
-from api.desk.job import Job
+from api.desk.job import Job, is_refusal
 from api.desk.replacing import FIELDS, claim_of, differences, read_correction, replace, shown
 from api.desk.sheet import Row, Unreadable
 from api.desk.sheet_fault import SheetError
 from api.node import Node
 from api.page.language import Language
+from api.problem_handler import ErrorLog
 from api.route.page import pasted_id
 from ledger.claim import AwardClaim, LearnerClaim
 from ledger.error import LedgerError
@@ -99,6 +100,11 @@ class ReplacementList:
     _lock: Lock = field(default_factory=Lock)
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether they are being replaced now."""
+        return self.job is not None and not self.job.is_over
+
+    @property
     def wrong(self) -> list[CorrectedRow]:
         """Rows with problems."""
         return [one for one in self.rows if one.row.problems]
@@ -108,8 +114,11 @@ class ReplacementList:
         """Rows whose award was replaced."""
         return [one for one in self.rows if one.successor]
 
-    def carry_out(self, node: Node, visit: Visit) -> Job | None:
-        """Begin to replace them, unless that has begun; None while a row has a problem, or nothing differs."""
+    def carry_out(self, node: Node, visit: Visit, log: ErrorLog) -> Job | None:
+        """Begin to replace them, unless that has begun and not failed; None while a row has a problem, or none differs.
+
+        What broke off is begun again with the same idempotency keys: no award is replaced twice.
+        """
         if self.wrong or not self.rows:
             return None
 
@@ -119,16 +128,18 @@ class ReplacementList:
                 key = f"{self.id}-{one.public_id}"
                 try:
                     one.successor, position = replace(node, visit, one.public_id, one.row.claim, self.reason, key=key)
-                    newest = max(newest, position)
+                    one.refusal, newest = "", max(newest, position)
                 except LedgerError as error:
+                    if not is_refusal(error):
+                        raise
                     one.refusal = str(error)
                 told(number)
             node.wait_until_visible(newest, CredentialStatus.NAME, StatusLists.NAME)
             return newest
 
         with self._lock:
-            if self.job is None:
-                self.job = Job(work, len(self.rows))
+            if self.job is None or self.job.has_failed:
+                self.job = Job(work, len(self.rows), log)
             return self.job
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final
@@ -26,7 +27,7 @@ ABSOLUTE_SECONDS: Final = 10 * 60 * 60
 """A session never lasts longer: a working day."""
 MAX_SESSIONS: Final = 1_000
 MAX_PER_KEY: Final = 8
-"""Whoever signs in more often with one key signs its oldest session out, and nobody else's."""
+"""Whoever signs in more often with one key, or one account, signs its oldest session out, and nobody else's."""
 MAX_HELD: Final = 24
 """Sessions that hold a class list or a choice of awards, which may be some 20 MiB each."""
 
@@ -50,6 +51,11 @@ class Session:
     ends: float
     used: float
     held: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether something that it holds is being carried out; what can be says so by ``is_under_way``."""
+        return any(getattr(one, "is_under_way", False) for one in list(self.held.values()))
 
 
 class Sessions:
@@ -75,7 +81,9 @@ class Sessions:
         now = self._clock()
         with self._lock:
             self._end_old(now)
-            own = [digest for digest, one in self._sessions.items() if one.actor.name == actor.name]
+            # Two institutions may have an account of one name.
+            who = (actor.name, institution)
+            own = [digest for digest, one in self._sessions.items() if (one.actor.name, one.institution) == who]
             for digest in own[: max(0, len(own) + 1 - MAX_PER_KEY)]:
                 del self._sessions[digest]
             while len(self._sessions) >= self._max_sessions:
@@ -104,18 +112,31 @@ class Sessions:
     def hold(self, session: Session, name: str, value: object) -> None:
         """Keep something for a session, in the place of what it had under that name.
 
-        When too many sessions hold something, the one unused for longest loses it.
+        When too many sessions hold something, one loses it: of the institution that has the most of them (of two that
+        have as many, *session*'s own), the one unused for longest. So no institution takes anything from one that has
+        less. What is being carried out stays, for its memory would not be free before it ends.
         """
         with self._lock:
             session.held[name] = value
-            holding = sorted((one for one in self._sessions.values() if one.held), key=lambda one: one.used)
-            for one in holding[: max(0, len(holding) - MAX_HELD)]:
+            holding = [one for one in self._sessions.values() if one.held]
+            while len(holding) > MAX_HELD and (one := _loser(holding, session)) is not None:
                 one.held.clear()
+                holding.remove(one)
 
     def _end_old(self, now: float) -> None:
         for digest, one in list(self._sessions.items()):
             if now - one.used >= IDLE_SECONDS or now >= one.ends:
                 del self._sessions[digest]
+
+
+def _loser(holding: Sequence[Session], keeper: Session) -> Session | None:
+    """Which session makes room for *keeper*; None when all the others are at work."""
+    counts = Counter(one.institution for one in holding)
+    return min(
+        (one for one in holding if one is not keeper and not one.is_at_work),
+        key=lambda one: (-counts[one.institution], one.institution != keeper.institution, one.used),
+        default=None,
+    )
 
 
 def _digest(identity: str) -> bytes:

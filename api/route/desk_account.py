@@ -17,7 +17,7 @@ from ledger.access import Actor
 from ledger.error import NotFoundError
 
 DONE: Final = "/desk/account/done"
-"""Where providers send the browser back to; every provider is told so by hand."""
+"""Where providers send the browser back to, with the institution's slug behind it; each is told so by hand."""
 MAX_VALUE_CHARS: Final = 4_096
 Slug = Annotated[str, Path(max_length=64, pattern=r"^[a-z0-9-]+$")]
 
@@ -26,11 +26,11 @@ def make_router(gate: Gate, log: FilteringBoundLogger) -> APIRouter:
     """Make the router; what went wrong is told in the log, since the browser is told little."""
     router = APIRouter(prefix="/desk/account", include_in_schema=False)
 
-    @router.get("/done")
-    async def done(request: Request) -> Response:
+    @router.get("/done/{slug}")
+    async def done(request: Request, slug: Slug) -> Response:
         cookie = request.cookies.get(gate.attempt_cookie, "")
         answer = {name: value for name, value in request.query_params.items() if len(value) <= MAX_VALUE_CHARS}
-        entitled, identity = await run_in_threadpool(_begin, gate, log, cookie, answer)
+        entitled, identity = await run_in_threadpool(_begin, gate, log, slug, cookie, answer)
         response = gate.come_back(entitled.officer.removeprefix(ACCOUNT), entitled.language)
         gate.admit(response, identity)
         return response
@@ -52,10 +52,12 @@ def _attempt(gate: Gate, log: FilteringBoundLogger, slug: str, language: Languag
         raise _refused(log, error) from error
 
 
-def _begin(gate: Gate, log: FilteringBoundLogger, cookie: str, answer: Mapping[str, str]) -> tuple[Entitled, str]:
+def _begin(
+    gate: Gate, log: FilteringBoundLogger, came_to: str, cookie: str, answer: Mapping[str, str]
+) -> tuple[Entitled, str]:
     """Begin a session for whoever a provider has sent back. Raises DeskRefusedError."""
     try:
-        entitled = gate.accounts.finish(cookie, answer)
+        entitled = gate.accounts.finish(came_to, cookie, answer)
         institution = gate.node.ledger.institution(entitled.institution)
     except AccountError as error:
         raise _refused(log, error) from error

@@ -19,12 +19,12 @@ from api.desk.achievement_draft import (
     shown,
 )
 from api.desk.gate import Gate, Visit, go
-from api.desk.publishing import Fault
+from api.desk.publishing import MADE_FROM, Fault
 from api.error import UnknownResourceError
 from api.route.desk_list import MAX_CHOICES
 from ledger.achievement import MAX_EQF, MIN_EQF
 from ledger.detail import ACHIEVEMENT_TYPES
-from ledger.error import LedgerError
+from ledger.error import LedgerError, OutdatedError
 
 ACHIEVEMENTS: Final = "/desk/achievements"
 MAX_DRAFT_FORM_BYTES: Final = 262_144
@@ -48,13 +48,14 @@ def make_router(gate: Gate) -> APIRouter:
         visit = gate.enter(request)
         held = held_achievement(visit)
         if held is not None and not held.edition and request.query_params.get("again"):
-            values = {"code": held.code, **shown(held.template, held.details)}
+            values = {"code": held.code, MADE_FROM: str(held.made_from), **shown(held.template, held.details)}
             return _form(gate, visit, values, is_new=not held.before)
         known = known_achievement(gate.node, visit, code) if code else None
         if code and known is None:
             raise UnknownResourceError("Your institution has published no micro-credential under this code.")
         values = empty(visit.language) if known is None else shown(known.editions[-1], known.details[-1])
-        return _form(gate, visit, {"code": code, **values}, is_new=known is None)
+        made_from = "0" if known is None else str(len(known.editions))
+        return _form(gate, visit, {"code": code, MADE_FROM: made_from, **values}, is_new=known is None)
 
     @router.post("/edit")
     async def fill(request: Request) -> Response:
@@ -95,15 +96,20 @@ def _form(
 def _fill(gate: Gate, visit: Visit) -> Response:
     draft, faults = read_draft(gate.node, visit)
     if faults:
-        values = {name: visit.text(name) for name in ("code", *FIELDS)}
+        # Whoever was told that there is a newer edition goes on from that one.
+        values = {name: visit.text(name) for name in ("code", *FIELDS)} | {MADE_FROM: str(draft.made_from)}
         return _form(gate, visit, values, tuple(faults), is_new=not draft.before)
     gate.sessions.hold(visit.session, HELD, draft)
     return go(f"{ACHIEVEMENTS}/check", visit.language)
 
 
-def _check(gate: Gate, visit: Visit, held: AchievementDraft, detail: str = "") -> Response:
-    path, status = (f"{ACHIEVEMENTS}/check", 200) if not detail else (None, 409)
-    return gate.page("achievement_check", visit, path=path, status=status, held=held, detail=detail)
+def _check(
+    gate: Gate, visit: Visit, held: AchievementDraft, detail: str = "", *, is_outdated: bool = False
+) -> Response:
+    path, status = (f"{ACHIEVEMENTS}/check", 200) if not detail and not is_outdated else (None, 409)
+    return gate.page(
+        "achievement_check", visit, path=path, status=status, held=held, detail=detail, is_outdated=is_outdated
+    )
 
 
 def _publish(gate: Gate, visit: Visit) -> Response:
@@ -112,6 +118,8 @@ def _publish(gate: Gate, visit: Visit) -> Response:
         return gate.gone(visit)
     try:
         held.publish(gate.node, visit)
+    except OutdatedError:
+        return _check(gate, visit, held, is_outdated=True)
     except LedgerError as error:
         return _check(gate, visit, held, str(error))
     return go(f"{ACHIEVEMENTS}/check", visit.language)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -143,7 +144,7 @@ def _carry_out(gate: Gate, visit: Visit) -> Response:
     confirmed = visit.text("choice")
     if choice is None or choice.plan is None or choice.id != confirmed:
         return gate.gone(visit)
-    job = choice.carry_out(gate.node, visit, confirmed)
+    job = choice.carry_out(gate.node, visit, confirmed, gate.log)
     if job is None:
         return go(f"{AWARDS}/check", visit.language)
     job.wait(PATIENCE_SECONDS)
@@ -161,7 +162,8 @@ def _changed_page(gate: Gate, visit: Visit) -> Response:
         return response
     done = [award for award in choice.awards if award.is_changed]
     left = [award for award in choice.awards if not award.is_changed]
-    return gate.page("changed", visit, path=path, choice=choice, done=done, left=left, plan=choice.plan)
+    status = HTTPStatus.CONFLICT if choice.job.has_failed else HTTPStatus.OK
+    return gate.page("changed", visit, path=path, status=status, choice=choice, done=done, left=left, plan=choice.plan)
 
 
 def _changed_table(gate: Gate, visit: Visit) -> Response:

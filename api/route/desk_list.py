@@ -13,6 +13,7 @@ from api.desk.class_list import ClassList, ForAll, read_class
 from api.desk.column import COLUMNS, template_headers
 from api.desk.download import table
 from api.desk.gate import Gate, Visit, go
+from api.desk.job import is_refusal
 from api.desk.preview import HELD, Preview, held_preview
 from api.desk.sheet import MAX_FILE_BYTES, read_rows
 from api.desk.sheet_fault import SheetError
@@ -166,7 +167,7 @@ def _preview_page(gate: Gate, visit: Visit) -> Response:
         first=content.rows[:SHOWN_ROWS],
         most=SHOWN_NOTES,
         used=[one for one in COLUMNS if any(row.fields.get(one) for row in content.rows) or one in _ALWAYS],
-        is_issued=held.job is not None and held.job.error is None,
+        is_issued=held.job is not None and not held.job.has_failed,
     )
 
 
@@ -194,7 +195,7 @@ def _issue(gate: Gate, visit: Visit) -> Response:
         return gate.gone(visit)
     if held.content.wrong:
         return go(PREVIEW, visit.language)
-    held.issue(gate.node, visit).wait(PATIENCE_SECONDS)
+    held.issue(gate.node, visit, gate.log).wait(PATIENCE_SECONDS)
     return go(ISSUED, visit.language)
 
 
@@ -208,14 +209,10 @@ def _issued_page(gate: Gate, visit: Visit) -> Response:
         response.headers.update(REFRESH)
         return response
     if job.error is not None:
-        return gate.page("failed", visit, path=ISSUED, status=409, preview=held, detail=_sentence(job.error))
+        detail = str(job.error) if is_refusal(job.error) else ""
+        return gate.page("failed", visit, path=ISSUED, status=409, detail=detail, is_sure=is_refusal(job.error))
     rows = list(zip(held.content.rows, job.result, strict=True))
     return gate.page("issued", visit, path=ISSUED, rows=rows, first=rows[:SHOWN_LINKS], links=gate.node.links)
-
-
-def _sentence(error: Exception) -> str:
-    """What the ledger says; of anything else, which is a fault of ours, nothing is shown."""
-    return str(error) if isinstance(error, LedgerError) else ""
 
 
 def _links_table(gate: Gate, held: Preview) -> list[list[object]]:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.desk.gate import Gate, Visit, go
+from api.desk.job import is_refusal
 from api.desk.pathway_draft import FIELDS, HELD, PathwayDraft, held_pathway, known_pathway, read_draft, shown
-from api.desk.publishing import Fault
+from api.desk.publishing import MADE_FROM, Fault
 from api.desk.rule_reading import Line, RuleReading
 from api.error import UnknownResourceError
 from api.page.language import Speech
 from api.route.desk_achievement import Code
 from api.route.desk_list import MAX_CHOICES, PATIENCE_SECONDS, REFRESH
-from ledger.error import LedgerError, NotFoundError
+from ledger.error import LedgerError, NotFoundError, OutdatedError
 from ledger.pathway_trial import TrialResult
 from ledger.small_cell import THRESHOLD, Told, tell
 from ledger.stacking.component import AchievementRef
@@ -67,7 +69,7 @@ def make_router(gate: Gate) -> APIRouter:
         known = known_pathway(gate.node, visit, code) if code else None
         if code and known is None:
             raise UnknownResourceError("Your institution has published no pathway under this code.")
-        values = dict.fromkeys(FIELDS, "") if known is None else shown(known)
+        values = {**dict.fromkeys(FIELDS, ""), MADE_FROM: "0"} if known is None else shown(known)
         return _form(gate, visit, values, is_new=known is None)
 
     @router.post("/edit")
@@ -119,9 +121,11 @@ def _form(
 def _fill(gate: Gate, visit: Visit) -> Response:
     draft, faults, given = read_draft(gate.node, visit)
     if draft is None:
-        values = {**{name: visit.text(name) for name in FIELDS}, "rules": given}
-        is_new = known_pathway(gate.node, visit, values["code"]) is None
-        return _form(gate, visit, values, tuple(faults), is_new=is_new)
+        known = known_pathway(gate.node, visit, visit.text("code"))
+        # Whoever was told that there is a newer version goes on from that one.
+        made_from = "0" if known is None else str(len(known.versions))
+        values = {**{name: visit.text(name) for name in FIELDS}, "rules": given, MADE_FROM: made_from}
+        return _form(gate, visit, values, tuple(faults), is_new=known is None)
     gate.sessions.hold(visit.session, HELD, draft)
     return go(f"{PATHWAYS}/check", visit.language)
 
@@ -153,8 +157,19 @@ class Titles:
         return f"«{editions[-1].title}» ({name})"
 
 
-def _check(gate: Gate, visit: Visit, held: PathwayDraft, detail: str = "") -> Response:
-    path, status = (f"{PATHWAYS}/check", 200) if not detail else (None, 409)
+def _check(
+    gate: Gate,
+    visit: Visit,
+    held: PathwayDraft,
+    detail: str = "",
+    *,
+    is_busy: bool = False,
+    is_outdated: bool = False,
+) -> Response:
+    is_refused = bool(detail) or is_outdated
+    path, status = (None, HTTPStatus.CONFLICT) if is_refused else (f"{PATHWAYS}/check", HTTPStatus.OK)
+    if is_busy:
+        path, status = None, HTTPStatus.SERVICE_UNAVAILABLE
     titles = Titles(gate)
     reading = RuleReading(held.rules, Speech(visit.language), titles)
     return gate.page(
@@ -164,6 +179,8 @@ def _check(gate: Gate, visit: Visit, held: PathwayDraft, detail: str = "") -> Re
         status=status,
         held=held,
         detail=detail,
+        is_busy=is_busy,
+        is_outdated=is_outdated,
         target=titles(AchievementRef(institution=visit.institution.slug, code=held.achievement)),
         tree=reading.tree(),
         admissions=reading.admissions(),
@@ -180,7 +197,10 @@ def _try_out(gate: Gate, visit: Visit) -> Response:
     held = held_pathway(visit)
     if held is None or held.id != visit.text("draft"):
         return gate.gone(visit)
-    held.try_out(gate.node, visit).wait(PATIENCE_SECONDS)
+    job = held.try_out(gate.node, visit, gate.log)
+    if job is None:
+        return _check(gate, visit, held, is_busy=True)
+    job.wait(PATIENCE_SECONDS)
     return go(f"{PATHWAYS}/trial", visit.language)
 
 
@@ -193,8 +213,8 @@ def _tried(gate: Gate, visit: Visit) -> Response:
         response = gate.page("progress", visit, path=path, job=job, here=PATHWAYS, title="trying")
         response.headers.update(REFRESH)
         return response
-    if job.error is not None or not isinstance(job.result, TrialResult):
-        return _check(gate, visit, held, str(job.error) if isinstance(job.error, LedgerError) else "the trial failed")
+    if job.error is not None:
+        return _check(gate, visit, held, str(job.error) if is_refusal(job.error) else "the trial failed")
     figures = _figures(gate, visit, held, job.result)
     return gate.page("pathway_trial", visit, path=path, held=held, figures=figures, fewest=THRESHOLD)
 
@@ -220,6 +240,8 @@ def _publish(gate: Gate, visit: Visit) -> Response:
         return gate.gone(visit)
     try:
         held.publish(gate.node, visit)
+    except OutdatedError:
+        return _check(gate, visit, held, is_outdated=True)
     except LedgerError as error:
         return _check(gate, visit, held, str(error))
     return go(f"{PATHWAYS}/check", visit.language)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
@@ -187,7 +188,7 @@ def _carry_out(gate: Gate, visit: Visit) -> Response:
     held = held_replacements(visit)
     if held is None or held.id != visit.text("replacements"):
         return gate.gone(visit)
-    job = held.carry_out(gate.node, visit)
+    job = held.carry_out(gate.node, visit, gate.log)
     if job is None:
         return go(f"{MANY}/check", visit.language)
     job.wait(PATIENCE_SECONDS)
@@ -203,7 +204,8 @@ def _replaced_page(gate: Gate, visit: Visit) -> Response:
         response.headers.update(REFRESH)
         return response
     left = [one for one in held.rows if not one.successor]
-    return gate.page("replacements_done", visit, path=path, held=held, left=left, most=SHOWN_ROWS)
+    status = HTTPStatus.CONFLICT if held.job.has_failed else HTTPStatus.OK
+    return gate.page("replacements_done", visit, path=path, status=status, held=held, left=left, most=SHOWN_ROWS)
 
 
 def _replaced_table(gate: Gate, visit: Visit) -> Response:

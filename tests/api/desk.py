@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping
 from typing import Final
 
 import httpx
+from structlog.typing import FilteringBoundLogger
 
+from api.access_log import make_log
+from api.ledger_node import system_clock
 from tests.api.served import BASE, Served
 
 OWN_PAGE: Final = {"Origin": BASE}
+UNREAD: Final[FilteringBoundLogger] = make_log(io.StringIO(), system_clock)
+"""A log that nobody reads."""
 _TOKEN: Final = re.compile(r'name="token" value="([0-9a-f]{64})"')
 
 

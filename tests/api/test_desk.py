@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
+from uuid import UUID, uuid4
 
 import pytest
 
-from api.desk.session import ABSOLUTE_SECONDS, IDLE_SECONDS, MAX_HELD, MAX_PER_KEY, Sessions
+from api.desk.change import Choice
+from api.desk.class_list import ClassList
+from api.desk.job import Job
+from api.desk.preview import Preview
+from api.desk.replacement_list import ReplacementList
+from api.desk.session import ABSOLUTE_SECONDS, IDLE_SECONDS, MAX_HELD, MAX_PER_KEY, Session, Sessions
 from api.page.language import LANGUAGES, read_messages
 from ledger.access import Actor
-from tests.api.desk import OWN_PAGE, Officer, sign_in
+from ledger.reason import Reason
+from tests.api.desk import OWN_PAGE, UNREAD, Officer, sign_in
 from tests.api.served import BASE, OPERATOR, SLUG, Served, open_school, serving
 
 
@@ -103,7 +112,7 @@ def test_session_ends_when_its_key_is_revoked(school: School) -> None:
     key = served.key(SLUG)
     officer = Officer(served, key)
     assert officer.get("/desk/record").status_code == 200
-    served.node.access.revoke(key.split("_")[1], actor=OPERATOR, at=served.node.ledger.now())
+    revoke(served, key)
     answer = officer.get("/desk/record")
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -179,6 +188,31 @@ def test_form_is_refused_before_it_is_read_when_nobody_has_signed_in(school: Sch
     assert answer.status_code == 401
 
 
+def revoke(served: Served, key: str) -> None:
+    served.node.access.revoke(key.split("_")[1], actor=OPERATOR, at=served.node.ledger.now())
+
+
+@pytest.mark.parametrize("by", ["key", "session"])
+def test_form_is_refused_when_its_sender_is_shut_out_while_it_is_sent(school: School, by: str) -> None:
+    served = school[0]
+    key = served.key(SLUG)
+    officer = Officer(served, key)
+    keys = served.node.ledger.institution(SLUG).keys
+
+    async def form() -> AsyncIterator[bytes]:
+        yield f"token={officer.token}".encode()
+        if by == "key":
+            await asyncio.to_thread(revoke, served, key)
+        else:
+            await asyncio.to_thread(officer.post, "/desk/sign-out")
+        yield b"&once=1"
+
+    headers = {"Cookie": officer.cookie, "Content-Type": "application/x-www-form-urlencoded", **OWN_PAGE}
+    answer = served.http.post("/desk/signing-keys/change", content=form(), headers=headers)
+    assert answer.status_code == 401
+    assert served.node.ledger.institution(SLUG).keys == keys
+
+
 # ── how long ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -229,3 +263,80 @@ def test_sessions_hold_bounded_work(school: School) -> None:
         sessions.hold(session, "list", "work")
         found.append(session)
     assert [bool(session.held) for session in found] == [False] * 2 + [True] * MAX_HELD
+
+
+def test_officers_of_two_institutions_who_are_called_the_same_sign_nobody_else_out() -> None:
+    sessions = Sessions(lambda: 0.0)
+    ours, theirs = uuid4(), uuid4()
+    one = sessions.begin(Actor(name="account anna", role="issuer", institution=ours), ours)
+    for _ in range(MAX_PER_KEY):
+        sessions.begin(Actor(name="account anna", role="issuer", institution=theirs), theirs)
+    assert sessions.find(one) is not None
+
+
+class Held:
+    """Work of a session that may be under way."""
+
+    def __init__(self, *, is_under_way: bool = False) -> None:
+        self.is_under_way = is_under_way
+
+
+class Officers:
+    """Sessions that hold something, one after the other."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self.sessions = Sessions(lambda: self._now)
+
+    def hold(self, institution: UUID, value: object = "work") -> Session:
+        """Sign somebody in who holds something."""
+        self._now += 1
+        who = Actor(name=f"k{self._now}", role="issuer", institution=institution)
+        session = self.sessions.find(self.sessions.begin(who, institution))
+        assert session is not None
+        self.sessions.hold(session, "list", value)
+        return session
+
+
+def test_institution_that_holds_most_makes_room_for_all() -> None:
+    officers, few, many = Officers(), uuid4(), uuid4()
+    first = [officers.hold(few) for _ in range(2)]
+    others = [officers.hold(many) for _ in range(2 * MAX_HELD)]
+    assert all(one.held for one in first)
+    assert [bool(one.held) for one in others] == [False] * (MAX_HELD + 2) + [True] * (MAX_HELD - 2)
+    third = officers.hold(few)
+    assert all(one.held for one in (*first, third))
+    assert sum(bool(one.held) for one in others) == MAX_HELD - 3
+
+
+def test_institution_loses_its_own_oldest_work_when_another_holds_as_much() -> None:
+    officers, one, other = Officers(), uuid4(), uuid4()
+    theirs = [officers.hold(other) for _ in range(MAX_HELD // 2)]
+    ours = [officers.hold(one) for _ in range(MAX_HELD // 2 + 1)]
+    assert all(session.held for session in theirs)
+    assert [bool(session.held) for session in ours] == [False] + [True] * (MAX_HELD // 2)
+
+
+def test_work_that_is_under_way_is_not_taken_from_a_session() -> None:
+    officers, one = Officers(), uuid4()
+    busy = officers.hold(one, Held(is_under_way=True))
+    idle = officers.hold(one, Held())
+    for _ in range(MAX_HELD - 1):
+        officers.hold(one, Held(is_under_way=True))
+    assert busy.held
+    assert not idle.held
+    assert officers.hold(one).held  # nothing can make room, and it is kept nevertheless
+
+
+@pytest.mark.parametrize(
+    "held",
+    [Preview(ClassList((), ())), Choice([], []), ReplacementList([], 0, (), Reason.ISSUED_IN_ERROR)],
+    ids=lambda one: type(one).__name__,
+)
+def test_what_is_held_says_that_it_is_under_way_while_its_job_runs(held: Preview | Choice | ReplacementList) -> None:
+    go_on, said = Event(), [held.is_under_way]
+    held.job = Job(lambda _: go_on.wait(60), 1, UNREAD)
+    said.append(held.is_under_way)
+    go_on.set()
+    assert held.job.wait(60)
+    assert [*said, held.is_under_way] == [False, True, False]

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, parse_qsl, quote_plus, urlsplit
 
 import pytest
 from joserfc import jws, jwt
-from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
+from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from openvc.did.base import DidResolutionError
 
 from api.desk.account import ATTEMPT_SECONDS, AccountError, Accounts, Entitled
@@ -46,28 +46,36 @@ institution = "other"
 claim = "role"
 value = "issuer"
 """
-GOOD: Final[dict[str, Any]] = {"email": "anna@riverside.example", "groups": ["staff", "officers"]}
+GOOD: Final[dict[str, Any]] = {
+    "email": "anna@riverside.example",
+    "email_verified": True,
+    "groups": ["staff", "officers"],
+}
 
 
 class FakeProvider:
     """Answers as a provider does, and can be told to answer otherwise.
 
     Attributes:
+        issuer: Its identifier.
         claims: What is true of whoever signs in.
         changes: What its ID token says otherwise; None: not at all.
         header: What its ID token's header says otherwise.
+        keys: What it says its keys are; None: its own.
         userinfo: What the userinfo endpoint says.
         metadata: What it says otherwise of itself.
         asked: Every address that was asked, with the form.
         seconds: The clock, of both sides.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, issuer: str = ISSUER) -> None:
+        self.issuer = issuer
         self.key: Any = RSAKey.generate_key(2_048, {"kid": "one"})
         self.alg = "RS256"
         self.claims: dict[str, Any] = dict(GOOD)
         self.changes: dict[str, Any] = {}
         self.header: dict[str, Any] = {}
+        self.keys: dict[str, Any] | None = None
         self.userinfo: dict[str, Any] = {"sub": "u-1"}
         self.metadata: dict[str, Any] = {}
         self.asked: list[tuple[str, dict[str, str] | None]] = []
@@ -85,25 +93,25 @@ class FakeProvider:
         assert reach.allows("10.1.2.3")
         assert not reach.allows("192.168.0.1")
         form = None if call.form is None else dict(call.form)
-        self.asked.append((url.removeprefix(ISSUER), form))
+        self.asked.append((url.removeprefix(self.issuer), form))
         self.headers.append(dict(call.headers))
         if self.is_down:
             raise DidResolutionError("https://login.test: it is down")
         answers: dict[str, Callable[[], Any]] = {
             WELL_KNOWN: self._metadata,
-            "/keys": lambda: KeySet([self.key]).as_dict(private=False),
+            "/keys": lambda: self.keys or {"keys": [self.key.as_dict(private=False)]},
             "/token": lambda: self._tokens(form or {}),
             "/me": lambda: self.userinfo,
         }
-        return json.dumps(answers[url.removeprefix(ISSUER)]()).encode()
+        return json.dumps(answers[url.removeprefix(self.issuer)]()).encode()
 
     def _metadata(self) -> dict[str, Any]:
         said = {
-            "issuer": ISSUER,
-            "authorization_endpoint": f"{ISSUER}/auth?kind=x",
-            "token_endpoint": f"{ISSUER}/token",
-            "jwks_uri": f"{ISSUER}/keys",
-            "userinfo_endpoint": f"{ISSUER}/me",
+            "issuer": self.issuer,
+            "authorization_endpoint": f"{self.issuer}/auth?kind=x",
+            "token_endpoint": f"{self.issuer}/token",
+            "jwks_uri": f"{self.issuer}/keys",
+            "userinfo_endpoint": f"{self.issuer}/me",
             "scopes_supported": ["openid"],
         }
         return {**said, **self.metadata}
@@ -116,7 +124,7 @@ class FakeProvider:
 
     def id_token(self) -> str:
         now = int(self.seconds)
-        said = {"iss": ISSUER, "aud": CLIENT, "sub": "u-1", "iat": now, "exp": now + 300, "nonce": self.nonce}
+        said = {"iss": self.issuer, "aud": CLIENT, "sub": "u-1", "iat": now, "exp": now + 300, "nonce": self.nonce}
         claims = {name: value for name, value in {**said, **self.claims, **self.changes}.items() if value is not None}
         header = {"alg": self.alg, "kid": "one", **self.header}
         return jwt.encode(header, claims, self.key, algorithms=[self.alg])
@@ -155,7 +163,7 @@ def go(accounts: Accounts, provider: FakeProvider, institution: str = SLUG) -> t
 
 def enter(accounts: Accounts, provider: FakeProvider, institution: str = SLUG) -> Entitled:
     cookie, answer = go(accounts, provider, institution)
-    return accounts.finish(cookie, answer)
+    return accounts.finish(institution, cookie, answer)
 
 
 def refused(accounts: Accounts, provider: FakeProvider, institution: str = SLUG) -> tuple[str, str]:
@@ -172,7 +180,7 @@ def test_officer_gets_in_for_the_institution_whose_grant_fits(accounts: Accounts
     assert enter(accounts, provider) == Entitled("account anna@riverside.example", SLUG, 1_800, "ru")
     token = next(form for path, form in provider.asked if path == "/token")
     assert token is not None
-    assert token["redirect_uri"] == f"{BASE}/desk/account/done"
+    assert token["redirect_uri"] == f"{BASE}/desk/account/done/{SLUG}"
     assert len(token["code_verifier"]) == 43
     basic = base64.b64decode(provider.headers[1]["Authorization"].removeprefix("Basic ")).decode()
     assert basic == f"cairn%3Adesk:{quote_plus(SECRET)}"
@@ -188,7 +196,7 @@ def test_browser_is_sent_with_all_that_the_standard_asks_for(accounts: Accounts)
         "kind": ["x"],
         "response_type": ["code"],
         "client_id": [CLIENT],
-        "redirect_uri": [f"{BASE}/desk/account/done"],
+        "redirect_uri": [f"{BASE}/desk/account/done/{SLUG}"],
         "scope": ["openid profile email"],
         "code_challenge_method": ["S256"],
         "ui_locales": ["en"],
@@ -260,6 +268,37 @@ def test_key_that_is_new_is_asked_for_once_it_signs(accounts: Accounts, provider
     assert [path for path, _ in provider.asked].count(WELL_KNOWN) == 2
 
 
+UNREADABLE: Final[list[Any]] = [
+    {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA"},
+    {"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA"},
+    {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"},
+    {"kty": "RSA", "kid": "one"},
+    {"kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": 7},
+    {"kty": "OKP", "crv": "X25519", "x": "AA"},
+    {"kty": ["RSA"]},
+    {},
+    "no key",
+    None,
+]
+
+
+def test_key_that_cannot_be_read_is_passed_over_and_the_others_are_taken(
+    accounts: Accounts, provider: FakeProvider
+) -> None:
+    provider.keys = {"keys": [*UNREADABLE, provider.key.as_dict(private=False)]}
+    assert enter(accounts, provider).institution == SLUG
+
+
+@pytest.mark.parametrize("keys", [{"keys": []}, {"keys": UNREADABLE}, {"keys": {"kty": "RSA"}}, {"kty": "RSA"}])
+def test_provider_is_of_no_use_when_none_of_its_keys_can_be_read(
+    accounts: Accounts, provider: FakeProvider, keys: dict[str, Any]
+) -> None:
+    provider.keys = keys
+    with pytest.raises(AccountError, match="keys of") as error:
+        enter(accounts, provider)
+    assert error.value.failure == "account_unreachable"
+
+
 # ── tokens that let in nobody ──────────────────────────────────────────────────────────────────────
 
 
@@ -316,10 +355,10 @@ def test_token_is_refused_when_no_key_of_the_provider_signed_it(accounts: Accoun
     for token in wrong:
         provider.token = token or " "
         with pytest.raises(AccountError) as error:
-            accounts.finish(cookie, answer)
+            accounts.finish(SLUG, cookie, answer)
         assert error.value.failure == "account_failed", token
     provider.token = good
-    assert accounts.finish(cookie, answer).institution == SLUG
+    assert accounts.finish(SLUG, cookie, answer).institution == SLUG
 
 
 # ── attempts that let in nobody ────────────────────────────────────────────────────────────────────
@@ -341,7 +380,7 @@ def test_answer_is_refused_when_it_is_not_of_this_browsers_attempt(accounts: Acc
         (cookie, {**answer, "iss": "https://evil.test"}),
     ):
         with pytest.raises(AccountError) as error:
-            accounts.finish(brought, said)
+            accounts.finish(SLUG, brought, said)
         assert error.value.failure == "account_failed", (brought, said)
     assert not any(path == "/token" for path, _ in provider.asked)
 
@@ -355,7 +394,7 @@ def test_attempt_is_of_another_process_or_too_old(accounts: Accounts, settings: 
     for seconds, asked in ((0, other), (ATTEMPT_SECONDS + 1, accounts), (-ATTEMPT_SECONDS - 2, accounts)):
         provider.seconds += seconds
         with pytest.raises(AccountError, match="attempt"):
-            asked.finish(cookie, answer)
+            asked.finish(SLUG, cookie, answer)
 
 
 def test_provider_that_names_itself_in_answers_has_to(accounts: Accounts, provider: FakeProvider) -> None:
@@ -363,13 +402,41 @@ def test_provider_that_names_itself_in_answers_has_to(accounts: Accounts, provid
     cookie, answer = go(accounts, provider)
     del answer["iss"]
     with pytest.raises(AccountError, match="another provider"):
-        accounts.finish(cookie, answer)
+        accounts.finish(SLUG, cookie, answer)
+
+
+def test_code_of_another_provider_is_sent_nowhere_when_it_comes_to_that_ones_address(
+    provider: FakeProvider, settings: Path
+) -> None:
+    """The second provider sends its visitors on to the first, which says in no answer who it is (RFC 9700, 4.4)."""
+    second = FakeProvider("https://second.test")
+    second.metadata = {"authorization_endpoint": f"{ISSUER}/auth"}
+    others = SETTINGS.replace(ISSUER, second.issuer).replace(SLUG, "second").replace('"other"', '"second"')
+    settings.write_text(SETTINGS + others)
+    asks = {ISSUER: provider.ask, second.issuer: second.ask}
+    readings = [ProviderReading(one, lambda: provider.seconds, asks[one.issuer]) for one in read_providers(settings)]
+    accounts = Accounts(readings, f"{BASE}/desk/account/done", lambda: provider.seconds, b"k" * 32)
+    cookie, answer = go(accounts, provider, "second")
+    del answer["iss"]
+    for came_to in (SLUG, "other"):
+        with pytest.raises(AccountError, match="another institution's address") as error:
+            accounts.finish(came_to, cookie, answer)
+        assert error.value.failure == "account_failed"
+    assert [path for path, _ in (*provider.asked, *second.asked) if path == "/token"] == []
+
+
+def test_every_institution_has_an_address_of_its_own_to_come_back_to(accounts: Accounts) -> None:
+    asked = [parse_qs(urlsplit(accounts.begin(one, "en").location).query) for one in (SLUG, "other")]
+    assert [one["redirect_uri"] for one in asked] == [
+        [f"{BASE}/desk/account/done/{SLUG}"],
+        [f"{BASE}/desk/account/done/other"],
+    ]
 
 
 def test_answer_that_is_an_error_lets_in_nobody(accounts: Accounts, provider: FakeProvider) -> None:
     cookie, answer = go(accounts, provider)
     with pytest.raises(AccountError, match="access_denied") as error:
-        accounts.finish(cookie, {"error": "access_denied", "state": answer["state"], "iss": ISSUER})
+        accounts.finish(SLUG, cookie, {"error": "access_denied", "state": answer["state"], "iss": ISSUER})
     assert error.value.failure == "account_denied"
 
 
@@ -381,7 +448,7 @@ def test_verifier_of_another_attempt_is_of_no_use(accounts: Accounts, provider: 
     go_on = {"code": "code-1", "state": state, "iss": ISSUER}
     assert stolen != own.cookie
     with pytest.raises(AccountError, match="400"):
-        accounts.finish(own.cookie, go_on)
+        accounts.finish(SLUG, own.cookie, go_on)
 
 
 # ── whom no grant lets in ──────────────────────────────────────────────────────────────────────────
@@ -401,6 +468,10 @@ def test_verifier_of_another_attempt_is_of_no_use(accounts: Accounts, provider: 
         {"email": "x" * 121},
         {"email": "a\nb"},
         {"email_verified": False},
+        {"email_verified": "false"},
+        {"email_verified": "True"},
+        {"email_verified": 1},
+        {"email_verified": ""},
     ],
     ids=str,
 )
@@ -409,6 +480,41 @@ def test_account_opens_nothing_without_a_grant_or_a_name(
 ) -> None:
     provider.claims = {**GOOD, **claims}
     assert refused(accounts, provider)[0] == "account_not_entitled"
+
+
+@pytest.mark.parametrize("said", [True, "true", None], ids=str)
+def test_address_counts_when_it_is_verified_or_the_provider_never_says_so(
+    accounts: Accounts, provider: FakeProvider, said: object
+) -> None:
+    provider.claims = {**GOOD, "email_verified": said}
+    assert enter(accounts, provider).officer == "account anna@riverside.example"
+
+
+@pytest.mark.parametrize("said", [False, "false"], ids=str)
+def test_grant_on_an_address_is_refused_when_that_is_not_verified_whatever_names_the_officer(
+    provider: FakeProvider, settings: Path, said: object
+) -> None:
+    by_address = SETTINGS.replace('claim = "groups"\nvalue = "officers"', f'claim = "email"\nvalue = "{GOOD["email"]}"')
+    settings.write_text(by_address.replace("session_minutes", 'officer = "preferred_username"\nsession_minutes'))
+    accounts = make(provider, read_providers(settings))
+    provider.claims = {**GOOD, "preferred_username": "anna"}
+    assert enter(accounts, provider).officer == "account anna"
+    provider.claims["email_verified"] = said
+    assert refused(accounts, provider)[0] == "account_not_entitled"
+
+
+def test_address_is_refused_when_the_userinfo_endpoint_alone_says_that_it_is_not_verified(
+    accounts: Accounts, provider: FakeProvider
+) -> None:
+    del provider.claims["email_verified"]
+    provider.userinfo = {"sub": "u-1", "email_verified": False}
+    assert refused(accounts, provider)[0] == "account_not_entitled"
+
+
+def test_unverified_address_is_no_hindrance_when_nothing_goes_by_it(provider: FakeProvider, settings: Path) -> None:
+    settings.write_text(SETTINGS.replace("session_minutes", 'officer = "preferred_username"\nsession_minutes'))
+    provider.claims = {**GOOD, "preferred_username": "anna", "email_verified": False}
+    assert enter(make(provider, read_providers(settings)), provider).officer == "account anna"
 
 
 def test_grant_is_for_its_own_institution_alone(accounts: Accounts, provider: FakeProvider) -> None:
@@ -446,12 +552,12 @@ def test_provider_that_is_down_lets_in_nobody(accounts: Accounts, provider: Fake
     cookie, answer = go(accounts, provider)
     provider.is_down = True
     with pytest.raises(AccountError) as error:
-        accounts.finish(cookie, answer)
+        accounts.finish(SLUG, cookie, answer)
     assert error.value.failure == "account_unreachable"
     provider.is_down = False
     settings.with_name("secret").unlink()
     with pytest.raises(AccountError, match="secret cannot be read"):
-        accounts.finish(cookie, answer)
+        accounts.finish(SLUG, cookie, answer)
 
 
 # ── the settings ───────────────────────────────────────────────────────────────────────────────────
@@ -512,7 +618,9 @@ def test_door_offers_accounts_of_institutions_that_are_registered(served: Any) -
 
 def test_door_says_why_nobody_was_let_in_and_the_log_says_more(served: Any) -> None:  # noqa: ANN401  a served ledger
     say = read_messages("en")["desk"]
-    answer = served.http.get("/desk/account/done", params={"state": "x", "code": "top-secret-code", "lang": "en"})
+    answer = served.http.get(
+        f"/desk/account/done/{SLUG}", params={"state": "x", "code": "top-secret-code", "lang": "en"}
+    )
     assert answer.status_code == 401
     assert say["account_failed"] in answer.text
     assert "set-cookie" not in answer.headers

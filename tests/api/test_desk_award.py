@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, cast
@@ -18,8 +18,9 @@ from api.desk.change import Choice, Chosen, Plan
 from api.desk.gate import Visit
 from api.page.language import LANGUAGES, read_messages
 from api.route.desk_award import REASONS
+from ledger.error import OutcomeUnknownError
 from ledger.reason import Reason
-from tests.api.desk import Officer
+from tests.api.desk import UNREAD, Officer
 from tests.api.served import CODE, TEMPLATE, Served, open_school, serving
 
 EN: Final = read_messages("en")
@@ -371,6 +372,61 @@ def test_plan_that_another_window_has_made_meanwhile_is_not_carried_out(school: 
     confirmed = choice.id
     choice.awards = [Chosen("0" * 36, "", "", datetime(2026, 1, 1, tzinfo=UTC), "active")]
     choice.plan, choice.id = Plan("revoke", Reason.OTHER, None), "another"
-    assert choice.carry_out(served.node, visit, confirmed) is None
-    assert choice.carry_out(served.node, visit, "") is None
+    assert choice.carry_out(served.node, visit, confirmed, UNREAD) is None
+    assert choice.carry_out(served.node, visit, "", UNREAD) is None
     assert choice.job is None
+
+
+class Breaking:
+    """Stands before a command that is carried out, and breaks off where it is told to.
+
+    Attributes:
+        left: How often it is carried out before that.
+        error: What it breaks off with; None: it does not.
+    """
+
+    def __init__(self, command: Callable[..., Any], left: int, error: Exception | None) -> None:
+        self._command = command
+        self.left = left
+        self.error = error
+
+    def __call__(self, **members: Any) -> Any:  # noqa: ANN401  whatever the command takes and answers
+        if not members.get("trial"):
+            if self.left == 0 and self.error is not None:
+                raise self.error
+            self.left -= 1
+        return self._command(**members)
+
+
+FAULTS: Final = [RuntimeError("Mari Maasikas"), OutcomeUnknownError("Mari Maasikas")]
+
+
+@pytest.mark.parametrize("error", FAULTS, ids=lambda one: type(one).__name__)
+def test_change_that_broke_off_is_said_so_and_logged_and_goes_on_when_asked_to(
+    school: School, officer: Officer, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    served, _ = school
+    ids = [award(school) for _ in range(3)]
+    lifecycle = served.node.lifecycle
+    breaking = Breaking(lifecycle.suspend, 1, error)
+    monkeypatch.setattr(lifecycle, "suspend", breaking)
+    find(officer, *ids)
+    page = plan(officer, act="suspend", reason="under_review")
+    logged = len(served.log.getvalue())
+    assert confirm(officer, page).status_code == 303
+    shown = officer.get("/desk/awards/changed", lang="en")
+    assert shown.status_code == 409
+    assert EN["desk"]["broke_off"] in shown.text
+    assert [state(school, one) for one in ids] == ["suspended", "active", "active"]
+    [line] = [one for one in served.log.getvalue()[logged:].splitlines() if "desk_job_failed" in one]
+    assert type(error).__name__ in line
+    assert "Mari" not in line + shown.text.partition("<h1>")[2].partition("</form>")[0]
+    breaking.error = None
+    newest = served.node.ledger.newest()
+    assert confirm(officer, shown).status_code == 303
+    done = officer.get("/desk/awards/changed", lang="en")
+    assert done.status_code == 200
+    assert EN["desk"]["broke_off"] not in done.text
+    assert EN["desk_change"]["suspend_done"].format(count=3) in done.text
+    assert [state(school, one) for one in ids] == ["suspended"] * 3
+    assert served.node.ledger.newest() - newest == 4  # a change and a submission of each of the two that were left

@@ -28,7 +28,7 @@ from api.desk.sheet_fault import SheetError
 from api.page.language import LANGUAGES, read_messages
 from ledger.access import Actor
 from ledger.claim import AwardClaim, LearnerClaim
-from tests.api.desk import Officer
+from tests.api.desk import UNREAD, Officer
 from tests.api.served import CODE, SLUG, TEMPLATE, Served, open_school, serving
 
 DAY: Final = "2026-01-31"
@@ -373,7 +373,7 @@ def test_idempotency_key_is_the_previews_when_the_process_forgot_that_it_was_iss
     answers = []
     for _ in range(2):
         preview.job = None
-        job = preview.issue(served.node, visit)
+        job = preview.issue(served.node, visit, UNREAD)
         assert job.wait(60)
         answers.append(job.result)
     assert answers[0] == answers[1] is not None
@@ -456,3 +456,31 @@ def test_cell_holds_no_formula_for_a_spreadsheet_that_expects_another_delimiter(
     for delimiter in (",", ";", "\t"):
         cells = next(csv.reader([safe(cell).replace("\n", delimiter)], delimiter=delimiter))
         assert not any(one.strip(' "').startswith(tuple("=+-@")) for one in cells), (cells, delimiter)
+
+
+def test_list_whose_issue_broke_off_is_said_to_be_in_doubt_and_issued_again_once(
+    school: School, officer: Officer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had been recorded when it broke off."""
+    served = school[0]
+    waits = served.node.views.projector.wait_for
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("Anu Mae")
+
+    before, logged = issued(served), len(served.log.getvalue())
+    page = upload(officer, b"name\nAnu Mae\nBo")
+    monkeypatch.setattr(served.node.views.projector, "wait_for", broken)
+    assert confirm(officer, page).status_code == 303
+    shown = officer.get("/desk/list/issued", lang="en")
+    assert shown.status_code == 409
+    assert EN["desk"]["failed_unsure"] in shown.text
+    assert EN["desk"]["failed"] not in shown.text
+    assert "Anu Mae" not in shown.text
+    [line] = [one for one in served.log.getvalue()[logged:].splitlines() if "desk_job_failed" in one]
+    assert "RuntimeError" in line
+    assert "Anu Mae" not in line
+    monkeypatch.setattr(served.node.views.projector, "wait_for", waits)
+    assert confirm(officer, officer.get("/desk/list/preview")).status_code == 303
+    assert EN["desk"]["issued_count"].format(total=2) in texts(officer.get("/desk/list/issued", lang="en"))
+    assert issued(served) == before + 2

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, Final
 
 import httpx
@@ -84,6 +86,10 @@ def draft_of(page: httpx.Response) -> str:
     return page.text.partition('name="draft" value="')[2][:32]
 
 
+def made_from_of(page: httpx.Response) -> str:
+    return page.text.partition('name="made_from" value="')[2].partition('"')[0]
+
+
 # ── micro-credentials ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -114,7 +120,7 @@ def test_next_edition_begins_with_the_newest_and_shows_what_differs(school: Scho
     form = officer.get("/desk/achievements/edit", lang="en", code=CODE)
     assert TEMPLATE["title"] in form.text
     known = served.node.ledger.achievement(served.node.ledger.institution(SLUG).id, CODE)
-    values = {"code": CODE, **shown(known.editions[-1], known.details[-1])}
+    values = {"code": CODE, "made_from": made_from_of(form), **shown(known.editions[-1], known.details[-1])}
     same = officer.send("/desk/achievements/edit", values)
     assert same.status_code == 422
     assert "nothing differs" in same.text
@@ -125,6 +131,46 @@ def test_next_edition_begins_with_the_newest_and_shows_what_differs(school: Scho
     again = served.node.ledger.achievement(known.institution, CODE)
     assert [one.title for one in again.editions] == [TEMPLATE["title"], "Working with Data: Next Steps"]
     assert again.editions[1].outcomes == known.editions[0].outcomes
+
+
+def test_edition_is_refused_when_another_was_published_since_it_was_begun(school: School) -> None:
+    """Two officers begin with the first one; what the second publishes would take back what the first has."""
+    served, officer = school
+    other = Officer(served, served.key(SLUG))
+    form = {**FORM, "code": "PY-2", "made_from": "0"}
+    officer.post("/desk/achievements/publish", draft=draft_of(checked(officer, "achievements", form)))
+    form["made_from"] = made_from_of(officer.get("/desk/achievements/edit", code="PY-2"))
+    assert form["made_from"] == "1"
+    ours, theirs = {**form, "title": "Ours"}, {**form, "criteria": "Theirs"}
+    page = checked(officer, "achievements", ours)
+    other.post("/desk/achievements/publish", draft=draft_of(checked(other, "achievements", theirs)))
+    refused = officer.post("/desk/achievements/publish", draft=draft_of(page))
+    assert refused.status_code == 409
+    assert SAY["desk"]["publish_outdated"] in unescape(refused.text)
+    institution = served.node.ledger.institution(SLUG).id
+    assert [one.criteria for one in served.node.ledger.achievement(institution, "PY-2").editions][1:] == ["Theirs"]
+    again = officer.get("/desk/achievements/edit", lang="en", again="1")
+    told = officer.send("/desk/achievements/edit", {**ours, "made_from": made_from_of(again)})
+    assert told.status_code == 422
+    assert SAY["desk_fault"]["outdated_edition"].format(place=2) in unescape(told.text)
+    assert 'value="Ours"' in told.text
+    page = checked(officer, "achievements", {**ours, "made_from": made_from_of(told)})
+    assert "<del>Theirs</del>" in page.text
+    assert officer.post("/desk/achievements/publish", draft=draft_of(page)).status_code == 303
+    assert len(served.node.ledger.achievement(institution, "PY-2").editions) == 3
+
+
+@pytest.mark.parametrize("made_from", ["0", "", "7"])
+def test_form_that_was_not_begun_with_the_newest_edition_is_refused_before_it_is_shown(
+    school: School, made_from: str
+) -> None:
+    """Such as that of a first edition, under a code that is there already."""
+    served, officer = school
+    newest = len(served.node.ledger.achievement(served.node.ledger.institution(SLUG).id, "CERT").editions)
+    answer = officer.send("/desk/achievements/edit", {**FORM, "code": "CERT", "made_from": made_from})
+    assert answer.status_code == 422
+    assert SAY["desk_fault"]["outdated_edition"].format(place=newest) in unescape(answer.text)
+    assert made_from_of(answer) == str(newest)
 
 
 def test_every_fault_is_shown_at_once_beside_its_field_and_nothing_is_lost(school: School) -> None:
@@ -234,7 +280,7 @@ def test_next_version_begins_with_the_newest_and_says_what_changed(school: Schoo
     form = officer.get("/desk/pathways/edit", lang="en", code="P-2")
     assert '"cairn/pathway/v1"' in unescape(form.text)
     changed = {**RULES, "cascade": {**RULES["cascade"], "on_loss": "stand"}}
-    fields = {**PATHWAY, "code": "P-2", "rules": json.dumps(changed)}
+    fields = {**PATHWAY, "code": "P-2", "made_from": made_from_of(form), "rules": json.dumps(changed)}
     refused = officer.send("/desk/pathways/edit", fields)
     assert refused.status_code == 422
     assert 'id="changes-fault"' in refused.text
@@ -242,6 +288,31 @@ def test_next_version_begins_with_the_newest_and_says_what_changed(school: Schoo
     officer.post("/desk/pathways/publish", draft=draft_of(page))
     history = served.http.get(f"/v1/pathways/{SLUG}/P-2").json()["history"]
     assert history[1]["changes"] == ["Losses let it stand.", "Really."]
+
+
+def test_version_is_refused_when_another_was_published_since_it_was_begun(school: School) -> None:
+    served, officer = school
+    other = Officer(served, served.key(SLUG))
+    fields = {**PATHWAY, "code": "P-8", "made_from": "0", "rules": json.dumps(RULES)}
+    officer.post("/desk/pathways/publish", draft=draft_of(checked(officer, "pathways", fields)))
+    rules = [{**RULES, "cascade": {**RULES["cascade"], "deadline_days": days}} for days in (10, 20)]
+    made_from = made_from_of(officer.get("/desk/pathways/edit", code="P-8"))
+    ours, theirs = (
+        {**fields, "made_from": made_from, "rules": json.dumps(one), "changes": "Another deadline."} for one in rules
+    )
+    page = checked(officer, "pathways", ours)
+    other.post("/desk/pathways/publish", draft=draft_of(checked(other, "pathways", theirs)))
+    refused = officer.post("/desk/pathways/publish", draft=draft_of(page))
+    assert refused.status_code == 409
+    assert SAY["desk"]["publish_outdated"] in unescape(refused.text)
+    assert served.http.get(f"/v1/pathways/{SLUG}/P-8").json()["versions"] == 2
+    again = officer.get("/desk/pathways/edit", lang="en", again="1")
+    told = officer.send("/desk/pathways/edit", {**ours, "made_from": made_from_of(again)})
+    assert told.status_code == 422
+    assert SAY["desk_fault"]["outdated_version"].format(place=2) in unescape(told.text)
+    page = checked(officer, "pathways", {**ours, "made_from": made_from_of(told)})
+    assert officer.post("/desk/pathways/publish", draft=draft_of(page)).status_code == 303
+    assert served.http.get(f"/v1/pathways/{SLUG}/P-8").json()["versions"] == 3
 
 
 @pytest.mark.parametrize(
@@ -321,9 +392,8 @@ def test_pathway_that_was_retired_is_refused(school: School) -> None:
     body = {"code": "P-OLD", "achievement": "CERT", "rules": RULES}
     assert served.write("POST", f"/v1/institutions/{SLUG}/pathways", body, key).is_success
     assert served.write("POST", f"/v1/institutions/{SLUG}/pathways/P-OLD/retirement", {}, key).is_success
-    answer = officer.send(
-        "/desk/pathways/edit", {**PATHWAY, "code": "P-OLD", "rules": json.dumps(RULES), "changes": "x"}
-    )
+    fields = {**PATHWAY, "code": "P-OLD", "made_from": "1", "rules": json.dumps(RULES), "changes": "x"}
+    answer = officer.send("/desk/pathways/edit", fields)
     assert answer.status_code == 422
     assert "was retired on" in answer.text
     assert officer.get("/desk/pathways", lang="en").text.count(SAY["desk"]["pathway_retired"].partition(" {")[0]) == 1
@@ -378,6 +448,37 @@ def test_trial_tells_nothing_of_a_few_who_have_begun(school: School) -> None:
     assert SAY["desk"]["trial_few"].format(fewest=THRESHOLD) in text
     assert SAY["desk"]["trial_met"] not in text
     assert SAY["desk"]["trial_missing"] not in text
+
+
+def test_trial_is_told_to_come_again_while_another_runs_and_waits_on_no_thread(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, officer = school
+    begun, go_on = Event(), Event()
+    run = served.node.parts.trial.run
+
+    def slow(**members: Any) -> Any:  # noqa: ANN401  as the trial has it
+        begun.set()
+        assert go_on.wait(60)
+        return run(**members)
+
+    monkeypatch.setattr(served.node.parts.trial, "run", slow)
+    other = Officer(served, served.key(SLUG))
+    first = draft_of(checked(other, "pathways", {**PATHWAY, "code": "P-6", "rules": json.dumps(RULES)}))
+    trial = Thread(target=other.post, args=("/desk/pathways/trial",), kwargs={"draft": first})
+    trial.start()
+    assert begun.wait(60)
+    drafts = [checked(officer, "pathways", {**PATHWAY, "code": "P-7", "rules": json.dumps(RULES)}) for _ in range(3)]
+    answers = [officer.post("/desk/pathways/trial", draft=draft_of(drafts[-1])) for _ in range(3)]
+    assert [one.status_code for one in answers] == [503] * 3
+    assert SAY["desk"]["trial_busy"] in answers[0].text
+    assert [one.name for one in threading.enumerate()].count("desk-job") == 1
+    assert officer.get("/desk/pathways/trial").status_code == 410
+    go_on.set()
+    trial.join()
+    wait_for_trial(other)
+    officer.post("/desk/pathways/trial", draft=draft_of(answers[-1]))
+    assert SAY["desk"]["trial_learners"] in wait_for_trial(officer).text
 
 
 # ── who may ────────────────────────────────────────────────────────────────────────────────────────

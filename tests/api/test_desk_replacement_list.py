@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -63,10 +63,10 @@ def give(school: School, data: bytes, reason: str = REASON, language: str = "en"
     return school[1].post(MANY, file=data, reason=reason, lang=language)
 
 
-def confirm(school: School, times: int = 1) -> str:
+def confirm(school: School, times: int = 1, where: str = "check") -> str:
     """Press the button, and wait for what comes of it."""
     _, officer = school
-    named = re.search(r'name="replacements" value="([0-9a-f]{32})"', officer.get(f"{MANY}/check").text)
+    named = re.search(r'name="replacements" value="([0-9a-f]{32})"', officer.get(f"{MANY}/{where}").text)
     assert named is not None
     for _ in range(times):
         assert officer.post(f"{MANY}/confirmed", replacements=named[1]).status_code == 303
@@ -216,3 +216,31 @@ def test_replacing_many_is_asked_for_by_this_sessions_own_forms_alone(school: Sc
     for path in (MANY, f"{MANY}/confirmed"):
         assert officer.post(path, headers={"Origin": "https://elsewhere.example"}).status_code == 403
     assert officer.post(f"{MANY}/confirmed", replacements="0" * 32).status_code == 410
+
+
+def test_replacing_that_broke_off_is_said_so_and_goes_on_when_asked_to(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, _ = school
+    ids = awards(school, "Ene", "Epp")
+    rows = found(school, ids)
+    for row in rows:
+        row["grade"] = "A"
+    assert give(school, table(rows)).status_code == 303
+    issuance = served.node.issuance
+    replace, calls = issuance.replace, []
+
+    def breaking(**members: Any) -> Any:  # noqa: ANN401  as the command has it
+        calls.append(members["public_id"])
+        if len(calls) == 2:
+            raise RuntimeError
+        return replace(**members)
+
+    monkeypatch.setattr(issuance, "replace", breaking)
+    assert EN["desk"]["broke_off"] in confirm(school)
+    assert [state(school, one) for one in ids] == ["replaced", "active"]
+    assert "desk_job_failed" in served.log.getvalue()
+    text = confirm(school, where="replaced")
+    assert EN["desk"]["broke_off"] not in text
+    assert EN["desk"]["replaced_count"].format(count=2) in text
+    assert [state(school, one) for one in ids] == ["replaced"] * 2

@@ -64,7 +64,7 @@ def provider(directory: Path, ledger: str, client: Mapping[str, object], *, user
         "key": str(key),
         "accounts": ACCOUNTS,
         "userinfo": userinfo,
-        "client": {"client_id": CLIENT, "redirect_uris": [f"{ledger}/desk/account/done"], **client},
+        "client": {"client_id": CLIENT, "redirect_uris": [f"{ledger}/desk/account/done/{SLUG}"], **client},
     }
     file = directory / "provider.json"
     file.write_text(json.dumps(asked))

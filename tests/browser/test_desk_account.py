@@ -107,7 +107,7 @@ def test_code_is_of_no_use_a_second_time_or_in_another_browser(
 ) -> None:
     world, _ = both
     go_there(page, world)
-    with page.expect_request(f"{world.url}/desk/account/done?*") as came:
+    with page.expect_request(f"{world.url}/desk/account/done/{SLUG}?*") as came:
         sign_in_there(page, "anna")
     page.wait_for_url(f"{world.url}/desk?lang=en")
     again = page.goto(came.value.url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -26,6 +27,7 @@ from ledger.error import (
     LedgerError,
     MissingElementError,
     NotFoundError,
+    OutdatedError,
     RuleError,
 )
 from ledger.issuance import MAX_BATCH
@@ -380,6 +382,22 @@ def test_achievement_is_published_by_its_institution_alone(world: World) -> None
         world.catalogue.publish(slug=SLUG, code=CODE, template=TEMPLATE, actor=OPERATOR)
     answer = world.catalogue.publish(slug=SLUG, code=CODE, template=_retitled("B"), actor=OPERATOR).answer
     assert answer == {"institution": SLUG, "code": CODE, "edition": 2}
+
+
+def test_edition_is_refused_when_it_was_not_made_from_the_newest(world: World) -> None:
+    publish = partial(world.catalogue.publish, slug=SLUG, actor=OPERATOR)
+    asked = Request("s", "k", b"B")
+    for _ in range(2):  # the same request again has the same answer
+        second = publish(code=CODE, template=_retitled("B"), after=1, request=asked)
+        assert second.answer["edition"] == 2
+    for after in (0, 1, 3):
+        with pytest.raises(OutdatedError, match=f"made from edition {after}, and the newest is 2"):
+            publish(code=CODE, template=_retitled("C"), after=after)
+    assert publish(code=CODE, template=_retitled("C"), after=2).answer["edition"] == 3
+    assert publish(code=CODE, template=_retitled("D")).answer["edition"] == 4
+    with pytest.raises(OutdatedError, match="the newest is 0"):
+        publish(code="NEW-1", template=TEMPLATE, after=1)
+    assert publish(code="NEW-1", template=TEMPLATE, after=0).answer["edition"] == 1
 
 
 def _retitled(title: str) -> Template:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from ledger.access import Actor
-from ledger.error import ForbiddenError, InvalidInputError, NotFoundError, RuleError
+from ledger.error import ForbiddenError, InvalidInputError, NotFoundError, OutdatedError, RuleError
 from ledger.pathway import MAX_CHANGES, Pathway, read_rules, rule_text
 from tests.ledger.scenario import IDENTITY, Scenario
 from tests.ledger.stack_world import CERTIFICATE, PATHWAY, publish, rules, settle_stacks
@@ -127,6 +128,20 @@ def test_pathway_is_published_revised_and_retired_by_its_institution_alone(world
     assert world.ledger.pathway(world.ledger.institution(SLUG).id, PATHWAY).retired_at is not None
     with pytest.raises(NotFoundError):
         world.pathways.retire(slug=SLUG, code="NO-SUCH", actor=OPERATOR)
+
+
+def test_version_is_refused_when_it_was_not_made_from_the_newest(world: World) -> None:
+    settle_stacks(world)
+    new = partial(world.pathways.publish, slug=SLUG, achievement=CERTIFICATE, actor=OPERATOR)
+    further = partial(new, code=PATHWAY, changes=CHANGES)
+    assert further(rules=rules(credits_centi=1_500), after=1).answer["version"] == 2
+    for after in (0, 1, 3):
+        with pytest.raises(OutdatedError, match=f"made from version {after}, and the newest is 2"):
+            further(rules=rules(credits_centi=1_600), after=after)
+    assert further(rules=rules(credits_centi=1_600), after=2).answer["version"] == 3
+    with pytest.raises(OutdatedError, match="the newest is 0"):
+        new(code="X", rules=rules(), after=1)
+    assert new(code="X", rules=rules(), after=0).answer["version"] == 1
 
 
 def test_pathway_is_refused_when_it_leads_nowhere(world: World) -> None:
