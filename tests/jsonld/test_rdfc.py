@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
+import subprocess
+import sys
 from itertools import permutations
 
 import pyoxigraph
@@ -116,6 +119,26 @@ def test_canonical_dataset_equals_both_others_when_datasets_are_made_at_random(n
         assert ours == by_oxigraph(nquads, "sha256") == node.ask(dataset=nquads)["nquads"]
         solved += 1
     assert solved == 150
+
+
+def test_canonical_dataset_is_the_same_in_every_process_also_where_the_algorithm_leaves_it_open() -> None:
+    """Nodes that share the hash of their surroundings, and are not alike, go by the order of what was given."""
+    given = "_:b4 <urn:q> _:b2 _:b3 .\n_:b4 <urn:p> _:b0 .\n_:b0 <urn:q> _:b3 _:b2 .\n"
+    program = (
+        "import sys\n"
+        "from verifier.jsonld.canonical import canonical_dataset\n"
+        "print(canonical_dataset(sys.argv[1]).nquads.decode())\n"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", program, given],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            check=True,
+            capture_output=True,
+        ).stdout
+        for seed in range(6)
+    }
+    assert len(found) == 1
 
 
 def test_canonical_dataset_tells_the_names_it_gave() -> None:

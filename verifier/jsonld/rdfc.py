@@ -91,8 +91,9 @@ class _Dataset:
         # Step 2: which quads mention a blank node.
         self._mentions: dict[str, list[Quad]] = {}
         for quad in quads:
-            for node in {term for term in (quad.subject, quad.object, quad.graph) if is_blank(term)}:
-                self._mentions.setdefault(node, []).append(quad)
+            for node in dict.fromkeys((quad.subject, quad.object, quad.graph)):  # in this order in every process
+                if is_blank(node):
+                    self._mentions.setdefault(node, []).append(quad)
 
     def canonicalise(self) -> Canonical:
         # Step 3: hash every node by the quads that mention it.
