@@ -27,6 +27,8 @@ from loadtests.server import Client, Server, award, cairn, running_server
 from loadtests.swarm import post, swarm
 
 BATCH = 1_000
+MADE = 10_000
+"""Awards of a batch that is made in process."""
 BULK_CLIENTS = 2
 LINES = 2_000
 _AWARD = re.compile(rb'\{"id":"([0-9a-v]{36})","url":')
@@ -139,6 +141,9 @@ def logged(directory: Path, entries: int) -> list[Row]:
         rows.append(Row(f"checkpoints of 100 events at {size}", 1e3 / at["checkpoint_ms"], beside, hashing))
         rows.append(Row(f"inclusion proofs at {size}", 1e6 / at["inclusion_us"], beside, hashing))
         rows.append(Row(f"consistency proofs at {size}", 1e6 / at["consistency_us"], beside, hashing))
+    for one in said["refolded"]:
+        what = f"`{one['name']}` rebuilt from {entries:,} events, events for each second of processor time"
+        rows.append(Row(what, one["events_per_second"], beside, hashing))
     return rows
 
 
@@ -155,6 +160,23 @@ def verified(directory: Path) -> list[Row]:
             beside[suite["suite"]],
         )
         for suite in said["suites"]
+    ]
+
+
+def made_in_process(directory: Path, awards: int) -> list[Row]:
+    """A batch of awards, beside the signatures, hashes and rows that nobody could leave out."""
+    said = json.loads(cairn("bench", "--issuing", str(awards), "--in", str(directory), "--json").stdout)
+    what = f"a batch of {awards:,} awards made in process"
+    beside = f"their signatures, hashes and rows of {said['row_bytes']:,} bytes alone"
+    return [
+        Row(f"{what}, one core", said["issued_per_second"], f"{beside}, one core", said["least_per_second"]),
+        Row(
+            f"{what}, until durable, by the clock",
+            said["issued_per_second_by_clock"],
+            f"{beside}, until durable, by the clock",
+            said["least_per_second_by_clock"],
+        ),
+        Row(f"{what}, one core", said["issued_per_second"], "Ed25519 signatures alone", said["signed_per_second"]),
     ]
 
 
@@ -436,6 +458,7 @@ def main() -> None:
             rows += bulk(place, arguments.bulk)
             with running_server(place / "ledger") as server:
                 rows += _issued(server, place, arguments.awards, arguments.singles)
+            rows += made_in_process(place, MADE)
         elif not arguments.only_database:
             rows += bulk(place, arguments.bulk)
             rows += verified(place)
@@ -443,6 +466,7 @@ def main() -> None:
             rows += looked_up_rows(place)
             rows += followed(place)
             rows += measure(place, arguments.awards, arguments.singles)
+            rows += made_in_process(place, MADE)
             rows += measure_audit(place, arguments.audited)
             rows += logged(place, arguments.entries)
     print("| what | per second | beside | per second | ratio | p99 ms |")

@@ -12,12 +12,14 @@ from rich.table import Table
 
 from api.cli.option import AsJson
 from api.cli.terminal import Terminal
+from api.issuing_bench import IssuingFigures, measure_issuing
 from api.log_bench import STEP_EVENTS, LogFigures, measure_log
 from api.proof_bench import ProofFigures, measure_proofs
 from api.stacking_bench import StackingFigures, measure_stacking
 
 MAX_ENTRIES = 10_000_000
 MAX_CASES = 100_000
+MAX_BATCH = 10_000
 CREDENTIALS = 100
 SECONDS = 3.0
 """What each suite is measured with."""
@@ -39,6 +41,10 @@ def bench(
         int | None,
         typer.Option("--stackings", min=6, max=MAX_CASES, help="Measure so many evaluations of pathways instead."),
     ] = None,
+    issuing: Annotated[
+        int | None,
+        typer.Option("--issuing", min=100, max=MAX_BATCH, help="Measure batches of so many awards instead."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure how fast events become durable and provable here, and what a checkpoint and a proof cost by size.
@@ -55,6 +61,11 @@ def bench(
         stacked = measure_stacking(stackings)
         terminal.result(msgspec.to_builtins(stacked), _stacking_table(stacked))
         return
+    if issuing is not None:
+        with tempfile.TemporaryDirectory(prefix="cairn-bench-", dir=directory) as place:
+            issued = measure_issuing(Path(place), issuing)
+        terminal.result(msgspec.to_builtins(issued), _issuing_table(issued))
+        return
     whole = entries // STEP_EVENTS * STEP_EVENTS
     with tempfile.TemporaryDirectory(prefix="cairn-bench-", dir=directory) as place:
         with terminal.progress("logging", whole) as bar:
@@ -68,6 +79,16 @@ def _proof_table(figures: ProofFigures) -> Table:
         table.add_row(
             f"credentials of {suite.bytes:,} bytes verified, {suite.suite}", f"{suite.verified_per_second:,.0f}"
         )
+    return table
+
+
+def _issuing_table(figures: IssuingFigures) -> Table:
+    table = Table(f"{figures.awards:,} awards", "a second of a core", "a second by the clock")
+    issued = (figures.issued_per_second, figures.issued_per_second_by_clock)
+    least = (figures.least_per_second, figures.least_per_second_by_clock)
+    table.add_row("made, until durable", *(f"{rate:,.0f}" for rate in issued))
+    table.add_row("signatures, hashes and rows alone", *(f"{rate:,.0f}" for rate in least))
+    table.add_row("signatures alone", f"{figures.signed_per_second:,.0f}", "")
     return table
 
 
