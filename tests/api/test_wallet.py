@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from openvc.multibase import encode_multibase
 from openvc.openid4vci import GRANT_PRE_AUTHORIZED_CODE
 
 from api.guess import GUESSES_PER_MINUTE
@@ -38,7 +41,9 @@ from tests.api.wallet import (
     ask_nonce,
     ask_token,
     decoded,
+    did_jwk,
     ed25519_key,
+    encoded,
     p256_key,
     read_offer,
     request_for,
@@ -410,6 +415,34 @@ def test_key_is_not_proved_when(school: School, wrong: dict[str, Any]) -> None:
     answered = ask_credential(school.served.http, token, request_for("sd-jwt", school.proof(**wrong)))
     assert refusal(answered) == (400, "invalid_proof")
     assert school.served.node.parts.copies.kept(award) == ()
+
+
+P256: Final = p256_key()
+POINT: Final = b"".join(base64.urlsafe_b64decode(P256.public[name] + "=") for name in ("x", "y"))
+SORTED: Final = did_jwk(dict(sorted(P256.public.items())))
+NAMED: Final[dict[str, tuple[Key, str, str]]] = {
+    "a did:jwk": (KEY, KEY.did_jwk, KEY.did_jwk),
+    "a did:jwk in another order": (P256, SORTED, SORTED),
+    "text after the padding": (KEY, KEY.did_jwk + "==:Dr. Jane Doe <b>MD</b>", KEY.did_jwk),
+    "characters outside the alphabet": (KEY, KEY.did_jwk + "<>?.", KEY.did_jwk),
+    "spaces": (KEY, "did:jwk:" + encoded(json.dumps(KEY.public).encode()), KEY.did_jwk),
+    "further members": (P256, did_jwk({**P256.public, "name": "Dr. Jane Doe"}), P256.did_jwk),
+    "a did:key": (P256, P256.did_key, P256.did_key),
+    "a did:key with both coordinates": (P256, "did:key:" + encode_multibase(b"\x80\x24\x04" + POINT), P256.did_key),
+}
+
+
+@pytest.mark.parametrize("key, named, signed", NAMED.values(), ids=NAMED)
+def test_subject_is_a_did_of_the_key_alone_whatever_the_wallet_calls_it(
+    school: School, key: Key, named: str, signed: str
+) -> None:
+    token = school.token(school.offer(form="vc-jwt"))
+    fragment = named.removeprefix("did:key:") if named.startswith("did:key:") else "0"
+    for kid in (named, f"{named}#{fragment}"):
+        proof = school.proof(key, header={"jwk": None, "kid": kid})
+        answered = done(ask_credential(school.served.http, token, request_for("vc-jwt", proof)))
+        claims = decoded(answered["credentials"][0]["credential"].split(".")[1])
+        assert (claims["sub"], claims["credentialSubject"]["id"]) == (signed, signed)
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
