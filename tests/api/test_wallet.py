@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -501,6 +502,35 @@ def test_offer_ends_with_the_link_that_it_was_made_by(school: School, step: str)
     else:
         answered = ask_credential(school.served.http, token, request_for("sd-jwt", school.proof()))
         assert refusal(answered) == (401, "invalid_token")
+
+
+@pytest.mark.parametrize("ending", ["the link is revoked", "the code is used again", "the learner is erased"])
+def test_credential_is_refused_when_the_token_ends_while_the_request_is_being_sent(school: School, ending: str) -> None:
+    person = {"name": "Tiina Tamm", "reference": "S-4"}
+    award = school.issue(learner=person)
+    prefix, cookie = school.link("S-4")
+    offered = read_offer(school.press(cookie, award).text)
+    token = school.token(offered)
+    body = json.dumps(request_for("sd-jwt", school.proof())).encode()
+
+    def end() -> None:
+        if ending == "the link is revoked":
+            done(school.served.write("POST", f"/v1/learner-links/{prefix}/revocation", {}, school.key))
+        elif ending == "the code is used again":
+            assert refusal(ask_token(school.served.http, offered)) == (400, "invalid_grant")
+        else:
+            school.served.node.parts.erasing.erase_learner(slug=SLUG, reference="S-4", actor=OPERATOR)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield body[:10]
+        await asyncio.to_thread(end)
+        yield body[10:]
+
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    answered = school.served.http.post(WALLET_CREDENTIAL, content=slowly(), headers=headers)
+    assert refusal(answered) == (401, "invalid_token")
+    if ending != "the learner is erased":
+        assert school.served.node.parts.copies.kept(award) == ()
 
 
 @pytest.mark.parametrize("ending", ["revoked", "erased", "not offered any more"])
