@@ -288,6 +288,23 @@ def test_cohort_takes_a_bounded_number_of_links() -> None:
     assert add_lines(cohort, f"Nobody {link(1)}", BASE, closed) == 0
 
 
+def test_link_without_a_name_gets_the_first_number_that_nobody_has() -> None:
+    cohort = Cohort()
+    add_lines(cohort, "\n".join(link(number) for number in range(3)), BASE, opened)
+    assert [*cohort.entries.values()] == ["№ 1", "№ 2", "№ 3"]
+    del cohort.entries[f"{0:016}"]
+    add_lines(cohort, f"№ 4 {link(4)}\n{link(5)} {link(6)}\n{link(7)}", BASE, opened)
+    assert [*cohort.entries.values()] == ["№ 2", "№ 3", "№ 4", "№ 1", "№ 1", "№ 5"]
+
+
+def test_link_that_is_pasted_again_keeps_its_name_unless_another_is_given() -> None:
+    cohort = Cohort()
+    add_lines(cohort, f"Mari {link(0)}\n{link(1)}\n{link(0)}\n{link(1)}", BASE, opened)
+    assert [*cohort.entries.values()] == ["Mari", "№ 1"]
+    add_lines(cohort, f"Jaan {link(1)}\n{link(0)}", BASE, opened)
+    assert [*cohort.entries.values()] == ["Mari", "Jaan"]
+
+
 @pytest.mark.parametrize("line", ["http://" * 18_000, "https://x/shared/" * 7_000, "_" * 130_000, "0" * 130_000])
 def test_long_lines_are_refused_in_little_time(line: str) -> None:
     begun = time.process_time()
