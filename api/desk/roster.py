@@ -83,7 +83,7 @@ class Cohort:
         entries: Prefixes of shares, each with whose it is in the officer's words.
         role: What it is held against.
         notes: What was wrong with the lines that were pasted last.
-        gone: Whose shares were found to have ended since the last look.
+        gone: Whose shares were found to have ended since the page was last shown.
     """
 
     entries: dict[str, str] = field(default_factory=dict)
