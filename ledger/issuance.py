@@ -33,6 +33,7 @@ from ledger.learner_identity import identities_of
 from ledger.part_keeping import PartKeeping
 from ledger.performance import check_results
 from ledger.reason import Reason
+from ledger.renaming import Renaming, called
 from ledger.signing import KeyStore
 from ledger.spending import carry_over
 from ledger.status_allocation import StatusAllocator, StatusPlace
@@ -144,6 +145,7 @@ class Issuance:
         self._signing = _Signing(keys, base_url, canonicalise)
         self._parts = PartKeeping(ledger, vault)
         self._consequences = Consequences(ledger, self._parts)
+        self._renaming = Renaming(ledger, vault)
 
     def issue(
         self,
@@ -266,17 +268,18 @@ class Issuance:
     ) -> Outcome:
         """Make a corrected award in the place of another. The answer is the list of its one public id.
 
-        On *trial* nothing is made, and what it would be refused with is raised.
+        The learner stays the same, and is found by what the corrected award calls them; see :mod:`ledger.renaming`. On
+        *trial* nothing is made, and what it would be refused with is raised.
 
         Raises:
             ForbiddenError: The actor acts for another institution.
             NotFoundError: No such credential.
-            RuleError: It was revoked or replaced before.
+            RuleError: It was revoked or replaced before, or is to go by another learner's reference or e-mail.
             ErasedError: Its learner's data was erased.
         """
 
         def decide(now: datetime) -> Decision:
-            old, learner, batch = self._replaceable(public_id, claim, actor, now)
+            old, learner, renaming, batch = self._replaceable(public_id, claim, actor, now)
             institution = batch.institution
             [place] = self._places.allocate(institution.id, 1)
             successor = batch.add(claim, place, learner)
@@ -288,6 +291,7 @@ class Issuance:
             following, freed = self._consequences.follow(old.id, replaced, now)
             writes = [
                 *batch.writes(),
+                *renaming,
                 Write(SEAL_SQL, [row]),
                 *freed,
                 # What was spent stays spent: the successor is the same achievement of the same learner.
@@ -303,8 +307,11 @@ class Issuance:
 
     def _replaceable(
         self, public_id: str, claim: AwardClaim, actor: Actor, now: datetime
-    ) -> tuple[Credential, Learner, _Batch]:
-        """An award that may be replaced, whose it is, and the batch that makes its successor. Raises as `replace`."""
+    ) -> tuple[Credential, Learner, list[Write], _Batch]:
+        """An award that may be replaced, whose it is, how they are found then, and the batch that makes its successor.
+
+        Raises as :meth:`replace`.
+        """
         old, _ = self._parts.credential(public_id, now)
         institution = self._ledger.load(Institution, old.institution, "such institution")
         actor.require_institution(institution.id)
@@ -315,7 +322,7 @@ class Issuance:
         learner = self._vault.learner_of(old.id)
         batch = _Batch(self._ledger, self._vault, self._signing, institution, now)
         batch.check_one(claim)
-        return old, learner, batch
+        return old, learner, self._renaming.rows(old, learner, claim), batch
 
     def sealed_document(self, public_id: str) -> SealedDocument:
         """The signed document of an award and the salt that opens its commitment.
@@ -465,7 +472,7 @@ class _Batch:
         return self._achievements[code]
 
     def _learner(self, claim: AwardClaim) -> Learner:
-        reference = _reference(claim)
+        reference = called(claim.learner)
         known = None if reference is None else self._learners.get(reference)
         if known is not None:
             return known
@@ -523,12 +530,7 @@ def added_forms(
 
 
 def _references(claims: Sequence[AwardClaim]) -> list[str]:
-    return [reference for claim in claims if (reference := _reference(claim)) is not None]
-
-
-def _reference(claim: AwardClaim) -> str | None:
-    """By what the institution knows the learner: awards with the same are one person's."""
-    return claim.learner.reference or claim.learner.email
+    return [reference for claim in claims if (reference := called(claim.learner)) is not None]
 
 
 def sealed_forms(signed: Signed, salt: bytes, claim: bytes) -> SealedDocument:

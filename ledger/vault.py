@@ -27,6 +27,8 @@ from ledger.store import Commit, LedgerRecorder, Write
 LEARNER_KEY_BYTES = 32
 HANDLE_BYTES = 16
 SECRET_BYTES = 32
+CALLED_KIND = "called"
+"""The kind of an empty item that a learner has for each further name; its id is the beginning of the name's lookup."""
 LOOKUPS_AT_ONCE = 500
 """Parameters of one statement; SQLite takes 32,766, and older ones 999."""
 
@@ -151,6 +153,9 @@ class Vault:
             for lookup, handle, wrapped in self._recorder.query(sql, some):
                 key = self._key_ring.unwrap(wrapped, vault_context("learner", handle))
                 found[lookups[lookup]] = Learner(handle, key)
+        unknown = [lookup for lookup, reference in lookups.items() if found[reference] is _NOBODY]
+        for lookup, handle in self._called(unknown).items():
+            found[lookups[lookup]] = self.learner_with(handle)
         wrap = self._key_ring.wrapper()
         for lookup, reference in lookups.items():
             if found[reference] is _NOBODY:
@@ -169,13 +174,11 @@ class Vault:
         Raises:
             NotFoundError: There is none, or the data was erased.
         """
-        rows = self._recorder.query(
-            "SELECT handle FROM vault_learner WHERE lookup=?", (self._lookup(institution, reference),)
-        )
-        if not rows:
-            message = "no learner with this reference; the data may have been erased before"
+        found = self.find_learners(institution, [reference])
+        if not found:
+            message = "no learner with this reference; it was corrected since, or the data may have been erased before"
             raise NotFoundError(message)
-        return bytes(rows[0][0])
+        return found[reference]
 
     def find_learners(self, institution: UUID, references: Iterable[str]) -> dict[str, bytes]:
         """Handles of those learners whom *institution* calls by *references* and who are here, by reference."""
@@ -186,7 +189,36 @@ class Vault:
             marks = ",".join("?" * len(some))
             sql = f"SELECT lookup, handle FROM vault_learner WHERE lookup IN ({marks})"  # noqa: S608  question marks
             found |= {lookups[bytes(lookup)]: bytes(handle) for lookup, handle in self._recorder.query(sql, some)}
+        unknown = [lookup for lookup, reference in lookups.items() if reference not in found]
+        return found | {lookups[lookup]: handle for lookup, handle in self._called(unknown).items()}
+
+    def _called(self, lookups: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Handles of those learners who have one of *lookups* as a further name, by lookup."""
+        called = {_item_of(lookup).bytes: lookup for lookup in lookups}
+        found: dict[bytes, bytes] = {}
+        waiting = iter(called)
+        while some := tuple(islice(waiting, LOOKUPS_AT_ONCE)):
+            marks = ",".join("?" * len(some))
+            sql = f"SELECT aggregate_id, learner FROM vault_item WHERE aggregate_id IN ({marks}) AND kind=?"  # noqa: S608  question marks
+            rows = self._recorder.query(sql, (*some, CALLED_KIND))
+            found |= {called[bytes(item)]: bytes(handle) for item, handle in rows}
         return found
+
+    def rename(self, learner: Learner, institution: UUID, reference: str, freed: Iterable[str]) -> list[Write]:
+        """The rows after which *institution* calls *learner* by *reference*, and by none of *freed*.
+
+        What it called them before stays a further name of theirs unless it is among *freed*, until they are erased.
+        """
+        lookup, gone = self._lookup(institution, reference), {self._lookup(institution, name) for name in freed}
+        [(known,)] = self._recorder.query("SELECT lookup FROM vault_learner WHERE handle=?", (learner.handle,))
+        before = bytes(known)
+        items = [(_item_of(one).bytes, CALLED_KIND, learner.handle) for one in sorted({lookup, *gone})]
+        writes = [Write("DELETE FROM vault_item WHERE aggregate_id=? AND kind=? AND learner=?", items)]
+        if before != lookup:
+            writes.append(Write("UPDATE vault_learner SET lookup=? WHERE handle=?", [(lookup, learner.handle)]))
+        if before not in {lookup, *gone}:
+            writes.append(Write(SEAL_SQL, [self.seal(learner, _item_of(before), CALLED_KIND, b"")]))
+        return writes
 
     def learners(self) -> list[bytes]:
         """The handle of every learner who is here."""
@@ -324,6 +356,11 @@ RESEAL_SQL = (
 def vault_context(kind: str, identity: bytes) -> bytes:
     """What a sealed or wrapped value of the vault is bound to."""
     return b"cairn/vault/v1\n" + kind.encode() + b"\n" + identity
+
+
+def _item_of(lookup: bytes) -> UUID:
+    """Under which id a learner's further name is an item of theirs."""
+    return UUID(bytes=lookup[:16])
 
 
 def _rows_only(*writes: Write) -> Commit:

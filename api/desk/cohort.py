@@ -120,7 +120,7 @@ class CohortReading:
         self.progress: Final = ProgressReading(node)
 
     def look(self, cohort: Cohort) -> list[Person]:
-        """Everybody whose share is open now, by name. Those of others are taken out of *cohort*, and said."""
+        """Everybody whose share is open now, by name. Those of others are taken out of *cohort*, to be said."""
         now, links = self._node.ledger.now(), self._node.parts.links
         found: dict[str, list[tuple[str, datetime, list[Holding]]]] = {}
         gone: list[str] = []
@@ -129,12 +129,12 @@ class CohortReading:
                 link = links.known(prefix, now, "share")
                 shown = links.shared(link)
             except (NotFoundError, ErasedError):
-                del cohort.entries[prefix]
-                gone.append(name)
+                if cohort.entries.pop(prefix, None) is not None:  # else another request of the session has found it
+                    gone.append(name)
                 continue
             held = self._holdings.of(link.learner, frozenset(shown.awards))
             found.setdefault(name, []).append((prefix, link.expires_at, held))
-        cohort.gone = tuple(dict.fromkeys(gone))
+        cohort.gone = tuple(dict.fromkeys((*cohort.gone, *gone)))
         people = [_person(name, shares) for name, shares in found.items()]
         return sorted(people, key=lambda one: (one.name.casefold(), one.name))
 

@@ -6,6 +6,9 @@ prefix at every look. So a share that has ended, by its date or by its learner, 
     Mari Maasikas, https://ledger.example/shared/0123456789abcdef_…
     https://ledger.example/shared/…  Jaan Tamm
 
+A link without a name keeps the one that it has, or gets the first number that nobody has: links under one name are one
+person's, so nobody is called as another is.
+
 Between sessions the officer keeps the cohort as a file that nobody can read but this ledger, for this institution:
 
     cairn/cohort/v1 LF  Fernet token over MessagePack {institution, entries, role}, under a secret of the vault  LF
@@ -20,6 +23,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 from typing import Final, Literal
 from uuid import UUID
 
@@ -79,7 +83,7 @@ class Cohort:
         entries: Prefixes of shares, each with whose it is in the officer's words.
         role: What it is held against.
         notes: What was wrong with the lines that were pasted last.
-        gone: Whose shares were found to have ended since the last look.
+        gone: Whose shares were found to have ended since the page was last shown.
     """
 
     entries: dict[str, str] = field(default_factory=dict)
@@ -107,7 +111,7 @@ def add_lines(cohort: Cohort, text: str, base_url: str, open_share: Open) -> int
         if not line.strip():
             continue
         found = [*_LINE.finditer(line)] if len(line) <= MAX_LINE_CHARS else []
-        name = _name(_LINE.sub(" ", line), len(cohort.entries) + 1) if found else None
+        name = _name(_LINE.sub(" ", line)) if found else None
         trouble: Trouble | None = None
         if not found:
             trouble = "no_link"
@@ -116,8 +120,9 @@ def add_lines(cohort: Cohort, text: str, base_url: str, open_share: Open) -> int
         elif name is None:
             trouble = "name"
         if name is not None and trouble is None:
+            spare = _free_number(cohort)
             for one in found:
-                trouble = _enter(cohort, one["secret"], name, open_share) or trouble
+                trouble = _enter(cohort, one["secret"], name, spare, open_share) or trouble
                 taken += trouble is None
         if trouble is not None:
             notes.append(LineNote(number, trouble))
@@ -125,26 +130,32 @@ def add_lines(cohort: Cohort, text: str, base_url: str, open_share: Open) -> int
     return taken
 
 
-def _enter(cohort: Cohort, secret: str, name: str, open_share: Open) -> Trouble | None:
-    """Take a link into a cohort; says why not, when it does not."""
+def _enter(cohort: Cohort, secret: str, name: str, spare: str, open_share: Open) -> Trouble | None:
+    """Take a link into a cohort, without a *name* under the one it has or *spare*; says why not, when it does not."""
     try:
         prefix = open_share(secret).prefix
     except NotFoundError:
         return "opens_nothing"
     if prefix not in cohort.entries and len(cohort.entries) >= MAX_LINKS:
         return "too_many"
-    cohort.entries[prefix] = name
+    cohort.entries[prefix] = name or cohort.entries.get(prefix, spare)
     return None
 
 
-def _name(text: str, number: int) -> str | None:
-    """Whose a line is; None when that is no text that could be shown."""
+def _free_number(cohort: Cohort) -> str:
+    """What to call somebody without a name: the first number that nobody is called by."""
+    taken = set(cohort.entries.values())
+    return next(name for name in map("№ {}".format, count(1)) if name not in taken)
+
+
+def _name(text: str) -> str | None:
+    """Whose a line is, empty when it does not say; None when that is no text that could be shown."""
     name = " ".join(text.strip(_AROUND).split())
     try:
         check_text(name, "")
     except InvalidInputError:
         return None
-    return (name or f"№ {number}") if len(name) <= MAX_NAME_CHARS else None
+    return name if len(name) <= MAX_NAME_CHARS else None
 
 
 class _Sealed(msgspec.Struct, frozen=True):

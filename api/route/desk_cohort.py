@@ -103,10 +103,11 @@ class CohortPages:
         people = self._reading.look(cohort)
         table = tabulate(people, shown)
         standings = self._reading.standings(cohort, people, visit.actor, visit.institution.slug)
-        notes, cohort.notes = cohort.notes, ()  # they are said once
+        notes, gone = cohort.notes, cohort.gone
+        cohort.notes = cohort.gone = ()  # they are said once
         return self._gate.page(
             "cohort", visit, path=None if refusal else PATH, status=422 if refusal else 200,
-            cohort=cohort, people=people, table=table, by=shown, standings=standings, notes=notes,
+            cohort=cohort, people=people, table=table, by=shown, standings=standings, notes=notes, gone=gone,
             pathways=self._reading.progress.choices(visit.institution.id), most=MAX_LINKS, refusal=refusal, typed=typed,
             wanted="\n".join(cohort.role.skills) if isinstance(cohort.role, SkillRole) else "",
             chosen=cohort.role.pathway if isinstance(cohort.role, PathwayRole) else "",

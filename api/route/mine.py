@@ -38,6 +38,7 @@ from ledger.form.learner_record import Association
 from ledger.learner_link import LINK, LearnerLink
 from ledger.learner_request import AskedFor
 from ledger.record_keeping import MAX_CREDENTIALS
+from ledger.renaming import called
 from projections.credential_status import CredentialStatus
 from projections.status_lists import StatusLists
 
@@ -395,13 +396,10 @@ class OwnPages:
 
     def _reference(self, link: LearnerLink, held: list[Holding]) -> str | None:
         """What the institution calls the learner; None when it never called them anything."""
-        for one in held:
-            claimed = one.learner
-            reference = None if claimed is None else claimed.reference or claimed.email
-            if reference is not None:
-                known = self._node.parts.vault.find_learner(link.institution, reference)
-                return reference if known == link.learner else None
-        return None
+        claims = [one.learner for one in held if one.learner is not None]
+        names = [name for name in map(called, claims) if name is not None]
+        known = self._node.parts.vault.find_learners(link.institution, names)
+        return next((name for name in names if known.get(name) == link.learner), None)
 
 
 def actor_of(link: LearnerLink) -> Actor:

@@ -100,7 +100,7 @@ async def _token(issuing: WalletIssuing, request: Request) -> Response:
 
 
 async def _credential(issuing: WalletIssuing, request: Request) -> Response:
-    """Answer a credential request; who asks is found out before the body is read."""
+    """Answer a credential request; who asks is found out before the body is read, and still has to hold afterwards."""
     shown = BEARER.fullmatch(request.headers.get("authorization", ""))
     if shown is None:
         return Response(None, HTTPStatus.UNAUTHORIZED, CHALLENGE)
@@ -109,7 +109,7 @@ async def _credential(issuing: WalletIssuing, request: Request) -> Response:
         body, _ = await read_json(request, MAX_REQUEST_BYTES)
     except ApiError as error:
         raise WalletFault("invalid_credential_request", "the body is no strict JSON, or too large") from error
-    return _json(await run_in_threadpool(issuing.credential, offer, body), NO_STORE)
+    return _json(await run_in_threadpool(issuing.credential, offer, shown[1], body), NO_STORE)
 
 
 def _json(members: Mapping[str, object], headers: Mapping[str, str]) -> Response:

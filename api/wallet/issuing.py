@@ -1,7 +1,7 @@
 """What wallets ask of a ledger: an access token for a code, and a document for a token and a key proof.
 
 1. A token is given for a code that a learner's page has just shown, once.
-2. The token leads to the offer, whose learner's link still holds.
+2. The token leads to the offer, whose learner's link still holds: before the body is read, and once more when it is.
 3. The wallet proves a key (:mod:`api.wallet.key_proof`).
 4. The award is signed for that key and committed to the log; then it leaves. Asked again with the same key, the wallet
    gets the same document; with another key, none.
@@ -111,11 +111,16 @@ class WalletIssuing:
             raise WalletFault("invalid_token", NO_TOKEN)
         return offer
 
-    def credential(self, offer: Offer, body: object) -> dict[str, object]:
+    def credential(self, offer: Offer, token: str, body: object) -> dict[str, object]:
         """Steps 3 and 4: the Credential Response.
 
+        Args:
+            offer: What :meth:`bearer` found.
+            token: The access token, which may have ended since.
+            body: The request.
+
         Raises:
-            WalletFault: The request is wrong, or the award cannot be signed any more.
+            WalletFault: The request is wrong, the token is over by now, or the award cannot be signed any more.
         """
         request = parse_request(body)
         if request.credential_configuration_id != offer.form:
@@ -124,6 +129,8 @@ class WalletIssuing:
         if proved.client_id is not None and proved.client_id != offer.client_id:
             raise WalletFault("invalid_proof", "iss of the key proof is not the client_id that the token was given to")
         with offer.lock:
+            if self._offers.bearer(token) is not offer:
+                raise WalletFault("invalid_token", NO_TOKEN)
             if offer.issued is None:
                 offer.issued = (proved.thumbprint, self._sign(offer, proved))
             thumbprint, document = offer.issued

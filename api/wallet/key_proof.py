@@ -6,7 +6,8 @@
 3. It is for this Credential Issuer, from just now, and has a nonce of ours that nobody has used.
 4. The key is one that documents are bound to: Ed25519 or P-256.
 
-The first three are openvc's work.
+The first three are openvc's work. Its decoders pass over what stands beside the key in a ``kid``, so the DID that is
+signed is made of the key here, and never the text that was sent.
 
 Source: OpenID4VCI 1.0 section 8.2 and appendix F.1.
 """
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import permutations
 from typing import Any, Final
 
 import msgspec
@@ -36,8 +38,10 @@ from openvc.openid4vci import (
 )
 
 from api.wallet.fault import WalletFault
-from ledger.claim import MAX_URI_CHARS, check_holder_key
+from ledger.claim import check_holder_key
 from ledger.error import InvalidInputError
+from ledger.multibase import encode_multibase
+from ledger.signing_algorithm import ED25519_MULTICODEC, P256_MULTICODEC
 from ledger.wallet_copy import Holder
 
 ALGORITHMS: Final = frozenset({"EdDSA", "Ed25519", "ES256"})
@@ -107,7 +111,6 @@ def verify_proof(request: CredentialRequest, issuer: str, use_nonce: Callable[[s
             now=now,
         )
         holder = _holder(proof)
-        check_holder_key(holder.jwk)
     except ProofReplayed as error:
         raise WalletFault("invalid_nonce", "the nonce is unknown, used or over; ask for a fresh one") from error
     except (OpenvcError, InvalidInputError, ValueError) as error:
@@ -139,13 +142,39 @@ def resolve_key(kid: str) -> dict[str, Any]:
 def _holder(proof: VerifiedProof) -> Holder:
     kept = MEMBERS.get(str(proof.public_jwk.get("kty")), ())
     jwk = {name: str(proof.public_jwk[name]) for name in kept if name in proof.public_jwk}
-    did = str(proof.header.get("kid", "")).partition("#")[0] if proof.key_source == "kid" else ""
-    return Holder(jwk, did if 0 < len(did) <= MAX_URI_CHARS else did_jwk(jwk))
+    check_holder_key(jwk)
+    return Holder(jwk, holder_did(str(proof.header.get("kid", "")).partition("#")[0], jwk))
+
+
+def holder_did(named: str, jwk: dict[str, str]) -> str:
+    """The DID that documents call a holder by: of the method of *named*, and made of the key alone.
+
+    Args:
+        named: How the wallet calls the key, whatever else stands in it.
+        jwk: The key. The order that its members have in a did:jwk of the wallet's stays as it is.
+    """
+    if named.startswith("did:key:"):
+        return did_key(jwk)
+    spellings = [did_jwk({name: jwk[name] for name in order}) for order in permutations(jwk)]
+    return named if named in spellings else spellings[0]
 
 
 def did_jwk(jwk: dict[str, str]) -> str:
-    """The DID that is a key."""
+    """The DID that is a key, as JSON without spaces."""
     return "did:jwk:" + base64.urlsafe_b64encode(msgspec.json.encode(jwk)).rstrip(b"=").decode("ascii")
+
+
+def did_key(jwk: dict[str, str]) -> str:
+    """The DID that is a key, as a Multikey. Source: The did:key Method, section 2.1; SEC 1, section 2.3.3."""
+    x = _coordinate(jwk, "x")
+    if jwk["kty"] == "OKP":
+        return "did:key:" + encode_multibase(ED25519_MULTICODEC + x)
+    sign = bytes([2 + _coordinate(jwk, "y")[-1] % 2])
+    return "did:key:" + encode_multibase(P256_MULTICODEC + sign + x)
+
+
+def _coordinate(jwk: dict[str, str], name: str) -> bytes:
+    return base64.urlsafe_b64decode(jwk[name] + "=")
 
 
 def plain(error: Exception) -> str:

@@ -215,6 +215,39 @@ def test_share_that_is_over_drops_out_at_once_and_is_in_no_file(team: Team, endi
     assert opened.entries == {prefix_of(other): "Jaan"}
 
 
+@pytest.mark.parametrize("path", ["/desk/cohort/file", "/desk/cohort/table.csv"])
+def test_share_that_is_over_is_said_on_the_page_also_when_something_was_taken_away_before(
+    team: Team, path: str
+) -> None:
+    officer = team.officer()
+    shares = [team.shared(f"E-{number}", team.award(f"E-{number}")) for number in range(2)]
+    paste(officer, f"Liis {shares[0]}", f"Jaan {shares[1]}")
+    for share in shares:
+        expire(team.served, share)
+        assert officer.get(path).status_code == 200
+    assert WORDS["gone"].format(names="Liis, Jaan") in look(officer)
+    assert WORDS["gone"].partition("{")[0] not in look(officer)
+
+
+def test_page_and_file_may_be_asked_for_at_once_when_a_share_has_ended(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    officer, share = team.officer(), team.shared("E-at-once", team.award("E-at-once"))
+    paste(officer, f"Liis {share}")
+    expire(team.served, share)
+    links = team.served.node.parts.links
+    known = links.known
+
+    def meanwhile(*asked: Any) -> LearnerLink:  # noqa: ANN401  as it is called
+        monkeypatch.undo()
+        assert officer.get("/desk/cohort/file").status_code == 200
+        return known(*asked)
+
+    monkeypatch.setattr(links, "known", meanwhile)
+    assert WORDS["gone"].format(names="Liis") in look(officer)
+    assert "Liis" not in look(officer)
+
+
 def expire(served: Served, share: str) -> None:
     """Have a share end now."""
     sql = "UPDATE vault_link SET expires_at=? WHERE prefix=?"
@@ -286,6 +319,23 @@ def test_cohort_takes_a_bounded_number_of_links() -> None:
     assert add_lines(cohort, f"Renamed {link(0)}", BASE, opened) == 1
     assert cohort.entries[f"{0:016}"] == "Renamed"
     assert add_lines(cohort, f"Nobody {link(1)}", BASE, closed) == 0
+
+
+def test_link_without_a_name_gets_the_first_number_that_nobody_has() -> None:
+    cohort = Cohort()
+    add_lines(cohort, "\n".join(link(number) for number in range(3)), BASE, opened)
+    assert [*cohort.entries.values()] == ["№ 1", "№ 2", "№ 3"]
+    del cohort.entries[f"{0:016}"]
+    add_lines(cohort, f"№ 4 {link(4)}\n{link(5)} {link(6)}\n{link(7)}", BASE, opened)
+    assert [*cohort.entries.values()] == ["№ 2", "№ 3", "№ 4", "№ 1", "№ 1", "№ 5"]
+
+
+def test_link_that_is_pasted_again_keeps_its_name_unless_another_is_given() -> None:
+    cohort = Cohort()
+    add_lines(cohort, f"Mari {link(0)}\n{link(1)}\n{link(0)}\n{link(1)}", BASE, opened)
+    assert [*cohort.entries.values()] == ["Mari", "№ 1"]
+    add_lines(cohort, f"Jaan {link(1)}\n{link(0)}", BASE, opened)
+    assert [*cohort.entries.values()] == ["Mari", "Jaan"]
 
 
 @pytest.mark.parametrize("line", ["http://" * 18_000, "https://x/shared/" * 7_000, "_" * 130_000, "0" * 130_000])

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,7 +24,7 @@ from ledger.store import Commit, Write
 from tests.api.desk import OWN_PAGE
 from tests.api.diploma import award as award_diploma
 from tests.api.diploma import publish_programme, unpack
-from tests.api.served import CODE, SLUG, TEMPLATE, Served, open_school, serving
+from tests.api.served import CODE, OPERATOR, SLUG, TEMPLATE, Served, open_school, serving
 
 ATTACK = "\"'><script>alert(1)</script>{{7*7}}"
 LEARNER: dict[str, Any] = {"name": f"Mari {ATTACK}", "reference": "S-1"}
@@ -346,6 +347,28 @@ def test_record_is_made_once_a_day(school: School, cookie: dict[str, str]) -> No
     assert first.content == second.content
     assert "ClrCredential" in json.loads(first.content)["type"]
     assert school.served.verify(first.content).json()["verdict"] == "valid"
+
+
+@pytest.mark.parametrize("awards", [1, 2])
+def test_learner_whose_address_was_corrected_has_a_link_a_record_and_an_erasure_by_the_right_one(
+    tmp_path: Path, awards: int
+) -> None:
+    with serving(tmp_path / "data") as served:
+        school = School(served, open_school(served), "", ("", ""), "", "", (), "")
+        wrong, right = ({"name": "Mari", "email": f"{who}@example.org"} for who in ("mari", "mari.m"))
+        made = [served.issue(school.key, learner=wrong) for _ in range(awards)]
+        corrected = {"achievement": CODE, "learner": right, "awarded_on": "2025-12-31"}
+        body = {"reason": "incorrect_data", "credential": corrected}
+        done(served.write("POST", f"/v1/credentials/{made[0]['id']}/replacement", body, school.key))
+        cookie = school.cookie(reference=right["email"])
+        record = school.post("/mine/record", cookie)
+        assert record.status_code == 200, record.text
+        assert len(json.loads(record.content)["credentialSubject"]["verifiableCredential"]) == awards
+        found: list[tuple[str, str, str]] = []
+        check = VaultCheck(served.node.parts, lambda _: None, lambda *one: found.append(one), lambda *_: None)
+        assert (check.run() > 0, found) == (True, [])
+        served.node.parts.erasing.erase_learner(slug=SLUG, reference=right["email"], actor=OPERATOR)
+        assert served.node.ledger.store.query("SELECT COUNT(*) FROM vault_learner") == [(0,)]
 
 
 def test_progress_says_what_is_missing_and_what_is_done(school: School, cookie: dict[str, str]) -> None:

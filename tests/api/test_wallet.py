@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +15,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from openvc.multibase import encode_multibase
 from openvc.openid4vci import GRANT_PRE_AUTHORIZED_CODE
 
 from api.guess import GUESSES_PER_MINUTE
@@ -38,7 +42,9 @@ from tests.api.wallet import (
     ask_nonce,
     ask_token,
     decoded,
+    did_jwk,
     ed25519_key,
+    encoded,
     p256_key,
     read_offer,
     request_for,
@@ -412,6 +418,34 @@ def test_key_is_not_proved_when(school: School, wrong: dict[str, Any]) -> None:
     assert school.served.node.parts.copies.kept(award) == ()
 
 
+P256: Final = p256_key()
+POINT: Final = b"".join(base64.urlsafe_b64decode(P256.public[name] + "=") for name in ("x", "y"))
+SORTED: Final = did_jwk(dict(sorted(P256.public.items())))
+NAMED: Final[dict[str, tuple[Key, str, str]]] = {
+    "a did:jwk": (KEY, KEY.did_jwk, KEY.did_jwk),
+    "a did:jwk in another order": (P256, SORTED, SORTED),
+    "text after the padding": (KEY, KEY.did_jwk + "==:Dr. Jane Doe <b>MD</b>", KEY.did_jwk),
+    "characters outside the alphabet": (KEY, KEY.did_jwk + "<>?.", KEY.did_jwk),
+    "spaces": (KEY, "did:jwk:" + encoded(json.dumps(KEY.public).encode()), KEY.did_jwk),
+    "further members": (P256, did_jwk({**P256.public, "name": "Dr. Jane Doe"}), P256.did_jwk),
+    "a did:key": (P256, P256.did_key, P256.did_key),
+    "a did:key with both coordinates": (P256, "did:key:" + encode_multibase(b"\x80\x24\x04" + POINT), P256.did_key),
+}
+
+
+@pytest.mark.parametrize("key, named, signed", NAMED.values(), ids=NAMED)
+def test_subject_is_a_did_of_the_key_alone_whatever_the_wallet_calls_it(
+    school: School, key: Key, named: str, signed: str
+) -> None:
+    token = school.token(school.offer(form="vc-jwt"))
+    fragment = named.removeprefix("did:key:") if named.startswith("did:key:") else "0"
+    for kid in (named, f"{named}#{fragment}"):
+        proof = school.proof(key, header={"jwk": None, "kid": kid})
+        answered = done(ask_credential(school.served.http, token, request_for("vc-jwt", proof)))
+        claims = decoded(answered["credentials"][0]["credential"].split(".")[1])
+        assert (claims["sub"], claims["credentialSubject"]["id"]) == (signed, signed)
+
+
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_key_is_not_proved_when_any_part_of_the_proof_was_altered(school: School, place: int) -> None:
     token = school.token(school.offer())
@@ -468,6 +502,35 @@ def test_offer_ends_with_the_link_that_it_was_made_by(school: School, step: str)
     else:
         answered = ask_credential(school.served.http, token, request_for("sd-jwt", school.proof()))
         assert refusal(answered) == (401, "invalid_token")
+
+
+@pytest.mark.parametrize("ending", ["the link is revoked", "the code is used again", "the learner is erased"])
+def test_credential_is_refused_when_the_token_ends_while_the_request_is_being_sent(school: School, ending: str) -> None:
+    person = {"name": "Tiina Tamm", "reference": "S-4"}
+    award = school.issue(learner=person)
+    prefix, cookie = school.link("S-4")
+    offered = read_offer(school.press(cookie, award).text)
+    token = school.token(offered)
+    body = json.dumps(request_for("sd-jwt", school.proof())).encode()
+
+    def end() -> None:
+        if ending == "the link is revoked":
+            done(school.served.write("POST", f"/v1/learner-links/{prefix}/revocation", {}, school.key))
+        elif ending == "the code is used again":
+            assert refusal(ask_token(school.served.http, offered)) == (400, "invalid_grant")
+        else:
+            school.served.node.parts.erasing.erase_learner(slug=SLUG, reference="S-4", actor=OPERATOR)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield body[:10]
+        await asyncio.to_thread(end)
+        yield body[10:]
+
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    answered = school.served.http.post(WALLET_CREDENTIAL, content=slowly(), headers=headers)
+    assert refusal(answered) == (401, "invalid_token")
+    if ending != "the learner is erased":
+        assert school.served.node.parts.copies.kept(award) == ()
 
 
 @pytest.mark.parametrize("ending", ["revoked", "erased", "not offered any more"])

@@ -46,7 +46,7 @@ class Key:
     @property
     def did_jwk(self) -> str:
         """A DID that is the key."""
-        return "did:jwk:" + encoded(json.dumps(self.public).encode())
+        return did_jwk(self.public)
 
     @property
     def urls(self) -> dict[str, str]:
@@ -68,6 +68,11 @@ class Key:
 def encoded(raw: bytes) -> str:
     """base64url without padding."""
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def did_jwk(jwk: Json) -> str:
+    """The DID that such a key is, without a space more than JSON needs."""
+    return "did:jwk:" + encoded(json.dumps(jwk, separators=(",", ":")).encode())
 
 
 def decoded(text: str) -> Any:  # noqa: ANN401  any JSON

@@ -27,6 +27,31 @@ http {{
 """
 
 
+def configured_roles(place: Path, port: int, issuers: list[int], verifiers: list[int]) -> Path:
+    """Write nginx's configuration with the sample in it; returns the main file.
+
+    Args:
+        place: Gets all that nginx writes.
+        port: Where to listen.
+        issuers: Ports of two issuers.
+        verifiers: Ports of two verification nodes.
+    """
+    place.mkdir(parents=True)
+    text = SAMPLE.read_text("utf-8")
+    ports = zip((8000, 8001, 8010, 8011), (*issuers, *verifiers), strict=True)
+    for old, new in [(f"127.0.0.1:{old}", f"127.0.0.1:{new}") for old, new in ports] + [
+        ("listen 80 ", f"listen 127.0.0.1:{port} ")
+    ]:
+        assert old in text, f"{SAMPLE.name} has no {old!r}"
+        text = text.replace(old, new)
+    (place / "roles.conf").write_text(text, "utf-8")
+    # Started as root it would serve as somebody who may not read these directories.
+    user = "user root; " if os.geteuid() == 0 else ""
+    main = place / "nginx.conf"
+    main.write_text(_AROUND.format(user=user, place=place), "utf-8")
+    return main
+
+
 class RolesFront:
     """nginx on a free port.
 
@@ -39,20 +64,9 @@ class RolesFront:
     def __init__(self, place: Path, issuers: list[int], verifiers: list[int]) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        place.mkdir(parents=True)
-        text = SAMPLE.read_text("utf-8")
-        ports = zip((8000, 8001, 8010, 8011), (*issuers, *verifiers), strict=True)
-        for old, new in [(f"127.0.0.1:{old}", f"127.0.0.1:{new}") for old, new in ports] + [
-            ("listen 80 ", f"listen 127.0.0.1:{self.port} ")
-        ]:
-            assert old in text, f"{SAMPLE.name} has no {old!r}"
-            text = text.replace(old, new)
-        (place / "roles.conf").write_text(text, "utf-8")
-        # Started as root it would serve as somebody who may not read these directories.
-        user = "user root; " if os.geteuid() == 0 else ""
-        (place / "nginx.conf").write_text(_AROUND.format(user=user, place=place), "utf-8")
+        main = configured_roles(place, self.port, issuers, verifiers)
         self._process = subprocess.Popen(
-            [nginx_program(), "-p", str(place), "-c", str(place / "nginx.conf")], stderr=subprocess.DEVNULL
+            [nginx_program(), "-p", str(place), "-c", str(main)], stderr=subprocess.DEVNULL
         )
         deadline = time.monotonic() + 10
         while True:

@@ -9,17 +9,22 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+import httpx
 import psycopg
 import pytest
 
 from api.cli.terminal import Exit
 from ledger.postgres_claim import CLAIM_CLASS
+from loadtests.port import free_port
+from tests.api.wallet import Offered, ask_token, ed25519_key, read_offer, take
 from tests.object_store import FileObjectStore
 from tests.postgres import PostgresServer
 from tests.system.cluster import Cluster, RoleProcess, make_cluster, until
-from tests.system.school import Caller, claim, evidence, loaded, open_school, status
+from tests.system.roles_front import RolesFront
+from tests.system.school import SLUG, Caller, claim, evidence, loaded, open_school, status
 from tests.system.serving import Serving, cairn, quick_cairn
 
+OWN_PAGE: Final = {"Sec-Fetch-Site": "same-origin"}
 ADDING: Final = ("institution", "add", "hillside-college", "--name", "Hillside", "--country", "EE")
 
 
@@ -89,6 +94,41 @@ def test_one_request_that_is_made_at_both_issuers_is_carried_out_once(grown: Gro
         assert len({loaded(one)["id"] for one in answers}) == 1
         other = second.post("/v1/credentials", claim("Somebody Else"), idempotency=key)
         assert other.status_code == 422, "the same key for another body"
+
+
+def test_wallet_takes_an_award_through_the_front_of_two_issuers_and_again_when_one_is_gone(
+    grown: Grown, tmp_path: Path
+) -> None:
+    first, second = grown.schools
+    offering = first.post(f"/v1/institutions/{SLUG}/forms", {"forms": ["sd-jwt"]})
+    assert offering.is_success, offering.text
+    award = second.issue(learner={"name": "Mari Maasikas", "reference": "W-1"})["id"]
+    until(lambda: first.get(f"/v1/credentials/{award}/status").status_code == 200, lambda: "the first does not see it")
+    made = loaded(second.post("/v1/learner-links", {"reference": "W-1"}))
+    ports = [issuer.port for issuer in grown.issuers]
+    front = RolesFront(tmp_path / "nginx", ports, [free_port(), free_port()])
+    try:
+        with httpx.Client(base_url=front.url, timeout=30) as http:
+            entered = http.post("/mine/enter", data={"link": made["link"], "lang": "en"}, headers=OWN_PAGE)
+            cookie = {"Cookie": entered.headers["set-cookie"].partition(";")[0], **OWN_PAGE}
+
+            def offer() -> Offered:
+                data = {"award": award, "form": "sd-jwt", "lang": "en"}
+                answered = http.post("/mine/wallet", data=data, headers=cookie)
+                assert answered.status_code == 200, answered.text
+                return read_offer(answered.text)
+
+            for _ in range(3):
+                assert take(http, offer(), ed25519_key())
+            lost = offer()
+            grown.issuers[0].kill()
+            try:
+                assert ask_token(http, lost).status_code == 400, "the offer went with the issuer that made it"
+                assert take(http, offer(), ed25519_key())
+            finally:
+                grown.issuers[0].start()
+    finally:
+        front.close()
 
 
 def test_sequencer_that_waits_takes_over_when_the_other_is_killed(grown: Grown) -> None:
