@@ -28,7 +28,7 @@ http {{
 
 
 class RolesFront:
-    """nginx on a free port.
+    """nginx on free ports: one for the world, and one that the verification nodes follow.
 
     Args:
         place: Gets all that it writes.
@@ -39,9 +39,11 @@ class RolesFront:
     def __init__(self, place: Path, issuers: list[int], verifiers: list[int]) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        followed = free_port()
+        self.followed_url = f"http://127.0.0.1:{followed}"
         place.mkdir(parents=True)
         text = SAMPLE.read_text("utf-8")
-        ports = zip((8000, 8001, 8010, 8011), (*issuers, *verifiers), strict=True)
+        ports = zip((8000, 8001, 8010, 8011, 8020), (*issuers, *verifiers, followed), strict=True)
         for old, new in [(f"127.0.0.1:{old}", f"127.0.0.1:{new}") for old, new in ports] + [
             ("listen 80 ", f"listen 127.0.0.1:{self.port} ")
         ]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+import httpx
 import psycopg
 import pytest
 
@@ -17,6 +19,7 @@ from ledger.postgres_claim import CLAIM_CLASS
 from tests.object_store import FileObjectStore
 from tests.postgres import PostgresServer
 from tests.system.cluster import Cluster, RoleProcess, make_cluster, until
+from tests.system.roles_front import RolesFront
 from tests.system.school import Caller, claim, evidence, loaded, open_school, status
 from tests.system.serving import Serving, cairn, quick_cairn
 
@@ -193,6 +196,40 @@ def test_verification_node_knows_no_database_and_answers_when_everything_else_is
         assert refused.status_code == 421
     finally:
         cluster.close()
+
+
+def test_nodes_follow_the_issuers_through_nginx_and_pass_lists_on_when_no_issuer_answers(
+    tmp_path: Path, postgres_server: PostgresServer, objects: FileObjectStore
+) -> None:
+    cluster = make_cluster(tmp_path, postgres_server, objects)
+    issuers = [cluster.process("issuer", f"issuer-{number}") for number in (1, 2)]
+    nodes = [cluster.verifier(f"node-{number}", "") for number in (1, 2)]
+    front = RolesFront(tmp_path / "nginx", [one.port for one in issuers], [one.port for one in nodes])
+    try:
+        for process in (*issuers, cluster.process("sequencer", "sequencer")):
+            process.start()
+        school = Caller(issuers[1], open_school(issuers[0]).key)
+        made = school.issue("Followed Through nginx")["id"]
+        evidence(issuers[1], made)
+        for node in nodes:
+            node.settings["CAIRN_FOLLOW_URL"] = front.followed_url
+            node.start()
+        issuers[0].kill()
+        assert school.post(f"/v1/credentials/{made}/revocation", {"reason": "other"}).status_code == 200
+        signed = httpx.get(f"{front.url}/status-lists/0")
+        assert signed.status_code == 200, "the issuer that is left has it at once"
+        for node in nodes:
+            until(partial(passes_on, node, signed.content), lambda: "a node does not follow the issuer that is left")
+        issuers[1].kill()
+        copied = httpx.get(f"{front.url}/status-lists/0")
+        assert (copied.status_code, copied.content) == (200, signed.content)
+    finally:
+        front.close()
+        cluster.close()
+
+
+def passes_on(node: RoleProcess, status_list: bytes) -> bool:
+    return node.http.get("/status-lists/0").content == status_list
 
 
 def test_shared_ledger_is_checked_backed_up_and_restored(
