@@ -3,7 +3,7 @@
 The store is written to by one sequencer at a time, but one that was paused and has been replaced may wake up and go on
 for a moment. Its tiles do no harm: they are those of a committed checkpoint, the same bytes whoever writes them. Its
 checkpoint would take the public head back to an older one. So the head is replaced on condition that it is still the
-one that was read (``If-Match``), and never by one of fewer entries.
+one that was read (``If-Match``), never by one of fewer entries, and never by one of as many and another root.
 
 Some stores ignore the conditions of a write. `ObjectTileStore.is_conditional` finds that out by trying. There the head
 is compared before it is written and nothing more: between the two, a woken sequencer could put an older head in place,
@@ -26,9 +26,8 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import S3Store
 
-from anchoring.checkpoint import parse_checkpoint
-from anchoring.error import ConflictError, CorruptionError, MalformedError, StoreUnreachableError
-from anchoring.note import parse_note
+from anchoring.error import ConflictError, CorruptionError, StoreUnreachableError
+from anchoring.storage import require_no_newer
 from anchoring.tile import CHECKPOINT_PATH, TileId, parse_path
 
 if TYPE_CHECKING:  # words that its stubs alone have
@@ -145,6 +144,7 @@ class ObjectTileStore:
 
         Raises:
             ConflictError: One of more entries is there: another sequencer has taken over.
+            CorruptionError: One of as many entries and another root is there: the log has forked.
             StoreUnreachableError: The store did not answer.
         """
         _checked(path)
@@ -152,8 +152,8 @@ class ObjectTileStore:
             found = self._get(path)
             if found is not None and found[0] == content:
                 return
-            if found is not None and _entries(found[0]) > _entries(content):
-                raise ConflictError("the public checkpoint has more entries: another sequencer has taken over")
+            if found is not None:
+                require_no_newer(found[0], content)
             if self._swap(path, content, None if found is None else found[1]):
                 return
         raise ConflictError("the public checkpoint is replaced by somebody else again and again")
@@ -232,11 +232,3 @@ def _checked(path: str) -> str:
 
 def _partial_directory(tile: TileId) -> str:
     return TileId(tile.level, tile.index, 1).path.rpartition("/")[0]
-
-
-def _entries(note: bytes) -> int:
-    """Entries that a checkpoint has; -1 for what is none."""
-    try:
-        return parse_checkpoint(parse_note(note).text).size
-    except MalformedError:
-        return -1

@@ -5,7 +5,9 @@ A `CheckpointStore` holds what only the sequencer writes: the newest signed chec
 the commit point of the log, and what is needed to finish publishing it after a crash.
 """
 
+import fcntl
 import os
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +16,9 @@ from pathlib import Path
 from typing import Protocol
 
 from anchoring.anchor_schedule import AnchorHistory
-from anchoring.error import CorruptionError
+from anchoring.checkpoint import Checkpoint, parse_checkpoint
+from anchoring.error import ConflictError, CorruptionError, MalformedError
+from anchoring.note import parse_note
 from anchoring.tile import CHECKPOINT_PATH, TileId, parse_path
 from anchoring.time_anchor import AnchorProof
 
@@ -49,7 +53,12 @@ class TileStore(Protocol):
         """
 
     def replace(self, path: str, content: bytes) -> None:
-        """Store the checkpoint in place of the one before."""
+        """Store the checkpoint in place of the one before.
+
+        Raises:
+            ConflictError: One of more entries is there: another sequencer has taken over.
+            CorruptionError: One of as many entries and another root is there: the log has forked.
+        """
 
     def partials(self, tile: TileId) -> Sequence[int]:
         """Return the widths of the stored partial versions of a tile, ascending."""
@@ -59,6 +68,33 @@ class TileStore(Protocol):
 
         Call only when the full tile is stored: C2SP tlog-tiles.
         """
+
+
+def require_no_newer(present: bytes, content: bytes) -> None:
+    """Check that a checkpoint may be replaced. Neither it nor the new one has to be a checkpoint that can be read.
+
+    Args:
+        present: The one that is public.
+        content: The one that is to be.
+
+    Raises:
+        ConflictError: The public one has more entries.
+        CorruptionError: It has as many, and another root.
+    """
+    old, new = _parsed(present), _parsed(content)
+    if old is None or new is None or old.size < new.size:
+        return
+    if old.size > new.size:
+        raise ConflictError("the public checkpoint has more entries: another sequencer has taken over")
+    if old.root != new.root:
+        raise CorruptionError(f"the public checkpoint is of another tree of size {old.size}: the log has forked")
+
+
+def _parsed(note: bytes) -> Checkpoint | None:
+    try:
+        return parse_checkpoint(parse_note(note).text)
+    except MalformedError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +238,14 @@ class CheckpointStore(Protocol):
 class DirectoryTileStore:
     """Tiles as files below one directory, ready to be served or copied as they are.
 
-    A file is written beside its place under a dotted name, synced, renamed, and its directory
-    synced, once for all the files that are written together. A crash before the rename leaves the
-    dotted file, which no reader looks at and which the next write of the same path overwrites.
+    A file is written beside its place under a dotted name of its own, synced, renamed, and its
+    directory synced, once for all the files that are written together. A crash before the rename
+    leaves the dotted file, which no reader looks at and which the next write of the same path removes.
+
+    Several processes may share the directory, of which one writes (docs/roles.md). One that was paused
+    and has been replaced may wake up and go on for a moment: no two write the same file, and the
+    checkpoint is compared before it is replaced, and nothing more. Between the two an older one could
+    be put in place, until the next checkpoint or heartbeat: an old answer, never a fork.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -241,6 +282,9 @@ class DirectoryTileStore:
     def replace(self, path: str, content: bytes) -> None:
         """Store the checkpoint; see `TileStore.replace`."""
         file = self._file(path)
+        present = self.read(path)
+        if present is not None:
+            require_no_newer(present, content)
         _install(file, content)
         _sync(file.parent)
 
@@ -272,12 +316,31 @@ class DirectoryTileStore:
 def _install(file: Path, content: bytes) -> None:
     """Put a whole file in its place; the caller syncs its directory."""
     _make_directories(file.parent)
-    incoming = file.with_name(f".{file.name}.incoming")
-    with incoming.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    incoming.replace(file)
+    _remove_left_behind(file)
+    incoming = file.with_name(f".{file.name}.{secrets.token_hex(8)}.incoming")
+    with incoming.open("xb") as stream:
+        try:
+            with suppress(OSError):  # a file system without locks: then what is left behind stays
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+            incoming.replace(file)
+        except BaseException:
+            incoming.unlink(missing_ok=True)
+            raise
+
+
+def _remove_left_behind(file: Path) -> None:
+    """Remove what processes that died have left of a file.
+
+    A living one holds a lock on what it writes. Should its file be taken before it has the lock, its rename fails,
+    and it tries again under another name.
+    """
+    for left in file.parent.glob(f".{file.name}.*incoming"):
+        with suppress(OSError), left.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
 
 
 def _make_directories(directory: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,7 +42,7 @@ class SequencingWorker:
         log: Where what happens is recorded.
 
     Attributes:
-        waits_for: What it waits for, in words; None while it sequences.
+        waits_for: What it waits for, in words, while it does not sequence.
         damage: Why it has stopped for good; None as long as it has not.
     """
 
@@ -53,7 +54,8 @@ class SequencingWorker:
         self._runtime: Runtime | None = None
         self._opened: LogNode | None = None
         self._thread = threading.Thread(target=self._run, name="cairn-sequencing", daemon=True)
-        self.waits_for: str | None = "the database"
+        self.waits_for = "the database"
+        self._is_elsewhere = False
         self.damage: str | None = None
 
     def start(self) -> None:
@@ -66,14 +68,14 @@ class SequencingWorker:
         self._thread.join()
 
     def check(self) -> ReadyCheck:
-        """Say whether it sequences or waits. Waiting is no failure: somebody else sequences."""
+        """Say whether it sequences or waits. Waiting is no failure while somebody else sequences, and only then."""
 
         def look() -> Health:
             if self.damage is not None:
                 return Health(ok=False, detail=f"Stopped: {self.damage}.")
             runtime = self._runtime
             if runtime is None:
-                return Health(ok=True, detail=f"Waiting: {self.waits_for}.")
+                return Health(ok=self._is_elsewhere, detail=f"Waiting: {self.waits_for}.")
             failures = [*runtime.failures(), *self._unpublished()]
             return Health(ok=not failures, detail="; ".join(failures) or "Sequencing.")
 
@@ -94,31 +96,30 @@ class SequencingWorker:
     def _run(self) -> None:
         while not self._closing.is_set() and self.damage is None:
             try:
-                opened = open_log(self._parts, self._clock)
+                self._sequence(open_log(self._parts, self._clock))
             except ConflictError as error:
-                self.waits_for = str(error)
+                self.waits_for, self._is_elsewhere = str(error), True
             except FATAL as error:
                 self._stop(error)
-            except Exception as error:  # noqa: BLE001  storage or network: shown, and tried again
-                self.waits_for = f"{type(error).__name__}: {error}"
+            except Exception as error:  # noqa: BLE001  storage, network or settings: shown, and tried again
+                self.waits_for, self._is_elsewhere = f"{type(error).__name__}: {error}", False
                 self._log.error("takeover_failed", error=self.waits_for)
                 self._closing.wait(RETRY_SECONDS)
-            else:
-                self._sequence(opened)
 
     def _sequence(self, opened: LogNode) -> None:
-        """Sequence until this process is closed, or another has taken over."""
+        """Sequence until this process is closed, or another has taken over. Whatever is raised, nothing stays open."""
         began = time.monotonic()
         self._log.info("sequencing")
-        runtime = Runtime(Sequencing(self._parts, opened), self._clock, self._log)
-        runtime.start()
-        self._opened, self._runtime = opened, runtime
-        while not (self._closing.wait(LOOK_SECONDS) or runtime.lost()):
-            pass
-        self._opened = self._runtime = None
-        self.waits_for = "another sequencer has taken over"
-        runtime.close()
-        opened.close()
+        with ExitStack() as stack:
+            stack.callback(opened.close)
+            runtime = Runtime(Sequencing(self._parts, opened), self._clock, self._log)
+            stack.callback(runtime.close)
+            runtime.start()
+            self._opened, self._runtime = opened, runtime
+            while not (self._closing.wait(LOOK_SECONDS) or runtime.lost()):
+                pass
+            self.waits_for, self._is_elsewhere = "another sequencer has taken over", True
+            self._opened = self._runtime = None
         self._log.info("sequencing_ended", seconds=round(time.monotonic() - began, 1))
 
     def _stop(self, error: Exception) -> None:

@@ -9,7 +9,8 @@ A projection that cannot go on stops with its error, which readiness shows, and 
 is taken to be passing, and so is a disk that has no room for a batch: it is shown, and the thread tries again.
 
 Where one process is there for nothing else (``cairn serve --role projector``), those that serve the same views leave it
-to that one and watch; when it ends, they project again.
+to that one and watch; when it ends, they project again. When a view stands still though there are events that it lacks,
+because that process is paused or has stopped there, they project that view until somebody else moves it.
 
 Any number of processes may project the same views: each batch checks in its transaction that the view stands where the
 batch begins, so nobody applies an event twice; who comes second reads the position again.
@@ -27,6 +28,7 @@ import msgspec
 from projections.error import RebuildRunningError, SourceError, ViewDiskError
 from projections.source import EventSource, Notification
 from projections.track import Track
+from projections.watch import Watch
 
 __all__ = ["LINGER_SECONDS", "POLL_SECONDS", "Projector", "Standing", "Track"]
 
@@ -164,13 +166,14 @@ class Projector:
                 pass
 
     def _run(self, track: Track) -> None:
-        prepared, bell = False, self._bells[track.view.name]
+        prepared, bell, watch = False, self._bells[track.view.name], _Elsewhere(self._elsewhere, self._source)
         while not self._closing.is_set() and not track.stopped:
             more = False
             bell.rung.clear()  # before the look: what is committed after it rings again
-            if self._elsewhere():
+            if watch.sees_to(track, self._told):
                 prepared = False  # whoever takes over looks whether the view fits the events first
-                self._watch(track)
+                self._settle()
+                self._closing.wait(WATCH_SECONDS if self._waiting else self._poll_seconds)
                 continue
             try:
                 if not prepared:
@@ -191,14 +194,6 @@ class Projector:
             if not more and bell.rung.wait(self._poll_seconds):
                 bell.linger()
 
-    def _watch(self, track: Track) -> None:
-        """Look how far another process has brought a view; soon again when somebody waits for that."""
-        track.error = None
-        if track.view.ready:
-            track.position = track.view.position()
-        self._settle()
-        self._closing.wait(WATCH_SECONDS if self._waiting else self._poll_seconds)
-
     def _settle(self) -> None:
         """Wake those who wait for what has been reached, or can no longer be."""
         with self._lock:
@@ -206,6 +201,35 @@ class Projector:
             for waiter in settled:
                 self._waiting.remove(waiter)
                 waiter.done.set()
+
+
+class _Elsewhere:
+    """Tells one thread whether another process keeps a view up to date."""
+
+    def __init__(self, is_held: Callable[[], bool], source: _SharedSource) -> None:
+        self._is_held = is_held
+        self._source = source
+        self._watch: Watch | None = None
+        self._is_passed_by = False
+
+    def sees_to(self, track: Track, told: int) -> bool:
+        """Look; if another one does, *track* says how far the view has come. What kept it from looking, it says too."""
+        try:
+            if not self._is_held():
+                self._watch, self._is_passed_by = None, False
+                return False
+            position = track.view.position() if track.view.ready else 0
+            if self._is_passed_by and position == track.position:
+                return False
+            if self._watch is None or self._is_passed_by:
+                self._watch = Watch(self._source.newest)
+            track.position = position
+            self._is_passed_by = self._watch.is_stuck(position, told)
+            track.error = None
+        except Exception as error:  # noqa: BLE001  nothing was changed: shown, and looked at again
+            track.error = f"{type(error).__name__}: {error}"
+            return True
+        return not self._is_passed_by
 
 
 class _Bell:

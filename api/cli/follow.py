@@ -24,7 +24,7 @@ from api.cli.trust import load_policy
 from api.ledger_node import system_clock
 from api.log_place import tiles_at
 from api.mirror.app import describe, make_mirror_app
-from api.mirror.error import DirectoryError, MisbehaviourError, UntrustedError, UpstreamError
+from api.mirror.error import AttachmentError, DirectoryError, MisbehaviourError, UntrustedError, UpstreamError
 from api.mirror.node import MirrorNode, open_mirror
 from api.mirror.upstream import ReadLog
 from api.problem import ProblemWriter
@@ -164,6 +164,9 @@ class Progress:
 class Following:
     """The thread that follows: recovers once, then steps with a pause between, longer after failures.
 
+    A status list that does not fit yet is no failure of following: while awards are revoked one after the other, the
+    ledger's lists are ahead of its log most of the time.
+
     Args:
         node: The parts.
         pause_seconds: Pause between two steps.
@@ -173,6 +176,8 @@ class Following:
     def __init__(self, node: MirrorNode, pause_seconds: float, log: FilteringBoundLogger) -> None:
         self._node = node
         self._is_recovered = False
+        self._log = log
+        self._missing: str | None = None
         self._loop = Loop("follow", self._step, pause_seconds, log)
 
     def start(self) -> None:
@@ -192,4 +197,11 @@ class Following:
         if not self._is_recovered:
             self._node.follower.recover()
             self._is_recovered = True
-        self._node.follower.step()
+        try:
+            self._node.follower.step()
+        except AttachmentError as error:
+            if str(error) != self._missing:
+                self._log.error("attachment_missing", error=str(error))
+            self._missing = str(error)
+        else:
+            self._missing = None

@@ -26,7 +26,7 @@ from anchoring.storage import StoredAnchor
 from anchoring.time_anchor import AnchorProof
 from api.error import NotReadyError, UnknownResourceError
 from api.mirror.directory import MirrorDirectory
-from api.mirror.error import UpstreamError
+from api.mirror.error import AttachmentError, UpstreamError
 from api.mirror.head import Head, ServedHead
 from api.mirror.refold import Refold
 from api.mirror.upstream import Upstream
@@ -323,7 +323,7 @@ class MirrorAttachments:
         """Fetch what is new for *head*.
 
         Raises:
-            UpstreamError: Something could not be had; everything was tried.
+            AttachmentError: Something could not be had; everything was tried.
         """
         problems = []
         try:
@@ -335,4 +335,4 @@ class MirrorAttachments:
         except (UpstreamError, DocumentError) as error:
             problems.append(str(error))
         if problems:
-            raise UpstreamError("; ".join(problems))
+            raise AttachmentError("; ".join(problems))

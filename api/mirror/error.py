@@ -4,6 +4,7 @@
 
     MirrorError
     ├── UpstreamError       unreachable, cut short, too large, or not what was signed: tried again, growing pauses
+    │   └── AttachmentError  only what is signed outside the log could not be had: tried again, the usual pause
     ├── UntrustedError      no log key of the policy signed the checkpoint, or its witnesses are missing
     ├── MisbehaviourError   the log signed two histories, or a state that does not follow: following ends
     └── DirectoryError      the mirror's own directory cannot be used as it is
@@ -18,6 +19,10 @@ class MirrorError(Exception):
 
 class UpstreamError(MirrorError):
     """The ledger that is followed gave no usable answer; what was verified is served on."""
+
+
+class AttachmentError(UpstreamError):
+    """A status list or a time anchor's token could not be had, or does not fit the log yet; the log was followed."""
 
 
 class UntrustedError(UpstreamError):

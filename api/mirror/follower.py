@@ -63,7 +63,7 @@ class Attachments(Protocol):
         """Take what was kept for *head*, without asking anybody."""
 
     def refresh(self, head: Head, refold: Refold) -> None:
-        """Fetch what is new for *head*. Raises UpstreamError."""
+        """Fetch what is new for *head*. Raises AttachmentError."""
 
 
 class Follower:
@@ -135,6 +135,7 @@ class Follower:
         """Follow once.
 
         Raises:
+            AttachmentError: The log was followed, and only what is signed outside it is missing.
             UpstreamError: Try again later; what was verified is served on.
             MisbehaviourError: The log is proved to have misbehaved; the proof has been kept.
         """

@@ -1,7 +1,10 @@
 """The storage ports: one suite for every tile store, and the checkpoint store."""
 
+import fcntl
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -129,27 +132,76 @@ def test_directory_syncs_file_and_directory_when_writing(tmp_path: Path, monkeyp
     tiles = DirectoryTileStore(tmp_path / "log")
     monkeypatch.setattr(os, "fsync", watch)
     tiles.write("tile/0/000", b"x")
-    assert synced == [tmp_path.name, "log", "tile", ".000.incoming", "0"]
+    incoming = synced.pop(-2)
+    assert (incoming[:5], incoming[-9:]) == (".000.", ".incoming")
+    assert synced == [tmp_path.name, "log", "tile", "0"]
     synced.clear()
     tiles.write("tile/0/000", b"x")
     assert synced == ["000", "0"]
 
 
-# ── tiles in an object store ─────────────────────────────────────────────────────────────────────
+def test_directory_shows_the_bytes_of_one_process_when_two_write_the_same_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused, other = DirectoryTileStore(tmp_path), DirectoryTileStore(tmp_path)
+    fsync = os.fsync
+
+    def wake_late(descriptor: int) -> None:
+        monkeypatch.setattr(os, "fsync", fsync)
+        other.replace("checkpoint", b"other" * 100)  # between what the paused one writes and its rename
+        assert other.read("checkpoint") == b"other" * 100
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", wake_late)
+    paused.replace("checkpoint", b"paused")
+    assert paused.read("checkpoint") == b"paused"
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint"]
 
 
-def head(size: int) -> bytes:
-    return format_note(f"example.edu/log\n{size}\n{'A' * 43}=\n", ["\u2014 example.edu/log AAAAAAAA\n"])
+def test_directory_is_rid_of_what_dead_processes_left_and_of_nothing_that_is_being_written(tmp_path: Path) -> None:
+    tiles = DirectoryTileStore(tmp_path)
+    died = "import os, sys; from pathlib import Path; from anchoring import storage; os.fsync = lambda _: os._exit(9)\n"
+    died += "storage.DirectoryTileStore(Path(sys.argv[1])).replace('checkpoint', b'half')"
+    assert subprocess.run([sys.executable, "-c", died, tmp_path], check=False).returncode == 9
+    (tmp_path / ".checkpoint.incoming").write_bytes(b"of an older version")
+    (tmp_path / ".checkpoint.1.incoming").write_bytes(b"of a living process")
+    with (tmp_path / ".checkpoint.1.incoming").open("rb") as living:
+        fcntl.flock(living, fcntl.LOCK_EX)
+        assert len(list(tmp_path.iterdir())) == 3
+        tiles.replace("checkpoint", b"whole")
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".checkpoint.1.incoming", "checkpoint"]
 
 
-@pytest.mark.parametrize("name", OBJECTS)
-def test_objects_never_replace_a_checkpoint_by_one_of_fewer_entries(name: str, request: pytest.FixtureRequest) -> None:
-    tiles = bucket(request.getfixturevalue(name))
+# ── the checkpoint in a store that several processes share ───────────────────────────────────────
+
+SHARED = ["directory", *OBJECTS]
+
+
+def head(size: int, root: str = "A") -> bytes:
+    return format_note(f"example.edu/log\n{size}\n{root * 43}=\n", ["\u2014 example.edu/log AAAAAAAA\n"])
+
+
+@pytest.mark.parametrize("tiles", SHARED, indirect=True)
+def test_tiles_never_replace_a_checkpoint_by_one_of_fewer_entries(tiles: TileStore) -> None:
     for size in (5, 5, 7):
         tiles.replace("checkpoint", head(size))
     with pytest.raises(ConflictError, match="taken over"):
         tiles.replace("checkpoint", head(6))
     assert tiles.read("checkpoint") == head(7)
+
+
+@pytest.mark.parametrize("tiles", SHARED, indirect=True)
+def test_tiles_never_replace_a_checkpoint_by_one_of_another_tree_of_its_size(tiles: TileStore) -> None:
+    tiles.replace("checkpoint", head(7))
+    with pytest.raises(CorruptionError, match="another tree of size 7"):
+        tiles.replace("checkpoint", head(7, "Q"))
+    assert tiles.read("checkpoint") == head(7)
+    signed_again = head(7) + "\u2014 witness AAAAAAAA\n".encode()
+    tiles.replace("checkpoint", signed_again)
+    assert tiles.read("checkpoint") == signed_again
+
+
+# ── tiles in an object store ─────────────────────────────────────────────────────────────────────
 
 
 def test_objects_find_out_whether_the_store_keeps_conditions(

@@ -99,7 +99,7 @@ def fronted(tmp_path: Path) -> Iterator[Fronted]:
 
 
 def test_sample_is_accepted_when_nginx_checks_it(tmp_path: Path) -> None:
-    main = configured_roles(tmp_path / "nginx", free_port(), [8000, 8001], [8010, 8011])
+    main = configured_roles(tmp_path / "nginx", free_port(), [8000, 8001], [8010, 8011], free_port())
     done = subprocess.run([nginx_program(), "-t", "-c", str(main)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "warn" not in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -60,6 +61,12 @@ def test_settings_are_known_when_a_unit_gives_them(name: str, tmp_path: Path) ->
     for kek in {given.get("CAIRN_KEK_DIR")} - {None}:
         states = unit("cairn-role@.service" if name == "roles.env" else "cairn.service")["StateDirectory"][0].split()
         assert str(kek).split("/")[3] in states
+
+
+def test_sample_node_follows_the_address_at_which_nginx_has_issuers_alone() -> None:
+    address = settings("role-verifier.env")["CAIRN_FOLLOW_URL"].removeprefix("http://")
+    _, _, server = (SAMPLES.parent / "nginx" / "roles.conf").read_text("utf-8").partition(f"listen {address};")
+    assert re.findall("proxy_pass (.+);", server) == ["http://cairn_issuers"]
 
 
 def test_nginx_reads_the_log_alone_when_the_drop_in_is_used() -> None:

@@ -2,7 +2,7 @@ import gc
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -20,6 +20,7 @@ from projections.rebuild import Progress, rebuild
 from projections.source import EventSource, Notification
 from projections.table import Table
 from projections.view import View
+from projections.watch import ASK_SECONDS, STUCK_SECONDS
 from tests.projections.counting import MAP_BYTES, Counting, CountingAnew, Numbers, fill, open_view
 from tests.projections.history import MAPPER, History, day, issued, registered, revoked
 
@@ -44,8 +45,13 @@ def track(directory: Path, projection: Projection) -> Track:
 
 
 @contextmanager
-def running(source: EventSource, *tracks: Track, poll_seconds: float = 0.01) -> Iterator[Projector]:
-    projector = Projector(source, tracks, poll_seconds=poll_seconds)
+def running(
+    source: EventSource,
+    *tracks: Track,
+    poll_seconds: float = 0.01,
+    elsewhere: Callable[[], bool] = lambda: False,
+) -> Iterator[Projector]:
+    projector = Projector(source, tracks, poll_seconds=poll_seconds, elsewhere=elsewhere)
     projector.start()
     try:
         yield projector
@@ -253,3 +259,52 @@ def test_track_refuses_when_the_view_is_of_another_projection(tmp_path: Path) ->
 
 def test_projector_closes_when_it_was_never_started(tmp_path: Path) -> None:
     Projector(Numbers(3), [track(tmp_path, Counting())]).close()
+
+
+def test_projector_projects_a_view_that_another_process_leaves_standing_and_leaves_it_when_that_moves_it(
+    tmp_path: Path,
+) -> None:
+    source, one = Numbers(0), track(tmp_path, Counting())
+    with running(source, one, elsewhere=lambda: True) as projector:
+        source.size = 5
+        assert not projector.wait_for(5, STUCK_SECONDS / 2), "the other one has to have its time"
+        assert projector.wait_for(5, 10)
+        one.view.apply(Numbers(6).read(5, 1), Counting().apply, after=5)  # the other one goes on
+        assert projector.wait_for(6, 10)
+        source.size = 7
+        assert not projector.wait_for(7, STUCK_SECONDS / 4)
+        assert projector.wait_for(7, 10)
+    assert one.view.get(b"count") == b"7"
+
+
+def test_projector_leaves_a_view_to_another_process_for_as_long_as_there_is_nothing_to_apply(tmp_path: Path) -> None:
+    source, one = Numbers(0), track(tmp_path, Counting())
+    with running(source, one, elsewhere=lambda: True) as projector:
+        time.sleep(STUCK_SECONDS + ASK_SECONDS)
+        source.size = 1
+        projector.wake(1)
+        assert not projector.wait_for(1, STUCK_SECONDS / 2)
+
+
+def test_projector_shows_what_keeps_it_from_looking_at_a_view_and_goes_on_when_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, one, is_broken = Numbers(0), track(tmp_path, Counting()), threading.Event()
+    position = one.view.position
+
+    def broken() -> int:
+        if is_broken.is_set():
+            raise OSError("too many open files")
+        return position()
+
+    monkeypatch.setattr(one.view, "position", broken)
+    is_broken.set()
+    with running(source, one, elsewhere=lambda: True) as projector:
+        while projector.standing()[0].error is None:
+            time.sleep(0.001)
+        standing = projector.standing()[0]
+        assert (standing.error, standing.stopped) == ("OSError: too many open files", False)
+        is_broken.clear()
+        one.view.apply(Numbers(1).read(0, 1), Counting().apply, after=0)
+        assert projector.wait_for(1, 10)
+        assert projector.standing()[0].error is None

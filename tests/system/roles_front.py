@@ -27,7 +27,7 @@ http {{
 """
 
 
-def configured_roles(place: Path, port: int, issuers: list[int], verifiers: list[int]) -> Path:
+def configured_roles(place: Path, port: int, issuers: list[int], verifiers: list[int], followed: int) -> Path:
     """Write nginx's configuration with the sample in it; returns the main file.
 
     Args:
@@ -35,10 +35,11 @@ def configured_roles(place: Path, port: int, issuers: list[int], verifiers: list
         port: Where to listen.
         issuers: Ports of two issuers.
         verifiers: Ports of two verification nodes.
+        followed: Where to listen for these.
     """
     place.mkdir(parents=True)
     text = SAMPLE.read_text("utf-8")
-    ports = zip((8000, 8001, 8010, 8011), (*issuers, *verifiers), strict=True)
+    ports = zip((8000, 8001, 8010, 8011, 8020), (*issuers, *verifiers, followed), strict=True)
     for old, new in [(f"127.0.0.1:{old}", f"127.0.0.1:{new}") for old, new in ports] + [
         ("listen 80 ", f"listen 127.0.0.1:{port} ")
     ]:
@@ -53,7 +54,7 @@ def configured_roles(place: Path, port: int, issuers: list[int], verifiers: list
 
 
 class RolesFront:
-    """nginx on a free port.
+    """nginx on free ports: one for the world, and one that the verification nodes follow.
 
     Args:
         place: Gets all that it writes.
@@ -64,7 +65,9 @@ class RolesFront:
     def __init__(self, place: Path, issuers: list[int], verifiers: list[int]) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        main = configured_roles(place, self.port, issuers, verifiers)
+        followed = free_port()
+        self.followed_url = f"http://127.0.0.1:{followed}"
+        main = configured_roles(place, self.port, issuers, verifiers, followed)
         self._process = subprocess.Popen(
             [nginx_program(), "-p", str(place), "-c", str(main)], stderr=subprocess.DEVNULL
         )

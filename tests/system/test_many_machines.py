@@ -77,9 +77,7 @@ class World:
         self.stack.callback(self.front.close)
         evidence(self.issuers[0], school.issue("The First")["id"])
         for verifier in self.verifiers:
-            verifier.settings["CAIRN_FOLLOW_URL"] = self.front.url.replace(
-                str(self.front.port), str(self.issuers[0].port)
-            )
+            verifier.settings["CAIRN_FOLLOW_URL"] = self.front.followed_url
             verifier.start()
         self.load = Load(self.front.url, school.key)
         self.school = school

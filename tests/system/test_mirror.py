@@ -25,6 +25,7 @@ from tests.system.serving import Serving, cairn, quick_cairn
 AWARDS: Final = 300
 """More than the 256 entries of one tile."""
 SETTLED_SECONDS: Final = 1.2
+LOOKS: Final = 5
 HTML: Final = {"Accept": "text/html"}
 PASSING: Final = {"checked_at", "at", "freshness", "not_here", "replaced_by"}
 """Members of a status that name the instant of asking, and those that only one of the two has."""
@@ -409,6 +410,28 @@ def test_mirror_takes_no_list_that_its_institution_did_not_sign(followed: Follow
     assert mirror.http.get("/status-lists/0").status_code == httpx.codes.SERVICE_UNAVAILABLE
     assert mirror.http.get(f"/v1/credentials/{followed.awards[3]}/status").json()["verdict"] == "valid"
     mirror.kill()
+
+
+def test_mirror_looks_as_often_as_ever_when_only_a_status_list_does_not_fit_the_log(
+    followed: Followed, front: Front
+) -> None:
+    front.change = lambda path, body: b"{}" if "status-lists" in path else body
+    mirror = followed.mirror("behind", {"CAIRN_FOLLOW_POLL_SECONDS": "0.1"})
+    mirror.begin()
+    mirror.until(lambda _: looks(front) >= LOOKS)
+    made = issue(followed.school, 1)[0]
+    began, before = time.monotonic(), looks(front)
+    mirror.until(lambda _: looks(front) >= before + LOOKS)
+    assert time.monotonic() - began < LOOKS * 1.0, "the pause grows"
+    assert mirror.http.get(f"/v1/credentials/{made}/status").status_code == httpx.codes.OK
+    assert "status list 0" in mirror.until(lambda said: said["following"] == "waiting")["detail"]
+    front.change = lambda _, body: body
+    mirror.catch_up(followed.ledger)
+    mirror.kill()
+
+
+def looks(front: Front) -> int:
+    return front.asked.count("/log/checkpoint")
 
 
 def follow_once(followed: Followed, place: Path, policy: str) -> tuple[int, str, str]:
