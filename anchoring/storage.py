@@ -235,12 +235,16 @@ class CheckpointStore(Protocol):
         """Forget tiles whose partial versions are deleted."""
 
 
+MAX_TIDIED = 1_000
+"""Directories of which is remembered that nothing of the dead is in them."""
+
+
 class DirectoryTileStore:
     """Tiles as files below one directory, ready to be served or copied as they are.
 
     A file is written beside its place under a dotted name of its own, synced, renamed, and its
     directory synced, once for all the files that are written together. A crash before the rename
-    leaves the dotted file, which no reader looks at and which the next write of the same path removes.
+    leaves the dotted file, which no reader looks at and which the next process to write there removes.
 
     Several processes may share the directory, of which one writes (docs/roles.md). One that was paused
     and has been replaced may wake up and go on for a moment: no two write the same file, and the
@@ -251,6 +255,7 @@ class DirectoryTileStore:
     def __init__(self, directory: Path) -> None:
         """Use a directory, which need not exist yet."""
         self._root = directory
+        self._tidied: set[Path] = set()
 
     def read(self, path: str) -> bytes | None:
         """Return the bytes at a path, or None; see `TileStore.read`."""
@@ -270,7 +275,7 @@ class DirectoryTileStore:
             file = self._file(path)
             present = self.read(path)
             if present is None:
-                _install(file, content)
+                self._install(file, content)
             elif present != content:
                 raise CorruptionError(f"{path} already holds other bytes")
             else:
@@ -285,7 +290,7 @@ class DirectoryTileStore:
         present = self.read(path)
         if present is not None:
             require_no_newer(present, content)
-        _install(file, content)
+        self._install(file, content)
         _sync(file.parent)
 
     def partials(self, tile: TileId) -> Sequence[int]:
@@ -300,9 +305,31 @@ class DirectoryTileStore:
         """Delete the partial versions; see `TileStore.delete_partials`."""
         directory = self._partial_directory(tile)
         with suppress(FileNotFoundError):
+            self._tidied.discard(directory)
             for file in directory.iterdir():
                 file.unlink(missing_ok=True)
             directory.rmdir()
+
+    def _install(self, file: Path, content: bytes) -> None:
+        """Put a whole file in its place; the caller syncs its directory."""
+        _make_directories(file.parent)
+        if file.parent not in self._tidied:
+            _remove_left_behind(file.parent)
+            if len(self._tidied) >= MAX_TIDIED:
+                self._tidied.clear()
+            self._tidied.add(file.parent)
+        incoming = file.with_name(f".{file.name}.{secrets.token_hex(8)}.incoming")
+        with incoming.open("xb") as stream:
+            try:
+                with suppress(OSError):  # a file system without locks: then what is left behind stays
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+                incoming.replace(file)
+            except BaseException:
+                incoming.unlink(missing_ok=True)
+                raise
 
     def _partial_directory(self, tile: TileId) -> Path:
         return self._file(TileId(tile.level, tile.index, 1).path).parent
@@ -313,31 +340,13 @@ class DirectoryTileStore:
         return self._root / path
 
 
-def _install(file: Path, content: bytes) -> None:
-    """Put a whole file in its place; the caller syncs its directory."""
-    _make_directories(file.parent)
-    _remove_left_behind(file)
-    incoming = file.with_name(f".{file.name}.{secrets.token_hex(8)}.incoming")
-    with incoming.open("xb") as stream:
-        try:
-            with suppress(OSError):  # a file system without locks: then what is left behind stays
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-            incoming.replace(file)
-        except BaseException:
-            incoming.unlink(missing_ok=True)
-            raise
-
-
-def _remove_left_behind(file: Path) -> None:
-    """Remove what processes that died have left of a file.
+def _remove_left_behind(directory: Path) -> None:
+    """Remove what processes that died have left in a directory.
 
     A living one holds a lock on what it writes. Should its file be taken before it has the lock, its rename fails,
     and it tries again under another name.
     """
-    for left in file.parent.glob(f".{file.name}.*incoming"):
+    for left in directory.glob(".*incoming"):
         with suppress(OSError), left.open("rb") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             left.unlink()
