@@ -200,6 +200,7 @@ class Sequencer:
     def _recover(self) -> LogTail:
         """Do all six steps of the recovery plan, then publish."""
         self._tail = None
+        self._store.confirm()
         known = [self._verifier, *(NoteVerifier(vkey) for vkey in self._keys.past)]
         tail = load_tail(self._tiles, self._store, known, self._clock)
         published = tail.published

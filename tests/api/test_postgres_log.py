@@ -78,6 +78,7 @@ def test_process_that_was_replaced_changes_nothing_when_it_goes_on(machines: Mac
     new.stage(BUNDLE)
     changes = (
         lambda: old.compare_and_swap(FIRST, SECOND),
+        old.confirm,
         lambda: old.stage(replace(BUNDLE, size=5)),
         lambda: old.discard_staged(4),
         lambda: old.add_garbage([TileId(0, 0)], AT),
