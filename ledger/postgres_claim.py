@@ -40,7 +40,8 @@ class PostgresClaim:
             self.release()
             session = self._connections.connect()
             try:
-                _take(session)
+                with self._connections.attending(session):
+                    _take(session)
             except BaseException:
                 session.close()
                 raise
@@ -74,14 +75,16 @@ class PostgresClaim:
         return self._read(self._session)
 
     def _read(self, session: Connection) -> int:
-        row = session.execute(f"{PostgresSchema.barrier} RETURNING log_size").fetchone()
+        with self._connections.attending(session):
+            row = session.execute(f"{PostgresSchema.barrier} RETURNING log_size").fetchone()
         return 0 if row is None else int(row[0])
 
     def advance(self, size: int) -> None:
         """Note that the log has *size* entries now."""
         with suppress(psycopg.Error):
             if self._session is not None:
-                self._session.execute("UPDATE cairn_ledger SET log_size=$1 WHERE log_size<$1", (size,))
+                with self._connections.attending(self._session):
+                    self._session.execute("UPDATE cairn_ledger SET log_size=$1 WHERE log_size<$1", (size,))
 
     def release(self) -> None:
         """Give the claim back, by ending the session."""

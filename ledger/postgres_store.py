@@ -220,7 +220,8 @@ class PostgresRecorder(EventReading, ApplicationRecorder):
         Raises:
             StorageError: The database failed.
         """
-        with storage_errors(), self.connections.connect() as connection:
+        connections = self.connections
+        with storage_errors(), connections.connect() as connection, connections.attending(connection):
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield connection
             connection.rollback()
