@@ -140,7 +140,11 @@ class CheckpointStore(Protocol):
     """
 
     def load(self) -> Published | None:
-        """Return the newest committed state, or None for a log that has none."""
+        """Return the newest committed state, or None for a log that has none.
+
+        Raises:
+            ConflictError: This process continued the log, and another has taken over.
+        """
 
     def confirm(self) -> None:
         """Wait until what could be read before this call is as durable as what has been committed.
