@@ -96,6 +96,9 @@ class SqliteCheckpointStore:
         rows = self._query("SELECT note, size, position, event_size, anchors FROM published")
         return Published(*rows[0]) if rows else None
 
+    def confirm(self) -> None:
+        """Nothing to wait for: what can be read has reached the disk."""
+
     def compare_and_swap(
         self,
         old: Published | None,

@@ -1,5 +1,8 @@
 """Starting a sequencer: finish what a crash interrupted, then believe nothing unchecked.
 
+Before the first step the store confirms what it shows (`CheckpointStore.confirm`): an interrupted commit may be there
+to be read and not be safe yet.
+
 The plan, numbered as in the code:
 
     1. The committed checkpoint is ours: signed by a key of the log's, of the configured origin.

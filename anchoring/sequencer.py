@@ -22,7 +22,8 @@ Source: docs/spec/log.md.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -127,7 +128,7 @@ class Sequencer:
             ConflictError: The state committer or another sequencer is ahead.
             SignatureError: The log was signed with another key.
         """
-        with self._lock:
+        with self._lock, self._unless_overtaken():
             tail = self._recover()
             return _checkpoint(tail.published)
 
@@ -143,7 +144,7 @@ class Sequencer:
             ConflictError: Another sequencer moved the log.
             OSError, sqlite3.Error: Storage failed; the step is finished or undone by a retry.
         """
-        with self._lock:
+        with self._lock, self._unless_overtaken():
             tail = self._tail or self._recover()
             if self._is_still_withheld(tail):
                 return None
@@ -178,7 +179,7 @@ class Sequencer:
             ClockError: The clock is behind the newest cosignature; the log goes on without new ones.
             Also what `recover` raises, if an earlier call failed.
         """
-        with self._lock:
+        with self._lock, self._unless_overtaken():
             tail = self._tail or self._recover()
             now = self._clock()  # before asking, so that the answer is no older than the claim
             if tail.published is None or self._behind(now):
@@ -197,9 +198,19 @@ class Sequencer:
             self._cosign(tail.published.note, now, gathered)
             return now
 
+    @contextmanager
+    def _unless_overtaken(self) -> Iterator[None]:
+        """Have what looks like damage be a ConflictError when another sequencer has made it so meanwhile."""
+        try:
+            yield
+        except CorruptionError:
+            self._store.load()
+            raise
+
     def _recover(self) -> LogTail:
         """Do all six steps of the recovery plan, then publish."""
         self._tail = None
+        self._store.confirm()
         known = [self._verifier, *(NoteVerifier(vkey) for vkey in self._keys.past)]
         tail = load_tail(self._tiles, self._store, known, self._clock)
         published = tail.published

@@ -176,7 +176,21 @@ class CheckpointStore(Protocol):
     """
 
     def load(self) -> Published | None:
-        """Return the newest committed state, or None for a log that has none."""
+        """Return the newest committed state, or None for a log that has none.
+
+        Raises:
+            ConflictError: This process continued the log, and another has taken over.
+        """
+
+    def confirm(self) -> None:
+        """Wait until what could be read before this call is as durable as what has been committed.
+
+        A database that is copied to a standby may show what it has not copied: a commit that a crash cut short. Whoever
+        publishes what was read and not committed by the same call calls this first.
+
+        Raises:
+            ConflictError: Another process continues the log.
+        """
 
     def compare_and_swap(
         self,

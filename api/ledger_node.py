@@ -25,7 +25,7 @@ from ledger.error import KeyEncryptionError, StorageError
 from ledger.form_adding import FormAdding
 from ledger.institution import Institution
 from ledger.issuance import Issuance
-from ledger.key_ring import KeyRing, open_key_ring
+from ledger.key_ring import KeyRing, holds_keys, tried_key_ring
 from ledger.learner_link import LearnerLinks, MadeLink
 from ledger.learner_request import LearnerRequests
 from ledger.lifecycle import Lifecycle
@@ -139,8 +139,8 @@ def open_ledger(
         if identity is None:
             identity = _joined(settings, ledger, factory)
         is_new = not ledger.newest() and not ledger.store.query("SELECT name FROM vault_secret LIMIT 1")
-        key_ring = open_key_ring(find_key_directory(settings, is_new=is_new), random)
-        return _put_together(settings, identity, ledger, key_ring, random)
+        with tried_key_ring(find_key_directory(settings, is_new=is_new), random) as key_ring:
+            return _put_together(settings, identity, ledger, key_ring, random)
     except BaseException:
         ledger.close()
         raise
@@ -229,9 +229,9 @@ def find_key_directory(settings: Settings, *, is_new: bool) -> Path:
     """
     note = settings.data_dir / KEY_PLACE
     chosen = settings.key_dir
-    if settings.kek_dir is None and not chosen.exists() and note.exists():
+    if settings.kek_dir is None and not holds_keys(chosen) and note.exists():
         remembered = Path(note.read_text("utf-8").strip())
-        return remembered if remembered.exists() else _require_new(chosen, is_new=is_new)
+        return remembered if holds_keys(remembered) else _require_new(chosen, is_new=is_new)
     _require_new(chosen, is_new=is_new)
     place = str(chosen.absolute())
     if not note.exists() or note.read_text("utf-8").strip() != place:
@@ -241,10 +241,10 @@ def find_key_directory(settings: Settings, *, is_new: bool) -> Path:
 
 def _require_new(directory: Path, *, is_new: bool) -> Path:
     """Refuse to make fresh keys for a ledger whose vault they could not open."""
-    if directory.exists() or is_new:
+    if holds_keys(directory) or is_new:
         return directory
     message = (
-        f"the key-encryption keys of this ledger are not in {directory}; "
-        "restore them, or name their place in CAIRN_KEK_DIR"
+        f"the key-encryption keys of this ledger are not in {directory}; copy its key files (kek-*.key) there from "
+        "where they are, or from their backup, or name their place in CAIRN_KEK_DIR"
     )
     raise KeyEncryptionError(message)

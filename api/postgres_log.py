@@ -153,6 +153,11 @@ class PostgresCheckpointStore:
         _require_term(rows[0][0], mine)
         return _published(rows)
 
+    def confirm(self) -> None:
+        """Wait for the standby, if the server has one to wait for; see `CheckpointStore.confirm`."""
+        with self._continuing() as db:
+            db.execute("UPDATE log_published SET term=term")  # a commit that has written nothing waits for nobody
+
     def compare_and_swap(
         self,
         old: Published | None,

@@ -48,6 +48,7 @@ NAMESPACE = UUID("6f1c2a52-4d0e-5c1b-9a57-0c3c1d7f8e21")
 MAX_ATTEMPTS = 5
 CACHED_AGGREGATES = "2000"
 
+_CONFIRMED = "confirmed"
 A = TypeVar("A", bound=Aggregate)
 _SHARED = frozenset({Institution, Achievement})
 """What many commands read, and what is read once for all that are decided on together."""
@@ -338,6 +339,9 @@ class Ledger(Application[UUID]):
         return Commit(stored, writes, unchanged)
 
     def _repeated(self, vault: Vault, request: Request, identity: UUID) -> Outcome:
+        if not self.noted.get(_CONFIRMED):  # once for all that are decided on together; they were looked up before
+            self.store.confirm()
+            self.noted[_CONFIRMED] = True
         submission = self.load(Submission, identity, "submission")
         submission.require_same(submission_digest(vault.secret("submissions"), request.body))
         return Outcome(msgspec.json.decode(vault.answer(identity)), 0, repeated=True)

@@ -13,7 +13,8 @@ Wrapped form: ``id (4) || nonce (12) || AES-256-GCM ciphertext and tag``, the co
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -129,10 +130,41 @@ def open_key_ring(directory: Path, random: RandomBytes) -> KeyRing:
     Raises:
         KeyEncryptionError: A key file is not 32 bytes in hexadecimal.
     """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not any(directory.glob("kek-*.key")):
-        add_key(directory, random)
+    _make_first_key(directory, random)
     return KeyRing(_read_keys(directory), random, directory)
+
+
+@contextmanager
+def tried_key_ring(directory: Path, random: RandomBytes) -> Iterator[KeyRing]:
+    """Open a key ring as :func:`open_key_ring` does, and take the key that was made for it away if it opens nothing.
+
+    Two machines may begin one ledger at the same moment, each with a key of its own, and one of them is the ledger's.
+    The other must not stay: beside the right keys, when they are copied with their times, it would be the newest.
+
+    Raises:
+        KeyEncryptionError: A key file is none, or no key opens what is done with the ring inside.
+    """
+    made = _make_first_key(directory, random)
+    try:
+        yield KeyRing(_read_keys(directory), random, directory)
+    except KeyEncryptionError as error:
+        # Beside a key of another process over this directory it stays: that one may have wrapped something under it.
+        if made is None or [file.name for file in directory.glob("kek-*.key")] != [f"kek-{made}.key"]:
+            raise
+        destroy_key(directory, made, random)
+        message = f"this ledger was begun elsewhere at the same moment; copy its key files (kek-*.key) into {directory}"
+        raise KeyEncryptionError(message) from error
+
+
+def holds_keys(directory: Path) -> bool:
+    """Whether any key is in *directory*, which need not be there."""
+    return any(directory.glob("kek-*.key"))
+
+
+def _make_first_key(directory: Path, random: RandomBytes) -> str | None:
+    """Make the directory, and a key when it has none; return the id of a key that was made."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return None if holds_keys(directory) else add_key(directory, random)
 
 
 def _read_keys(directory: Path) -> dict[str, bytes]:

@@ -14,6 +14,7 @@ import psycopg
 
 from ledger.error import ConflictError
 from ledger.postgres_connection import Connection, PostgresConnections, is_lost, storage_errors
+from ledger.postgres_schema import PostgresSchema
 
 CLAIM_CLASS: Final = 0x0CA1_0002
 ENDING_SECONDS: Final = 2.0
@@ -39,14 +40,19 @@ class PostgresClaim:
             self.release()
             session = self._connections.connect()
             try:
-                _take(session)
+                with self._connections.attending(session):
+                    _take(session)
             except BaseException:
                 session.close()
                 raise
             self._session = session
 
     def require(self, size: int) -> None:
-        """Check that the claim is held and the log was not longer than *size*. Raises ConflictError, StorageError."""
+        """Check that the claim is held and the log was not longer than *size*. Raises ConflictError, StorageError.
+
+        The events that are about to be logged were read before, and are on the standby afterwards, if the server has
+        one to wait for: what a crash has it show too early is not published.
+        """
         with storage_errors():
             logged = self._logged()
         if logged > size:
@@ -69,14 +75,16 @@ class PostgresClaim:
         return self._read(self._session)
 
     def _read(self, session: Connection) -> int:
-        row = session.execute("SELECT log_size FROM cairn_ledger").fetchone()
+        with self._connections.attending(session):
+            row = session.execute(f"{PostgresSchema.barrier} RETURNING log_size").fetchone()
         return 0 if row is None else int(row[0])
 
     def advance(self, size: int) -> None:
         """Note that the log has *size* entries now."""
         with suppress(psycopg.Error):
             if self._session is not None:
-                self._session.execute("UPDATE cairn_ledger SET log_size=$1 WHERE log_size<$1", (size,))
+                with self._connections.attending(self._session):
+                    self._session.execute("UPDATE cairn_ledger SET log_size=$1 WHERE log_size<$1", (size,))
 
     def release(self) -> None:
         """Give the claim back, by ending the session."""

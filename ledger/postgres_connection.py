@@ -3,7 +3,9 @@
 A connection that the server has dropped is noticed when it is used, and all are replaced then. What only reads is asked
 again on a new one; a transaction is begun anew as long as it is certain that nothing of it was recorded. When no
 connection is to be had within :data:`WAIT_SECONDS`, that is a StorageError. From then on each call knocks once before
-it waits again, so that nothing hangs while the server is gone, and everything goes on by itself when it is back.
+it waits again, so that nothing hangs while the server is gone, and everything goes on by itself when it is back. When
+all connections are in use and the server answers, it is merely busy. One that hangs is broken off
+(:mod:`ledger.postgres_loan`).
 
 The address may hold a password. It goes to the driver and nowhere else: no message, no ``repr``, no log has it.
 """
@@ -21,6 +23,7 @@ from psycopg import errors
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from ledger.error import ConflictError, InvalidInputError, LedgerError, NoStandbyError, StorageError, UnreachableError
+from ledger.postgres_loan import Loans
 from ledger.store import CONFLICT
 
 MINIMUM_VERSION: Final = 15
@@ -76,8 +79,9 @@ class PostgresConnections:
         self._lock = threading.Lock()
         self.refusal: str | None = None
         self._is_local = False
+        self._loans = Loans(self._address)
         self._pools = self._make_pools()
-        self._is_gone = False
+        self._gone: _Pools | None = None
         self._is_closed = False
 
     def _defaults(self, address: str) -> dict[str, str]:
@@ -130,6 +134,7 @@ class PostgresConnections:
             raise UnreachableError(message) from error
         for pool in self._pools.values():
             pool.open()
+        self._loans.start()
 
     def _require(self, connection: Connection) -> None:
         version = connection.info.server_version // 10_000
@@ -164,15 +169,17 @@ class PostgresConnections:
 
     @contextmanager
     def _lend(self, use: str) -> Iterator[Connection]:
-        if self._is_gone:
-            psycopg.connect(self._address).close()
-            self._renew(self._pools)
         pools = self._pools
+        if self._gone is pools:
+            self._knock()
+            self._renew(pools)
+            pools = self._pools
         try:
-            with pools[use].connection() as connection:
+            with pools[use].connection() as connection, self._loans.noting(connection, pools[use]):
                 yield connection
         except PoolTimeout:
-            self._is_gone = True
+            if not self._is_busy(pools[use]):
+                self._gone = pools
             raise
         except PoolClosed as error:
             if self._is_closed:
@@ -184,6 +191,19 @@ class PostgresConnections:
                 self._renew(pools)
             raise
 
+    def _knock(self) -> None:
+        psycopg.connect(self._address).close()
+
+    def _is_busy(self, pool: ConnectionPool[Connection]) -> bool:
+        """Whether all connections of a pool are in use, and the server is there."""
+        if self._loans.count(pool) < pool.max_size:
+            return False
+        try:
+            self._knock()
+        except psycopg.Error:
+            return False
+        return True
+
     def _renew(self, broken: _Pools) -> None:
         """Replace connections of which one has turned out to be broken, unless another thread has done so.
 
@@ -192,18 +212,25 @@ class PostgresConnections:
         with self._lock:
             if self._pools is not broken or self._is_closed:
                 return
-            self._pools = self._make_pools()
-            for pool in self._pools.values():
-                pool.open()
-            self._is_gone = False
-        for pool in broken.values():
-            pool.close(timeout=0)
+            self._replace()
+        _close(broken)
 
     def acknowledge_locally(self, *, is_local: bool) -> None:
         """Have commits acknowledged when they are on this server's disk, or again only when a standby has them too."""
-        if self._is_local != is_local:
+        with self._lock:
+            if self._is_local == is_local or self._is_closed:
+                return
             self._is_local = is_local
-            self._renew(self._pools)
+            before = self._pools
+            self._replace()
+        _close(before)
+
+    def _replace(self) -> None:
+        """Have new pools; under the lock."""
+        self._pools = self._make_pools()
+        for pool in self._pools.values():
+            pool.open()
+        self._gone = None
 
     def require_writable(self) -> None:
         """Check that something may be recorded. Raises NoStandbyError."""
@@ -216,12 +243,24 @@ class PostgresConnections:
         connection.execute(SESSION + "off")
         return connection
 
+    @contextmanager
+    def attending(self, connection: Connection) -> Iterator[None]:
+        """Break a connection of one's own off, as those that are lent are, when its server hangs inside."""
+        with self._loans.noting(connection):
+            yield
+
     def close(self) -> None:
         """Close every connection."""
+        self._loans.close()
         with self._lock:
             self._is_closed = True
             for pool in self._pools.values():
                 pool.close()
+
+
+def _close(pools: _Pools) -> None:
+    for pool in pools.values():
+        pool.close(timeout=0)
 
 
 @contextmanager

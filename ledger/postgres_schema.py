@@ -39,6 +39,8 @@ class PostgresSchema:
         further: What makes the tables beside the events, in SQLite's words.
     """
 
+    barrier: Final = "UPDATE cairn_ledger SET log_size=log_size"
+    """Changes nothing, and its commit waits for the standby: for all that was committed before it as well."""
     take_lock: Final = f"SELECT pg_advisory_xact_lock({LOCK_CLASS}, 'stored_events'::regclass::oid::int)"
 
     def __init__(self, further: Iterable[str]) -> None:

@@ -7,7 +7,8 @@ on the table: vacuuming takes such a one too, and each would stop the other.
 
 **Durability.** ``synchronous_commit`` is never off. When the connection breaks while the server commits, the ledger
 asks it what has become of the transaction: it waits for the lock, which the transaction holds as long as it lives, and
-looks for one of its events.
+looks for its events, byte for byte. What is found is acknowledged after a commit of one's own, which waits for the
+standby as the one did whose answer was lost.
 
 **Fewer journeys.** What is small is sent in one pipeline, so that a commit is three journeys to the server. Of what is
 large, the rows of one table are one COPY in binary form: a batch of 10,000 awards is some twenty journeys. With half a
@@ -67,8 +68,14 @@ PIPELINE_BYTES: Final = 64 * 1024
 _EVENTS: Final = (
     "INSERT INTO stored_events (position, originator_id, originator_version, topic, state) VALUES (?,?,?,?,?)"
 )
+_BETWEEN: Final = (
+    "SELECT position, originator_id, originator_version, topic, state FROM stored_events "
+    "WHERE position BETWEEN $1 AND $2 ORDER BY position"
+)
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _LOGGER: Final = logging.getLogger(__name__)
+
+_Row = tuple[int, bytes, int, str, bytes]
 
 
 class PostgresRecorder(EventReading, ApplicationRecorder):
@@ -104,6 +111,21 @@ class PostgresRecorder(EventReading, ApplicationRecorder):
     def require_writable(self) -> None:
         """Check that something may be recorded; see :class:`ledger.postgres_standby.StandbyWatch`."""
         self.connections.require_writable()
+
+    def confirm(self) -> None:
+        """Wait for the standby, if the server has one to wait for; see :meth:`ledger.store.LedgerRecorder.confirm`."""
+        self.require_writable()
+        with storage_errors():
+            try:
+                self._pass_barrier()
+            except psycopg.Error as error:
+                if not is_passing(error):
+                    raise
+                self._pass_barrier()
+
+    def _pass_barrier(self) -> None:
+        with self.connections.writing() as connection:
+            connection.execute(self.schema.barrier)
 
     def _record(self, commits: Sequence[Commit]) -> list[list[int] | LedgerError]:
         with self.connections.writing() as connection:
@@ -147,15 +169,15 @@ class PostgresRecorder(EventReading, ApplicationRecorder):
             OutcomeUnknownError: That cannot be found out.
         """
         made = [
-            (positions[0], commit.events[0])
+            _row(position, event)
             for commit, positions in zip(commits, results, strict=True)
-            if isinstance(positions, list) and positions
+            if isinstance(positions, list)
+            for position, event in zip(positions, commit.events, strict=True)
         ]
         deadline = time.monotonic() + SETTLE_SECONDS
         while made and time.monotonic() < deadline:
-            position, event = made[0]
             with suppress(psycopg.Error):
-                return self._is_there(position, event)
+                return self._is_there(made)
             time.sleep(PAUSE_SECONDS)
         message = (
             f"the database broke off while it recorded ({first_line(lost)}); whether it was recorded is not known: "
@@ -163,14 +185,15 @@ class PostgresRecorder(EventReading, ApplicationRecorder):
         )
         raise OutcomeUnknownError(message) from lost
 
-    def _is_there(self, position: int, event: StoredEvent) -> bool:
+    def _is_there(self, made: Sequence[_Row]) -> bool:
+        """Whether these very events are at their positions, on a standby too if the server has one to wait for."""
         with self.connections.writing() as connection, connection.transaction():
             connection.execute(self.schema.take_lock)  # whoever recorded is through with it now
-            found = connection.execute(
-                "SELECT 1 FROM stored_events WHERE position=$1 AND originator_id=$2 AND originator_version=$3",
-                (position, raw(event.originator_id), event.originator_version),
-            ).fetchone()
-        return found is not None
+            found = connection.execute(_BETWEEN, (made[0][0], made[-1][0])).fetchall()
+            is_there = found == made
+            if is_there:  # a crash of the server in between has it show what waited for the standby and is not there
+                connection.execute(self.schema.barrier)
+        return is_there
 
     def query(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
         """Run one reading statement outside any transaction and return its rows.
@@ -197,7 +220,8 @@ class PostgresRecorder(EventReading, ApplicationRecorder):
         Raises:
             StorageError: The database failed.
         """
-        with storage_errors(), self.connections.connect() as connection:
+        connections = self.connections
+        with storage_errors(), connections.connect() as connection, connections.attending(connection):
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield connection
             connection.rollback()
@@ -268,10 +292,7 @@ class _Group:
     def one(self, commit: Commit) -> list[int] | LedgerError:
         """Record one commit, or nothing of it."""
         first = self._newest + 1
-        rows = [
-            (position, raw(event.originator_id), event.originator_version, event.topic, event.state)
-            for position, event in enumerate(commit.events, first)
-        ]
+        rows = [_row(position, event) for position, event in enumerate(commit.events, first)]
         writes = [Write(_EVENTS, rows), *commit.writes]
         if not self._is_unchanged(commit.unchanged):
             return ConflictError(CONFLICT)
@@ -404,6 +425,10 @@ class PostgresFactory(InfrastructureFactory[TrackingRecorder]):
     def close(self) -> None:
         """Close the connections."""
         self.connections.close()
+
+
+def _row(position: int, event: StoredEvent) -> _Row:
+    return position, raw(event.originator_id), event.originator_version, event.topic, event.state
 
 
 def portions(rows: Sequence[tuple[Any, ...]], most: int, most_bytes: int) -> Iterator[Sequence[tuple[Any, ...]]]:

@@ -208,6 +208,9 @@ class SqliteRecorder(EventReading, SQLiteApplicationRecorder):  # type: ignore[m
         with _storage_errors():
             return self._reading.rows(sql, parameters)
 
+    def confirm(self) -> None:
+        """Nothing to wait for: what can be read has reached the disk."""
+
     def require_writable(self) -> None:
         """A file is written to, or fails then."""
 

@@ -79,6 +79,17 @@ class LedgerRecorder(Protocol):
         """
         ...
 
+    def confirm(self) -> None:
+        """Wait until all that could be read before this call is as durable as what :meth:`record` has recorded.
+
+        A database that is copied to a standby shows what it has not copied yet once it was started again in between, or
+        once a session that waited for the standby was ended. Whoever acknowledges what was read calls this first.
+
+        Raises:
+            StorageError: That cannot be had at this moment.
+        """
+        ...
+
     def select_events(
         self,
         originator_id: UUID | str,

@@ -58,6 +58,24 @@ def test_recover_finishes_the_step_when_it_was_committed(log: Log) -> None:
     assert log.store.staged() is None
 
 
+def test_recover_publishes_nothing_when_the_store_cannot_say_that_the_step_is_safe(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(log.tiles, MemoryTileStore)
+    before = dict(log.tiles.files)
+
+    def crash() -> None:
+        raise CrashError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(log.store, "confirm", crash)
+        with pytest.raises(CrashError):
+            log.start().recover()
+        assert log.tiles.files == before
+    log.start().recover()
+    assert log.tiles.files != before
+
+
 CHANGES: list[tuple[str, Callable[[tuple[tuple[TileId, bytes], ...]], Staged]]] = [
     ("is damaged", lambda bundles: Staged(301, 602, (*bundles[:-1], (bundles[-1][0], b"\x00")))),
     ("other entries", lambda bundles: Staged(301, 602, ((bundles[0][0], b"\x00\x00" * 256), *bundles[1:]))),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from anchoring.tile import TileId
 from anchoring.time_anchor import AnchorProof
 from api.postgres_log import PostgresCheckpointStore
 from ledger.postgres_store import PostgresFactory, PostgresRecorder
+from tests.anchoring.doubles import make_log
 from tests.postgres import PostgresServer
 
 FIRST = Published(b"note 1", 4, 3, 3, 0)
@@ -78,6 +80,7 @@ def test_process_that_was_replaced_changes_nothing_when_it_goes_on(machines: Mac
     new.stage(BUNDLE)
     changes = (
         lambda: old.compare_and_swap(FIRST, SECOND),
+        old.confirm,
         lambda: old.stage(replace(BUNDLE, size=5)),
         lambda: old.discard_staged(4),
         lambda: old.add_garbage([TileId(0, 0)], AT),
@@ -89,6 +92,29 @@ def test_process_that_was_replaced_changes_nothing_when_it_goes_on(machines: Mac
             change()
     assert (new.load(), new.staged()) == (FIRST, BUNDLE)
     new.compare_and_swap(FIRST, SECOND)
+
+
+def test_sequencer_that_is_overtaken_while_it_recovers_reports_a_conflict_and_no_damage(
+    machines: Machines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = machines.another(), machines.another()
+    log = replace(make_log(tmp_path), store=old)
+    old.take_over()
+    log.feed.add(3)
+    log.start().sequence()
+    staged = old.staged
+
+    def be_overtaken() -> Staged | None:
+        found = staged()
+        machines.cut_off(old)
+        new.take_over()
+        log.feed.add(3)
+        replace(log, store=new).start().sequence()
+        return found
+
+    monkeypatch.setattr(old, "staged", be_overtaken)
+    with pytest.raises(ConflictError, match="taken over"):
+        log.start().recover()
 
 
 def test_process_that_does_not_continue_the_log_reads_and_keeps_anchors_and_nothing_else(machines: Machines) -> None:

@@ -24,7 +24,7 @@ from ledger.postgres_store import PostgresFactory, PostgresRecorder, portions
 from ledger.postgres_transfer import copy_in_whole, copy_out
 from ledger.sqlite_store import SqliteFactory
 from ledger.store import Commit, Write
-from tests.ledger.recorder_contract import INSERT, ONE, SCHEMA, RecorderContract, event, history, row
+from tests.ledger.recorder_contract import INSERT, ONE, SCHEMA, TWO, RecorderContract, event, history, row
 from tests.ledger.storage import Database, PostgresDatabase
 from tests.ledger.world import OPERATOR, SLUG, World, claim, open_world, settle
 from tests.ledger.world import SCHEMA as LEDGER_SCHEMA
@@ -174,7 +174,14 @@ def test_nothing_acknowledged_is_lost_and_no_event_is_passed_over_when_the_serve
 class _Losing:
     """Has the connection break as a COMMIT is sent, or as its answer comes."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, sent: bool, times: int = 1) -> None:
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        sent: bool,
+        times: int = 1,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> None:
         self.times = times
         execute = psycopg.Connection.execute
 
@@ -185,6 +192,7 @@ class _Losing:
             if sent:
                 execute(connection, query)
             connection.pgconn.finish()
+            meanwhile()
             raise psycopg.OperationalError("server closed the connection unexpectedly")
 
         monkeypatch.setattr(psycopg.Connection, "execute", losing)
@@ -199,6 +207,21 @@ def test_a_commit_whose_answer_was_lost_is_recorded_once_and_acknowledged(
     assert losing.times == 0
     assert recorder.record([history(ONE, 3, 3)]) == [[3]]
     assert recorder.query("SELECT COUNT(*) FROM contract_row") == [(1,)]
+
+
+def test_a_commit_whose_answer_was_lost_is_not_taken_for_that_of_another_who_was_faster(
+    recorder: PostgresRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder.record([history(ONE, 1, 1)])
+
+    def be_faster() -> None:
+        recorder.record([Commit([event(ONE, 2, b"2"), event(TWO, 1, b"another's")])])
+
+    _Losing(monkeypatch, sent=False, meanwhile=be_faster)
+    mine = Commit([event(ONE, 2, b"2"), event(TWO, 1, b"mine")])
+    [refused] = recorder.record([mine])
+    assert isinstance(refused, ConflictError)
+    assert recorder.select_events(TWO)[0].state == b"another's"
 
 
 def test_a_commit_of_rows_alone_whose_answer_was_lost_says_that_nobody_knows(

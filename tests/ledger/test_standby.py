@@ -5,16 +5,23 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
 from eventsourcing.persistence import StoredEvent
 
+from ledger.application import Request
 from ledger.error import NoStandbyError
 from ledger.postgres_standby import Policy, Standby, StandbyWatch
 from ledger.postgres_store import PostgresFactory, PostgresRecorder
 from ledger.store import Commit
+from tests.ledger.storage import PostgresDatabase
+from tests.ledger.world import OPERATOR, SLUG, World, claim, open_world, settle
 from tests.postgres import PostgresServer
 
 PATIENCE_SECONDS = 30.0
@@ -106,6 +113,90 @@ def test_writes_are_acknowledged_from_one_machine_when_that_was_chosen_those_tha
     pair[1].start()
     until(lambda: seen(watch) is Standby.CONNECTED)
     assert synchronous(opened) == "on"
+
+
+# ── Commits that show before a standby has them ───────────────────────────────────────────────────────
+
+
+def test_commit_that_broke_off_while_it_waited_is_acknowledged_when_a_standby_has_it_and_not_before(
+    pair: tuple[PostgresServer, PostgresServer], opened: PostgresRecorder
+) -> None:
+    with ThreadPoolExecutor(1) as thread:
+        with without_standby(pair):
+            recorded = thread.submit(opened.record, [commit()])
+            break_off_what_waits(pair[0])
+            until(lambda: opened.query("SELECT COUNT(*) FROM stored_events") == [(1,)])
+            assert is_waiting(recorded), "it shows, and no standby has it"
+        assert recorded.result(PATIENCE_SECONDS) == [[1]]
+
+
+@pytest.mark.usefixtures("opened")
+def test_request_is_not_answered_again_from_a_commit_that_no_standby_has(
+    pair: tuple[PostgresServer, PostgresServer], tmp_path: Path
+) -> None:
+    address = pair[0].fresh_schema()
+    first, second = (open_world(tmp_path, seed=seed, database=PostgresDatabase(address)) for seed in (1, 2))
+    settle(first)
+
+    def issue(world: World, key: str = "asked twice") -> object:
+        request = Request("caller", key, b"body")
+        return world.issuance.issue(slug=SLUG, claims=[claim()], actor=OPERATOR, request=request).answer
+
+    issue(first, "so that secrets and places are there")
+    before = first.ledger.newest()
+    with ThreadPoolExecutor(2) as threads:
+        with without_standby(pair):
+            made = threads.submit(issue, first)
+            break_off_what_waits(pair[0])
+            until(lambda: second.ledger.newest() > before)
+            repeated = threads.submit(issue, second)
+            assert is_waiting(repeated)
+            assert is_waiting(made)
+        assert repeated.result(PATIENCE_SECONDS) == made.result(PATIENCE_SECONDS)
+    for world in (first, second):
+        world.close()
+
+
+def test_log_does_not_grow_by_events_that_no_standby_has(
+    pair: tuple[PostgresServer, PostgresServer], opened: PostgresRecorder
+) -> None:
+    log = opened.log_claim()
+    log.take()
+    with ThreadPoolExecutor(1) as thread:
+        with without_standby(pair):
+            allowed = thread.submit(log.require, 0)
+            assert is_waiting(allowed)
+        allowed.result(PATIENCE_SECONDS)
+    log.release()
+
+
+@contextmanager
+def without_standby(pair: tuple[PostgresServer, PostgresServer]) -> Iterator[None]:
+    """Have the standby dead inside."""
+    primary, standby = pair
+    standby.kill()
+    until(lambda: not primary.has_standby())
+    try:
+        yield
+    finally:
+        standby.start()
+
+
+def break_off_what_waits(primary: PostgresServer) -> None:
+    """End the sessions that wait for the standby. What they wait for is committed then and shows, as after a crash."""
+    with psycopg.connect(primary.address, autocommit=True) as connection:
+
+        def ended() -> list[tuple[bool]]:
+            return connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event='SyncRep'"
+            ).fetchall()
+
+        until(ended)
+
+
+def is_waiting(future: Future[Any]) -> bool:
+    """Whether something has not ended, and does not for a second."""
+    return not wait([future], timeout=1.0).done
 
 
 def synchronous(recorder: PostgresRecorder) -> str:
