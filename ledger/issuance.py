@@ -268,7 +268,8 @@ class Issuance:
     ) -> Outcome:
         """Make a corrected award in the place of another. The answer is the list of its one public id.
 
-        The learner stays the same, and is found by what the corrected award calls them; see :mod:`ledger.renaming`. On
+        The learner stays the same, and is found by what the corrected award calls them; who had been called nothing may
+        become one who is known already; see :mod:`ledger.renaming`. On
         *trial* nothing is made, and what it would be refused with is raised.
 
         Raises:
@@ -282,7 +283,7 @@ class Issuance:
             old, learner, renaming, batch = self._replaceable(public_id, claim, actor, now)
             institution = batch.institution
             [place] = self._places.allocate(institution.id, 1)
-            successor = batch.add(claim, place, learner)
+            successor = batch.add(claim, place, self._renaming.owner(old, learner, claim))
             salt = self._ledger.random(SALT_BYTES)
             commitment = commit(old.id, SUCCESSOR_KIND, successor.encode("ascii"), salt)
             replaced = old.replace(reason=reason, successor=commitment, at=now)

@@ -59,7 +59,7 @@ class Renaming:
         before = self._claimed(old.id, DOCUMENT_KIND)
         found = self._vault.find_learners(old.institution, [name]).get(name)
         if found not in {None, learner.handle}:
-            if before is not None and called(before) == name:
+            if before is not None and called(before) in {name, None}:
                 return []
             raise RuleError(ANOTHERS)
         wrong = set() if before is None else corrected(before, claim.learner)
@@ -67,6 +67,18 @@ class Renaming:
         if found is not None and not freed:
             return []
         return self._vault.rename(learner, old.institution, name, freed)
+
+    def owner(self, old: Credential, learner: Learner, claim: AwardClaim) -> Learner:
+        """Whose the award with *claim* is that replaces the award *old* of *learner*.
+
+        The same learner's; but when the institution had called them nothing, and calls them now what a learner goes by,
+        it has said who they are, and the award is that one's.
+        """
+        name, before = called(claim.learner), self._claimed(old.id, DOCUMENT_KIND)
+        if name is None or before is None or called(before) is not None:
+            return learner
+        found = self._vault.find_learners(old.institution, [name]).get(name)
+        return learner if found is None else self._vault.learner_with(found)
 
     def _unsaid(self, names: set[str], old: Credential, learner: Learner) -> set[str]:
         """Those of *names* that no award of *learner* but *old* says; none of them when one is silent on it."""

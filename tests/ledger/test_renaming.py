@@ -195,6 +195,18 @@ def test_learner_goes_by_a_name_that_they_had_not_had(world: World) -> None:
     assert found(world, RIGHT) == {RIGHT: owner(world, award)}
 
 
+def test_award_of_who_was_called_nothing_is_the_known_learners_when_it_calls_them_so(world: World) -> None:
+    award, others = issue(world), issue(world, email=RIGHT)
+    corrected = correct(world, award, email=RIGHT)
+    assert found(world, RIGHT) == {RIGHT: owner(world, others)}
+    assert owner(world, corrected) == owner(world, others) != owner(world, award)
+    again = correct(world, corrected, email=RIGHT)
+    assert owner(world, again) == owner(world, others)
+    erase(world, RIGHT)
+    assert left(world) == 3  # who was called nothing, their award, and what replaced it
+    assert owner(world, award)
+
+
 def test_corrected_reference_is_the_name_and_the_wrong_one_is_free(world: World) -> None:
     award = issue(world, reference="S-1")
     correct(world, award, reference="S-2")
