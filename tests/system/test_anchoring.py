@@ -86,6 +86,8 @@ def wait_for(found: Callable[[], Any]) -> None:
 
 def test_every_anchor_is_asked_at_once_and_one_that_is_down_holds_up_none(anchored: Anchored) -> None:
     serving = anchored.school.serving
+    # Each is asked by itself once, soon after the start; were that now, the request below would find nothing new.
+    wait_for(lambda: all(one["anchored_size"] or one["failures"] for one in anchors(serving)["standing"]))
     public_id = anchored.school.issue()["id"]
     index = json.loads(evidence(serving, public_id))["entries"][0]["index"]
     attempts = {one["anchor"]: one for one in stamped(anchored)}
