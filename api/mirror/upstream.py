@@ -60,10 +60,12 @@ class Upstream:
         headers = {"Accept-Encoding": "gzip"}
         self._client = httpx.Client(timeout=timeout, limits=limits, follow_redirects=False, headers=headers)
         self._pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="cairn-fetch")
+        self._is_closed = False
         self._asked: dict[str, Future[bytes | None]] = {}
 
     def close(self) -> None:
         """Give up what is under way and close the connections."""
+        self._is_closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
@@ -105,10 +107,14 @@ class Upstream:
         deadline = self._monotonic() + TOTAL_SECONDS
         try:
             with self._client.stream("GET", address) as answer:
-                if answer.status_code == NOT_FOUND:
-                    return None
-                self._require_ok(answer, address)
-                return self._body(answer, address, limit, deadline)
+                try:
+                    if answer.status_code == NOT_FOUND:
+                        return None
+                    self._require_ok(answer, address)
+                    return self._body(answer, address, limit, deadline)
+                finally:
+                    if self._is_closed:  # a connection that was being made when the others were closed
+                        answer.extensions["network_stream"].close()
         except httpx.HTTPError as error:
             message = f"{address}: {type(error).__name__}: {error}"
             raise UpstreamError(message) from error
