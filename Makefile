@@ -10,9 +10,8 @@ HTTPS_PORT ?= 8443
 LOAD_SECONDS ?= 60
 VENV ?= .venv
 UV ?= uv
-# One worker more than there are processors, since tests wait for disks and processes; whole files together: what a file
-# shares is made once. In the order of tests/conftest.py.
-PYTEST_ARGS ?= -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile --no-loadscope-reorder
+# One process a processor, whole files together: what a file shares is made once. In the order of tests/conftest.py.
+PYTEST_ARGS ?= -n auto --dist loadfile --no-loadscope-reorder
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet

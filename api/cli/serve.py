@@ -49,6 +49,9 @@ from api.worker import ProjectingWorker, SequencingWorker
 from api.worker_app import make_worker_app
 
 STANDBY_PAUSE_SECONDS: Final = 0.2
+WARM_SECONDS: Final = 5.0
+"""How long after the start the workers for documents of strangers are started, so that none waits for one to come up;
+not at once, since three of them take more of a processor than the start itself. Who comes before them starts one."""
 
 
 def serve(
@@ -199,7 +202,10 @@ class Process:
     def _open(self) -> ASGIApp:
         node = open_node(self._settings, sequences=self._sequences)
         self._closers.append(node.close)
-        node.cpu.start()  # so that the first document does not wait for a worker to come up
+        warming = threading.Timer(WARM_SECONDS, node.cpu.start)
+        warming.daemon = True
+        warming.start()
+        self._closers.append(warming.cancel)
         runtime = Runtime(node, system_clock, self._log)
         app = self._application(node, runtime)
         runtime.start()
