@@ -69,6 +69,7 @@ class WitnessClient:
         ask: Ask,
         prove: Prover,
         clock: Callable[[], datetime],
+        let_go: Callable[[], None] = lambda: None,
     ) -> None:
         """Take the witness's keys by their names in the policy, the way to it, proofs and a clock.
 
@@ -77,10 +78,12 @@ class WitnessClient:
             ask: Sends one request.
             prove: Proves consistency.
             clock: The aware current time.
+            let_go: Closes the way to it.
         """
         self.names: Final = tuple(name for name, _ in keys)
         self._keys = {(key.name, key.key_id): (name, key) for name, key in keys}
         self._ask, self._prove, self._clock = ask, prove, clock
+        self.close: Final = let_go
         self._size = 0  # what it cosigned last, as far as is known; a wrong guess costs one request
 
     def cosign(self, note: bytes, text: str, checkpoint: Checkpoint) -> list[Cosignature]:

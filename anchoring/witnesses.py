@@ -262,6 +262,7 @@ class Witnesses:
                 self._failed(line, str(error) if isinstance(error, AnchoringError) else type(error).__name__)
             else:
                 self._succeeded(line, job, cosignatures)
+        line.client.close()
 
     def _next(self, line: _Line) -> _Job | None:
         """Wait for something to do: a new job, or the time to try again. None when closing."""

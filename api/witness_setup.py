@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
@@ -93,24 +92,29 @@ def open_witnesses(settings: Settings, log_vkey: str, tiles: TileStore, clock: C
     def prove(checkpoint: Checkpoint, old_size: int) -> list[bytes]:
         return LogReader(tiles.read, checkpoint).consistency_proof(old_size)
 
-    clients = witness_clients(policy, http_ask, prove, clock)
+    clients = witness_clients(policy, prove, clock)
     witnesses = Witnesses(policy, clients, time.monotonic, settings.witness_wait_ms / 1000)
     witnesses.start()
     return witnesses
 
 
-def witness_clients(policy: TlogPolicy, ask: Callable[[str], Ask], prove: Prover, clock: Clock) -> list[WitnessClient]:
+def witness_clients(policy: TlogPolicy, prove: Prover, clock: Clock) -> list[WitnessClient]:
     """Make a client for each URL of a policy: keys at one URL are one witness's, asked for at once."""
     keys: dict[str, list[tuple[str, CosignerKey]]] = {}
     urls = dict(policy.urls)
     for name, key in policy.witnesses:
         keys.setdefault(urls[name], []).append((name, key))
-    return [WitnessClient(named, ask(url), prove, clock) for url, named in keys.items()]
+    return [_client(url, named, prove, clock) for url, named in keys.items()]
 
 
-def http_ask(url: str) -> Ask:
-    """Make the way to the witness whose submission prefix is *url*; connections are kept, redirects not followed."""
+def _client(url: str, named: list[tuple[str, CosignerKey]], prove: Prover, clock: Clock) -> WitnessClient:
+    """Make the client of one witness, over connections that are kept until it is closed."""
     session = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
+    return WitnessClient(named, _http_ask(session, url), prove, clock, session.close)
+
+
+def _http_ask(session: httpx.Client, url: str) -> Ask:
+    """Make the way to the witness whose submission prefix is *url*; redirects are not followed."""
     address = f"{url.rstrip('/')}/add-checkpoint"
 
     def ask(body: bytes) -> tuple[Outcome, bytes]:

@@ -59,6 +59,7 @@ class Peer:
     down: bool = False
     hangs: threading.Event = field(default_factory=threading.Event)
     asked: int = 0
+    let_go: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.hangs.set()
@@ -78,7 +79,7 @@ class Peer:
 
     def client(self) -> WitnessClient:
         keys = [(self.name, parse_cosigner_key(self.keys.cosigners()[0].vkey))]
-        return WitnessClient(keys, self.ask, self._prove, self.log.clock)
+        return WitnessClient(keys, self.ask, self._prove, self.log.clock, self.let_go.set)
 
     def _prove(self, checkpoint: Checkpoint, old: int) -> list[bytes]:
         return LogReader(self.log.tiles.read, checkpoint).consistency_proof(old)
@@ -153,6 +154,23 @@ def test_checkpoint_is_published_with_every_cosignature_when_all_witnesses_answe
     assert world.public() == (4, {"north", "south", "west"})
     assert witnesses.is_met()
     assert [(one.size, one.error) for one in witnesses.standing()] == [(4, None)] * 3
+
+
+def test_way_to_each_witness_is_closed_when_no_more_is_asked_and_what_is_under_way_has_ended(
+    world: Consortium,
+) -> None:
+    west = world.peers["west"]
+    west.hangs.clear()
+    world.log.feed.add(3)
+    sequencer, witnesses = world.start("1")
+    sequencer.sequence()
+    eventually(lambda: west.asked == 1)
+    assert not any(peer.let_go.is_set() for peer in world.peers.values())
+    witnesses.close()
+    assert all(world.peers[name].let_go.wait(PATIENCE) for name in ("north", "south"))
+    assert not west.let_go.is_set()
+    west.hangs.set()
+    assert west.let_go.wait(PATIENCE)
 
 
 def test_checkpoint_is_published_without_waiting_for_a_witness_that_hangs(world: Consortium) -> None:
