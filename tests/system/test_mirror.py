@@ -494,7 +494,14 @@ def forked(tmp_path: Path) -> Iterator[tuple[Followed, Serving, Mirror]]:
     made.close()
 
 
-@pytest.mark.parametrize("awards", [1, 2, 40], ids=["smaller", "same size", "larger"])
+@pytest.mark.parametrize(
+    "awards",
+    [
+        pytest.param(1, id="smaller", marks=pytest.mark.soak),
+        pytest.param(2, id="same size"),
+        pytest.param(40, id="larger", marks=pytest.mark.soak),
+    ],
+)
 def test_mirror_stops_and_keeps_the_proof_when_the_log_forked(
     forked: tuple[Followed, Serving, Mirror], awards: int
 ) -> None:
