@@ -101,16 +101,21 @@ class _Watch:
         return time.process_time() - self._processor, time.perf_counter() - self._clock
 
 
-def _issue(node: LedgerNode, awards: int, batch: int) -> tuple[float, float]:
-    claims = [
+def _claims(awards: int, learners: str) -> list[AwardClaim]:
+    """An award for each of so many new learners, whose references begin with *learners*."""
+    return [
         AwardClaim(
             achievement=CODE,
-            learner=LearnerClaim(name=f"Learner {number}", reference=f"L-{batch}-{number}"),
+            learner=LearnerClaim(name=f"Learner {number}", reference=f"{learners}-{number}"),
             awarded_on=date(2026, 1, 31),
             grade="passed",
         )
         for number in range(awards)
     ]
+
+
+def _issue(node: LedgerNode, awards: int, batch: int) -> tuple[float, float]:
+    claims = _claims(awards, f"L-{batch}")
     watch = _Watch()
     [outcome] = node.issuance.issue_together([node.issuance.issuing(slug=SLUG, claims=claims, actor=MEASURER)])
     taken = watch.stop()
@@ -121,16 +126,7 @@ def _issue(node: LedgerNode, awards: int, batch: int) -> tuple[float, float]:
 
 def _documents(node: LedgerNode, awards: int) -> list[bytes]:
     """The signed documents of one batch more."""
-    claims = [
-        AwardClaim(
-            achievement=CODE,
-            learner=LearnerClaim(name=f"Learner {number}", reference=f"D-{number}"),
-            awarded_on=date(2026, 1, 31),
-            grade="passed",
-        )
-        for number in range(awards)
-    ]
-    outcome = node.issuance.issue(slug=SLUG, claims=claims, actor=MEASURER)
+    outcome = node.issuance.issue(slug=SLUG, claims=_claims(awards, "D"), actor=MEASURER)
     return [sealed.document for sealed in outcome.made]
 
 

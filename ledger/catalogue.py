@@ -8,7 +8,8 @@ from ledger.access import Actor, audit
 from ledger.achievement import Achievement, Template
 from ledger.application import Decision, Ledger, Outcome, Request, achievement_id
 from ledger.detail import Details
-from ledger.error import NotFoundError, OutdatedError
+from ledger.error import NotFoundError
+from ledger.newest import require_newest
 from ledger.vault import Vault
 
 
@@ -59,14 +60,14 @@ class Catalogue:
                 known = self._ledger.achievement(institution.id, code)
             except NotFoundError:
                 edition = 1
-                _require_newest(after, 0)
+                require_newest("edition", after, 0)
                 first = Achievement.publish(
                     id=identity, institution=institution.id, code=code, template=template, details=details, at=now
                 )
                 events = [first]
             else:
                 edition = len(known.editions) + 1
-                _require_newest(after, len(known.editions))
+                require_newest("edition", after, len(known.editions))
                 events = known.revise(template=template, details=details, at=now)
             answer = {"institution": slug, "code": code, "edition": edition}
             return Decision(events, [audit(actor, "achievement.publish", institution.id, 1, now)], answer)
@@ -74,9 +75,3 @@ class Catalogue:
         if trial:
             return Outcome(decide(self._ledger.now()).answer, 0, repeated=False)
         return self._ledger.carry_out(self._vault, request, decide)
-
-
-def _require_newest(after: int | None, newest: int) -> None:
-    if after is not None and after != newest:
-        message = f"this was made from edition {after}, and the newest is {newest}; begin with that one"
-        raise OutdatedError(message)

@@ -269,8 +269,8 @@ class Issuance:
         """Make a corrected award in the place of another. The answer is the list of its one public id.
 
         The learner stays the same, and is found by what the corrected award calls them; who had been called nothing may
-        become one who is known already; see :mod:`ledger.renaming`. On
-        *trial* nothing is made, and what it would be refused with is raised.
+        become one who is known already; see :mod:`ledger.renaming`. On *trial* nothing is made, and what it would be
+        refused with is raised.
 
         Raises:
             ForbiddenError: The actor acts for another institution.
@@ -280,10 +280,11 @@ class Issuance:
         """
 
         def decide(now: datetime) -> Decision:
-            old, learner, renaming, batch = self._replaceable(public_id, claim, actor, now)
+            old, learner, batch = self._replaceable(public_id, claim, actor, now)
+            owner, renaming = self._renaming.follow(old, learner, claim)
             institution = batch.institution
             [place] = self._places.allocate(institution.id, 1)
-            successor = batch.add(claim, place, self._renaming.owner(old, learner, claim))
+            successor = batch.add(claim, place, owner)
             salt = self._ledger.random(SALT_BYTES)
             commitment = commit(old.id, SUCCESSOR_KIND, successor.encode("ascii"), salt)
             replaced = old.replace(reason=reason, successor=commitment, at=now)
@@ -302,17 +303,15 @@ class Issuance:
             return Decision([*batch.events, *replaced, *following], writes, [successor], [institution])
 
         if trial:
-            self._replaceable(public_id, claim, actor, self._ledger.now())
+            old, learner, _ = self._replaceable(public_id, claim, actor, self._ledger.now())
+            self._renaming.follow(old, learner, claim)
             return Outcome([], 0, repeated=False)
         return self._ledger.carry_out(self._vault, request, decide)
 
     def _replaceable(
         self, public_id: str, claim: AwardClaim, actor: Actor, now: datetime
-    ) -> tuple[Credential, Learner, list[Write], _Batch]:
-        """An award that may be replaced, whose it is, how they are found then, and the batch that makes its successor.
-
-        Raises as :meth:`replace`.
-        """
+    ) -> tuple[Credential, Learner, _Batch]:
+        """An award that may be replaced, whose it is, and the batch that makes its successor. Raises as `replace`."""
         old, _ = self._parts.credential(public_id, now)
         institution = self._ledger.load(Institution, old.institution, "such institution")
         actor.require_institution(institution.id)
@@ -323,7 +322,7 @@ class Issuance:
         learner = self._vault.learner_of(old.id)
         batch = _Batch(self._ledger, self._vault, self._signing, institution, now)
         batch.check_one(claim)
-        return old, learner, self._renaming.rows(old, learner, claim), batch
+        return old, learner, batch
 
     def sealed_document(self, public_id: str) -> SealedDocument:
         """The signed document of an award and the salt that opens its commitment.

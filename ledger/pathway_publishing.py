@@ -7,7 +7,8 @@ from uuid import UUID
 
 from ledger.access import Actor, audit
 from ledger.application import Decision, Ledger, Outcome, Request, pathway_id
-from ledger.error import InvalidInputError, NotFoundError, OutdatedError
+from ledger.error import InvalidInputError, NotFoundError
+from ledger.newest import require_newest
 from ledger.pathway import Pathway, rule_text
 from ledger.stacking.pathway_rules import PathwayRules
 from ledger.vault import Vault
@@ -65,7 +66,7 @@ class PathwayPublishing:
                 known = self._ledger.pathway(institution.id, code)
             except NotFoundError:
                 number = 1
-                _require_newest(after, 0)
+                require_newest("version", after, 0)
                 if changes:
                     message = "a first version has nothing to differ from; leave the changes out"
                     raise InvalidInputError(message, "/changes") from None
@@ -83,7 +84,7 @@ class PathwayPublishing:
                 ]
             else:
                 number = len(known.versions) + 1
-                _require_newest(after, len(known.versions))
+                require_newest("version", after, len(known.versions))
                 events = known.revise(achievement=achievement, edition=edition, rules=text, changes=changes, at=now)
             answer = {"institution": slug, "code": code, "version": number}
             return Decision(events, [audit(actor, "pathway.publish", institution.id, 1, now)], answer)
@@ -119,9 +120,3 @@ class PathwayPublishing:
         if edition is not None and not 0 < edition <= editions:
             message = f"«{achievement}» has the editions 1 to {editions}"
             raise InvalidInputError(message, "/edition")
-
-
-def _require_newest(after: int | None, newest: int) -> None:
-    if after is not None and after != newest:
-        message = f"this was made from version {after}, and the newest is {newest}; begin with that one"
-        raise OutdatedError(message)

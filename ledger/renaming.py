@@ -47,38 +47,28 @@ class Renaming:
         self._ledger = ledger
         self._vault = vault
 
-    def rows(self, old: Credential, learner: Learner, claim: AwardClaim) -> list[Write]:
-        """What is to be committed with the replacement of the award *old* of *learner* by one with *claim*.
+    def follow(self, old: Credential, learner: Learner, claim: AwardClaim) -> tuple[Learner, list[Write]]:
+        """Whose the award with *claim* is that replaces *old* of *learner*, and what is to be committed with it.
+
+        It is the same learner's; but when the institution had called them nothing, and calls them now what a learner
+        goes by, it has said who they are, and the award is that one's.
 
         Raises:
             RuleError: The institution calls another learner so.
         """
         name = called(claim.learner)
         if name is None:
-            return []
+            return learner, []
         before = self._claimed(old.id, DOCUMENT_KIND)
         found = self._vault.find_learners(old.institution, [name]).get(name)
-        if found not in {None, learner.handle}:
-            if before is not None and called(before) in {name, None}:
-                return []
-            raise RuleError(ANOTHERS)
-        wrong = set() if before is None else corrected(before, claim.learner)
-        freed = self._unsaid(wrong, old, learner)
+        if found is not None and found != learner.handle:
+            if before is None or called(before) not in {name, None}:
+                raise RuleError(ANOTHERS)
+            return (learner if called(before) == name else self._vault.learner_with(found)), []
+        freed = self._unsaid(set() if before is None else corrected(before, claim.learner), old, learner)
         if found is not None and not freed:
-            return []
-        return self._vault.rename(learner, old.institution, name, freed)
-
-    def owner(self, old: Credential, learner: Learner, claim: AwardClaim) -> Learner:
-        """Whose the award with *claim* is that replaces the award *old* of *learner*.
-
-        The same learner's; but when the institution had called them nothing, and calls them now what a learner goes by,
-        it has said who they are, and the award is that one's.
-        """
-        name, before = called(claim.learner), self._claimed(old.id, DOCUMENT_KIND)
-        if name is None or before is None or called(before) is not None:
-            return learner
-        found = self._vault.find_learners(old.institution, [name]).get(name)
-        return learner if found is None else self._vault.learner_with(found)
+            return learner, []
+        return learner, self._vault.rename(learner, old.institution, name, freed)
 
     def _unsaid(self, names: set[str], old: Credential, learner: Learner) -> set[str]:
         """Those of *names* that no award of *learner* but *old* says; none of them when one is silent on it."""

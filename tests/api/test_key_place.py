@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -68,14 +69,8 @@ def test_key_of_a_machine_that_began_the_ledger_too_late_does_not_stay(
     database = postgres_server.fresh_schema()
     first, second = (machine(tmp_path, name, database) for name in ("first", "second"))
 
-    def overtaken(count: int) -> bytes:
-        """The other machine begins while this one draws its key's name."""
-        if count == ID_BYTES and not first.key_dir.exists():
-            begin(first)
-        return os.urandom(count)
-
     with pytest.raises(KeyEncryptionError, match="begun elsewhere"):
-        open_ledger(second, random=overtaken)
+        open_ledger(second, random=overtaken_by(first))
     assert keys(second) == []
     shutil.copytree(first.key_dir, second.key_dir, dirs_exist_ok=True)
     with closing(open_ledger(second)) as opened:
@@ -88,15 +83,24 @@ def test_key_stays_when_another_process_over_the_same_directory_may_use_it(
     database = postgres_server.fresh_schema()
     first, second = (machine(tmp_path, name, database) for name in ("first", "second"))
 
-    def overtaken(count: int) -> bytes:
-        if count == ID_BYTES and not first.key_dir.exists():
-            begin(first)
-            (second.key_dir / "kek-01020304.key").write_text("00" * 32, "ascii")
-        return os.urandom(count)
+    def make_another() -> None:
+        (second.key_dir / "kek-01020304.key").write_text("00" * 32, "ascii")
 
     with pytest.raises(KeyEncryptionError, match="restore its file"):
-        open_ledger(second, random=overtaken)
+        open_ledger(second, random=overtaken_by(first, make_another))
     assert len(keys(second)) == 2
+
+
+def overtaken_by(other: Settings, meanwhile: Callable[[], object] = lambda: None) -> Callable[[int], bytes]:
+    """Randomness of a machine during whose draw of its key's name the *other* begins the ledger."""
+
+    def draw(count: int) -> bytes:
+        if count == ID_BYTES and not other.key_dir.exists():
+            begin(other)
+            meanwhile()
+        return os.urandom(count)
+
+    return draw
 
 
 def ids(node: LedgerNode) -> list[str]:
