@@ -18,6 +18,7 @@ from typing import Final
 import psycopg
 
 from loadtests.port import free_port
+from tests.processes import children, send_if_there
 
 USER: Final = "postgres"
 PASSWORD: Final = "only-for-tests"
@@ -118,15 +119,14 @@ class PostgresServer:
     def hanging(self) -> Iterator[None]:
         """Take connections and answer nothing inside, as a server does whose disk has gone or whose machine swaps."""
         assert self._process is not None
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text("ascii").split()
-        all_of_it = [self._process.pid, *map(int, children)]
+        all_of_it = [self._process.pid, *children(self._process.pid)]
         for one in all_of_it:
-            os.kill(one, signal.SIGSTOP)
+            send_if_there(one, signal.SIGSTOP)
         try:
             yield
         finally:
             for one in all_of_it:
-                os.kill(one, signal.SIGCONT)
+                send_if_there(one, signal.SIGCONT)
 
     def close(self) -> None:
         """Stop, and remove the directory."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -11,17 +10,9 @@ import pytest
 
 from api.cpu_bound import BusyError, CpuBound
 from tests.api.served import open_school, serving
+from tests.processes import open_below
 
 _OF_THE_FRAMEWORK = ("AnyIO worker thread", "asyncio_")
-
-
-def _open_below(directory: Path) -> list[str]:
-    """Files below a directory that this process has open."""
-    found = []
-    for descriptor in Path("/proc/self/fd").iterdir():
-        with suppress(FileNotFoundError):  # the one that the directory itself was listed by
-            found.append(str(descriptor.readlink()))
-    return sorted(one for one in found if one.startswith(str(directory)))
 
 
 def test_ledger_keeps_no_file_and_no_thread_when_it_was_closed(tmp_path: Path) -> None:
@@ -33,8 +24,8 @@ def test_ledger_keeps_no_file_and_no_thread_when_it_was_closed(tmp_path: Path) -
         headers = {"Content-Type": "application/x-ndjson"}
         answered = served.http.post("/v1/verify/batch", content=f'"{public_id}"\n', headers=headers)
         assert answered.text.count("\n") == len(("the report", "the end"))
-        assert _open_below(tmp_path)
-    assert _open_below(tmp_path) == []
+        assert open_below(tmp_path)
+    assert open_below(tmp_path) == []
     left = [one for one in set(threading.enumerate()) - before if not one.name.startswith(_OF_THE_FRAMEWORK)]
     for one in left:  # a thread that was told to end may need a moment for it
         one.join(10)

@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from api.one_processor import OneProcessor, Processors, Use, choose, let_spread
 from loadtests.port import free_port
+from tests.processes import children
 from tests.system.serving import environment
 
 GIVEN = frozenset({0, 1})
@@ -164,20 +166,19 @@ def test_served_process_is_on_one_processor_and_its_workers_are_not(tmp_path: Pa
                 seen.add(len(os.sched_getaffinity(process.pid)))
                 time.sleep(0.05)
             assert (1 in seen) == wanted
-            while [os.sched_getaffinity(child) for child in eventually(process.pid)] != [given] * WORKERS:
+            while places(children(process.pid)) != [given] * WORKERS:
                 assert time.monotonic() < deadline + 60
                 time.sleep(0.05)
         finally:
             process.terminate()
 
 
-def eventually(pid: int) -> list[int]:
-    """The processes that a process has started, as soon as there are some."""
-    deadline, found = time.monotonic() + 60, list[int]()
-    while not found:
-        assert time.monotonic() < deadline
-        threads = Path(f"/proc/{pid}/task").iterdir()
-        found = [int(child) for thread in threads for child in (thread / "children").read_text("ascii").split()]
+def places(processes: list[int]) -> list[set[int]]:
+    """Where each of some processes may run; one that has ended meanwhile runs nowhere."""
+    found = list[set[int]]()
+    for process in processes:
+        with suppress(ProcessLookupError):
+            found.append(os.sched_getaffinity(process))
     return found
 
 

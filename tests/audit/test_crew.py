@@ -17,6 +17,7 @@ from api.audit import crew, engine
 from api.audit.source import LogPlace, SourceError
 from api.audit.stretch import Chunk
 from tests.audit.made_log import made_log
+from tests.processes import children
 
 COUNT = 1_500
 PARENT = """
@@ -110,14 +111,11 @@ def test_copies_end_when_the_process_that_made_them_is_killed(log: LogPlace) -> 
 
 
 def _children(parent: int) -> set[int]:
-    found = set()
-    for thread in Path(f"/proc/{parent}/task").iterdir():
-        found |= {int(child) for child in (thread / "children").read_text().split()}
-    return {child for child in found if not _is_zombie(child)}
+    return {child for child in children(parent) if not _is_zombie(child)}
 
 
 def _is_zombie(process: int) -> bool:
     try:
         return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
