@@ -36,6 +36,7 @@ from ledger.registry import Registry
 from ledger.reissuance import Reissuance
 from ledger.separating import Separating
 from projections.credential_status import CredentialFacts
+from projections.projector import Helper
 from projections.source import LedgerSource
 
 VISIBLE_SECONDS: Final = 2.0
@@ -170,6 +171,7 @@ def open_node(
     clock: Clock = system_clock,
     random: Callable[[int], bytes] = os.urandom,
     sequences: bool = True,
+    helper: Helper | None = None,
 ) -> Node:
     """Open everything over ``settings.data_dir``. The projector is started; the log's loops are the caller's.
 
@@ -178,6 +180,7 @@ def open_node(
         clock: Present instant.
         random: Source of randomness.
         sequences: Whether this process continues the log; else it follows what another one publishes.
+        helper: The process that is to keep the views up to date for this one. The caller ends it.
 
     Raises:
         IdentityError, KeyEncryptionError: See :func:`api.ledger_node.open_ledger`.
@@ -196,7 +199,7 @@ def open_node(
         parts.close()
         raise
     try:
-        views = open_own_views(parts, projector_lock(settings.data_dir).is_held)
+        views = open_own_views(parts, projector_lock(settings.data_dir).is_held, helper)
     except BaseException:
         log.close()
         parts.close()
@@ -206,9 +209,12 @@ def open_node(
     return _node(parts, log, views)
 
 
-def open_own_views(parts: LedgerNode, elsewhere: Callable[[], bool] = lambda: False) -> ViewNode:
+def open_own_views(
+    parts: LedgerNode, elsewhere: Callable[[], bool] = lambda: False, helper: Helper | None = None
+) -> ViewNode:
     """Open the views over a ledger's own events; see :func:`api.view_node.open_views`."""
-    return open_views(parts.settings.data_dir, LedgerSource(parts.ledger), parts.ledger.event_mapper, elsewhere)
+    source, mapper = LedgerSource(parts.ledger), parts.ledger.event_mapper
+    return open_views(parts.settings.data_dir, source, mapper, elsewhere, helper=helper)
 
 
 def _node(parts: LedgerNode, log: PublicLog, views: ViewNode) -> Node:

@@ -294,6 +294,11 @@ class Settings(BaseModel):
         description="Keep the threads of this process on one processor at a time while others leave room on it, which "
         "Python works faster on.",
     )
+    projecting_process: bool = Field(
+        default=True,
+        json_schema_extra=_unit("boolean"),
+        description="Keep the views up to date in a second process, where there is more than one processor.",
+    )
     desk_accounts: Path | None = Field(
         default=None,
         json_schema_extra=_unit("path"),

@@ -26,7 +26,7 @@ from projections.fold import Projection
 from projections.institution_directory import DirectoryReader, InstitutionDirectory
 from projections.pathway_catalogue import PathwayCatalogue, PathwayListing, PathwayReader, listings_of
 from projections.programme_catalogue import ProgrammeCatalogue, ProgrammeReader
-from projections.projector import Projector, Track
+from projections.projector import Helper, Projector, Track
 from projections.quality_record import QualityReader, QualityRecord
 from projections.recognition_register import RecognitionReader, RecognitionRegister
 from projections.skill_index import SkillIndex, SkillReader
@@ -37,6 +37,19 @@ from projections.view import View
 
 VIEWS_DIRECTORY: Final = "views"
 PROJECTOR_LOCK: Final = "projector.lock"
+_KINDS: Final = (
+    CredentialStatus,
+    InstitutionDirectory,
+    AchievementCatalogue,
+    SkillIndex,
+    QualityRecord,
+    StatusLists,
+    ProgrammeCatalogue,
+    PathwayCatalogue,
+    RecognitionRegister,
+    AgreementRegister,
+    StatusPrefixes,
+)
 UNKNOWN_AWARD: Final = "there is no such award; check that the whole id was copied"
 
 
@@ -232,19 +245,12 @@ def _cursor(text: str) -> tuple[int, int]:
 
 def projections(mapper: EventMapper) -> tuple[Projection, ...]:
     """Every projection that is kept on disk."""
-    return (
-        CredentialStatus(mapper),
-        InstitutionDirectory(mapper),
-        AchievementCatalogue(mapper),
-        SkillIndex(mapper),
-        QualityRecord(mapper),
-        StatusLists(mapper),
-        ProgrammeCatalogue(mapper),
-        PathwayCatalogue(mapper),
-        RecognitionRegister(mapper),
-        AgreementRegister(mapper),
-        StatusPrefixes(mapper),
-    )
+    return tuple(kind(mapper) for kind in _KINDS)
+
+
+def view_names() -> tuple[str, ...]:
+    """Name of every view that is kept on disk, always in one order."""
+    return tuple(kind.NAME for kind in _KINDS)
 
 
 def projector_lock(data: Path) -> SequencerLock:
@@ -253,7 +259,13 @@ def projector_lock(data: Path) -> SequencerLock:
 
 
 def open_views(
-    data: Path, source: EventSource, mapper: EventMapper, elsewhere: Callable[[], bool] = lambda: False
+    data: Path,
+    source: EventSource,
+    mapper: EventMapper,
+    elsewhere: Callable[[], bool] = lambda: False,
+    *,
+    helper: Helper | None = None,
+    on_move: Callable[[str, int], None] | None = None,
 ) -> ViewNode:
     """Open every view below *data*; nothing is projected until the projector starts.
 
@@ -262,13 +274,15 @@ def open_views(
         source: The events.
         mapper: Decodes them.
         elsewhere: Whether another process keeps the views up to date at this moment.
+        helper: One that does so for this process, which has to be told.
+        on_move: Told name and position of each view that was brought further here.
     """
     folds = projections(mapper)
     directory = data / VIEWS_DIRECTORY
     views = {fold.NAME: View(directory, fold.NAME, fold.VERSION, writable=True) for fold in folds}
     tracks = tuple(Track(views[fold.NAME], fold) for fold in folds)
     return ViewNode(
-        projector=Projector(source, tracks, elsewhere=elsewhere),
+        projector=Projector(source, tracks, elsewhere=elsewhere, helper=helper, on_move=on_move),
         tracks=tracks,
         status=views[CredentialStatus.NAME],
         institutions=views[InstitutionDirectory.NAME],

@@ -29,7 +29,7 @@ from loadtests.swarm import post, swarm
 BATCH = 1_000
 MADE = 10_000
 """Awards of a batch that is made in process."""
-BULK_CLIENTS = 2
+BULK_CLIENTS = 3
 LINES = 2_000
 _AWARD = re.compile(rb'\{"id":"([0-9a-v]{36})","url":')
 PATIENCE_SECONDS = 120.0

@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from loadtests.front import running_front
+from loadtests.process import megabytes, processor_seconds, with_copies
 from loadtests.report import all_met, as_json, as_page, verdict_text
-from loadtests.server import Client, Server, award, processor_seconds, running_server
+from loadtests.server import Client, Server, award, running_server
 from loadtests.timeline import Run, Sample, read_record, summarise
 
 ROOT = Path(__file__).parent.parent
@@ -104,13 +105,10 @@ class Sampler:
             self._stop.wait(SAMPLE_SECONDS)
 
     def _look(self) -> None:
-        held = next(
-            int(line.split()[1]) / 1024
-            for line in Path(f"/proc/{self._pid}/status").read_text("ascii").splitlines()
-            if line.startswith("VmRSS:")
-        )
+        processes = with_copies(self._pid)
+        held, used = sum(megabytes(one, "VmRSS") for one in processes), sum(map(processor_seconds, processes))
         files = sum(1 for _ in Path(f"/proc/{self._pid}/fd").iterdir())
-        self.samples.append(Sample(time.time() - self._begun, processor_seconds(self._pid), held, files))
+        self.samples.append(Sample(time.time() - self._begun, used, held, files))
 
 
 def filled(server: Server, awards: int) -> list[str]:

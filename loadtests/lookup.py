@@ -24,7 +24,8 @@ from pathlib import Path
 
 from loadtests.front import running_front
 from loadtests.port import HOST, free_port
-from loadtests.server import Client, Server, award, processor_seconds, running_mirror
+from loadtests.process import processor_seconds
+from loadtests.server import Client, Server, award, running_mirror
 
 CONNECTIONS = 64
 SECONDS = 5

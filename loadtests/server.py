@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.port import HOST, free_port
+from loadtests.process import megabytes, processor_seconds, with_copies
 
 START_SECONDS = 30.0
 
@@ -34,20 +35,17 @@ class Server:
         """Base address."""
         return f"http://{HOST}:{self.port}"
 
+    def processes(self) -> tuple[int, ...]:
+        """The process, and the one that keeps its views up to date."""
+        return with_copies(self.pid)
+
     def processor_seconds(self) -> float:
-        """Seconds of processor time, user and system, that the process has used so far."""
-        return processor_seconds(self.pid)
+        """Seconds of processor time, user and system, that its processes have used so far."""
+        return sum(processor_seconds(one) for one in self.processes())
 
     def peak_megabytes(self) -> float:
-        """The most memory that the process has held at once."""
-        lines = Path(f"/proc/{self.pid}/status").read_text("ascii").splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
-
-
-def processor_seconds(pid: int) -> float:
-    """Seconds of processor time, user and system, that a process has used so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """The most memory that each of its processes has held at once, in all; what two share counts for both."""
+        return sum(megabytes(one, "VmHWM") for one in self.processes())
 
 
 class Client:

@@ -27,7 +27,7 @@ from typing import Any
 from loadtests.front import running_front
 from loadtests.load import filled
 from loadtests.lookup import asked_for, looked_up
-from loadtests.server import Client, Server, award, cairn, processor_seconds, running_mirror, running_server
+from loadtests.server import Client, Server, award, cairn, running_mirror, running_server
 from loadtests.swarm import post, swarm
 
 AWARDS = 20_000
@@ -137,13 +137,13 @@ def _issued(server: Server) -> dict[str, Any]:
         status, _ = client.call("POST", "/v1/credentials", body, f"many-{number}")
         assert status == 201
 
-    found = {"award": measured((server.pid,), SINGLES, one), "batch": measured((server.pid,), BATCHES, many)}
+    found = {"award": measured(server.processes(), SINGLES, one), "batch": measured(server.processes(), BATCHES, many)}
     client.close()
     for clients in (16, 64):
         requests = [post(server, "/v1/credentials", award(n), f"group-{clients}-{n}") for n in range(GROUPED)]
-        used = processor_seconds(server.pid)
+        used = server.processor_seconds()
         pace = swarm(server, clients, requests)
-        used = (processor_seconds(server.pid) - used) / GROUPED * 1e6
+        used = (server.processor_seconds() - used) / GROUPED * 1e6
         found[f"award_{clients}_clients"] = {
             "count": GROUPED,
             "mean_us": round(used, 1),
@@ -173,7 +173,7 @@ def _checkpoint(server: Server, award_us: float) -> dict[str, float]:
     Awards come so seldom that each has a checkpoint of its own. What the server does when nothing comes, and what an
     award takes by itself, is taken off.
     """
-    processes = (server.pid,)
+    processes = server.processes()
     time.sleep(SELDOM_SECONDS)
     before = run_seconds(processes)
     time.sleep(IDLE_SECONDS)

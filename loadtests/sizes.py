@@ -25,7 +25,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from loadtests.port import HOST
-from loadtests.server import Client, Server, award, processor_seconds, running_server, wait_until_ready
+from loadtests.process import megabytes, with_copies
+from loadtests.server import Client, Server, award, running_server, wait_until_ready
 from loadtests.swarm import post, swarm
 
 BATCH = 1_000
@@ -132,10 +133,9 @@ def _tables(database: Path) -> dict[str, int]:
 
 
 def memory(pid: int) -> Memory:
-    """What a process holds at this moment."""
-    told = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines())
-    own, files, most = (int(told[name].split()[0]) / 1024 for name in ("RssAnon", "RssFile", "VmHWM"))
-    return Memory(own, files, most)
+    """What a server's processes hold at this moment; what two share counts for both."""
+    processes = with_copies(pid)
+    return Memory(*(sum(megabytes(one, name) for one in processes) for name in ("RssAnon", "RssFile", "VmHWM")))
 
 
 def _issue(server: Server, first: int, last: int) -> list[str]:
@@ -201,9 +201,9 @@ def measure(place: Path, marks: list[int]) -> list[Size]:
     for mark in marks:
         data = place / f"ledger-{mark}"
         with running_server(data, "--quiet") as server:
-            used, begin = processor_seconds(server.pid), time.perf_counter()
+            used, begin = server.processor_seconds(), time.perf_counter()
             ids = _issue(server, 0, mark)
-            took, used = time.perf_counter() - begin, processor_seconds(server.pid) - used
+            took, used = time.perf_counter() - begin, server.processor_seconds() - used
             time.sleep(SETTLE_SECONDS)
             filled = memory(server.pid)
         parts, files = disk_by_part(data)

@@ -12,6 +12,9 @@ Where one process is there for nothing else (``cairn serve --role projector``), 
 to that one and watch; when it ends, they project again. When a view stands still though there are events that it lacks,
 because that process is paused or has stopped there, they project that view until somebody else moves it.
 
+A process may have a :class:`Helper`, a process of its own that projects for it. That one is told what is new, and says
+how far it has come, so nobody looks again and again. One that stands still is ended, and this process projects again.
+
 Any number of processes may project the same views: each batch checks in its transaction that the view stands where the
 batch begins, so nobody applies an event twice; who comes second reads the position again.
 """
@@ -21,16 +24,16 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from projections.error import RebuildRunningError, SourceError, ViewDiskError
 from projections.source import EventSource, Notification
 from projections.track import Track
-from projections.watch import Watch
+from projections.watch import HELPER_SECONDS, STUCK_SECONDS, Watch
 
-__all__ = ["LINGER_SECONDS", "POLL_SECONDS", "Projector", "Standing", "Track"]
+__all__ = ["LINGER_SECONDS", "POLL_SECONDS", "Helper", "Projector", "Standing", "Track"]
 
 POLL_SECONDS: Final = 0.1
 """How soon an event of another process is noticed."""
@@ -38,6 +41,35 @@ WATCH_SECONDS: Final = 0.02
 """How soon it is noticed what another process has projected that somebody waits for."""
 LINGER_SECONDS: Final = 0.05
 """How long a view that nobody waits for gathers commits before it applies them."""
+
+
+class Helper(Protocol):
+    """A process that this one has started to keep its views up to date. None of its methods waits."""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it lives and projects."""
+        ...
+
+    def listen(self, reached: Callable[[str, int], None]) -> None:
+        """Say from now on, by name and position, how far it has brought each view."""
+        ...
+
+    def begin(self) -> None:
+        """Let it project: the views are there, and fit the events."""
+        ...
+
+    def wake(self, position: int) -> None:
+        """Say that the store has new events up to *position*."""
+        ...
+
+    def hurry(self, position: int, names: Collection[str]) -> None:
+        """Say that somebody waits until *names* have reached *position*."""
+        ...
+
+    def end(self) -> None:
+        """End it, since it does not do its work; it is not active then. Also of one that has ended."""
+        ...
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -68,6 +100,8 @@ class Projector:
         tracks: The projections and their views.
         poll_seconds: How soon an event of another process is noticed.
         elsewhere: Whether another process keeps these views up to date at this moment; then they are only watched.
+        helper: The process that does so for this one, instead of *elsewhere*.
+        on_move: Told name and position of each view that was brought further here.
     """
 
     def __init__(
@@ -77,11 +111,19 @@ class Projector:
         *,
         poll_seconds: float = POLL_SECONDS,
         elsewhere: Callable[[], bool] = lambda: False,
+        helper: Helper | None = None,
+        on_move: Callable[[str, int], None] | None = None,
     ) -> None:
         self._source = _SharedSource(source)
         self._tracks = tracks
         self._poll_seconds = poll_seconds
-        self._elsewhere = elsewhere
+        self._elsewhere = elsewhere if helper is None else lambda: helper.is_active
+        self._helper = helper
+        self._on_move = on_move
+        self._left = set[str]()
+        """Names of views that are left to another process."""
+        self._prepared = set[str]() if helper is not None else {track.view.name for track in tracks}
+        """Names of views that have been looked at here before a helper may have them."""
         self._lock = threading.Lock()
         self._waiting: list[_Waiter] = []
         self._closing = threading.Event()
@@ -94,6 +136,8 @@ class Projector:
 
     def start(self) -> None:
         """Start projecting."""
+        if self._helper is not None:
+            self._helper.listen(self._reached)
         for thread in self._threads:
             thread.start()
 
@@ -109,8 +153,16 @@ class Projector:
     def wake(self, position: int) -> None:
         """Say that the store has new events up to *position*: the ledger's commit hook. Returns at once."""
         self._told = max(self._told, position)
-        for bell in self._bells.values():
-            bell.rung.set()
+        if self._helper is not None and self._left:
+            self._helper.wake(position)
+        for name, bell in self._bells.items():
+            if name not in self._left:
+                bell.rung.set()
+
+    def hurry(self, names: Collection[str]) -> None:
+        """Let those views be brought up to date at once: somebody waits for them in another process."""
+        for name in names:
+            self._bells[name].hurry()
 
     def wait_for(self, position: int, timeout: float, names: Collection[str] | None = None) -> bool:
         """Wait until projections have applied every event up to *position*.
@@ -127,8 +179,7 @@ class Projector:
         with self._lock:
             if not waiter.settled():
                 self._waiting.append(waiter)
-        for track in waiter.behind():
-            self._bells[track.view.name].hurry()
+        self._hurry(position, {track.view.name for track in waiter.behind()})
         if not waiter.settled():
             waiter.done.wait(timeout)
         with self._lock:
@@ -165,20 +216,50 @@ class Projector:
             while track.advance(self._source):
                 pass
 
+    def _reached(self, name: str, position: int) -> None:
+        """Note that the helper has brought a view up to *position*."""
+        for track in self._tracks:
+            if track.view.name == name:
+                track.position = max(track.position, position)
+        self._settle()
+
+    def _hurry(self, position: int, names: set[str]) -> None:
+        """Have views brought further by whoever sees to them."""
+        if self._helper is not None and (left := names & self._left):
+            self._helper.hurry(position, left)
+        self.hurry(names - self._left)
+
+    def _note_prepared(self, name: str) -> None:
+        """Let the helper begin once every view is there."""
+        with self._lock:
+            is_last = name not in self._prepared and len(self._prepared) == len(self._tracks) - 1
+            self._prepared.add(name)
+        if is_last and self._helper is not None:
+            self._helper.begin()
+
+    def _pause(self) -> float:
+        """Seconds between two looks at a view that is left to another process."""
+        return WATCH_SECONDS if self._waiting and self._helper is None else self._poll_seconds
+
     def _run(self, track: Track) -> None:
-        prepared, bell, watch = False, self._bells[track.view.name], _Elsewhere(self._elsewhere, self._source)
+        name = track.view.name
+        bell, watch = self._bells[name], _Elsewhere(self._elsewhere, self._source, self._helper)
+        prepared, moved = False, 0
         while not self._closing.is_set() and not track.stopped:
             more = False
             bell.rung.clear()  # before the look: what is committed after it rings again
-            if watch.sees_to(track, self._told):
+            if name in self._prepared and watch.sees_to(track, self._told):
                 prepared = False  # whoever takes over looks whether the view fits the events first
+                self._left.add(name)
                 self._settle()
-                self._closing.wait(WATCH_SECONDS if self._waiting else self._poll_seconds)
+                self._closing.wait(self._pause())
                 continue
+            self._left.discard(name)
             try:
                 if not prepared:
                     track.prepare(self._source, self._closing)
                     prepared = True
+                    self._note_prepared(name)
                 # At the newest event that this process wrote there is no need to look whether there are more.
                 more = track.advance(self._source) and track.position != self._told
                 track.error = None
@@ -191,6 +272,9 @@ class Projector:
                 track.error = f"{type(error).__name__}: {error}"
                 track.stopped = True
             self._settle()
+            if self._on_move is not None and track.position != moved:
+                moved = track.position
+                self._on_move(name, moved)
             if not more and bell.rung.wait(self._poll_seconds):
                 bell.linger()
 
@@ -206,9 +290,10 @@ class Projector:
 class _Elsewhere:
     """Tells one thread whether another process keeps a view up to date."""
 
-    def __init__(self, is_held: Callable[[], bool], source: _SharedSource) -> None:
+    def __init__(self, is_held: Callable[[], bool], source: _SharedSource, helper: Helper | None) -> None:
         self._is_held = is_held
         self._source = source
+        self._helper = helper
         self._watch: Watch | None = None
         self._is_passed_by = False
 
@@ -222,9 +307,14 @@ class _Elsewhere:
             if self._is_passed_by and position == track.position:
                 return False
             if self._watch is None or self._is_passed_by:
-                self._watch = Watch(self._source.newest)
-            track.position = position
+                self._watch = Watch(
+                    self._source.newest, patience=STUCK_SECONDS if self._helper is None else HELPER_SECONDS
+                )
+            # What a helper has said since is not taken back; of others' views a rebuild may go back.
+            track.position = position if self._helper is None else max(track.position, position)
             self._is_passed_by = self._watch.is_stuck(position, told)
+            if self._is_passed_by and self._helper is not None:
+                self._helper.end()
             track.error = None
         except Exception as error:  # noqa: BLE001  nothing was changed: shown, and looked at again
             track.error = f"{type(error).__name__}: {error}"

@@ -13,6 +13,8 @@ from typing import Final
 
 STUCK_SECONDS: Final = 2.0
 """How long a view may stand still behind the newest event before nobody is taken to keep it up to date."""
+HELPER_SECONDS: Final = 10.0
+"""The same of a process that was started for this, which is ended then: longer than a disk hesitates."""
 ASK_SECONDS: Final = 1.0
 """How often the source is asked what is new while the view stands still."""
 
@@ -23,9 +25,17 @@ class Watch:
     Args:
         newest: Position of the newest event; whatever it raises is passed on.
         monotonic: Seconds of a clock that never goes back.
+        patience: Seconds that the view may stand still.
     """
 
-    def __init__(self, newest: Callable[[], int], monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        newest: Callable[[], int],
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        patience: float = STUCK_SECONDS,
+    ) -> None:
+        self._patience = patience
         self._ask = newest
         self._monotonic = monotonic
         self._newest = 0
@@ -44,4 +54,4 @@ class Watch:
             self._newest, self._asked = self._ask(), now
         if position != self._position or position >= max(self._newest, told):
             self._position, self._fine = position, now
-        return now - self._fine >= STUCK_SECONDS
+        return now - self._fine >= self._patience

@@ -18,7 +18,8 @@ from typing import Final
 import psycopg
 
 from loadtests.port import free_port
-from tests.processes import children, send_if_there
+from loadtests.process import children
+from tests.processes import send_if_there
 
 USER: Final = "postgres"
 PASSWORD: Final = "only-for-tests"

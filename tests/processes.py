@@ -1,24 +1,10 @@
-"""What the system tells about processes, while they and their threads come and go."""
+"""Signals to processes, and the files that this one has open."""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
 from pathlib import Path
-
-
-def children(pid: int) -> list[int]:
-    """The processes that a process has started and not yet waited for.
-
-    What a thread started that ends meanwhile is not among them.
-
-    Source: proc(5), /proc/<pid>/task/<tid>/children.
-    """
-    found = list[int]()
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        with suppress(FileNotFoundError, ProcessLookupError):
-            found += [int(child) for child in (thread / "children").read_text("ascii").split()]
-    return found
 
 
 def send_if_there(pid: int, signal: int) -> None:

@@ -41,6 +41,7 @@ from api.log_node import LOCK_FILE
 from api.metric import Reader
 from api.node import Node, open_node, open_own_views
 from api.problem import ProblemWriter
+from api.projecting_process import ProjectingProcess, may_project_apart
 from api.role import Role
 from api.runtime import Runtime
 from api.setting import Settings, load_settings
@@ -134,9 +135,11 @@ class Process:
         self._server = uvicorn.Server(server_config(self._starting, refusal, certificate, self._shortcut))
         self._closers: list[Callable[[], None]] = []
         self._failure: str | None = None
+        self._projecting: ProjectingProcess | None = None
 
     def run(self, listener: socket.socket) -> str | None:
         """Serve on *listener* until a signal comes; returns why the start failed, if it did."""
+        self._projecting = self._start_projecting(listener)
         self._stop_on_signal()
         preparing = threading.Thread(target=self._prepare, name="cairn-start")
         preparing.start()
@@ -145,7 +148,15 @@ class Process:
         preparing.join()
         for close in reversed(self._closers):
             close()
+        if self._projecting is not None:
+            self._projecting.close()
         return self._failure
+
+    def _start_projecting(self, listener: socket.socket) -> ProjectingProcess | None:
+        """Start the process that keeps the views up to date, before there is anything that it should not have."""
+        if not (self._sequences and may_project_apart(self._settings)):
+            return None
+        return ProjectingProcess.start(self._settings, system_clock, self._log, [listener])
 
     def _stop_on_signal(self) -> None:
         """Let a signal end the server and nothing else.
@@ -200,7 +211,7 @@ class Process:
             time.sleep(STANDBY_PAUSE_SECONDS)
 
     def _open(self) -> ASGIApp:
-        node = open_node(self._settings, sequences=self._sequences)
+        node = open_node(self._settings, sequences=self._sequences, helper=self._projecting)
         self._closers.append(node.close)
         warming = threading.Timer(WARM_SECONDS, node.cpu.start)
         warming.daemon = True
@@ -248,7 +259,7 @@ class WorkerProcess(Process):
     """
 
     def __init__(self, settings: Settings, terminal: Terminal, log: FilteringBoundLogger, role: Role) -> None:
-        super().__init__(settings, terminal, log)
+        super().__init__(settings, terminal, log, sequences=False)
         self._role = role
 
     def _open(self) -> ASGIApp:

@@ -16,8 +16,8 @@ import pytest
 from api.audit import crew, engine
 from api.audit.source import LogPlace, SourceError
 from api.audit.stretch import Chunk
+from loadtests.process import children
 from tests.audit.made_log import made_log
-from tests.processes import children
 
 COUNT = 1_500
 PARENT = """

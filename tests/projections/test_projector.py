@@ -2,7 +2,7 @@ import gc
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -15,7 +15,7 @@ from projections.credential_status import CredentialStatus, parse_facts
 from projections.error import CorruptionError, SourceError
 from projections.fold import Projection
 from projections.institution_directory import DirectoryReader, InstitutionDirectory
-from projections.projector import Projector, Track
+from projections.projector import Helper, Projector, Track
 from projections.rebuild import Progress, rebuild
 from projections.source import EventSource, Notification
 from projections.table import Table
@@ -44,14 +44,46 @@ def track(directory: Path, projection: Projection) -> Track:
     return Track(view, projection)
 
 
+class Doing:
+    """A helper that projects numbers when it is told to, or stands still."""
+
+    def __init__(self, track: Track) -> None:
+        self.is_active = self.is_ended = self.stands_still = False
+        self.heard: list[tuple[str, int]] = []
+        self._track = track
+        self._reached: Callable[[str, int], None] = lambda _, __: None
+
+    def listen(self, reached: Callable[[str, int], None]) -> None:
+        self._reached = reached
+
+    def begin(self) -> None:
+        self.heard.append(("begin", self._track.view.position()))
+        self.is_active = True
+
+    def wake(self, position: int) -> None:
+        self.heard.append(("wake", position))
+
+    def hurry(self, position: int, names: Collection[str]) -> None:
+        self.heard += [(f"hurry {name}", position) for name in names]
+        if not self.stands_still:
+            view = self._track.view
+            after = view.position()
+            view.apply(Numbers(position).read(after, position - after), Counting().apply, after=after)
+            self._reached(view.name, position)
+
+    def end(self) -> None:
+        self.is_active, self.is_ended = False, True
+
+
 @contextmanager
 def running(
     source: EventSource,
     *tracks: Track,
     poll_seconds: float = 0.01,
     elsewhere: Callable[[], bool] = lambda: False,
+    helper: Helper | None = None,
 ) -> Iterator[Projector]:
-    projector = Projector(source, tracks, poll_seconds=poll_seconds, elsewhere=elsewhere)
+    projector = Projector(source, tracks, poll_seconds=poll_seconds, elsewhere=elsewhere, helper=helper)
     projector.start()
     try:
         yield projector
@@ -308,3 +340,77 @@ def test_projector_shows_what_keeps_it_from_looking_at_a_view_and_goes_on_when_i
         one.view.apply(Numbers(1).read(0, 1), Counting().apply, after=0)
         assert projector.wait_for(1, 10)
         assert projector.standing()[0].error is None
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_projector_leaves_views_to_its_helper_once_they_are_there_and_believes_what_it_says(tmp_path: Path) -> None:
+    source, one = Numbers(3), track(tmp_path, Counting())
+    helper = Doing(one)
+    with running(source, one, helper=helper, poll_seconds=0.01) as projector:
+        until(lambda: helper.is_active)
+        time.sleep(0.1)  # the projector has noticed that it is active
+        source.size = 9
+        projector.wake(9)
+        assert helper.heard[-1] == ("wake", 9)
+        began = time.monotonic()
+        assert projector.wait_for(9, 10)
+        assert helper.heard[-1] == ("hurry counting", 9)
+        assert time.monotonic() - began < 5
+        assert one.view.get(b"count") == b"9"
+    assert helper.heard[0][0] == "begin"
+    assert not helper.is_ended
+
+
+def test_projector_projects_again_when_its_helper_has_ended(tmp_path: Path) -> None:
+    source, one = Numbers(0), track(tmp_path, Counting())
+    helper = Doing(one)
+    with running(source, one, helper=helper) as projector:
+        until(lambda: helper.is_active)
+        time.sleep(0.1)
+        helper.is_active = False
+        source.size = 5
+        projector.wake(5)
+        assert projector.wait_for(5, 10)
+        assert one.view.get(b"count") == b"5"
+
+
+def test_projector_ends_a_helper_that_stands_still_and_projects_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.projector.HELPER_SECONDS", 0.5)
+    source, one = Numbers(0), track(tmp_path, Counting())
+    helper = Doing(one)
+    helper.stands_still = True
+    with running(source, one, helper=helper) as projector:
+        until(lambda: helper.is_active)
+        time.sleep(0.1)
+        source.size = 5
+        projector.wake(5)
+        assert projector.wait_for(5, 20)
+        assert helper.is_ended
+        assert one.view.get(b"count") == b"5"
+
+
+def test_projector_tells_who_asked_for_it_how_far_it_has_brought_each_view(tmp_path: Path) -> None:
+    source, told = Numbers(2), list[tuple[str, int]]()
+    one = track(tmp_path, Counting())
+    projector = Projector(
+        source, [one], poll_seconds=0.01, on_move=lambda name, position: told.append((name, position))
+    )
+    projector.start()
+    try:
+        until(lambda: told == [("counting", 2)])
+        source.size = 4
+        projector.wake(4)
+        projector.hurry(["counting"])
+        until(lambda: told[-1] == ("counting", 4))
+        time.sleep(0.05)
+    finally:
+        projector.close()
+    assert told == [("counting", 2), ("counting", 4)]

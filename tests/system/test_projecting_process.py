@@ -1,0 +1,157 @@
+"""The second process of a server, which keeps its views up to date: that it is there, and what either does alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import httpx
+import pytest
+
+from loadtests.process import with_copies
+from projections.watch import HELPER_SECONDS
+from tests.processes import send_if_there
+from tests.system.school import Caller, open_school, status
+from tests.system.serving import Serving
+
+pytestmark = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="of one processor both would have half")
+
+VISIBLE_SECONDS: Final = 1.0
+"""As soon as this an award has to be seen by everybody."""
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    home = tmp_path_factory.mktemp("projecting")
+    started = Serving(home / "data", home)
+    started.start()
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="module")
+def school(serving: Serving) -> Caller:
+    return open_school(serving)
+
+
+def until(is_so: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def copies(serving: Serving) -> list[int]:
+    """Processes that a server has started and that are copies of it."""
+    return list(with_copies(serving.pid)[1:])
+
+
+def has_ended(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
+
+
+def said(serving: Serving) -> str:
+    return serving.output_file.read_text()
+
+
+def issue_and_see(serving: Serving, school: Caller, name: str) -> str:
+    """Issue an award; it is seen when it is answered, and what becomes of it too."""
+    made = school.issue(name)
+    public_id: str = made["id"]
+    assert status(serving, public_id)["state"] == "active"
+    revoked = school.post(f"/v1/credentials/{public_id}/revocation", {"reason": "issued_in_error"})
+    assert revoked.status_code == httpx.codes.OK, revoked.text
+    assert status(serving, public_id)["state"] == "revoked"
+    return public_id
+
+
+def processor_ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def test_views_are_kept_by_a_copy_of_the_server_and_are_seen_when_a_write_is_answered(
+    serving: Serving, school: Caller
+) -> None:
+    [copy] = copies(serving)
+    before = processor_ticks(copy)
+    for number in range(40):
+        issue_and_see(serving, school, f"Learner {number}")
+    assert processor_ticks(copy) > before
+    checks = {one["name"]: one for one in serving.http.get("/readyz").json()["checks"]}
+    assert all(one["ok"] for one in checks.values())
+    descriptors = [link for link in map(link_of, Path(f"/proc/{copy}/fd").iterdir()) if link]
+    assert not [link for link in descriptors if "vault" in link or link.endswith(".key")]
+
+
+def link_of(path: Path) -> str:
+    try:
+        return str(path.readlink())
+    except FileNotFoundError:
+        return ""
+
+
+def test_server_goes_on_when_the_other_process_is_killed(serving: Serving, school: Caller) -> None:
+    serving.stop()
+    serving.start()
+    [copy] = copies(serving)
+    os.kill(copy, signal.SIGKILL)
+    until(lambda: "projecting_process_ended" in said(serving))
+    for number in range(5):
+        issue_and_see(serving, school, f"Alone {number}")
+    assert copies(serving) == []
+    assert serving.http.get("/readyz").status_code == httpx.codes.OK
+
+
+def test_server_ends_the_other_process_when_that_stands_still_and_goes_on(serving: Serving, school: Caller) -> None:
+    serving.stop()
+    serving.start()
+    [copy] = copies(serving)
+    issue_and_see(serving, school, "Before")
+    os.kill(copy, signal.SIGSTOP)
+    try:
+        made = school.issue("Meanwhile")
+        until(lambda: serving.http.get(f"/v1/credentials/{made['id']}/status").is_success, HELPER_SECONDS + 10)
+        until(lambda: copies(serving) == [])
+    finally:
+        send_if_there(copy, signal.SIGCONT)
+    issue_and_see(serving, school, "After")
+
+
+def test_other_process_ends_with_the_server_however_that_ends(serving: Serving, school: Caller) -> None:
+    serving.stop()
+    for end in (serving.stop, serving.kill):
+        serving.start()
+        [copy] = copies(serving)
+        school.issue("Last")
+        end()
+        until(partial(has_ended, copy))
+    serving.start()
+    issue_and_see(serving, school, "Again")
+
+
+def test_other_process_ends_in_order_when_it_is_asked_to(serving: Serving, school: Caller) -> None:
+    serving.stop()
+    serving.start()
+    [copy] = copies(serving)
+    os.kill(copy, signal.SIGTERM)
+    until(lambda: copies(serving) == [])
+    issue_and_see(serving, school, "Alone")
+    assert "code=0" in said(serving).splitlines()[-1] or '"code": 0' in said(serving)
+    assert serving.stop() == 0
+
+
+def test_there_is_one_process_when_settings_say_so(tmp_path: Path) -> None:
+    alone = Serving(tmp_path / "data", tmp_path, {"CAIRN_PROJECTING_PROCESS": "0"})
+    alone.start()
+    try:
+        school = open_school(alone)
+        issue_and_see(alone, school, "Alone")
+        assert copies(alone) == []
+    finally:
+        alone.close()
