@@ -6,7 +6,8 @@ The serving process says what is new and what is waited for; the other one says 
 the serving process does, however that ends, since the socket ends then.
 
 When it ends or stands still, the serving process projects again as if there had never been one
-(:mod:`projections.projector`). It holds no keys: of the ledger it opens the events alone.
+(:mod:`projections.projector`). It has no keys, and of the database it reads the events. When one of its projections
+cannot go on it ends as a whole, so that the server meets what is wrong itself, and says so.
 
 Source: unix(7), ``SOCK_SEQPACKET``: messages keep their bounds, and their order.
 """
@@ -32,6 +33,8 @@ from api.view_node import open_views, view_names
 from ledger.application import Clock, Ledger
 from projections.source import LedgerSource
 
+END_SECONDS: Final = 5.0
+"""How long it may take to end in order."""
 _MESSAGE: Final = struct.Struct("<BQ")
 """What it is, and a number. From the serving process: one of the three below, and a position or a set of views."""
 _BEGIN: Final = 0
@@ -72,8 +75,8 @@ class ProjectingProcess:
     @classmethod
     def start(
         cls, settings: Settings, clock: Clock, log: EventLog, unwanted: Collection[socket.socket]
-    ) -> ProjectingProcess:
-        """Copy this process. Only where :func:`may_project_apart`.
+    ) -> ProjectingProcess | None:
+        """Copy this process. Only where :func:`may_project_apart`; None where the system has no room for another.
 
         Args:
             settings: What the operator decided.
@@ -81,10 +84,15 @@ class ProjectingProcess:
             log: Where both record what happens.
             unwanted: Sockets that the copy has no use for.
         """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whoever started us may have had it ignored; then nobody is told
         gc.collect()
         gc.freeze()  # what no collection writes to stays shared between the two
-        pid = os.fork()
+        try:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            pid = os.fork()
+        except OSError as error:
+            log.error("no_projecting_process", error=str(error), next="this process projects itself")  # noqa: TRY400  the words say it all
+            return None
         if not pid:
             for one in (ours, *unwanted):
                 one.close()
@@ -118,15 +126,17 @@ class ProjectingProcess:
                 os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Let it end after the batches at hand, and wait for that."""
+        """Let it end after the batches at hand, and wait for that; one that does not is ended."""
         self._is_closing = True
         self.is_active = False
         with suppress(OSError):  # it has ended
             self._connection.shutdown(socket.SHUT_WR)
         if self._thread.ident is None:
-            self._listen()
-        else:
-            self._thread.join()
+            self._thread.start()
+        self._thread.join(END_SECONDS)
+        self.end()
+        self._thread.join()
+        self._connection.close()
 
     def _say(self, what: int, number: int) -> None:
         """Never waits: one that does not read, or has ended, looks for itself or not at all."""
@@ -141,14 +151,14 @@ class ProjectingProcess:
                     self.is_active = not self._is_closing
                 else:
                     self._reached(self._names[what], number)
-        self.is_active = False
+        self.end()  # whatever it was that nothing more is heard of
         with self._lock:
             self._is_there = False
             _, status = os.waitpid(self.pid, 0)
-        self._connection.close()
         if not self._is_closing:
             code = os.waitstatus_to_exitcode(status)
-            self._log.error("projecting_process_ended", code=code, next="this process projects itself")
+            note = self._log.error if code else self._log.info  # a service manager asks both to end
+            note("projecting_process_ended", code=code, next="this process projects itself")
 
 
 def _run(settings: Settings, clock: Clock, log: EventLog, connection: socket.socket) -> NoReturn:
@@ -158,11 +168,10 @@ def _run(settings: Settings, clock: Clock, log: EventLog, connection: socket.soc
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the other one says when to end
 
         def end(_: int, __: FrameType | None) -> None:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RD)
+            _hear_no_more(connection)
 
         signal.signal(signal.SIGTERM, end)
-        if connection.recv(_MESSAGE.size):
+        if _heard(connection) is not None:
             with on_one_processor(settings, log):
                 _project(settings, clock, connection)
         code = 0
@@ -187,15 +196,32 @@ def _project(settings: Settings, clock: Clock, connection: socket.socket) -> Non
             LedgerSource(ledger),
             ledger.event_mapper,
             on_move=lambda name, position: say(numbers[name], position),
+            on_stop=lambda _: _hear_no_more(connection),
         )
-        views.projector.start()
-        say(_ACTIVE, 0)
-        while said := connection.recv(_MESSAGE.size):
-            what, number = _MESSAGE.unpack(said)
-            if what == _WAKE:
-                views.projector.wake(number)
-            elif what == _HURRY:
-                views.projector.hurry([name for name, bit in numbers.items() if number >> bit & 1])
-        views.close()
+        try:
+            views.projector.start()
+            say(_ACTIVE, 0)
+            while said := _heard(connection):
+                what, number = said
+                if what == _WAKE:
+                    views.projector.wake(number)
+                elif what == _HURRY:
+                    views.projector.hurry([name for name, bit in numbers.items() if number >> bit & 1])
+        finally:
+            views.close()
     finally:
         ledger.close()
+
+
+def _heard(connection: socket.socket) -> tuple[int, int] | None:
+    """The next message; None when there will be no more, because the other end was closed or has died."""
+    try:
+        said = connection.recv(_MESSAGE.size)
+    except ConnectionResetError:
+        return None
+    return _MESSAGE.unpack(said) if said else None
+
+
+def _hear_no_more(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RD)

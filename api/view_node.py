@@ -265,7 +265,8 @@ def open_views(
     elsewhere: Callable[[], bool] = lambda: False,
     *,
     helper: Helper | None = None,
-    on_move: Callable[[str, int], None] | None = None,
+    on_move: Callable[[str, int], None] = lambda _, __: None,
+    on_stop: Callable[[str], None] = lambda _: None,
 ) -> ViewNode:
     """Open every view below *data*; nothing is projected until the projector starts.
 
@@ -276,13 +277,14 @@ def open_views(
         elsewhere: Whether another process keeps the views up to date at this moment.
         helper: One that does so for this process, which has to be told.
         on_move: Told name and position of each view that was brought further here.
+        on_stop: Told the name of a projection that has stopped for good.
     """
     folds = projections(mapper)
     directory = data / VIEWS_DIRECTORY
     views = {fold.NAME: View(directory, fold.NAME, fold.VERSION, writable=True) for fold in folds}
     tracks = tuple(Track(views[fold.NAME], fold) for fold in folds)
     return ViewNode(
-        projector=Projector(source, tracks, elsewhere=elsewhere, helper=helper, on_move=on_move),
+        projector=Projector(source, tracks, elsewhere=elsewhere, helper=helper, on_move=on_move, on_stop=on_stop),
         tracks=tracks,
         status=views[CredentialStatus.NAME],
         institutions=views[InstitutionDirectory.NAME],

@@ -102,6 +102,7 @@ class Projector:
         elsewhere: Whether another process keeps these views up to date at this moment; then they are only watched.
         helper: The process that does so for this one, instead of *elsewhere*.
         on_move: Told name and position of each view that was brought further here.
+        on_stop: Told the name of a projection that has stopped for good.
     """
 
     def __init__(
@@ -112,14 +113,16 @@ class Projector:
         poll_seconds: float = POLL_SECONDS,
         elsewhere: Callable[[], bool] = lambda: False,
         helper: Helper | None = None,
-        on_move: Callable[[str, int], None] | None = None,
+        on_move: Callable[[str, int], None] = lambda _, __: None,
+        on_stop: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._source = _SharedSource(source)
         self._tracks = tracks
         self._poll_seconds = poll_seconds
-        self._elsewhere = elsewhere if helper is None else lambda: helper.is_active
+        self._elsewhere = elsewhere if helper is None else lambda: helper.is_active or elsewhere()
         self._helper = helper
         self._on_move = on_move
+        self._on_stop = on_stop
         self._left = set[str]()
         """Names of views that are left to another process."""
         self._prepared = set[str]() if helper is not None else {track.view.name for track in tracks}
@@ -217,11 +220,19 @@ class Projector:
                 pass
 
     def _reached(self, name: str, position: int) -> None:
-        """Note that the helper has brought a view up to *position*."""
-        for track in self._tracks:
-            if track.view.name == name:
-                track.position = max(track.position, position)
+        """Note that the helper has brought a view up to *position*, in what it sees as the current generation."""
+        [track] = [track for track in self._tracks if track.view.name == name]
+        track.view.look_again()
+        self._note(track, position)
         self._settle()
+
+    def _note(self, track: Track, position: int) -> None:
+        """Note how far a view has come that is left to another process.
+
+        What a helper has said is not taken back; of a view that others see to, a rebuild may go back.
+        """
+        with self._lock:
+            track.position = position if self._helper is None else max(track.position, position)
 
     def _hurry(self, position: int, names: set[str]) -> None:
         """Have views brought further by whoever sees to them."""
@@ -243,7 +254,7 @@ class Projector:
 
     def _run(self, track: Track) -> None:
         name = track.view.name
-        bell, watch = self._bells[name], _Elsewhere(self._elsewhere, self._source, self._helper)
+        bell, watch = self._bells[name], _Elsewhere(self._elsewhere, self._source, self._helper, self._note)
         prepared, moved = False, 0
         while not self._closing.is_set() and not track.stopped:
             more = False
@@ -272,11 +283,13 @@ class Projector:
                 track.error = f"{type(error).__name__}: {error}"
                 track.stopped = True
             self._settle()
-            if self._on_move is not None and track.position != moved:
+            if track.position != moved:
                 moved = track.position
                 self._on_move(name, moved)
             if not more and bell.rung.wait(self._poll_seconds):
                 bell.linger()
+        if track.stopped:
+            self._on_stop(name)
 
     def _settle(self) -> None:
         """Wake those who wait for what has been reached, or can no longer be."""
@@ -290,10 +303,17 @@ class Projector:
 class _Elsewhere:
     """Tells one thread whether another process keeps a view up to date."""
 
-    def __init__(self, is_held: Callable[[], bool], source: _SharedSource, helper: Helper | None) -> None:
+    def __init__(
+        self,
+        is_held: Callable[[], bool],
+        source: _SharedSource,
+        helper: Helper | None,
+        note: Callable[[Track, int], None],
+    ) -> None:
         self._is_held = is_held
         self._source = source
         self._helper = helper
+        self._note = note
         self._watch: Watch | None = None
         self._is_passed_by = False
 
@@ -310,11 +330,13 @@ class _Elsewhere:
                 self._watch = Watch(
                     self._source.newest, patience=STUCK_SECONDS if self._helper is None else HELPER_SECONDS
                 )
-            # What a helper has said since is not taken back; of others' views a rebuild may go back.
-            track.position = position if self._helper is None else max(track.position, position)
+            self._note(track, position)
             self._is_passed_by = self._watch.is_stuck(position, told)
             if self._is_passed_by and self._helper is not None:
-                self._helper.end()
+                if track.view.is_being_rebuilt():  # whoever does that holds up everybody, towards the end
+                    self._watch, self._is_passed_by = None, False
+                else:
+                    self._helper.end()
             track.error = None
         except Exception as error:  # noqa: BLE001  nothing was changed: shown, and looked at again
             track.error = f"{type(error).__name__}: {error}"

@@ -208,6 +208,18 @@ class View:
             remove_generation(self.path / name)
         return removed
 
+    def look_again(self) -> None:
+        """Read from now on what another process has made current, which is noticed within CHECK_SECONDS otherwise."""
+        self._refresh()
+
+    def is_being_rebuilt(self) -> bool:
+        """Whether somebody holds :meth:`exclusive` at this moment."""
+        try:
+            with self.exclusive(patience_seconds=0):
+                return False
+        except RebuildRunningError:
+            return True
+
     def release_dead_readers(self) -> int:
         """Free what processes that died while reading still hold; see :meth:`Generation.release_dead_readers`."""
         return self._current().release_dead_readers()

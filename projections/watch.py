@@ -15,6 +15,8 @@ STUCK_SECONDS: Final = 2.0
 """How long a view may stand still behind the newest event before nobody is taken to keep it up to date."""
 HELPER_SECONDS: Final = 10.0
 """The same of a process that was started for this, which is ended then: longer than a disk hesitates."""
+PAUSE_SECONDS: Final = 1.0
+"""After so long without a look, this process itself has stood still: looks come ten times a second."""
 ASK_SECONDS: Final = 1.0
 """How often the source is asked what is new while the view stands still."""
 
@@ -39,7 +41,7 @@ class Watch:
         self._ask = newest
         self._monotonic = monotonic
         self._newest = 0
-        self._asked = self._fine = monotonic()
+        self._asked = self._fine = self._looked = monotonic()
         self._position = 0
 
     def is_stuck(self, position: int, told: int) -> bool:
@@ -48,10 +50,19 @@ class Watch:
         Args:
             position: How far the view has come.
             told: Position of the newest event that this process knows of by itself.
+
+        Time in which this process itself stood still, or could not ask, does not count.
         """
         now = self._monotonic()
+        if now - self._looked >= PAUSE_SECONDS:
+            self._fine += now - self._looked
+        self._looked = now
         if now - self._asked >= ASK_SECONDS:
-            self._newest, self._asked = self._ask(), now
+            try:
+                self._newest, self._asked = self._ask(), now
+            except Exception:
+                self._fine = now
+                raise
         if position != self._position or position >= max(self._newest, told):
             self._position, self._fine = position, now
         return now - self._fine >= self._patience

@@ -414,3 +414,59 @@ def test_projector_tells_who_asked_for_it_how_far_it_has_brought_each_view(tmp_p
     finally:
         projector.close()
     assert told == [("counting", 2), ("counting", 4)]
+
+
+class Rebuilding(Doing):
+    """A helper that makes the view anew, each time it is asked to hurry."""
+
+    def hurry(self, position: int, names: Collection[str]) -> None:
+        view = self._track.view
+        other = View(view.path.parent, view.name, view.version, writable=True, map_bytes=MAP_BYTES)
+        rebuild(other, Counting(), Numbers(position))
+        other.close()
+        gc.collect()
+        for name in names:
+            self._reached(name, position)
+
+
+def test_view_shows_what_a_helper_has_reached_at_once_also_in_a_new_generation(tmp_path: Path) -> None:
+    """The view's own clock stands still, so that it looks for a new generation only when it is told to."""
+    view = View(tmp_path, Counting.NAME, Counting.VERSION, writable=True, map_bytes=MAP_BYTES, monotonic=lambda: 0.0)
+    source, one = Numbers(0), Track(view, Counting())
+    helper = Rebuilding(one)
+    with running(source, one, helper=helper) as projector:
+        until(lambda: helper.is_active)
+        time.sleep(0.1)
+        for position in (4, 9):
+            source.size = position
+            projector.wake(position)
+            assert projector.wait_for(position, 10)
+            assert view.get(b"count") == b"%d" % position
+
+
+def test_helper_is_not_ended_while_somebody_rebuilds_the_view(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("projections.projector.HELPER_SECONDS", 0.3)
+    source, one = Numbers(0), track(tmp_path, Counting())
+    helper = Doing(one)
+    helper.stands_still = True
+    with running(source, one, helper=helper) as projector:
+        until(lambda: helper.is_active)
+        with one.view.exclusive():
+            source.size = 5
+            projector.wake(5)
+            assert not projector.wait_for(5, 1.5)
+            assert not helper.is_ended
+        assert projector.wait_for(5, 10)
+        assert helper.is_ended
+
+
+def test_projector_says_which_projection_has_stopped(tmp_path: Path) -> None:
+    stopped = list[str]()
+    tracks = [track(tmp_path, Counting()), track(tmp_path, Fragile())]
+    projector = Projector(Numbers(20), tracks, poll_seconds=0.01, on_stop=stopped.append)
+    projector.start()
+    try:
+        until(lambda: stopped == ["fragile"])
+    finally:
+        projector.close()
+    assert stopped == ["fragile"]
