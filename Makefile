@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
+# Without compiled files every start of a process reads all sources again, a third of it; the tests start very many.
+unexport PYTHONDONTWRITEBYTECODE
 
 DATA ?= var/demo
 PORT ?= 8000
