@@ -6,7 +6,8 @@ The serving process says what is new and what is waited for; the other one says 
 the serving process does, however that ends, since the socket ends then.
 
 When it ends or stands still, the serving process projects again as if there had never been one
-(:mod:`projections.projector`). It has no keys, and of the database it reads the events. When one of its projections
+(:mod:`projections.projector`). Beside that it writes SQLite's log back into the file, which a commit would have to wait
+for. It has no keys, and of the database it reads the events. When one of its projections
 cannot go on it ends as a whole, so that the server meets what is wrong itself, and says so.
 
 Source: unix(7), ``SOCK_SEQPACKET``: messages keep their bounds, and their order.
@@ -14,7 +15,6 @@ Source: unix(7), ``SOCK_SEQPACKET``: messages keep their bounds, and their order
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import socket
@@ -27,7 +27,8 @@ from typing import Final, NoReturn
 
 from api.cli.placing import on_one_processor
 from api.database import open_factory
-from api.runtime import EventLog
+from api.garbage import keep_all
+from api.runtime import EventLog, Loop
 from api.setting import Settings
 from api.view_node import open_views, view_names
 from ledger.application import Clock, Ledger
@@ -35,6 +36,8 @@ from projections.source import LedgerSource
 
 END_SECONDS: Final = 5.0
 """How long it may take to end in order."""
+WRITE_BACK_SECONDS: Final = 0.25
+"""Between two times that the copy writes back what has been committed, so that no commit of the server has to."""
 _MESSAGE: Final = struct.Struct("<BQ")
 """What it is, and a number. From the serving process: one of the three below, and a position or a set of views."""
 _BEGIN: Final = 0
@@ -85,8 +88,7 @@ class ProjectingProcess:
             unwanted: Sockets that the copy has no use for.
         """
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whoever started us may have had it ignored; then nobody is told
-        gc.collect()
-        gc.freeze()  # what no collection writes to stays shared between the two
+        keep_all()  # what no collection writes to stays shared between the two
         try:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             pid = os.fork()
@@ -173,7 +175,7 @@ def _run(settings: Settings, clock: Clock, log: EventLog, connection: socket.soc
         signal.signal(signal.SIGTERM, end)
         if _heard(connection) is not None:
             with on_one_processor(settings, log):
-                _project(settings, clock, connection)
+                _project(settings, clock, log, connection)
         code = 0
     except Exception as error:  # noqa: BLE001  it ends, and the other one goes on by itself
         log.error("projecting_process_failed", error=f"{type(error).__name__}: {error}")  # noqa: TRY400  the words say it all
@@ -181,7 +183,7 @@ def _run(settings: Settings, clock: Clock, log: EventLog, connection: socket.soc
         os._exit(code)
 
 
-def _project(settings: Settings, clock: Clock, connection: socket.socket) -> None:
+def _project(settings: Settings, clock: Clock, log: EventLog, connection: socket.socket) -> None:
     numbers = {name: number for number, name in enumerate(view_names())}
     speaking = threading.Lock()
 
@@ -190,6 +192,7 @@ def _project(settings: Settings, clock: Clock, connection: socket.socket) -> Non
             connection.sendall(_MESSAGE.pack(what, number))
 
     ledger = Ledger(open_factory(settings), clock=clock, random=os.urandom, on_commit=lambda _: None)
+    writing_back = Loop("writing back", ledger.store.write_back, WRITE_BACK_SECONDS, log)
     try:
         views = open_views(
             settings.data_dir,
@@ -200,6 +203,7 @@ def _project(settings: Settings, clock: Clock, connection: socket.socket) -> Non
         )
         try:
             views.projector.start()
+            writing_back.start()
             say(_ACTIVE, 0)
             while said := _heard(connection):
                 what, number = said
@@ -208,6 +212,7 @@ def _project(settings: Settings, clock: Clock, connection: socket.socket) -> Non
                 elif what == _HURRY:
                     views.projector.hurry([name for name, bit in numbers.items() if number >> bit & 1])
         finally:
+            writing_back.close()
             views.close()
     finally:
         ledger.close()

@@ -237,6 +237,9 @@ class PostgresRecorder(EventReading, ApplicationRecorder):
             connection.execute(f"VACUUM {swept}")
         return True
 
+    def write_back(self) -> None:
+        """Nothing to do: the server has a process for it."""
+
     def log_claim(self) -> PostgresClaim:
         """The claim on continuing the log, for one process of all that reach the database."""
         return PostgresClaim(self.connections)

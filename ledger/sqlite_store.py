@@ -40,12 +40,14 @@ from ledger.store import CONFLICT, Commit, merge, raw
 
 LOCK_TIMEOUT_SECONDS = 30
 SWEEP_WAIT_MILLISECONDS = 200
+SWEEP_ATTEMPTS = 3
 PRAGMAS = (
     "PRAGMA synchronous=FULL",
     "PRAGMA secure_delete=ON",
     "PRAGMA temp_store=MEMORY",
     "PRAGMA foreign_keys=ON",
-    # 64 MiB: pages of indexes that every batch changes are written back a quarter as often.
+    # 64 MiB: it stops a commit for as long as that takes to write, and pages of indexes that every batch changes are
+    # written once instead of four times. Where there is a process for it (write_back), little is left by then.
     "PRAGMA wal_autocheckpoint=16000",
     # A batch of 1,000 awards changes some 6 MiB of pages; with the library's 2 MiB they went to the log in the middle
     # of the transaction and came back.
@@ -226,7 +228,8 @@ class SqliteRecorder(EventReading, SQLiteApplicationRecorder):  # type: ignore[m
     def sweep(self) -> bool:
         """Move everything into the database file and truncate the write-ahead log.
 
-        While it waits for readers no one can write, so it waits for :data:`SWEEP_WAIT_MILLISECONDS` and no longer.
+        While it waits for readers no one can write, so it waits for :data:`SWEEP_WAIT_MILLISECONDS` and no longer, and
+        some more times for whoever was writing back at that moment.
 
         Returns:
             Whether the log is empty now; False when a reader still needed it.
@@ -238,11 +241,24 @@ class SqliteRecorder(EventReading, SQLiteApplicationRecorder):  # type: ignore[m
             cursor = connection.cursor()
             cursor.execute(f"PRAGMA busy_timeout={SWEEP_WAIT_MILLISECONDS}")
             try:
-                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                busy: int = cursor.fetchone()[0]
+                return any(self._checkpoint(cursor, "TRUNCATE") for _ in range(SWEEP_ATTEMPTS))
             finally:
                 cursor.execute(f"PRAGMA busy_timeout={LOCK_TIMEOUT_SECONDS * 1000}")
                 cursor.sqlite_cursor.close()
+
+    def write_back(self) -> None:
+        """Move what is in the write-ahead log into the database file, as far as no reader needs it there."""
+        with _storage_errors(), self.datastore.get_connection(commit=True) as connection:
+            cursor = connection.cursor()
+            try:
+                self._checkpoint(cursor, "PASSIVE")
+            finally:
+                cursor.sqlite_cursor.close()
+
+    def _checkpoint(self, cursor: SQLiteCursor, mode: str) -> bool:
+        """Whether nobody was in the way."""
+        cursor.execute(f"PRAGMA wal_checkpoint({mode})")
+        busy: int = cursor.fetchone()[0]
         return busy == 0
 
 

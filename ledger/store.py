@@ -145,6 +145,16 @@ class LedgerRecorder(Protocol):
         """
         ...
 
+    def write_back(self) -> None:
+        """Move what has been committed to where it stays, as far as nobody is in the way, so that no commit has to.
+
+        It waits for nobody and keeps nobody waiting; where the database does so by itself there is nothing to do.
+
+        Raises:
+            StorageError: The database failed.
+        """
+        ...
+
     def log_claim(self) -> LogClaim:
         """What keeps other processes from continuing the log of these events; not taken yet."""
         ...

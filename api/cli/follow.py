@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -21,6 +20,7 @@ from api.cli.option import PolicyFile
 from api.cli.placing import on_one_processor
 from api.cli.terminal import Exit, Terminal
 from api.cli.trust import load_policy
+from api.garbage import keep_all
 from api.ledger_node import system_clock
 from api.log_place import tiles_at
 from api.mirror.app import describe, make_mirror_app
@@ -140,8 +140,7 @@ def _serve(terminal: Terminal, node: MirrorNode, settings: Settings, log: Filter
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     following.start()
-    gc.collect()
-    gc.freeze()  # as `cairn serve` does
+    keep_all()
     shown = address_of(settings.host, settings.port)
     terminal.say(f"Following {node.upstream.url} into {settings.data_dir}, serving it on {shown} (Ctrl-C stops it)")
     with listener, on_one_processor(settings, log):

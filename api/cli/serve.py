@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import signal
@@ -35,6 +34,7 @@ from api.cli.terminal import Exit, Terminal
 from api.cli.trust import load_policy
 from api.demo.closing import read_summary
 from api.demo.filling import ORIGIN, fill
+from api.garbage import keep_all
 from api.health import database_check, disk_check
 from api.ledger_node import open_ledger, system_clock
 from api.log_node import LOCK_FILE
@@ -178,8 +178,7 @@ class Process:
             if self._demo and read_summary(self._settings.data_dir) is None:
                 self._fill()
             opened = self._open()
-            gc.collect()
-            gc.freeze()  # what is there now stays: collections need not look through all of it again and again
+            keep_all()
             self._starting.become(opened)
             self._greet()
         except _StoppedError:

@@ -156,6 +156,31 @@ def test_write_ahead_log_is_not_emptied_while_a_reader_needs_it(recorder: Sqlite
     assert recorder.sweep() is True
 
 
+def test_another_process_writes_back_what_was_committed_while_this_one_commits(recorder: SqliteRecorder) -> None:
+    """What a commit writes back by itself begins at 16,000 pages; here there are some hundred."""
+    file = Path(recorder.datastore.pool.db_name)
+    helper = open_recorder(file)
+    helper.sweep()
+    before = file.stat().st_size
+    for number in range(1, 200):
+        recorder.record([history(ONE, number, number)])
+    assert file.stat().st_size == before
+    helper.write_back()
+    assert file.stat().st_size > before
+    with recorder.datastore.get_connection(commit=False) as reader:
+        cursor = reader.cursor()
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT COUNT(*) FROM stored_events")
+        assert cursor.fetchone()[0] == 199
+        recorder.record([history(ONE, 200, 200)])
+        helper.write_back()  # as far as the reader lets it, and without waiting
+        reader.rollback()
+    helper.write_back()
+    helper.datastore.close()
+    assert recorder.sweep() is True
+    assert len(recorder.select_events(ONE)) == 200
+
+
 def test_recorder_reads_from_many_threads_and_closes_what_ended_threads_had_open(recorder: SqliteRecorder) -> None:
     recorder.record([history(ONE, 1, 1)])
     gc.collect()
