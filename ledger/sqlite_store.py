@@ -228,8 +228,9 @@ class SqliteRecorder(EventReading, SQLiteApplicationRecorder):  # type: ignore[m
     def sweep(self) -> bool:
         """Move everything into the database file and truncate the write-ahead log.
 
-        While it waits for readers no one can write, so it waits for :data:`SWEEP_WAIT_MILLISECONDS` and no longer, and
-        some more times for whoever was writing back at that moment.
+        While it waits for readers no one can write, so it waits for :data:`SWEEP_WAIT_MILLISECONDS` and no longer. For
+        another process that is writing back at that moment it waits a few times as long, which keeps nobody from
+        writing.
 
         Returns:
             Whether the log is empty now; False when a reader still needed it.
@@ -241,7 +242,11 @@ class SqliteRecorder(EventReading, SQLiteApplicationRecorder):  # type: ignore[m
             cursor = connection.cursor()
             cursor.execute(f"PRAGMA busy_timeout={SWEEP_WAIT_MILLISECONDS}")
             try:
-                return any(self._checkpoint(cursor, "TRUNCATE") for _ in range(SWEEP_ATTEMPTS))
+                is_busy, pages = self._checkpoint(cursor, "TRUNCATE")
+                for _ in range(SWEEP_ATTEMPTS - 1):
+                    if pages < 0:
+                        is_busy, pages = self._checkpoint(cursor, "TRUNCATE")
+                return not is_busy
             finally:
                 cursor.execute(f"PRAGMA busy_timeout={LOCK_TIMEOUT_SECONDS * 1000}")
                 cursor.sqlite_cursor.close()
@@ -255,11 +260,16 @@ class SqliteRecorder(EventReading, SQLiteApplicationRecorder):  # type: ignore[m
             finally:
                 cursor.sqlite_cursor.close()
 
-    def _checkpoint(self, cursor: SQLiteCursor, mode: str) -> bool:
-        """Whether nobody was in the way."""
+    def _checkpoint(self, cursor: SQLiteCursor, mode: str) -> tuple[bool, int]:
+        """Write the log back; gives whether somebody was in the way, and how many pages the log has.
+
+        Of the log nothing is known, and -1 pages are told, when somebody else was writing it back.
+
+        Source: SQLite, PRAGMA wal_checkpoint; sqlite3_wal_checkpoint_v2().
+        """
         cursor.execute(f"PRAGMA wal_checkpoint({mode})")
-        busy: int = cursor.fetchone()[0]
-        return busy == 0
+        busy, pages, _ = cursor.fetchone()
+        return bool(busy), int(pages)
 
 
 class SqliteFactory(SQLiteFactory):

@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from eventsourcing.sqlite import SQLiteCursor
 
 from ledger.error import StorageError
 from ledger.sqlite_store import SqliteFactory, SqliteRecorder
@@ -179,6 +180,22 @@ def test_another_process_writes_back_what_was_committed_while_this_one_commits(r
     helper.datastore.close()
     assert recorder.sweep() is True
     assert len(recorder.select_events(ONE)) == 200
+
+
+def test_write_ahead_log_is_emptied_once_whoever_was_writing_it_back_has_finished(
+    recorder: SqliteRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first look finds another process at it, as SQLite tells that."""
+    recorder.record([history(ONE, 1, 1)])
+    checkpoint, told = recorder._checkpoint, list[tuple[bool, int]]()
+
+    def first_busy(cursor: SQLiteCursor, mode: str) -> tuple[bool, int]:
+        told.append((True, -1) if not told else checkpoint(cursor, mode))
+        return told[-1]
+
+    monkeypatch.setattr(recorder, "_checkpoint", first_busy)
+    assert recorder.sweep() is True
+    assert told == [(True, -1), (False, 0)]
 
 
 def test_recorder_reads_from_many_threads_and_closes_what_ended_threads_had_open(recorder: SqliteRecorder) -> None:
