@@ -171,6 +171,9 @@ def _checkpoint(server: Server, award_us: float) -> dict[str, float]:
 
     Awards come so seldom that each has a checkpoint of its own. What the server does when nothing comes, and what an
     award takes by itself, is taken off.
+
+    Raises:
+        RuntimeError: The server had other work, so that a checkpoint would cost less than nothing.
     """
     processes = server.processes()
     time.sleep(SELDOM_SECONDS)
@@ -186,7 +189,11 @@ def _checkpoint(server: Server, award_us: float) -> dict[str, float]:
     client.close()
     said = json.loads(cairn("bench", "--entries", "100000", "--json").stdout)
     entry = 1_000 / said["provable_per_processor_second"]
-    return {"fixed_ms": round(used / SELDOM * 1_000 - award_us / 1_000 - entry, 3), "entry_ms": round(entry, 5)}
+    fixed = used / SELDOM * 1_000 - award_us / 1_000 - entry
+    if fixed <= 0:
+        message = f"a checkpoint would cost {fixed:.3f} ms: the server was not at rest before; measure again"
+        raise RuntimeError(message)
+    return {"fixed_ms": round(fixed, 3), "entry_ms": round(entry, 5)}
 
 
 def main() -> None:
