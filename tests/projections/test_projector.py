@@ -3,7 +3,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar
 from uuid import UUID
@@ -12,7 +12,7 @@ import lmdb
 import pytest
 
 from projections.credential_status import CredentialStatus, parse_facts
-from projections.error import CorruptionError, SourceError
+from projections.error import CorruptionError, PositionMovedError, SourceError
 from projections.fold import Projection
 from projections.institution_directory import DirectoryReader, InstitutionDirectory
 from projections.projector import Helper, Projector, Track
@@ -65,11 +65,12 @@ class Doing:
 
     def hurry(self, position: int, names: Collection[str]) -> None:
         self.heard += [(f"hurry {name}", position) for name in names]
-        if not self.stands_still:
+        if self.is_active and not self.stands_still:
             view = self._track.view
-            after = view.position()
-            view.apply(Numbers(position).read(after, position - after), Counting().apply, after=after)
-            self._reached(view.name, position)
+            with suppress(PositionMovedError):  # the projector was in the middle of a batch
+                after = view.position()
+                view.apply(Numbers(position).read(after, position - after), Counting().apply, after=after)
+            self._reached(view.name, view.position())
 
     def end(self) -> None:
         self.is_active, self.is_ended = False, True
@@ -354,7 +355,7 @@ def test_projector_leaves_views_to_its_helper_once_they_are_there_and_believes_w
     helper = Doing(one)
     with running(source, one, helper=helper, poll_seconds=0.01) as projector:
         until(lambda: helper.is_active)
-        time.sleep(0.1)  # the projector has noticed that it is active
+        until(lambda: projector._left == {"counting"})
         source.size = 9
         projector.wake(9)
         assert helper.heard[-1] == ("wake", 9)
@@ -372,7 +373,7 @@ def test_projector_projects_again_when_its_helper_has_ended(tmp_path: Path) -> N
     helper = Doing(one)
     with running(source, one, helper=helper) as projector:
         until(lambda: helper.is_active)
-        time.sleep(0.1)
+        until(lambda: projector._left == {"counting"})
         helper.is_active = False
         source.size = 5
         projector.wake(5)
@@ -389,7 +390,7 @@ def test_projector_ends_a_helper_that_stands_still_and_projects_again(
     helper.stands_still = True
     with running(source, one, helper=helper) as projector:
         until(lambda: helper.is_active)
-        time.sleep(0.1)
+        until(lambda: projector._left == {"counting"})
         source.size = 5
         projector.wake(5)
         assert projector.wait_for(5, 20)
@@ -436,7 +437,7 @@ def test_view_shows_what_a_helper_has_reached_at_once_also_in_a_new_generation(t
     helper = Rebuilding(one)
     with running(source, one, helper=helper) as projector:
         until(lambda: helper.is_active)
-        time.sleep(0.1)
+        until(lambda: projector._left == {"counting"})
         for position in (4, 9):
             source.size = position
             projector.wake(position)
