@@ -100,7 +100,7 @@ class Projector:
         tracks: The projections and their views.
         poll_seconds: How soon an event of another process is noticed.
         elsewhere: Whether another process keeps these views up to date at this moment; then they are only watched.
-        helper: The process that does so for this one, instead of *elsewhere*.
+        helper: One that does so for this process alone, and is told what is new.
         on_move: Told name and position of each view that was brought further here.
         on_stop: Told the name of a projection that has stopped for good.
     """

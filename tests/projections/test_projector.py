@@ -47,8 +47,9 @@ def track(directory: Path, projection: Projection) -> Track:
 class Doing:
     """A helper that projects numbers when it is told to, or stands still."""
 
-    def __init__(self, track: Track) -> None:
-        self.is_active = self.is_ended = self.stands_still = False
+    def __init__(self, track: Track, *, stands_still: bool = False) -> None:
+        self.is_active = self.is_ended = False
+        self.stands_still = stands_still
         self.heard: list[tuple[str, int]] = []
         self._track = track
         self._reached: Callable[[str, int], None] = lambda _, __: None
@@ -354,7 +355,6 @@ def test_projector_leaves_views_to_its_helper_once_they_are_there_and_believes_w
     source, one = Numbers(3), track(tmp_path, Counting())
     helper = Doing(one)
     with running(source, one, helper=helper, poll_seconds=0.01) as projector:
-        until(lambda: helper.is_active)
         until(lambda: projector._left == {"counting"})
         source.size = 9
         projector.wake(9)
@@ -372,7 +372,6 @@ def test_projector_projects_again_when_its_helper_has_ended(tmp_path: Path) -> N
     source, one = Numbers(0), track(tmp_path, Counting())
     helper = Doing(one)
     with running(source, one, helper=helper) as projector:
-        until(lambda: helper.is_active)
         until(lambda: projector._left == {"counting"})
         helper.is_active = False
         source.size = 5
@@ -386,10 +385,8 @@ def test_projector_ends_a_helper_that_stands_still_and_projects_again(
 ) -> None:
     monkeypatch.setattr("projections.projector.HELPER_SECONDS", 0.5)
     source, one = Numbers(0), track(tmp_path, Counting())
-    helper = Doing(one)
-    helper.stands_still = True
+    helper = Doing(one, stands_still=True)
     with running(source, one, helper=helper) as projector:
-        until(lambda: helper.is_active)
         until(lambda: projector._left == {"counting"})
         source.size = 5
         projector.wake(5)
@@ -436,7 +433,6 @@ def test_view_shows_what_a_helper_has_reached_at_once_also_in_a_new_generation(t
     source, one = Numbers(0), Track(view, Counting())
     helper = Rebuilding(one)
     with running(source, one, helper=helper) as projector:
-        until(lambda: helper.is_active)
         until(lambda: projector._left == {"counting"})
         for position in (4, 9):
             source.size = position
@@ -448,10 +444,9 @@ def test_view_shows_what_a_helper_has_reached_at_once_also_in_a_new_generation(t
 def test_helper_is_not_ended_while_somebody_rebuilds_the_view(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("projections.projector.HELPER_SECONDS", 0.3)
     source, one = Numbers(0), track(tmp_path, Counting())
-    helper = Doing(one)
-    helper.stands_still = True
+    helper = Doing(one, stands_still=True)
     with running(source, one, helper=helper) as projector:
-        until(lambda: helper.is_active)
+        until(lambda: projector._left == {"counting"})
         with one.view.exclusive():
             source.size = 5
             projector.wake(5)

@@ -5,25 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import httpx
 import pytest
 
 from loadtests.process import with_copies
-from projections.watch import HELPER_SECONDS
 from tests.processes import send_if_there
+from tests.system.cluster import until
 from tests.system.school import Caller, open_school, status
 from tests.system.serving import Serving, quick_cairn
 
 pytestmark = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="of one processor both would have half")
-
-VISIBLE_SECONDS: Final = 1.0
-"""As soon as this an award has to be seen by everybody."""
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +35,6 @@ def school(serving: Serving) -> Caller:
     return open_school(serving)
 
 
-def until(is_so: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def copies(serving: Serving) -> list[int]:
     """Processes that a server has started and that are copies of it."""
     return list(with_copies(serving.pid)[1:])
@@ -54,8 +42,15 @@ def copies(serving: Serving) -> list[int]:
 
 def the_copy(serving: Serving) -> int:
     """The one copy, once nothing else looks like it: what is being started does, for an instant."""
-    until(lambda: len(copies(serving)) == 1)
+    until(lambda: len(copies(serving)) == 1, partial(said, serving))
     return copies(serving)[0]
+
+
+def started_anew(serving: Serving) -> int:
+    """Stop the server and start it; gives its copy."""
+    serving.stop()
+    serving.start()
+    return the_copy(serving)
 
 
 def has_ended(pid: int) -> bool:
@@ -114,7 +109,7 @@ def test_write_is_seen_when_it_is_answered_also_while_views_are_rebuilt(serving:
     rebuilding = threading.Thread(target=rebuild)
     rebuilding.start()
     try:
-        until(lambda: bool(rebuilt), 60)
+        until(lambda: bool(rebuilt), partial(said, serving))
         for number in range(60):
             issue_and_see(serving, school, f"Rebuilt {number}")
     finally:
@@ -125,11 +120,9 @@ def test_write_is_seen_when_it_is_answered_also_while_views_are_rebuilt(serving:
 
 
 def test_server_goes_on_when_the_other_process_is_killed(serving: Serving, school: Caller) -> None:
-    serving.stop()
-    serving.start()
-    copy = the_copy(serving)
+    copy = started_anew(serving)
     os.kill(copy, signal.SIGKILL)
-    until(lambda: "projecting_process_ended" in said(serving))
+    until(lambda: "projecting_process_ended" in said(serving), partial(said, serving))
     for number in range(5):
         issue_and_see(serving, school, f"Alone {number}")
     assert copies(serving) == []
@@ -137,15 +130,13 @@ def test_server_goes_on_when_the_other_process_is_killed(serving: Serving, schoo
 
 
 def test_server_ends_the_other_process_when_that_stands_still_and_goes_on(serving: Serving, school: Caller) -> None:
-    serving.stop()
-    serving.start()
-    copy = the_copy(serving)
+    copy = started_anew(serving)
     issue_and_see(serving, school, "Before")
     os.kill(copy, signal.SIGSTOP)
     try:
         made = school.issue("Meanwhile")
-        until(lambda: serving.http.get(f"/v1/credentials/{made['id']}/status").is_success, HELPER_SECONDS + 10)
-        until(lambda: copies(serving) == [])
+        until(lambda: serving.http.get(f"/v1/credentials/{made['id']}/status").is_success, partial(said, serving))
+        until(lambda: copies(serving) == [], partial(said, serving))
     finally:
         send_if_there(copy, signal.SIGCONT)
     issue_and_see(serving, school, "After")
@@ -158,17 +149,15 @@ def test_other_process_ends_with_the_server_however_that_ends(serving: Serving, 
         copy = the_copy(serving)
         school.issue("Last")
         end()
-        until(partial(has_ended, copy))
+        until(partial(has_ended, copy), partial(said, serving))
     serving.start()
     issue_and_see(serving, school, "Again")
 
 
 def test_other_process_ends_in_order_when_it_is_asked_to(serving: Serving, school: Caller) -> None:
-    serving.stop()
-    serving.start()
-    copy = the_copy(serving)
+    copy = started_anew(serving)
     os.kill(copy, signal.SIGTERM)
-    until(lambda: copies(serving) == [])
+    until(lambda: copies(serving) == [], partial(said, serving))
     issue_and_see(serving, school, "Alone")
     assert serving.stop() == 0
 
