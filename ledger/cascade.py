@@ -147,7 +147,11 @@ class Cascade:
         return Components(standing, self._policy(credential).on_loss)
 
     def _take_news(self) -> None:
-        """Have the stacks wait that rest on an award whose standing has changed since the position come to."""
+        """Have the stacks wait that rest on an award whose standing has changed since the position come to.
+
+        Most events are none of these; they are passed over once, not at every look.
+        """
+        newest = self._ledger.store.max_notification_id() or 0  # before the look: what comes meanwhile is for the next
         while page := self._ledger.store.select_notifications(
             self._position, PAGE, topics=WATCHED, inclusive_of_start=False
         ):
@@ -166,6 +170,7 @@ class Cascade:
                     }
                     self._waiting |= {owner} & self._open
             self._position = page[-1].id
+        self._position = max(self._position, newest)
 
     def _settle(self, stack: UUID, actor: Actor) -> Counter[str]:
         """Take the next step with one stacked award, if there is one to take."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from ledger.credential_id import credential_aggregate_id
 from ledger.error import ForbiddenError, InvalidInputError, RuleError
 from ledger.event import DomainEvent
 from ledger.reason import Reason
+from ledger.store import LedgerRecorder
 from tests.ledger.stack_world import (
     MASTER,
     MASTER_PATHWAY,
@@ -90,6 +92,25 @@ def test_run_does_nothing_twice_nor_when_it_begins_afresh(world: World) -> None:
     assert world.cascade.run().done == {}
     assert Cascade(world.ledger, world.vault, world.book).run().done == {}
     assert topics(world, made).count("review_opened") == 1
+
+
+def test_events_that_concern_no_stack_are_passed_over_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    stacked(world, "review")
+    begun: list[int] = []
+    store = world.ledger.store
+    select = type(store).select_notifications
+
+    def noted(
+        self: LedgerRecorder, start: int, limit: int, *, topics: Sequence[str], inclusive_of_start: bool
+    ) -> object:
+        begun.append(start)
+        return select(self, start, limit, topics=topics, inclusive_of_start=inclusive_of_start)
+
+    monkeypatch.setattr(type(store), "select_notifications", noted)
+    world.cascade.run()
+    world.cascade.run()
+    assert begun[0] == 0
+    assert begun[-1] == store.max_notification_id()
 
 
 def test_review_waits_for_an_officer_however_late(world: World) -> None:
