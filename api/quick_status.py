@@ -1,9 +1,10 @@
 """The short answer to the question that is asked most: how does this award stand, now?
 
-Most awards were issued and nothing has happened to them since. For these the answer is put together from the stored row
-and from what awards of one edition and one key have in common, without decoding anything; what they have in common
-is taken from the ordinary answer, so there is one definition of it. For every other award, and wherever a boundary in
-time is so near that it would have to be looked at closely, there is no quick answer, and the ordinary one is made.
+Most awards were issued and nothing has happened to them since. For these the answer is put together from a short stored
+row (:mod:`projections.short_row`) and from what awards of one edition and one key have in common, without decoding
+anything; what they have in common is taken from the ordinary answer, so there is one definition of it. For every other
+award, and wherever a boundary in time is so near that it would have to be looked at closely, there is no quick answer,
+and the ordinary one is made.
 
 Nothing here goes stale: what was made from the views is made anew as soon as they have moved. Editions never change.
 """
@@ -24,19 +25,20 @@ from api.error import ApiError
 from ledger.credential_id import aggregate_id_of
 from projections.directory_record import DirectoryRecord, parse_record
 from projections.institution_directory import record_key
+from projections.short_row import BETWEEN, KIND_BYTES, short_key
 from projections.table import Readable
 
 MAX_KINDS: Final = 20_000
 """Kinds of answers that are remembered; at some 700 bytes each, 14 MB. When there are more, all are forgotten, kept
 answers too, which hold them."""
-MAX_READY: Final = 131_072
-"""Answers that are kept at hand, of awards that were asked for twice; at some 950 bytes each, 125 MB. The one that was
+MAX_READY: Final = 1 << 18
+"""Answers that are kept at hand, of awards that were asked for twice; at some 550 bytes each, 145 MB. The one that was
 made longest ago makes room for another."""
 ASKED_ONCE: Final = 1 << 20
 """Places, of a byte each, in which is noted that an award was asked for, until another one comes to the same place."""
 BEGIN: Final = b'{"credential":"'
 """How the body of an answer begins."""
-AWARD_END: Final = b"}]"
+AWARD_END: Final = b'"}]'
 """How what is said of an award ends."""
 BODY_END: Final = b"}"
 """How the body of a ledger's answer ends; a mirror says before that how old it is."""
@@ -44,19 +46,14 @@ LOOK_AGAIN_SECONDS: Final = 0.1
 """How long a view is taken to be where it was when this process has heard of no change; other processes' changes are
 looked for as seldom wherever views are read (projections.view)."""
 SECOND_CHARS: Final = len("2026-01-31T12:00:00")
-_HEAD_END: Final = b',"commitments":{'
 _INSTITUTION: Final = slice(len(b'{"institution":"'), len(b'{"institution":"') + 36)
-_ACHIEVEMENT: Final = b',"achievement":"'
-"""A document of the institution's own making has none; it is judged the ordinary way."""
-_DATES: Final = b',"valid_from":'
-_FOR_EVER: Final = b'","valid_until":null,'
-_UNTIL: Final = b'","valid_until":"'
-_RECORDED: Final = b',"recorded_at":"'
-_EVENTS: Final = b',"events":[{"kind":"issued","reason":null,'
-_POSITION: Final = b',"position":'
-_ROW_END: Final = b"}]}"
-"""How a stored row is divided (projections.credential_status): it was written by msgspec, in this order and without
-spaces, and of an award to which nothing has happened it has one event and nothing after it."""
+"""Where a row says whose it is (projections.credential_status): it was written by msgspec, in this order and without
+spaces."""
+FOR_EVER: Final = b'","valid_until":null,"recorded_at":"'
+_UNTIL: Final = b'","valid_until":"%b","recorded_at":"'
+_EVENT: Final = b'",%b,"events":[{"kind":"issued","reason":null,"effective_at":"'
+RECORDED: Final = b'","recorded_at":"'
+"""How an award's dates, and those of its one event, are divided in an answer."""
 
 
 class Moving(Readable, Protocol):
@@ -91,9 +88,10 @@ class _Issuer:
 class _Kind:
     """Awards of one edition and one key, under one record of their issuer."""
 
-    __slots__ = ("common", "issuer")
+    __slots__ = ("common", "institution", "issuer")
 
-    def __init__(self, issuer: _Issuer) -> None:
+    def __init__(self, institution: bytes, issuer: _Issuer) -> None:
+        self.institution = institution
         self.issuer = issuer
         self.common: dict[tuple[int, int], Common | None] = {}
         """By the stretches of time in which the award begins and was recorded."""
@@ -101,7 +99,8 @@ class _Kind:
 
 Common: TypeAlias = tuple[bytes, bytes, bytes, int]
 """What answers of one kind share: the end of the entity tag; the body from after the id to the instant since when;
-further, from after the award's own dates to its event; and how many bytes a body has without what is its own."""
+further, from after the award's own dates to those of its event; and how many bytes a body has without what is its
+own."""
 
 QuickAnswer: TypeAlias = tuple[int, bytes, bytes, bytes, bytes, bytes, bytes, bytes, int, Common]
 """An answer without the instants at which it is given, in pieces, so that nothing is put together twice:
@@ -111,9 +110,9 @@ QuickAnswer: TypeAlias = tuple[int, bytes, bytes, bytes, bytes, bytes, bytes, by
 2. and before this one; empty when it holds for ever.
 3. The public id.
 4. The position of the award's newest event, with which the entity tag begins.
-5. Since when it stands as it does.
-6. Its own dates, as the row has them.
-7. Its one event, as the row has it.
+5. From when it is valid, which is since when it stands as it does, and when its one event took effect.
+6. What stands between that and the next: until when it is valid.
+7. When it was recorded, and its one event.
 8. How many bytes its own pieces have in the body.
 9. What it shares with others.
 
@@ -219,34 +218,28 @@ class QuickStatus:
             self._stood = stood
             self._epoch += 1
 
-    def _make(self, public_id: bytes) -> QuickAnswer | None:  # noqa: PLR0911  calls cost here
+    def _make(self, public_id: bytes) -> QuickAnswer | None:  # noqa: C901, PLR0911  calls cost here
         identity = aggregate_id_of(public_id)
-        row = None if identity is None else self._statuses.get(identity)
-        if row is None:
+        row = None if identity is None else self._statuses.get(short_key(identity))
+        if not row or identity is None:
+            return None  # there is no such award, or something has happened to it
+        begins, until, recorded, position = row[KIND_BYTES:].split(BETWEEN)
+        second, ends, between = self._second, until[:SECOND_CHARS], FOR_EVER
+        if not begins < second > recorded:  # a whole instant comes after its own second
             return None
-        head, is_award, body = row.partition(_HEAD_END)
-        facts, is_issued, event = body.rpartition(_EVENTS)
-        held, has_position, position = event.partition(_POSITION)
-        if not (is_award and is_issued and has_position) or position[-3:] != _ROW_END or b"," in position:
-            return None  # something has happened to it, or it is no award
-        dates = facts.rpartition(_DATES)[2]
-        begins, is_for_ever, _ = dates.partition(_FOR_EVER)
-        until = b""
-        if not is_for_ever:
-            begins, _, ends = dates.partition(_UNTIL)
-            until = ends[:SECOND_CHARS]
-        recorded = dates.rpartition(_RECORDED)[2]
-        begins = begins[1:]
-        second, began, learned = self._second, begins[:SECOND_CHARS], recorded[:SECOND_CHARS]
-        if not began < second > learned or (until and second >= until):
-            return None
-        kind = self._kind(head)
-        if kind is None:
-            return None
+        if until:
+            if second >= ends:
+                return None
+            between = _UNTIL % until
+        kind = self._kinds.get(row[:KIND_BYTES])
+        if kind is None or kind.issuer.epoch != self._epoch:
+            kind = self._kind(row[:KIND_BYTES], identity)
+            if kind is None:
+                return None
         issuer = kind.issuer
         places = (0, 0)
         if issuer.boundaries:
-            if began in issuer.seconds or learned in issuer.seconds:
+            if begins[:SECOND_CHARS] in issuer.seconds or recorded[:SECOND_CHARS] in issuer.seconds:
                 return None
             places = bisect_left(issuer.boundaries, begins), bisect_left(issuer.boundaries, recorded)
         try:
@@ -255,29 +248,29 @@ class QuickStatus:
             common = self._learn(kind, places, public_id)
         if common is None:
             return None
-        latest = max(began, learned)
-        own = len(begins) + len(dates) + len(held)
-        return self._epoch, latest, until, public_id, position[:-3], begins, dates, held, own, common
+        latest = max(begins, recorded)[:SECOND_CHARS]
+        own = 3 * len(begins) + len(between) + 2 * len(recorded)
+        return self._epoch, latest, ends, public_id, position, begins, between, recorded, own, common
 
     def _stamp(self, milliseconds: int) -> None:
         instant = datetime.fromtimestamp(milliseconds // 1_000, UTC).replace(microsecond=milliseconds % 1_000 * 1_000)
         now = msgspec.json.encode(instant)[1:-1]
         self._milliseconds, self._second = milliseconds, now[:SECOND_CHARS]
-        self._stamped = b'","at":"%b","known_at":null,"checked_at":"%b","valid_from":' % (now, now)
+        self._stamped = b'","at":"%b","known_at":null,"checked_at":"%b","valid_from":"' % (now, now)
 
-    def _kind(self, head: bytes) -> _Kind | None:
-        """What is known of awards whose rows begin alike."""
-        known = self._kinds.get(head)
-        if known is not None and known.issuer.epoch == self._epoch:
-            return known
-        issuer = self._issuer(head[_INSTITUTION]) if _ACHIEVEMENT in head else None
-        if issuer is None:
+    def _kind(self, digest: bytes, identity: bytes) -> _Kind | None:
+        """What is known of awards of one kind, of which *identity* is one."""
+        known = self._kinds.get(digest)
+        row = self._statuses.get(identity) if known is None else None
+        institution = known.institution if known is not None else row[_INSTITUTION] if row is not None else None
+        issuer = None if institution is None else self._issuer(institution)
+        if issuer is None or institution is None:
             return None
         if known is None or known.issuer is not issuer:
             if len(self._kinds) >= MAX_KINDS:
                 self._kinds.clear()
                 self._ready.clear()
-            known = self._kinds[head] = _Kind(issuer)
+            known = self._kinds[digest] = _Kind(institution, issuer)
         return known
 
     def _issuer(self, institution: bytes) -> _Issuer | None:
@@ -311,8 +304,8 @@ class QuickStatus:
             parts = msgspec.json.encode({name: ordinary[name] for name in ("issuer", "achievement")})[1:-1]
             tag = b'-%b-active-%b"' % (kind.issuer.digest, verdict)
             judged = b'","verdict":"%b","state":"active","reason":null,"since":"' % verdict
-            shared = b",%b%b" % (parts, _EVENTS)
-            common = tag, judged, shared, len(BEGIN) + len(public_id) + len(judged) + len(shared)
+            shared = _EVENT % parts
+            common = tag, judged, shared, len(BEGIN) + len(public_id) + len(judged) + len(shared) + len(RECORDED)
         self._remembered += 1
         if self._remembered > MAX_KINDS:
             self._remembered = 0

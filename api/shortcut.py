@@ -24,7 +24,7 @@ from structlog.typing import FilteringBoundLogger
 from api.access_log import request_line
 from api.client_address import client_address
 from api.metric import Metrics
-from api.quick_status import AWARD_END, BEGIN, BODY_END, QuickStatus
+from api.quick_status import AWARD_END, BEGIN, BODY_END, RECORDED, QuickStatus
 from api.rate_limit import RateLimiter
 from api.request_id import REQUEST_ID_BYTES
 
@@ -177,7 +177,7 @@ class Shortcut:
             return None
         if common is not self._common:
             self._begin(common)
-        (_, _, _, named, position, since, dates, event, own, (tag, judged, shared, size)), now = found
+        (_, _, _, named, position, begins, between, recorded, own, (tag, judged, shared, size)), now = found
         if not self._left:
             self._seed_ids()
         self._left -= 1
@@ -203,11 +203,15 @@ class Shortcut:
                     BEGIN,
                     named,
                     judged,
-                    since,
+                    begins,
                     now,
-                    dates,
+                    begins,
+                    between,
+                    recorded,
                     shared,
-                    event,
+                    begins,
+                    RECORDED,
+                    recorded,
                     ending,
                 )
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -29,6 +29,7 @@ from projections.programme_catalogue import ProgrammeCatalogue, ProgrammeReader
 from projections.projector import Helper, Projector, Track
 from projections.quality_record import QualityReader, QualityRecord
 from projections.recognition_register import RecognitionReader, RecognitionRegister
+from projections.short_row import SHORT
 from projections.skill_index import SkillIndex, SkillReader
 from projections.source import EventSource
 from projections.status_lists import StatusListReader, StatusLists
@@ -139,7 +140,8 @@ class ViewNode:
     def status_page(self, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         """Stored facts of at most *limit* awards with an aggregate id above *after*, in order."""
         with self.status.snapshot() as snapshot:
-            return list(islice(snapshot.scan(after=after or None), limit))
+            rows = takewhile(lambda row: not row[0].startswith(SHORT), snapshot.scan(after=after or None))
+            return list(islice(rows, limit))
 
     def record(self, institution: UUID, known_at: datetime | None = None) -> DirectoryRecord:
         """The record of an institution.

@@ -1,7 +1,8 @@
 """Projection ``credential_status``: one key, one stored answer for every credential.
 
 Key: the 16 bytes of the aggregate id. Value: :class:`CredentialFacts` as JSON. The answer holds facts only; what time
-alone changes is judged when it is asked for, in :mod:`projections.status_answer`.
+alone changes is judged when it is asked for, in :mod:`projections.status_answer`. What is asked most is there a second
+time, in a short row (:mod:`projections.short_row`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ledger.reason import Reason
 from ledger.unpacking import EVENTS as UNPACKING_EVENTS
 from ledger.unpacking import Unpacking
 from projections.fold import read_body, refuse
+from projections.short_row import short_key, short_row
 from projections.source import Notification
 from projections.table import Table
 
@@ -173,7 +175,7 @@ class CredentialStatus:
     """
 
     NAME: ClassVar[str] = "credential_status"
-    VERSION: ClassVar[int] = 5
+    VERSION: ClassVar[int] = 6
     TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in (*CREDENTIAL_EVENTS, *UNPACKING_EVENTS))
 
     def __init__(self, mapper: EventMapper) -> None:
@@ -205,7 +207,10 @@ class CredentialStatus:
             if stored is None:
                 raise refuse(event, "this credential was never issued")
             facts = _followed(_DECODER.decode(stored), body, event)
-        table.put(key, _ENCODER.encode(facts))
+        row = _ENCODER.encode(facts)
+        table.put(key, row)
+        if facts.achievement is not None:
+            table.put(short_key(key), short_row(row))
 
 
 def _issued(body: Credential.Issued | Credential.Attested, position: int) -> CredentialFacts:

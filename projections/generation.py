@@ -76,17 +76,29 @@ class Snapshot:
 
 
 class _Rows:
-    """The rows inside a write transaction, as a fold's table."""
+    """The rows inside a write transaction, as a fold's table.
+
+    What is put waits for :meth:`flush`, which writes in order of key. Rows that come more or less in the order of their
+    keys, as those of awards do, then fill their pages; one by one as they came, each page that is full would be halved.
+    """
 
     def __init__(self, transaction: lmdb.Transaction[bytes], rows: _Database) -> None:
         self._transaction = transaction
         self._rows = rows
+        self._waiting: dict[bytes, bytes] = {}
 
     def get(self, key: bytes) -> bytes | None:
-        return self._transaction.get(key, db=self._rows)
+        waiting = self._waiting.get(key)
+        return self._transaction.get(key, db=self._rows) if waiting is None else waiting
 
     def put(self, key: bytes, value: bytes) -> None:
-        self._transaction.put(key, value, db=self._rows)
+        self._waiting[key] = value
+
+    def flush(self) -> None:
+        """Write what was put."""
+        with self._transaction.cursor(db=self._rows) as cursor:
+            cursor.putmulti(sorted(self._waiting.items()))
+        self._waiting = {}
 
 
 Fold = Callable[[Sequence[Notification], _Rows], None]
@@ -248,7 +260,9 @@ class Write:
         if tracking.position != after:
             message = f"the view in {generation.name} stands at {tracking.position}, not at {after}"
             raise PositionMovedError(message)
-        fold(batch, _Rows(self._transaction, generation._rows))  # noqa: SLF001  two halves of one class
+        rows = _Rows(self._transaction, generation._rows)  # noqa: SLF001  two halves of one class
+        fold(batch, rows)
+        rows.flush()
         newest = batch[-1]
         moved = Tracking(tracking.version, newest.position, fingerprint(newest))
         generation._track(self._transaction, moved)  # noqa: SLF001  two halves of one class

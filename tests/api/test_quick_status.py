@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from api import quick_status
-from api.quick_status import BEGIN, QuickStatus
+from api.quick_status import AWARD_END, BEGIN, BODY_END, QuickStatus
 from ledger.credential import Review
 from ledger.credential_id import credential_aggregate_id, make_public_id
 from ledger.reason import Reason
@@ -19,6 +19,7 @@ from projections.credential_status import CredentialFacts, Signing, StackedBy, S
 from projections.directory_record import DirectoryRecord, KeyRecord, encode_record
 from projections.error import ViewNotReadyError
 from projections.institution_directory import record_key
+from projections.short_row import short_key, short_row
 from projections.table import MemoryTable
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -97,7 +98,9 @@ class World:
     def store(self, facts: CredentialFacts, seed: int = 1) -> str:
         """Store what is known of an award; gives its public id."""
         public_id = make_public_id(START, seed.to_bytes(16, "big"))
-        self.awards.table.put(credential_aggregate_id(public_id).bytes, msgspec.json.encode(facts))
+        identity, row = credential_aggregate_id(public_id).bytes, msgspec.json.encode(facts)
+        self.awards.table.put(identity, row)
+        self.awards.table.put(short_key(identity), short_row(row))
         return public_id
 
     def answer(self, public_id: str) -> dict[str, Any] | None:
@@ -105,9 +108,12 @@ class World:
         found = self.quick.answer(public_id.encode(), self.moment)
         if found is None:
             return None
-        (_, _, _, named, position, since, dates, event, own, (tag, judged, shared, size)), now = found
-        body = b"".join((BEGIN, named, judged, since, now, dates, shared, event, b"}]}"))
-        assert len(body) == size + own + len(now) + len(b"}]}")
+        (_, _, _, named, position, begins, between, recorded, own, (tag, judged, shared, size)), now = found
+        dates = (begins, now, begins, between, recorded)
+        body = b"".join(
+            (BEGIN, named, judged, *dates, shared, begins, quick_status.RECORDED, recorded, AWARD_END, BODY_END)
+        )
+        assert len(body) == size + own + len(now) + len(AWARD_END + BODY_END)
         told: dict[str, Any] = msgspec.json.decode(body)
         return {**told, "tag": (position + tag).decode()}
 

@@ -25,7 +25,7 @@ from api.cli.listening import server_config
 from api.media_type import has_bytes
 from api.metric import MetricMiddleware, Metrics
 from api.problem import ProblemWriter
-from api.quick_status import BEGIN, QuickAnswer
+from api.quick_status import BEGIN, RECORDED, QuickAnswer
 from api.rate_limit import RateLimiter, RateLimitMiddleware
 from api.runtime import Runtime
 from api.security_header import SecurityHeaderMiddleware, data_headers
@@ -35,8 +35,8 @@ from tests.api.served import CODE, SLUG, TEMPLATE, Served, open_school, serving
 STREAMS: Final = int(os.environ.get("SHORTCUT_STREAMS", "3000"))
 IDS: Final = [f"{number:036d}" for number in range(3)]
 UNKNOWN: Final = "v" * 36
-NOW_PIECE: Final = b'","at":"2026-06-01T00:00:00Z","valid_from":'
-BODY: Final = b'{"credential":"%b","since":"x' + NOW_PIECE + b'"y","events":[z}]}'
+NOW_PIECE: Final = b'","at":"2026-06-01T00:00:00Z","valid_from":"'
+BODY: Final = b'{"credential":"%b","since":"x' + NOW_PIECE + b'x|y","events":[{"of":"x","recorded_at":"y"}]}'
 PEER: Final = ("192.0.2.1", 1234)
 NOW: Final = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -52,9 +52,10 @@ class Quick:
         if public_id.decode() not in IDS[:2]:
             return None
         self.asked += 1
-        judged, shared = b'","since":"', b',"events":['
-        common = b'-a-active-valid"', judged, shared, len(BEGIN) + len(public_id) + len(judged) + len(shared)
-        return (0, b"", b"", public_id, b"1", b"x", b'"y"', b"z", len(b'x"y"z'), common), NOW_PIECE
+        judged, shared = b'","since":"', b'","events":[{"of":"'
+        size = len(BEGIN) + len(public_id) + len(judged) + len(shared) + len(RECORDED)
+        common = b'-a-active-valid"', judged, shared, size
+        return (0, b"", b"", public_id, b"1", b"x", b"|", b"y", len(b"xx|yxy"), common), NOW_PIECE
 
 
 async def ordinary(scope: Scope, receive: Receive, send: Send) -> None:

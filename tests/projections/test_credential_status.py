@@ -1,12 +1,28 @@
+from hashlib import sha256
 from uuid import UUID
 
 import msgspec
 import pytest
 
+from ledger.credential import Credential
+from ledger.event import Event
+from ledger.unpacking import Unpacking
 from projections.credential_status import CredentialStatus, parse_facts
 from projections.error import CorruptionError
+from projections.short_row import short_key
 from projections.table import MemoryTable
-from tests.projections.history import MAPPER, History, damaged, day, issued, reinstated, reissued, revoked, suspended
+from tests.projections.history import (
+    MAPPER,
+    History,
+    damaged,
+    day,
+    issued,
+    reinstated,
+    reissued,
+    revoked,
+    suspended,
+    varied_history,
+)
 
 INSTITUTION = UUID(int=1)
 CREDENTIAL = UUID("0190a3c1-d2e3-8f4a-a6f1-c0ffee123456")
@@ -25,6 +41,31 @@ GOLDEN = (
     b'"recorded_at":"2026-01-05T00:00:00Z","position":4}]}'
 )
 
+_SIGNED = issued(INSTITUTION)
+OWN = Credential.Attested(
+    institution=INSTITUTION,
+    key_id="key-1",
+    commitments=_SIGNED.commitments,
+    status_block=0,
+    status_index=0,
+    valid_from=day(2),
+    valid_until=None,
+    recorded_at=day(2),
+)
+PART = Credential.Parted(institution=INSTITUTION, status_block=0, status_index=0, recorded_at=day(2))
+UNPACKING = Unpacking.Made(
+    institution=INSTITUTION,
+    programme=UUID(int=3),
+    edition=1,
+    key_id="key-1",
+    whole="ab" * 32,
+    leaves=2,
+    root="cd" * 32,
+    status_block=0,
+    status_index=0,
+    recorded_at=day(2),
+)
+
 
 def fold(history: History) -> MemoryTable:
     table = MemoryTable()
@@ -36,14 +77,14 @@ def test_credential_status_stores_these_very_bytes_when_an_award_has_a_whole_his
     history = History()
     history.add(CREDENTIAL, issued(INSTITUTION, 3, 9, at=day(2)), suspended(day(3)), reinstated(day(4)))
     history.add(CREDENTIAL, revoked(day(2.5), recorded=day(5)))
-    assert fold(history).items() == [(CREDENTIAL.bytes, GOLDEN)]
+    assert fold(history).items() == [(CREDENTIAL.bytes, GOLDEN), (short_key(CREDENTIAL.bytes), b"")]
     assert msgspec.json.encode(parse_facts(GOLDEN)) == GOLDEN
 
 
 def test_credential_status_keeps_every_signature_when_an_award_is_signed_anew() -> None:
     history = History()
     history.add(CREDENTIAL, issued(INSTITUTION, 3, 9, at=day(2)), suspended(day(3)), reissued(day(4)))
-    [(_, stored)] = fold(history).items()
+    stored = fold(history).get(CREDENTIAL.bytes) or b""
     facts = parse_facts(stored)
     assert [(one.key_id, one.position) for one in facts.signings] == [("key-1", 1), ("key-2", 3)]
     assert facts.signings[1].commitments == {"vc+jcs": "12" * 32}
@@ -82,4 +123,41 @@ def test_credential_status_passes_over_unread_when_a_topic_is_not_its_own() -> N
     history.events.append(
         msgspec.structs.replace(history.events[0], position=2, topic="weather.changed.v1", state=b"?")
     )
-    assert len(fold(history).items()) == 1
+    assert [key for key, _ in fold(history).items()] == [CREDENTIAL.bytes, short_key(CREDENTIAL.bytes)]
+
+
+def test_award_to_which_nothing_has_happened_has_this_very_short_row_beside_its_row() -> None:
+    history = History()
+    body = msgspec.structs.replace(issued(INSTITUTION, at=day(2)), valid_until=day(9.5))
+    history.add(CREDENTIAL, body)
+    kind = sha256(GOLDEN.partition(b',"commitments"')[0]).digest()[:16]
+    assert fold(history).get(short_key(CREDENTIAL.bytes)) == (
+        kind + b"2026-01-02T00:00:00Z|2026-01-09T12:00:00Z|2026-01-02T00:00:00Z|1"
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_there_is_a_short_row_of_just_those_awards_to_which_nothing_has_happened(seed: int) -> None:
+    table = fold(varied_history(seed, 200))
+    rows = {key: row for key, row in table.items() if len(key) == 16}
+    shorts = {key[1:]: row for key, row in table.items() if len(key) == 17}
+    assert rows.keys() == shorts.keys()
+    for key, row in rows.items():
+        facts = parse_facts(row)
+        assert bool(shorts[key]) == (len(facts.events) == 1)
+        if shorts[key]:
+            [event] = facts.events
+            begins, until, recorded, position = shorts[key][16:].split(b"|")
+            told = {"effective_at": begins.decode(), "recorded_at": recorded.decode(), "position": int(position)}
+            assert msgspec.to_builtins(event) == {"kind": "issued", "reason": None, **told}
+            assert msgspec.to_builtins(facts.valid_from) == begins.decode()
+            assert msgspec.to_builtins(facts.valid_until) == (until.decode() or None)
+    assert any(shorts.values())
+    assert not all(shorts.values())
+
+
+@pytest.mark.parametrize("birth", [OWN, PART, UNPACKING], ids=["own making", "part", "unpacking"])
+def test_what_is_no_award_by_an_achievement_has_no_short_row(birth: Event) -> None:
+    history = History()
+    history.add(CREDENTIAL, birth)
+    assert [key for key, _ in fold(history).items()] == [CREDENTIAL.bytes]

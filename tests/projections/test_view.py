@@ -1,4 +1,5 @@
 import gc
+import random
 import shutil
 import subprocess
 import sys
@@ -111,6 +112,22 @@ def test_view_scans_in_order_when_asked_by_prefix(tmp_path: Path) -> None:
         assert [key for key, _ in rows.scan(b"b", after=b"b1")] == [b"b2", b"b3"]
         assert [key for key, _ in rows.scan()] == [b"a1", b"b1", b"b2", b"b3", b"c1"]
         assert list(rows.scan(b"d")) == []
+
+
+def test_rows_fill_their_pages_when_batches_come_in_order_of_key(tmp_path: Path) -> None:
+    view, count, per_page = open_view(tmp_path, map_bytes=16 << 20), 4_000, 7
+    chance = random.Random(1)
+
+    def put(batch: Sequence[Notification], table: Table) -> None:
+        for event in chance.sample(batch, len(batch)):
+            table.put(event.position.to_bytes(16, "big"), bytes(500))
+
+    numbers, at = Numbers(count), 0
+    while batch := numbers.read(at, 500):
+        view.apply(batch, put, after=at)
+        at = batch[-1].position
+    pages = (view.path / view.generation / "data.mdb").stat().st_size // 4_096
+    assert pages < 1.25 * count / per_page  # half as many rows to a page if they are put as they come
 
 
 def test_snapshot_stays_the_same_when_the_view_moves_on(tmp_path: Path) -> None:
