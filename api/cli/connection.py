@@ -16,7 +16,7 @@ Source: RFC 9110 section 15.5.1, RFC 6585 section 5 (431), RFC 9457.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 
@@ -26,6 +26,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from api.cli.joined_write import JoinedWrites
 from api.connection_end import extension
 from api.problem import Problem, kind_of_status
 
@@ -159,6 +160,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the library does
         """Begin; a client that connects and says nothing is not waited for."""
         super().connection_made(transport)
+        self._writes = JoinedWrites(transport, self.loop)
         self._be_patient(HEAD_SECONDS, transport.close)
         self.unread.watch(self.loop, self.connections)
 
@@ -260,11 +262,21 @@ class Connection(HttpToolsProtocol):
         self._came_at = self.loop.time()
         super().on_body(body)
 
+    def on_response_complete(self) -> None:
+        """Send what is left of an answer, and go on."""
+        self._writes.end()
+        super().on_response_complete()
+
     def on_message_complete(self) -> None:
         """Note that the parser has seen the end of a message."""
         self._forget_patience()
         self._is_between = not self.parser.should_upgrade()
         super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Callable[..., Awaitable[None]]) -> None:
+        """Have a request answered, in as few writes as it takes."""
+        cycle.transport = self._writes
+        super()._start_asgi_task(cycle, app)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no request, and close; *msg* is the server's word for it and is not used."""
