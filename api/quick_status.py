@@ -296,6 +296,8 @@ class QuickStatus:
             ordinary = self._ordinary(public_id.decode())
         except ApiError:
             return None
+        if ordinary["state"] != "active" or len(ordinary["events"]) != 1:
+            return None  # something has happened to this one since its row was read; the next will tell
         common = None
         # A stolen key's awards are judged by anchors, each by whether one has covered it in time.
         is_judged_alike = ordinary["issuer"]["key_standing"] is not None and ordinary["verdict"] != "unknown"

@@ -29,7 +29,7 @@ from projections.programme_catalogue import ProgrammeCatalogue, ProgrammeReader
 from projections.projector import Helper, Projector, Track
 from projections.quality_record import QualityReader, QualityRecord
 from projections.recognition_register import RecognitionReader, RecognitionRegister
-from projections.short_row import SHORT
+from projections.short_row import ID_BYTES
 from projections.skill_index import SkillIndex, SkillReader
 from projections.source import EventSource
 from projections.status_lists import StatusListReader, StatusLists
@@ -140,7 +140,7 @@ class ViewNode:
     def status_page(self, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         """Stored facts of at most *limit* awards with an aggregate id above *after*, in order."""
         with self.status.snapshot() as snapshot:
-            rows = takewhile(lambda row: not row[0].startswith(SHORT), snapshot.scan(after=after or None))
+            rows = takewhile(lambda row: len(row[0]) == ID_BYTES, snapshot.scan(after=after or None))  # then short ones
             return list(islice(rows, limit))
 
     def record(self, institution: UUID, known_at: datetime | None = None) -> DirectoryRecord:

@@ -152,6 +152,8 @@ class Cascade:
         Most events are none of these; they are passed over once, not at every look.
         """
         newest = self._ledger.store.max_notification_id() or 0  # before the look: what comes meanwhile is for the next
+        if newest < self._position:  # a database that has lost its newest events, and gives their positions out again
+            self._position = 0
         while page := self._ledger.store.select_notifications(
             self._position, PAGE, topics=WATCHED, inclusive_of_start=False
         ):

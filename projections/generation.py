@@ -36,6 +36,8 @@ MAP_BYTES: Final = 64 << 30
 """Address space reserved for a view, by readers and writer alike; the file grows only as far as it is filled."""
 MAX_READERS: Final = 512
 SPARE_TRANSACTIONS: Final = 16
+WAITING_BYTES: Final = 32 << 20
+"""Rows of a batch that wait to be written in order; a batch of 5,000 awards has 3 MiB."""
 _TRACKING_KEY: Final = b"tracking"
 
 
@@ -86,6 +88,7 @@ class _Rows:
         self._transaction = transaction
         self._rows = rows
         self._waiting: dict[bytes, bytes] = {}
+        self._bytes = 0
 
     def get(self, key: bytes) -> bytes | None:
         waiting = self._waiting.get(key)
@@ -93,12 +96,15 @@ class _Rows:
 
     def put(self, key: bytes, value: bytes) -> None:
         self._waiting[key] = value
+        self._bytes += len(value)
+        if self._bytes > WAITING_BYTES:
+            self.flush()
 
     def flush(self) -> None:
         """Write what was put."""
         with self._transaction.cursor(db=self._rows) as cursor:
             cursor.putmulti(sorted(self._waiting.items()))
-        self._waiting = {}
+        self._waiting, self._bytes = {}, 0
 
 
 Fold = Callable[[Sequence[Notification], _Rows], None]

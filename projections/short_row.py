@@ -5,10 +5,10 @@ asked for by few (commitments, the place of its status). Beside it in the same v
 bytes. Of ten million awards they fill a gigabyte, which a process has in its address space after a few thousand page
 faults.
 
-Key: ``0xff`` and the 16 bytes of the aggregate id, whose first byte is a time before the year 10889: short rows come
-after all others. Value: 16 bytes that stand for the kind of award, and then, with ``|`` between them: from when it is
-valid, until when (nothing: for ever), when it was recorded, and the position of its event. The value is empty once
-anything has happened. A document of the institution's own making has no short row, and neither has a part.
+Key: 16 times ``0xff`` and the 16 bytes of the aggregate id, so that short rows come after all others, whatever ids
+there are. Value: 16 bytes that stand for the kind of award, and then, with ``|`` between them: from when it is valid,
+until when (nothing: for ever), when it was recorded, and the position of its event. The value is empty once anything
+has happened. A document of the institution's own making has no short row, and neither has a part.
 
 The kind is SHA-256, cut short, of the row up to its commitments: institution, achievement, edition and key.
 """
@@ -19,8 +19,9 @@ import hashlib
 from functools import lru_cache
 from typing import Final
 
-SHORT: Final = b"\xff"
+SHORT: Final = b"\xff" * 16
 """How keys of short rows begin."""
+ID_BYTES: Final = 16
 NONE: Final = b""
 """The value for an award of which more has to be said."""
 KIND_BYTES: Final = 16

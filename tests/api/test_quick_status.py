@@ -15,7 +15,7 @@ from api.quick_status import AWARD_END, BEGIN, BODY_END, QuickStatus
 from ledger.credential import Review
 from ledger.credential_id import credential_aggregate_id, make_public_id
 from ledger.reason import Reason
-from projections.credential_status import CredentialFacts, Signing, StackedBy, StatusEvent
+from projections.credential_status import CredentialFacts, Signing, StackedBy, StatusEvent, parse_facts
 from projections.directory_record import DirectoryRecord, KeyRecord, encode_record
 from projections.error import ViewNotReadyError
 from projections.institution_directory import record_key
@@ -28,6 +28,7 @@ NOW: Final = datetime(2026, 6, 1, tzinfo=UTC)
 INSTITUTION: Final = UUID(int=1)
 NUMBER: Final = 7
 ISSUED: Final = StatusEvent("issued", None, START, RECORDED, 5)
+REVOKED: Final = StatusEvent("revoked", Reason.OTHER, START, RECORDED, 9)
 SIGNED: Final = Signing("key-2", {"vc+jcs": "ab"}, RECORDED, 9)
 PLAIN: Final = CredentialFacts(
     INSTITUTION, UUID(int=2), 1, "key-1", {"vc+jcs": "ab"}, 1, 5, START, None, RECORDED, (ISSUED,)
@@ -70,13 +71,16 @@ class World:
 
     def ordinary(self, public_id: str) -> dict[str, Any]:
         """The ordinary answer, as far as it is taken from."""
-        del public_id
         self.asked += 1
+        row = self.awards.table.get(credential_aggregate_id(public_id).bytes)
+        facts = parse_facts(row or b"")
         record = msgspec.json.decode(self.institutions.table.get(record_key(NUMBER)) or b"")
         return {
             "issuer": {"name": record["name"], "key": "key-1", "key_standing": "in_force"},
             "achievement": None,
-            "verdict": "valid",
+            "verdict": "valid" if len(facts.events) == 1 else "invalid",
+            "state": "active" if len(facts.events) == 1 else "revoked",
+            "events": [event.kind for event in facts.events],
         }
 
     def name(self, name: str, keys: tuple[KeyRecord, ...] = ()) -> None:
@@ -160,7 +164,7 @@ def test_award_has_no_quick_answer_within_the_second_in_which_it_begins(world: W
 @pytest.mark.parametrize(
     "change",
     [
-        lambda facts: {"events": (*facts.events, StatusEvent("revoked", Reason.OTHER, START, RECORDED, 9))},
+        lambda facts: {"events": (*facts.events, REVOKED)},
         lambda _: {"events": (StatusEvent("stacked", None, START, RECORDED, 5),)},
         lambda _: {"reissues": (SIGNED,)},
         lambda _: {"added": (SIGNED,)},
@@ -227,6 +231,17 @@ def test_kept_answer_is_made_anew_when_a_view_has_moved(world: World, of: str, h
     assert (told["valid_until"], told["issuer"]["name"]) == (
         ("2026-06-02T00:00:00Z", "North") if of == "awards" else (None, "South")
     )
+
+
+def test_what_happens_to_an_award_while_its_kind_is_learnt_is_not_said_of_others(world: World) -> None:
+    seen, other = world.store(PLAIN, 1), world.store(PLAIN, 2)
+    before = world.awards.table.get(short_key(credential_aggregate_id(seen).bytes)) or b""
+    world.store(msgspec.structs.replace(PLAIN, events=(ISSUED, REVOKED)), 1)
+    world.awards.table.put(short_key(credential_aggregate_id(seen).bytes), before)  # as it was read a moment ago
+    assert world.answer(seen) is None
+    told = world.answer(other)
+    assert told is not None
+    assert told["verdict"] == "valid"
 
 
 def test_there_is_no_quick_answer_while_a_view_cannot_be_read(world: World) -> None:

@@ -113,6 +113,20 @@ def test_events_that_concern_no_stack_are_passed_over_once(world: World, monkeyp
     assert begun[-1] == store.max_notification_id()
 
 
+def test_look_begins_again_when_the_database_has_lost_its_newest_events(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, used = stacked(world, "review")
+    store, lost = type(world.ledger.store), world.ledger.store.max_notification_id()
+    assert lost is not None
+    monkeypatch.setattr(store, "max_notification_id", lambda _: lost + 5)
+    world.cascade.run()
+    monkeypatch.undo()
+    revoke(world, used[0])  # its position is not above those that have been looked at
+    world.cascade.run()
+    assert topics(world, made)[-1] == "review_opened"
+
+
 def test_review_waits_for_an_officer_however_late(world: World) -> None:
     made, used = stacked(world, "review")
     revoke(world, used[0])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from projections import generation
 from projections.error import PositionMovedError, ViewError, ViewFullError, ViewNotReadyError
 from projections.generation import Generation, fingerprint
 from projections.source import Notification
@@ -128,6 +129,22 @@ def test_rows_fill_their_pages_when_batches_come_in_order_of_key(tmp_path: Path)
         at = batch[-1].position
     pages = (view.path / view.generation / "data.mdb").stat().st_size // 4_096
     assert pages < 1.25 * count / per_page  # half as many rows to a page if they are put as they come
+
+
+def test_rows_of_a_batch_do_not_wait_in_memory_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generation, "WAITING_BYTES", 10_000)
+    view = open_view(tmp_path)
+    waiting: list[int] = []
+
+    def put(batch: Sequence[Notification], table: Table) -> None:
+        for event in batch:
+            table.put(b"%d" % event.position, bytes(1_000))
+            assert table.get(b"%d" % event.position) == bytes(1_000)
+            waiting.append(sum(map(len, table._waiting.values())))  # type: ignore[attr-defined]
+
+    view.apply(Numbers(100).read(0, 100), put, after=0)
+    assert max(waiting) <= 10_000
+    assert [view.get(b"%d" % position) for position in range(1, 101)] == [bytes(1_000)] * 100
 
 
 def test_snapshot_stays_the_same_when_the_view_moves_on(tmp_path: Path) -> None:
