@@ -37,7 +37,8 @@ def make_log(stream: TextIO, now: Callable[[], datetime], *, is_quiet: bool = Fa
 
     Args:
         stream: Where lines go, in whole lines, so that those of several threads do not mix. What is written down of the
-            requests that an event loop answers in one turn is written at once, when the turn is over.
+            requests that an event loop answers in one turn is written at once, when the turn is over, with the time at
+            which the first of them was answered.
         now: The clock, aware UTC.
         is_quiet: Whether to leave out what is not a warning or an error, such as every request.
     """
@@ -49,6 +50,7 @@ def make_log(stream: TextIO, now: Callable[[], datetime], *, is_quiet: bool = Fa
 
     waiting: list[str] = []
     told: list[asyncio.AbstractEventLoop] = []
+    stamped = ""
 
     class RequestLog(structlog.make_filtering_bound_logger(level)):  # type: ignore[misc]  # a class that is made
         """Writes the lines of requests, of which there are many, without the processors; they come out the same."""
@@ -56,8 +58,10 @@ def make_log(stream: TextIO, now: Callable[[], datetime], *, is_quiet: bool = Fa
         def request(self, identity: str, method: str, route: str, status: int, seconds: float, sent_bytes: int) -> None:
             if is_quiet:
                 return
+            nonlocal stamped
+            if not waiting:  # one look at the clock for a turn
+                stamped = now().isoformat(timespec="milliseconds")
             duration = round(seconds * _MILLISECONDS, 3)
-            stamped = now().isoformat(timespec="milliseconds")
             waiting.append(_LINE % (stamped, identity, _quoted(method), _quoted(route), status, duration, sent_bytes))
             if told and told[0].is_running() and len(waiting) > 1:
                 return  # the turn goes on, and its loop knows
