@@ -444,8 +444,11 @@ class _Batch:
         return award.public_id
 
     def writes(self) -> list[Write]:
-        """Rows to commit with the events."""
-        return [Write(LEARNER_SQL, self._new_learners), Write(SEAL_SQL, self._sealed)]
+        """Rows to commit with the events.
+
+        They are in the order of their keys, so that the pages of a table are filled one after the other.
+        """
+        return [Write(LEARNER_SQL, sorted(self._new_learners)), Write(SEAL_SQL, sorted(self._sealed))]
 
     def _award(self, claim: AwardClaim, place: StatusPlace) -> Award:
         achievement = self._achievement(claim.achievement)
