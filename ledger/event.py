@@ -35,8 +35,11 @@ MAX_WRITTEN = 8_192
 """Events of which is remembered what their bytes say, some 10 MB. When there are more, all are forgotten."""
 
 
-class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Body of an event: what happened, without whose history it is part of."""
+class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """Body of an event: what happened, without whose history it is part of.
+
+    Its fields are primitive and never lead back to it, so that the garbage collector need not look at it.
+    """
 
     TOPIC: ClassVar[str]
 
@@ -46,7 +49,7 @@ class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         """When the ledger learned it."""
 
 
-class DomainEvent(msgspec.Struct, frozen=True):
+class DomainEvent(msgspec.Struct, frozen=True, gc=False):
     """An event in its place: aggregate, version (from 1, without gaps), body."""
 
     originator_id: UUID
