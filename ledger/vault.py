@@ -194,7 +194,7 @@ class Vault:
 
     def _called(self, lookups: Iterable[bytes]) -> dict[bytes, bytes]:
         """Handles of those learners who have one of *lookups* as a further name, by lookup."""
-        called = {_item_of(lookup).bytes: lookup for lookup in lookups}
+        called = {_item_of(lookup): lookup for lookup in lookups}
         found: dict[bytes, bytes] = {}
         waiting = iter(called)
         while some := tuple(islice(waiting, LOOKUPS_AT_ONCE)):
@@ -212,12 +212,12 @@ class Vault:
         lookup, gone = self._lookup(institution, reference), {self._lookup(institution, name) for name in freed}
         [(known,)] = self._recorder.query("SELECT lookup FROM vault_learner WHERE handle=?", (learner.handle,))
         before = bytes(known)
-        items = [(_item_of(one).bytes, CALLED_KIND, learner.handle) for one in sorted({lookup, *gone})]
+        items = [(_item_of(one), CALLED_KIND, learner.handle) for one in sorted({lookup, *gone})]
         writes = [Write("DELETE FROM vault_item WHERE aggregate_id=? AND kind=? AND learner=?", items)]
         if before != lookup:
             writes.append(Write("UPDATE vault_learner SET lookup=? WHERE handle=?", [(lookup, learner.handle)]))
         if before not in {lookup, *gone}:
-            writes.append(Write(SEAL_SQL, [self.seal(learner, _item_of(before), CALLED_KIND, b"")]))
+            writes.append(Write(SEAL_SQL, [self.seal(learner, UUID(bytes=_item_of(before)), CALLED_KIND, b"")]))
         return writes
 
     def learners(self) -> list[bytes]:
@@ -358,9 +358,9 @@ def vault_context(kind: str, identity: bytes) -> bytes:
     return b"cairn/vault/v1\n" + kind.encode() + b"\n" + identity
 
 
-def _item_of(lookup: bytes) -> UUID:
-    """Under which id a learner's further name is an item of theirs."""
-    return UUID(bytes=lookup[:16])
+def _item_of(lookup: bytes) -> bytes:
+    """Under which id, of 16 bytes, a learner's further name is an item of theirs."""
+    return lookup[:16]
 
 
 def _rows_only(*writes: Write) -> Commit:
