@@ -96,7 +96,7 @@ class EventMapper(Mapper[UUID]):
             self._instants[body.TOPIC] = _instant_fields(body)
         self._encoder = msgspec.json.Encoder()
         # What is written is read at once by every projection and by the sequencer, and was read back already.
-        self._written: dict[bytes, tuple[str, Event]] = {}
+        self._written: dict[bytes, Event] = {}
 
     @property
     def topics(self) -> Sequence[str]:
@@ -137,7 +137,7 @@ class EventMapper(Mapper[UUID]):
             raise InvalidInputError(message)
         if len(self._written) >= MAX_WRITTEN:
             self._written.clear()
-        self._written[state] = (body.TOPIC, read)
+        self._written[state] = read
         return state
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:  # noqa: ANN401  see to_stored_event
@@ -161,8 +161,8 @@ class EventMapper(Mapper[UUID]):
             CorruptionError: Unknown topic, or bytes that are not exactly such an event.
         """
         written = self._written.get(state)
-        if written is not None and written[0] == topic:
-            return written[1]
+        if written is not None and topic == written.TOPIC:
+            return written
         try:
             return self._read_exactly(topic, state)
         except (msgspec.MsgspecError, UnicodeDecodeError, _UnreadableError) as error:

@@ -366,7 +366,7 @@ class _Batch:
         self._signer = signing.form_signer(institution, ledger.noted)
         self._achievements: dict[str, Achievement] = {}
         self._learners: dict[str, Learner] = {}
-        self._new_learners: list[tuple[Any, ...]] = []
+        self._new_learners: list[tuple[bytes, bytes, bytes]] = []
         self.made: list[SealedDocument] = []
         self._sealed: list[tuple[bytes, str, bytes, bytes]] = []
 
@@ -419,9 +419,7 @@ class _Batch:
             self._learners = {reference: foreseen[reference] for reference in references}
         else:
             self._learners = self._vault.learners_called(self.institution.id, references)
-        self._new_learners = [
-            row for learner in self._learners.values() for write in learner.writes for row in write.rows
-        ]
+        self._new_learners = [learner.row for learner in self._learners.values() if learner.row is not None]
 
     def add(
         self, claim: AwardClaim, place: StatusPlace, learner: Learner | None = None, stack: Stack | None = None
@@ -508,7 +506,8 @@ class _Batch:
         if known is not None:
             return known
         learner = self._vault.learner(self.institution.id, reference)
-        self._new_learners += [row for write in learner.writes for row in write.rows]
+        if learner.row is not None:
+            self._new_learners.append(learner.row)
         if reference is not None:
             self._learners[reference] = learner
         return learner

@@ -72,12 +72,17 @@ VAULT_SCHEMA = (
 )
 
 
-class Learner(msgspec.Struct, frozen=True):
-    """A learner's place in the vault; ``writes`` are the rows still to be committed when it is new."""
+class Learner(msgspec.Struct, frozen=True, gc=False):
+    """A learner's place in the vault; ``row``, for :data:`LEARNER_SQL`, is still to be committed when it is new."""
 
     handle: bytes
     key: bytes
-    writes: tuple[Write, ...] = ()
+    row: tuple[bytes, bytes, bytes] | None = None
+
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """What is still to be committed."""
+        return () if self.row is None else (Write(LEARNER_SQL, [self.row]),)
 
 
 _NOBODY = Learner(b"", b"")
@@ -165,8 +170,7 @@ class Vault:
     def _make_learner(self, lookup: bytes, wrap: Callable[[bytes, bytes], bytes]) -> Learner:
         drawn = self._random(HANDLE_BYTES + LEARNER_KEY_BYTES)
         handle, key = drawn[:HANDLE_BYTES], drawn[HANDLE_BYTES:]
-        row = (handle, lookup, wrap(key, vault_context("learner", handle)))
-        return Learner(handle, key, (Write(LEARNER_SQL, [row]),))
+        return Learner(handle, key, (handle, lookup, wrap(key, vault_context("learner", handle))))
 
     def find_learner(self, institution: UUID, reference: str) -> bytes:
         """Handle of the learner whom *institution* calls *reference*.
