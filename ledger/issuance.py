@@ -161,9 +161,9 @@ class Issuance:
     ) -> Outcome:
         """Make awards, all or none. The answer is the list of their public ids, in the order of *claims*.
 
-        What the outcome names as made are their :class:`SealedDocument`, in the same order. *told* hears now and then
-        how many have been made so far, which are committed with the last; it hears it from the beginning when another
-        command was faster.
+        What the outcome names as made are their :class:`SealedDocument`, in the same order. *told* hears how many have
+        been signed so far, which are committed with the last; it hears it from the beginning when another command was
+        faster.
 
         Raises:
             ForbiddenError: The actor acts for another institution.
@@ -227,8 +227,8 @@ class Issuance:
             places = self._places.allocate(institution.id, len(claims))
             batch.know_learners(claims)
             public_ids: list[str] = []
-            for some in batch.add_all(claims, places):
-                public_ids += some
+            for public_id in batch.add_all(claims, places):
+                public_ids.append(public_id)
                 if told is not None:
                     told(len(public_ids))
             writes = [*batch.writes(), audit(actor, "credential.issue", institution.id, len(claims), now)]
@@ -436,13 +436,13 @@ class _Batch:
         self._make([award], [learner or self._learner(claim)], following)
         return award.public_id
 
-    def add_all(self, claims: Sequence[AwardClaim], places: Sequence[StatusPlace]) -> Iterator[list[str]]:
-        """Make an award of each of *claims*, :data:`AT_ONCE` at a time, and give the public ids of these."""
+    def add_all(self, claims: Sequence[AwardClaim], places: Sequence[StatusPlace]) -> Iterator[str]:
+        """Make an award of each of *claims*, :data:`AT_ONCE` at a time, and give their public ids."""
         claimed = zip(claims, places, strict=True)
         while some := list(islice(claimed, AT_ONCE)):
             awards = [self._award(claim, place) for claim, place in some]
             self._make(awards, [self._learner(claim) for claim, _ in some])
-            yield [award.public_id for award in awards]
+            yield from [award.public_id for award in awards]
 
     def _make(self, awards: Sequence[Award], owners: Sequence[Learner], following: Sequence[DomainEvent] = ()) -> None:
         """Sign *awards*, commit to them and seal them for *owners*, one step of all after the other.
