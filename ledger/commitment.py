@@ -10,6 +10,7 @@ destroyed, only who still holds the document and its salt can open it.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from uuid import UUID
 
 SALT_BYTES = 32
@@ -46,6 +47,12 @@ def commit(aggregate_id: UUID, kind: str, form: bytes, salt: bytes) -> str:
     if len(salt) != SALT_BYTES:
         message = f"a salt has {SALT_BYTES} bytes, not {len(salt)}"
         raise ValueError(message)
-    name = kind.encode("ascii")
-    framed = _TAG + aggregate_id.bytes + bytes([len(name)]) + name + hashlib.sha256(form).digest() + salt
+    framed = b"".join((_TAG, aggregate_id.bytes, _framed(kind), hashlib.sha256(form).digest(), salt))
     return hashlib.sha256(framed).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _framed(kind: str) -> bytes:
+    """A kind after its length."""
+    name = kind.encode("ascii")
+    return bytes([len(name)]) + name

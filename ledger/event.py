@@ -35,8 +35,11 @@ MAX_WRITTEN = 8_192
 """Events of which is remembered what their bytes say, some 10 MB. When there are more, all are forgotten."""
 
 
-class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Body of an event: what happened, without whose history it is part of."""
+class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
+    """Body of an event: what happened, without whose history it is part of.
+
+    Its fields are primitive and never lead back to it, so that the garbage collector need not look at it.
+    """
 
     TOPIC: ClassVar[str]
 
@@ -46,7 +49,7 @@ class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         """When the ledger learned it."""
 
 
-class DomainEvent(msgspec.Struct, frozen=True):
+class DomainEvent(msgspec.Struct, frozen=True, gc=False):
     """An event in its place: aggregate, version (from 1, without gaps), body."""
 
     originator_id: UUID
@@ -93,7 +96,7 @@ class EventMapper(Mapper[UUID]):
             self._instants[body.TOPIC] = _instant_fields(body)
         self._encoder = msgspec.json.Encoder()
         # What is written is read at once by every projection and by the sequencer, and was read back already.
-        self._written: dict[bytes, tuple[str, Event]] = {}
+        self._written: dict[bytes, Event] = {}
 
     @property
     def topics(self) -> Sequence[str]:
@@ -134,7 +137,7 @@ class EventMapper(Mapper[UUID]):
             raise InvalidInputError(message)
         if len(self._written) >= MAX_WRITTEN:
             self._written.clear()
-        self._written[state] = (body.TOPIC, read)
+        self._written[state] = read
         return state
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:  # noqa: ANN401  see to_stored_event
@@ -158,8 +161,8 @@ class EventMapper(Mapper[UUID]):
             CorruptionError: Unknown topic, or bytes that are not exactly such an event.
         """
         written = self._written.get(state)
-        if written is not None and written[0] == topic:
-            return written[1]
+        if written is not None and topic == written.TOPIC:
+            return written
         try:
             return self._read_exactly(topic, state)
         except (msgspec.MsgspecError, UnicodeDecodeError, _UnreadableError) as error:

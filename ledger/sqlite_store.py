@@ -49,9 +49,9 @@ PRAGMAS = (
     # 64 MiB: it stops a commit for as long as that takes to write, and pages of indexes that every batch changes are
     # written once instead of four times. Where there is a process for it (write_back), little is left by then.
     "PRAGMA wal_autocheckpoint=16000",
-    # A batch of 1,000 awards changes some 6 MiB of pages; with the library's 2 MiB they went to the log in the middle
-    # of the transaction and came back.
-    "PRAGMA cache_size=-32768",
+    # A batch of 10,000 awards changes some 56 MiB of pages; with fewer they went to the log in the middle of the
+    # transaction, and what was changed again came back.
+    "PRAGMA cache_size=-65536",
 )
 EVENT_SCHEMA = (
     (

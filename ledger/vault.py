@@ -72,12 +72,17 @@ VAULT_SCHEMA = (
 )
 
 
-class Learner(msgspec.Struct, frozen=True):
-    """A learner's place in the vault; ``writes`` are the rows still to be committed when it is new."""
+class Learner(msgspec.Struct, frozen=True, gc=False):
+    """A learner's place in the vault; ``row``, for :data:`LEARNER_SQL`, is still to be committed when it is new."""
 
     handle: bytes
     key: bytes
-    writes: tuple[Write, ...] = ()
+    row: tuple[bytes, bytes, bytes] | None = None
+
+    @property
+    def writes(self) -> tuple[Write, ...]:
+        """What is still to be committed."""
+        return () if self.row is None else (Write(LEARNER_SQL, [self.row]),)
 
 
 _NOBODY = Learner(b"", b"")
@@ -165,8 +170,7 @@ class Vault:
     def _make_learner(self, lookup: bytes, wrap: Callable[[bytes, bytes], bytes]) -> Learner:
         drawn = self._random(HANDLE_BYTES + LEARNER_KEY_BYTES)
         handle, key = drawn[:HANDLE_BYTES], drawn[HANDLE_BYTES:]
-        row = (handle, lookup, wrap(key, vault_context("learner", handle)))
-        return Learner(handle, key, (Write(LEARNER_SQL, [row]),))
+        return Learner(handle, key, (handle, lookup, wrap(key, vault_context("learner", handle))))
 
     def find_learner(self, institution: UUID, reference: str) -> bytes:
         """Handle of the learner whom *institution* calls *reference*.
@@ -194,7 +198,7 @@ class Vault:
 
     def _called(self, lookups: Iterable[bytes]) -> dict[bytes, bytes]:
         """Handles of those learners who have one of *lookups* as a further name, by lookup."""
-        called = {_item_of(lookup).bytes: lookup for lookup in lookups}
+        called = {_item_of(lookup): lookup for lookup in lookups}
         found: dict[bytes, bytes] = {}
         waiting = iter(called)
         while some := tuple(islice(waiting, LOOKUPS_AT_ONCE)):
@@ -212,12 +216,12 @@ class Vault:
         lookup, gone = self._lookup(institution, reference), {self._lookup(institution, name) for name in freed}
         [(known,)] = self._recorder.query("SELECT lookup FROM vault_learner WHERE handle=?", (learner.handle,))
         before = bytes(known)
-        items = [(_item_of(one).bytes, CALLED_KIND, learner.handle) for one in sorted({lookup, *gone})]
+        items = [(_item_of(one), CALLED_KIND, learner.handle) for one in sorted({lookup, *gone})]
         writes = [Write("DELETE FROM vault_item WHERE aggregate_id=? AND kind=? AND learner=?", items)]
         if before != lookup:
             writes.append(Write("UPDATE vault_learner SET lookup=? WHERE handle=?", [(lookup, learner.handle)]))
         if before not in {lookup, *gone}:
-            writes.append(Write(SEAL_SQL, [self.seal(learner, _item_of(before), CALLED_KIND, b"")]))
+            writes.append(Write(SEAL_SQL, [self.seal(learner, UUID(bytes=_item_of(before)), CALLED_KIND, b"")]))
         return writes
 
     def learners(self) -> list[bytes]:
@@ -358,9 +362,9 @@ def vault_context(kind: str, identity: bytes) -> bytes:
     return b"cairn/vault/v1\n" + kind.encode() + b"\n" + identity
 
 
-def _item_of(lookup: bytes) -> UUID:
-    """Under which id a learner's further name is an item of theirs."""
-    return UUID(bytes=lookup[:16])
+def _item_of(lookup: bytes) -> bytes:
+    """Under which id, of 16 bytes, a learner's further name is an item of theirs."""
+    return lookup[:16]
 
 
 def _rows_only(*writes: Write) -> Commit:

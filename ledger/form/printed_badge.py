@@ -20,16 +20,19 @@ import re
 from collections.abc import Callable, Hashable, Sequence
 from datetime import date, datetime
 from operator import attrgetter, itemgetter
-from typing import Any, Final
+from typing import Final, TypeAlias
 
 import msgspec
 import orjson
 from openvc.proof.vc_jwt import SigningKey
 
+from ledger.achievement import Template
 from ledger.canonical import canonical_json
 from ledger.claim import AwardClaim, LearnerClaim
+from ledger.detail import Details
 from ledger.document import Award, document_form, sign_document
 from ledger.form.open_badge import CONTEXT, build_document
+from ledger.institution import Institution
 from ledger.learner_identity import Identity
 from ledger.multibase import encode_multibase
 from ledger.status_allocation import StatusPlace
@@ -61,16 +64,16 @@ _MARK: Final = "\x01{}\x01"
 
 
 class _Pieces(msgspec.Struct, frozen=True):
-    """Bytes that stand, and between each two the text that belongs there: which one, ``pick`` knows."""
+    """Bytes that stand, with a ``%b`` wherever a text belongs: which one, ``pick`` knows."""
 
-    standing: tuple[bytes, ...]
+    standing: bytes
     pick: Callable[[Sequence[bytes]], tuple[bytes, ...]]
 
     def filled(self, texts: Sequence[bytes]) -> bytes:
-        pieces = [b""] * (2 * len(self.standing) - 1)
-        pieces[::2] = self.standing
-        pieces[1::2] = self.pick(texts)
-        return b"".join(pieces)
+        return self.standing % self.pick(texts)
+
+
+_Origin: TypeAlias = tuple[Institution, Template, Details | None]
 
 
 class _Plate(msgspec.Struct, frozen=True):
@@ -78,7 +81,7 @@ class _Plate(msgspec.Struct, frozen=True):
 
     before: _Pieces
     after: _Pieces
-    origin: tuple[Any, ...]
+    origin: _Origin
 
 
 class _Proof(msgspec.Struct, frozen=True):
@@ -101,7 +104,7 @@ class PrintedBadges:
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url
         self._plates: dict[Hashable, _Plate | None] = {}
-        self._proofs: dict[tuple[str, datetime], _Proof] = {}
+        self._proofs: dict[tuple[str, float], _Proof] = {}
 
     def sign(self, award: Award, key: SigningKey, now: datetime) -> bytes:
         """The signed document of *award*, in the bytes that are committed to.
@@ -114,20 +117,19 @@ class PrintedBadges:
         kind = _kind(award)
         if kind is None or key.alg != "EdDSA":  # other signatures differ each time, and could not be compared
             return self._long_way(award, key, now)
-        origin = (award.institution, award.template, award.details)
-        if kind not in self._plates:
-            self._keep(kind, _Plate(_NOTHING, _NOTHING, origin))
-            return self._long_way(award, key, now)
         plate = self._plates.get(kind)
         if plate is None:
+            if kind not in self._plates:
+                self._keep(kind, _Plate(_NOTHING, _NOTHING, _origin(award)))
             return self._long_way(award, key, now)
         if plate.before is _NOTHING:
             return self._make_plate(kind, award, key, now)
-        if any(first is not second for first, second in zip(plate.origin, origin, strict=True)):
-            if plate.origin != origin:
+        institution, template, details = plate.origin
+        if award.institution is not institution or award.template is not template or award.details is not details:
+            if plate.origin != _origin(award):
                 return self._make_plate(kind, award, key, now)
             # The same, read anew for this batch: its next awards come with these very objects.
-            self._keep(kind, msgspec.structs.replace(plate, origin=origin))
+            self._keep(kind, msgspec.structs.replace(plate, origin=_origin(award)))
         return self._print(plate, award, key, now)
 
     def _long_way(self, award: Award, key: SigningKey, now: datetime) -> bytes:
@@ -151,11 +153,11 @@ class PrintedBadges:
         return b"".join((before, proof.start, value.encode("ascii"), proof.end, after))
 
     def _proof(self, key: SigningKey, now: datetime) -> _Proof:
-        second = now.replace(microsecond=0)
-        proof = self._proofs.get((key.kid, second))
+        moment = key.kid, now.timestamp() // 1
+        proof = self._proofs.get(moment)
         if proof is None:
-            proof = _unsigned_proof(key, second)
-            self._proofs = {(key.kid, second): proof}  # one at a time: seconds pass
+            proof = _unsigned_proof(key, now.replace(microsecond=0))
+            self._proofs = {moment: proof}  # one at a time: seconds pass
         return proof
 
     def _keep(self, kind: Hashable, plate: _Plate | None) -> None:
@@ -217,16 +219,21 @@ def _plate(award: Award, base_url: str) -> _Plate | None:
     if not found or before + after != document_form(document):
         return None
     marks = _texts(marked)
-    return _Plate(_cut(before, marks), _cut(after, marks), (award.institution, award.template, award.details))
+    return _Plate(_cut(before, marks), _cut(after, marks), _origin(award))
+
+
+def _origin(award: Award) -> _Origin:
+    return award.institution, award.template, award.details
 
 
 def _cut(content: bytes, marks: Sequence[bytes]) -> _Pieces:
     parts = re.split(b"(" + b"|".join(map(re.escape, marks)) + b")", content)
+    standing = b"%b".join(part.replace(b"%", b"%%") for part in parts[::2])
     numbers = [marks.index(mark) for mark in parts[1::2]]
     if len(numbers) == 1:  # of one number alone, itemgetter would give no tuple
         [number] = numbers
-        return _Pieces(tuple(parts[::2]), lambda texts: (texts[number],))
-    return _Pieces(tuple(parts[::2]), itemgetter(*numbers) if numbers else lambda _: ())
+        return _Pieces(standing, lambda texts: (texts[number],))
+    return _Pieces(standing, itemgetter(*numbers) if numbers else lambda _: ())
 
 
 def _unsigned_proof(key: SigningKey, second: datetime) -> _Proof:
@@ -238,5 +245,5 @@ def _unsigned_proof(key: SigningKey, second: datetime) -> _Proof:
     return _Proof(b'"proof":' + start, end + b",", hashlib.sha256(canonical_json(options)).digest())
 
 
-_NOTHING: Final = _Pieces((b"",), lambda _: ())
+_NOTHING: Final = _Pieces(b"", lambda _: ())
 """Of a kind that was seen once and has no plate yet."""

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.commitment import commit
-from ledger.credential_id import credential_aggregate_id, make_public_id, parse_public_id
+from ledger.credential_id import credential_aggregate_id, make_credential_id, make_public_id, parse_public_id
 from ledger.document import document_form
 from ledger.error import InvalidInputError
 
@@ -72,6 +72,7 @@ def test_identity_follows_the_specification_when_anything_is_drawn(issued_at: da
     assert public_id == spell(raw)
     assert parse_public_id(public_id) == raw
     assert credential_aggregate_id(public_id) == derive_aggregate_id(raw)
+    assert make_credential_id(issued_at, randomness) == (public_id, derive_aggregate_id(raw))
 
 
 @given(

@@ -35,8 +35,10 @@ MARKS = (
     "98765432",
     "\\u0001grade\\u0001",
     '"proof":{},',
+    "100 %b",
+    "%%",
 )
-"""What the plates are cut at, as a text may hold it."""
+"""What the plates are cut at and filled in at, as a text may hold it."""
 STACKED = StackedUnder(institution="north", code="P-1", version=1, rules="0" * 64)
 ORIGIN = Origin(unpacking=UUID(int=7), programme="BA", edition=1, title="A Degree", place=StatusPlace(4, 9))
 # No controls and no halves of surrogate pairs: a claim with one never gets this far.
