@@ -2,6 +2,9 @@
 
 Everything that can be refused is refused before anything is signed. Signing happens before the commit, and a document
 leaves only afterwards: what is signed is logged, and what is not committed has never been seen by anyone.
+
+Longer than other modules because one, many and a replacement are made by the same steps, in the one order that keeps
+that.
 """
 
 from __future__ import annotations

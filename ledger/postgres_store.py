@@ -16,6 +16,8 @@ megabyte or more in a pipeline, a Unix socket hangs for ever (psycopg 3.2 and 3.
 
 **The library's own recorder** is not under this one: its positions come from a sequence and have gaps, and its tables
 switch automatic vacuuming all but off. See ADR 0031.
+
+Longer than other modules because it is one port of many methods, which share their way of asking again.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ Whoever is refused, in whole or in part, may appeal until a date that the decisi
 too: upheld, or changed by a new decision, which may be appealed against in its turn. A date that passes is no end of
 anything: an outcome can still be entered, and everyone can see that it was late.
 
+Longer than other modules because it is one aggregate: its events, its state and every rule of it.
+
 Source: Lisbon Recognition Convention, Articles III.1 (assessment and appeal), III.5 (time limits) and VI.1 (substantial
 differences).
 """

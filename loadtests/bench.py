@@ -1,6 +1,8 @@
 """``make bench``: what this machine does, each figure beside something measured in the same run.
 
 Everything goes over HTTP to a server of its own on the loopback address, is bounded in count, and stops by itself.
+
+Longer than other modules because every row of the one table has its words here.
 """
 
 from __future__ import annotations

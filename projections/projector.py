@@ -17,6 +17,8 @@ how far it has come, so nobody looks again and again. One that stands still is e
 
 Any number of processes may project the same views: each batch checks in its transaction that the view stands where the
 batch begins, so nobody applies an event twice; who comes second reads the position again.
+
+Longer than other modules because who projects a view, and who only watches, is decided under one lock.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ Bodies come out of log entries whose inclusion is proved, so their spelling is f
 here they only have to mean one thing. An event of a topic that is not listed here is one this
 version cannot judge, and what depends on it becomes `unknown`.
 
+Longer than other modules because every event is here, so that the list is the catalogue.
+
 Source: docs/spec/events.md.
 """
 

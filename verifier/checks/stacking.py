@@ -10,6 +10,8 @@ clock, no database.
 Facts that no log entry proves stand on the issuer's word and on the commitment: grade and results,
 accreditation on the day, re-validation, what other stacks used, and whatever a recognition says.
 
+Longer than other modules because every check of a stack is one sentence of the report, and they share what was opened.
+
 Source: docs/spec/bundle.md, "Stacks"; docs/spec/report.md, "Checks".
 """
 
