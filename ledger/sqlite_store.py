@@ -49,9 +49,11 @@ PRAGMAS = (
     # 64 MiB: it stops a commit for as long as that takes to write, and pages of indexes that every batch changes are
     # written once instead of four times. Where there is a process for it (write_back), little is left by then.
     "PRAGMA wal_autocheckpoint=16000",
-    # A batch of 10,000 awards changes some 56 MiB of pages; with fewer they went to the log in the middle of the
-    # transaction, and what was changed again came back.
-    "PRAGMA cache_size=-65536",
+    # Of what is only read 32 MiB stay. A batch of 1,000 awards changes some 6 MiB of pages, and one of 10,000 some
+    # 56 MiB; up to 128 MiB (32,768 pages) stay until the commit: what went to the log in the middle of the transaction
+    # would come back to be changed again.
+    "PRAGMA cache_size=-32768",
+    "PRAGMA cache_spill=32768",
 )
 EVENT_SCHEMA = (
     (
