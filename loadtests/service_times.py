@@ -40,7 +40,6 @@ BATCH = 1_000
 WAITS = 60
 SELDOM = 60
 SELDOM_SECONDS = 0.4
-IDLE_SECONDS = 8.0
 
 
 def run_seconds(processes: Iterable[int]) -> float:
@@ -169,27 +168,26 @@ def _published(server: Server) -> list[float]:
 def _checkpoint(server: Server, award_us: float) -> dict[str, float]:
     """What a checkpoint takes by itself, and each entry of it, in milliseconds of processor time.
 
-    Awards come so seldom that each has a checkpoint of its own. What the server does when nothing comes, and what an
-    award takes by itself, is taken off.
+    Awards come so seldom that each has a checkpoint of its own, and between each two is as long a time in which nothing
+    comes: what the server does then, and what an award takes by itself, is taken off.
 
     Raises:
         RuntimeError: The server had other work, so that a checkpoint would cost less than nothing.
     """
     processes = server.processes()
-    time.sleep(SELDOM_SECONDS)
-    before = run_seconds(processes)
-    time.sleep(IDLE_SECONDS)
-    idle = (run_seconds(processes) - before) / IDLE_SECONDS
-    client, begin, before = Client(server), time.perf_counter(), run_seconds(processes)
+    client, used = Client(server), []
     for number in range(SELDOM):
+        begin, before = time.perf_counter(), run_seconds(processes)
         status, _ = client.call("POST", "/v1/credentials", award(number), f"seldom-{number}")
         assert status == 201
         time.sleep(SELDOM_SECONDS)
-    used = run_seconds(processes) - before - idle * (time.perf_counter() - begin)
+        took, between = time.perf_counter() - begin, run_seconds(processes)
+        time.sleep(took)
+        used.append(2 * between - before - run_seconds(processes))
     client.close()
     said = json.loads(cairn("bench", "--entries", "100000", "--json").stdout)
     entry = 1_000 / said["provable_per_processor_second"]
-    fixed = used / SELDOM * 1_000 - award_us / 1_000 - entry
+    fixed = statistics.median(used) * 1_000 - award_us / 1_000 - entry
     if fixed <= 0:
         message = f"a checkpoint would cost {fixed:.3f} ms: the server was not at rest before; measure again"
         raise RuntimeError(message)
