@@ -25,7 +25,7 @@ from api.error import ApiError
 from ledger.credential_id import aggregate_id_of
 from projections.directory_record import DirectoryRecord, parse_record
 from projections.institution_directory import record_key
-from projections.short_row import BETWEEN, KIND_BYTES, short_key
+from projections.short_row import read_short_row, short_key
 from projections.table import Readable
 
 MAX_KINDS: Final = 20_000
@@ -223,7 +223,7 @@ class QuickStatus:
         row = None if identity is None else self._statuses.get(short_key(identity))
         if not row or identity is None:
             return None  # there is no such award, or something has happened to it
-        begins, until, recorded, position = row[KIND_BYTES:].split(BETWEEN)
+        digest, begins, until, recorded, position = read_short_row(row)
         second, ends, between = self._second, until[:SECOND_CHARS], FOR_EVER
         if not begins < second > recorded:  # a whole instant comes after its own second
             return None
@@ -231,9 +231,9 @@ class QuickStatus:
             if second >= ends:
                 return None
             between = _UNTIL % until
-        kind = self._kinds.get(row[:KIND_BYTES])
+        kind = self._kinds.get(digest)
         if kind is None or kind.issuer.epoch != self._epoch:
-            kind = self._kind(row[:KIND_BYTES], identity)
+            kind = self._kind(digest, identity)
             if kind is None:
                 return None
         issuer = kind.issuer

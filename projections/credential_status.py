@@ -20,7 +20,7 @@ from ledger.reason import Reason
 from ledger.unpacking import EVENTS as UNPACKING_EVENTS
 from ledger.unpacking import Unpacking
 from projections.fold import read_body, refuse
-from projections.short_row import short_key, short_row
+from projections.short_row import NONE, short_key, short_row
 from projections.source import Notification
 from projections.table import Table
 
@@ -154,6 +154,7 @@ class CredentialFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
 _Reviewing: TypeAlias = (
     Credential.ReviewOpened | Credential.ReviewClosed | Credential.Appealed | Credential.AppealDecided
 )
+_PLACED: TypeAlias = Credential.Parted | Unpacking.Made
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(CredentialFacts)
 
@@ -165,6 +166,15 @@ def parse_facts(stored: bytes) -> CredentialFacts:
         msgspec.MsgspecError: The bytes are not one.
     """
     return _DECODER.decode(stored)
+
+
+def short_of(facts: CredentialFacts, row: bytes) -> bytes:
+    """The short row of an award, whose row is *row*; empty when anything has happened to it, or it is none."""
+    first, is_award = facts.events[0], facts.nature == "award" and facts.achievement is not None
+    has_changed = len(facts.events) > 1 or facts.reissues or facts.added or facts.stacked or facts.review
+    if not is_award or has_changed or first.kind != "issued":
+        return NONE
+    return short_row(row, facts.valid_from, facts.valid_until, facts.recorded_at, first.position)
 
 
 class CredentialStatus:
@@ -198,11 +208,7 @@ class CredentialStatus:
         if isinstance(body, BIRTHS):
             if stored is not None:
                 raise refuse(event, "this credential was issued before")
-            facts = (
-                _placed(body, event.position)
-                if isinstance(body, Credential.Parted | Unpacking.Made)
-                else _issued(body, event.position)
-            )
+            facts = _placed(body, event.position) if isinstance(body, _PLACED) else _issued(body, event.position)
         else:
             if stored is None:
                 raise refuse(event, "this credential was never issued")
@@ -210,7 +216,7 @@ class CredentialStatus:
         row = _ENCODER.encode(facts)
         table.put(key, row)
         if facts.achievement is not None:
-            table.put(short_key(key), short_row(row))
+            table.put(short_key(key), short_of(facts, row))
 
 
 def _issued(body: Credential.Issued | Credential.Attested, position: int) -> CredentialFacts:
@@ -229,7 +235,7 @@ def _issued(body: Credential.Issued | Credential.Attested, position: int) -> Cre
     )
 
 
-def _placed(body: Credential.Parted | Unpacking.Made, position: int) -> CredentialFacts:
+def _placed(body: _PLACED, position: int) -> CredentialFacts:
     return CredentialFacts(
         body.institution,
         None,

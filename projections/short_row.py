@@ -6,9 +6,9 @@ bytes. Of ten million awards they fill a gigabyte, which a process has in its ad
 faults.
 
 Key: 16 times ``0xff`` and the 16 bytes of the aggregate id, so that short rows come after all others, whatever ids
-there are. Value: 16 bytes that stand for the kind of award, and then, with ``|`` between them: from when it is valid,
-until when (nothing: for ever), when it was recorded, and the position of its event. The value is empty once anything
-has happened. A document of the institution's own making has no short row, and neither has a part.
+there are. Value: 16 bytes that stand for the kind of award, and then a JSON array of from when it is valid, until
+when (null: for ever), when it was recorded, and the position of its event. The value is empty once anything has
+happened. A document of the institution's own making has no short row, and neither has a part.
 
 The kind is SHA-256, cut short, of the row up to its commitments: institution, achievement, edition and key.
 """
@@ -16,8 +16,11 @@ The kind is SHA-256, cut short, of the row up to its commitments: institution, a
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 SHORT: Final = b"\xff" * 16
 """How keys of short rows begin."""
@@ -25,20 +28,13 @@ ID_BYTES: Final = 16
 NONE: Final = b""
 """The value for an award of which more has to be said."""
 KIND_BYTES: Final = 16
-BETWEEN: Final = b"|"
+_FOR_EVER_PIECES: Final = 5
 MAX_KINDS: Final = 4_096
 """Kinds whose digests are remembered while events are folded."""
 _HEAD_END: Final = b',"commitments":{'
-_ACHIEVEMENT: Final = b',"achievement":"'
-_FROM: Final = b',"valid_from":"'
-_FOR_EVER: Final = b'","valid_until":null,"recorded_at":"'
-_UNTIL: Final = b'","valid_until":"'
-_RECORDED: Final = b'","recorded_at":"'
-_EVENTS: Final = b'","events":[{"kind":"issued","reason":null,'
-_POSITION: Final = b',"position":'
-_ROW_END: Final = b"}]}"
-"""How a row is divided (projections.credential_status): it was written by msgspec, in this order and without spaces,
-and of an award to which nothing has happened it has one event and nothing after it."""
+"""Where the beginning of a row ends (projections.credential_status): it was written by msgspec, in this order and
+without spaces."""
+_ENCODER: Final = msgspec.json.Encoder()
 
 
 def short_key(identity: bytes) -> bytes:
@@ -46,20 +42,26 @@ def short_key(identity: bytes) -> bytes:
     return SHORT + identity
 
 
-def short_row(row: bytes) -> bytes:
-    """Make the short row of an award from its row."""
-    head, _, body = row.partition(_HEAD_END)
-    facts, is_issued, event = body.rpartition(_EVENTS)
-    position = event.partition(_POSITION)[2]
-    if not is_issued or position[-3:] != _ROW_END or b"," in position or _ACHIEVEMENT not in head:
-        return NONE
-    dates = facts.rpartition(_FROM)[2]
-    begins, is_for_ever, recorded = dates.partition(_FOR_EVER)
-    until = NONE
-    if not is_for_ever:
-        begins, _, rest = dates.partition(_UNTIL)
-        until, _, recorded = rest.partition(_RECORDED)
-    return _digest(head) + BETWEEN.join((begins, until, recorded, position[:-3]))
+def short_row(
+    row: bytes, valid_from: datetime, valid_until: datetime | None, recorded_at: datetime, position: int
+) -> bytes:
+    """Make the short row of an award to which nothing has happened, from its row and what that says."""
+    told = _ENCODER.encode((valid_from, valid_until, recorded_at, position))
+    return _digest(row.partition(_HEAD_END)[0]) + told
+
+
+def read_short_row(short: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+    """Divide a short row that is not empty, without decoding it.
+
+    Returns:
+        The kind; from when it is valid, until when (empty: for ever) and when it was recorded, as text; the position.
+    """
+    told = short[KIND_BYTES:].split(b'"')  # no text in it needs an escape
+    if len(told) == _FOR_EVER_PIECES:
+        _, begins, _, recorded, position = told
+        return short[:KIND_BYTES], begins, NONE, recorded, position[1:-1]
+    _, begins, _, until, _, recorded, position = told
+    return short[:KIND_BYTES], begins, until, recorded, position[1:-1]
 
 
 @lru_cache(MAX_KINDS)

@@ -15,11 +15,11 @@ from api.quick_status import AWARD_END, BEGIN, BODY_END, QuickStatus
 from ledger.credential import Review
 from ledger.credential_id import credential_aggregate_id, make_public_id
 from ledger.reason import Reason
-from projections.credential_status import CredentialFacts, Signing, StackedBy, StatusEvent, parse_facts
+from projections.credential_status import CredentialFacts, Signing, StackedBy, StatusEvent, parse_facts, short_of
 from projections.directory_record import DirectoryRecord, KeyRecord, encode_record
 from projections.error import ViewNotReadyError
 from projections.institution_directory import record_key
-from projections.short_row import short_key, short_row
+from projections.short_row import short_key
 from projections.table import MemoryTable
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -104,7 +104,7 @@ class World:
         public_id = make_public_id(START, seed.to_bytes(16, "big"))
         identity, row = credential_aggregate_id(public_id).bytes, msgspec.json.encode(facts)
         self.awards.table.put(identity, row)
-        self.awards.table.put(short_key(identity), short_row(row))
+        self.awards.table.put(short_key(identity), short_of(facts, row))
         return public_id
 
     def answer(self, public_id: str) -> dict[str, Any] | None:

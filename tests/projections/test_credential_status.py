@@ -9,7 +9,7 @@ from ledger.event import Event
 from ledger.unpacking import Unpacking
 from projections.credential_status import CredentialStatus, parse_facts
 from projections.error import CorruptionError
-from projections.short_row import short_key
+from projections.short_row import read_short_row, short_key
 from projections.table import MemoryTable
 from tests.projections.history import (
     MAPPER,
@@ -132,7 +132,7 @@ def test_award_to_which_nothing_has_happened_has_this_very_short_row_beside_its_
     history.add(CREDENTIAL, body)
     kind = sha256(GOLDEN.partition(b',"commitments"')[0]).digest()[:16]
     assert fold(history).get(short_key(CREDENTIAL.bytes)) == (
-        kind + b"2026-01-02T00:00:00Z|2026-01-09T12:00:00Z|2026-01-02T00:00:00Z|1"
+        kind + b'["2026-01-02T00:00:00Z","2026-01-09T12:00:00Z","2026-01-02T00:00:00Z",1]'
     )
 
 
@@ -147,7 +147,7 @@ def test_there_is_a_short_row_of_just_those_awards_to_which_nothing_has_happened
         assert bool(shorts[key]) == (len(facts.events) == 1)
         if shorts[key]:
             [event] = facts.events
-            begins, until, recorded, position = shorts[key][16:].split(b"|")
+            _, begins, until, recorded, position = read_short_row(shorts[key])
             told = {"effective_at": begins.decode(), "recorded_at": recorded.decode(), "position": int(position)}
             assert msgspec.to_builtins(event) == {"kind": "issued", "reason": None, **told}
             assert msgspec.to_builtins(facts.valid_from) == begins.decode()
