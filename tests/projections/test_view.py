@@ -140,7 +140,7 @@ def test_rows_of_a_batch_do_not_wait_in_memory_without_end(tmp_path: Path, monke
         for event in batch:
             table.put(b"%d" % event.position, bytes(1_000))
             assert table.get(b"%d" % event.position) == bytes(1_000)
-            kept: dict[bytes, bytes] = table._waiting  # type: ignore[attr-defined]
+            kept: dict[bytes, bytes] = vars(table)["_waiting"]
             waiting.append(sum(len(row) for row in kept.values()))
 
     view.apply(Numbers(100).read(0, 100), put, after=0)
