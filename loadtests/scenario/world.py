@@ -49,8 +49,10 @@ CHOICE = random.Random(17)
 BEGUN = time.monotonic()
 NEWEST: deque[str] = deque(WORLD.ids[-500:], maxlen=500)
 """Awards that their learners have just been told of."""
-_NUMBERS = itertools.count(1)
 _RUN = time.time_ns()
+_NUMBERS = itertools.count(_RUN >> 16 & 0xFFFFFFFF)
+"""15,000 a second are free: with numbers of the scenario before, a client would get a crawler's address, which is above
+its limit."""
 
 
 def keep(request_type: str, name: str, response_time: float, exception: BaseException | None, **_: object) -> None:
