@@ -59,7 +59,7 @@ def make_log(stream: TextIO, now: Callable[[], datetime], *, is_quiet: bool = Fa
             if is_quiet:
                 return
             nonlocal stamped
-            if not waiting:  # one look at the clock for a turn
+            if not (waiting and told and told[0].is_running()):  # one look at the clock for a turn
                 stamped = now().isoformat(timespec="milliseconds")
             duration = round(seconds * _MILLISECONDS, 3)
             waiting.append(_LINE % (stamped, identity, _quoted(method), _quoted(route), status, duration, sent_bytes))

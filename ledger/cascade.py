@@ -101,6 +101,7 @@ class Cascade:
         self._parts = PartKeeping(ledger, vault)
         self._consequences = Consequences(ledger, self._parts)
         self._position = 0
+        self._seen: tuple[bytes, int] | None = None
         self._policies: dict[tuple[UUID, int], Policy] = {}
         self._waiting: set[UUID] = set()
         self._open: set[UUID] = set()
@@ -152,8 +153,8 @@ class Cascade:
         Most events are none of these; they are passed over once, not at every look.
         """
         newest = self._ledger.store.max_notification_id() or 0  # before the look: what comes meanwhile is for the next
-        if newest < self._position:  # a database that has lost its newest events, and gives their positions out again
-            self._position = 0
+        if self._event_at(self._position) != self._seen:
+            self._position = 0  # a database that has lost its newest events, and given their positions out again
         while page := self._ledger.store.select_notifications(
             self._position, PAGE, topics=WATCHED, inclusive_of_start=False
         ):
@@ -173,6 +174,12 @@ class Cascade:
                     self._waiting |= {owner} & self._open
             self._position = page[-1].id
         self._position = max(self._position, newest)
+        self._seen = self._event_at(self._position)
+
+    def _event_at(self, position: int) -> tuple[bytes, int] | None:
+        """Which event stands at a position: aggregate and version; None when none does."""
+        found = self._ledger.store.select_rows(position - 1, 1) if position else []
+        return (found[0][1], found[0][2]) if found and found[0][0] == position else None
 
     def _settle(self, stack: UUID, actor: Actor) -> Counter[str]:
         """Take the next step with one stacked award, if there is one to take."""

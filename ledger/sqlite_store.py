@@ -50,10 +50,10 @@ PRAGMAS = (
     # written once instead of four times. Where there is a process for it (write_back), little is left by then.
     "PRAGMA wal_autocheckpoint=16000",
     # Of what is only read 32 MiB stay. A batch of 1,000 awards changes some 6 MiB of pages, and one of 10,000 some
-    # 56 MiB; up to 128 MiB (32,768 pages) stay until the commit: what went to the log in the middle of the transaction
-    # would come back to be changed again.
+    # 56 MiB; up to 128 MiB stay until the commit: what went to the log in the middle of the transaction would come back
+    # to be changed again. The number of pages is taken for a yes or no as well, by its last eight bits: not 32,768.
     "PRAGMA cache_size=-32768",
-    "PRAGMA cache_spill=32768",
+    "PRAGMA cache_spill=32767",
 )
 EVENT_SCHEMA = (
     (

@@ -113,16 +113,19 @@ def test_events_that_concern_no_stack_are_passed_over_once(world: World, monkeyp
     assert begun[-1] == store.max_notification_id()
 
 
-def test_look_begins_again_when_the_database_has_lost_its_newest_events(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("further", [0, 4])
+def test_look_begins_again_when_the_database_has_lost_its_newest_events(world: World, further: int) -> None:
+    """A standby that lacks them was promoted, and their positions go to others: to fewer, or to more."""
     made, used = stacked(world, "review")
-    store, lost = type(world.ledger.store), world.ledger.store.max_notification_id()
+    lost = world.ledger.store.max_notification_id()
     assert lost is not None
-    monkeypatch.setattr(store, "max_notification_id", lambda _: lost + 5)
+    world.issue(claim("Lost One"), claim("Lost Two"))
     world.cascade.run()
-    monkeypatch.undo()
-    revoke(world, used[0])  # its position is not above those that have been looked at
+    world.alter("DELETE FROM stored_events WHERE position>?", (lost,))
+    world.alter("UPDATE sqlite_sequence SET seq=? WHERE name='stored_events'", (lost,))
+    revoke(world, used[0])
+    for number in range(further):
+        world.issue(claim(f"Another {number}"))
     world.cascade.run()
     assert topics(world, made)[-1] == "review_opened"
 

@@ -47,6 +47,7 @@ class TestSqliteRecorder(RecorderContract):
 
 def test_every_pooled_connection_is_durable_and_overwrites_what_it_deletes(recorder: SqliteRecorder) -> None:
     expected = {"synchronous": FULL, "secure_delete": SECURE, "temp_store": MEMORY, "foreign_keys": 1}
+    expected |= {"cache_size": -32_768, "cache_spill": 32_767}
     with ExitStack() as held:
         connections = [held.enter_context(recorder.datastore.get_connection(commit=n == 0)) for n in range(12)]
         assert len({id(connection) for connection in connections}) == 12
