@@ -7,8 +7,8 @@ the serving process does, however that ends, since the socket ends then.
 
 When it ends or stands still, the serving process projects again as if there had never been one
 (:mod:`projections.projector`). Beside that it writes SQLite's log back into the file, which a commit would have to wait
-for. It has no keys, and of the database it reads the events. When one of its projections
-cannot go on it ends as a whole, so that the server meets what is wrong itself, and says so.
+for. It has no keys, and of the database it reads the events. When one of its projections cannot go on it ends as a
+whole, so that the server meets what is wrong itself, and says so.
 
 Source: unix(7), ``SOCK_SEQPACKET``: messages keep their bounds, and their order.
 """

@@ -49,7 +49,7 @@ SECOND_CHARS: Final = len("2026-01-31T12:00:00")
 _INSTITUTION: Final = slice(len(b'{"institution":"'), len(b'{"institution":"') + 36)
 """Where a row says whose it is (projections.credential_status): it was written by msgspec, in this order and without
 spaces."""
-FOR_EVER: Final = b'","valid_until":null,"recorded_at":"'
+_FOR_EVER: Final = b'","valid_until":null,"recorded_at":"'
 _UNTIL: Final = b'","valid_until":"%b","recorded_at":"'
 _EVENT: Final = b'",%b,"events":[{"kind":"issued","reason":null,"effective_at":"'
 RECORDED: Final = b'","recorded_at":"'
@@ -224,7 +224,7 @@ class QuickStatus:
         if not row or identity is None:
             return None  # there is no such award, or something has happened to it
         digest, begins, until, recorded, position = read_short_row(row)
-        second, ends, between = self._second, until[:SECOND_CHARS], FOR_EVER
+        second, ends, between = self._second, until[:SECOND_CHARS], _FOR_EVER
         if not begins < second > recorded:  # a whole instant comes after its own second
             return None
         if until:
@@ -233,7 +233,7 @@ class QuickStatus:
             between = _UNTIL % until
         kind = self._kinds.get(digest)
         if kind is None or kind.issuer.epoch != self._epoch:
-            kind = self._kind(digest, identity)
+            kind = self._kind(kind, digest, identity)
             if kind is None:
                 return None
         issuer = kind.issuer
@@ -258,13 +258,17 @@ class QuickStatus:
         self._milliseconds, self._second = milliseconds, now[:SECOND_CHARS]
         self._stamped = b'","at":"%b","known_at":null,"checked_at":"%b","valid_from":"' % (now, now)
 
-    def _kind(self, digest: bytes, identity: bytes) -> _Kind | None:
-        """What is known of awards of one kind, of which *identity* is one."""
-        known = self._kinds.get(digest)
-        row = self._statuses.get(identity) if known is None else None
-        institution = known.institution if known is not None else row[_INSTITUTION] if row is not None else None
-        issuer = None if institution is None else self._issuer(institution)
-        if issuer is None or institution is None:
+    def _kind(self, known: _Kind | None, digest: bytes, identity: bytes) -> _Kind | None:
+        """What is known now of awards of one kind, of which *identity* is one; *known* is what was known before."""
+        if known is not None:
+            institution = known.institution
+        else:
+            row = self._statuses.get(identity)
+            if row is None:
+                return None
+            institution = row[_INSTITUTION]
+        issuer = self._issuer(institution)
+        if issuer is None:
             return None
         if known is None or known.issuer is not issuer:
             if len(self._kinds) >= MAX_KINDS:
