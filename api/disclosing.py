@@ -79,7 +79,7 @@ def disclose(node: LedgerNode, slug: str | None, to: Path, actor: Actor) -> int:
             file.flush()
             os.fsync(file.fileno())
         owner = None if institution is None else institution.id
-        node.ledger.store.record([Commit((), [audit(actor, "disclosure.export", owner, count, now)])])
+        node.ledger.rows.record([Commit((), [audit(actor, "disclosure.export", owner, count, now)])])
         os.link(temporary, to)  # unlike a rename it never replaces what somebody else put there meanwhile
     finally:
         temporary.unlink(missing_ok=True)

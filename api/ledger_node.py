@@ -163,9 +163,9 @@ def _joined(settings: Settings, ledger: Ledger, factory: LedgerFactory) -> Ident
 def _put_together(
     settings: Settings, identity: Identity, ledger: Ledger, key_ring: KeyRing, random: Callable[[int], bytes]
 ) -> LedgerNode:
-    vault = Vault(ledger.store, key_ring, random)
+    vault = Vault(ledger.rows, key_ring, random)
     keys = SealedKeyStore(ledger.store, key_ring, random)
-    places = StatusAllocator(ledger.store, vault.secret("status-places"))
+    places = StatusAllocator(ledger.rows, vault.secret("status-places"))
     issuance = Issuance(ledger, vault, keys, places, identity.base_url, canonicalise=canonicalise)
     book = SpendingBook(ledger.store)
     reading = ComponentReading(ledger, vault, book, RecognisedComponents(ledger, vault))
@@ -178,7 +178,7 @@ def _put_together(
         key_ring=key_ring,
         vault=vault,
         keys=keys,
-        access=Access(ledger.store, random),
+        access=Access(ledger.rows, random),
         registry=Registry(ledger, vault, keys, identity.did_host),
         catalogue=Catalogue(ledger, vault),
         quality=QualityKeeping(ledger, vault),

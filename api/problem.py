@@ -272,9 +272,10 @@ PROBLEMS: Final = (
         "outcome-unknown",
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Outcome unknown",
-        "The ledger's database broke off while it was recording the request, and could not be asked since whether it "
-        "had. Send the request again, with the same idempotency key: if it was carried out, that gives the answer, and "
-        "else it is carried out now. Without such a key, look up first what there is.",
+        "The ledger's database broke off while it was recording the request, or has lost its standby since, and it "
+        "cannot be told yet whether it has recorded it. Send the request again, with the same idempotency key: if it "
+        "was carried out, that gives the answer, and else it is carried out now. Without such a key, look up first "
+        "what there is.",
         (ledger_error.OutcomeUnknownError,),
         is_internal=True,
         headers={"Retry-After": "5"},

@@ -45,7 +45,7 @@ FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 30.0
 ANCHOR_LOOK_SECONDS: Final = 2.0
 CASCADE_SECONDS: Final = 5.0
-"""Between two looks at what stacked awards have lost, and whose deadline has passed."""
+"""Between two looks at what stacked awards have lost, whose deadline has passed, and what is left of an erasure."""
 STANDBY_SECONDS: Final = 0.5
 """Between two looks whether the database has its standby: so long are writes let in that will wait."""
 SCRUB_STEP_SECONDS: Final = 0.2
@@ -159,7 +159,10 @@ class Runtime:
             longest=timedelta(seconds=settings.own_audit_seconds),
             pause=timedelta(seconds=settings.own_audit_pause_seconds),
         )
-        self.loops = [Loop("keys", self._destroy_retired_keys, LOOK_SECONDS, log)]
+        self.loops = [
+            Loop("keys", self._destroy_retired_keys, LOOK_SECONDS, log),
+            Loop("erasures", node.parts.erasing.sweep_again, CASCADE_SECONDS, log),
+        ]
         self.standby = standby_watch(node.parts.ledger.store, settings)
         if self.standby is not None:
             self.loops.append(Loop("standby", partial(self._watch_standby, self.standby), STANDBY_SECONDS, log))

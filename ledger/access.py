@@ -12,9 +12,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -22,11 +23,16 @@ import msgspec
 from ledger.error import AuthenticationError, ForbiddenError, InvalidInputError, NotFoundError
 from ledger.event import check_instant
 from ledger.key_ring import RandomBytes
-from ledger.store import Commit, LedgerRecorder, Write
+from ledger.store import Commit, RowRecorder, Write
 
 PREFIX_BYTES = 5
 SECRET_BYTES = 32
 _HOLDER = "SELECT prefix, role, institution, expires_at, revoked_at FROM access_key WHERE"
+KNOWN_SECONDS: Final = 0.05
+"""How long a key that was good is taken to be what it was without another look. What another process changes, such as
+``cairn access revoke``, holds after that."""
+MAX_KNOWN: Final = 4_096
+"""Keys that are remembered so."""
 _NO_NUMBER = 2**63 - 1
 _TOKEN = re.compile(r"cairn_([a-v0-9]{8})_([A-Za-z0-9_-]{43})")
 
@@ -97,17 +103,26 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     items: int
 
 
+_Holder = tuple[Actor, datetime]
+"""Who acts with a key, and when it expires."""
+
+
 class Access:
     """The private store of keys and acts.
 
     Args:
         recorder: The database.
         random: Source of randomness.
+        monotonic: Seconds that never run backwards.
     """
 
-    def __init__(self, recorder: LedgerRecorder, random: RandomBytes) -> None:
+    def __init__(
+        self, recorder: RowRecorder, random: RandomBytes, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._recorder = recorder
         self._random = random
+        self._monotonic = monotonic
+        self._known: dict[bytes, tuple[float, _Holder]] = {}
 
     @property
     def is_local(self) -> bool:
@@ -139,13 +154,24 @@ class Access:
         return token
 
     def authenticate(self, token: str, now: datetime) -> Actor:
-        """Find out who holds *token*.
+        """Find out who holds *token*; of a key that was good a moment ago, from memory (:data:`KNOWN_SECONDS`).
 
         Raises:
             AuthenticationError: It is malformed, unknown, revoked or expired.
         """
-        rows = self._recorder.query(f"{_HOLDER} digest=?", (_digest(token),)) if _TOKEN.fullmatch(token) else []
-        return _holder(rows, now)
+        if not _TOKEN.fullmatch(token):
+            return _good(None, now)
+        digest, known, moment = _digest(token), self._known, self._monotonic()
+        seen = known.get(digest)
+        if seen is not None and moment < seen[0]:
+            return _good(seen[1], now)
+        holder = _holder(self._recorder.query(f"{_HOLDER} digest=?", (digest,)))
+        actor = _good(holder, now)
+        if holder is not None:
+            if len(known) >= MAX_KNOWN:
+                known.clear()
+            known[digest] = moment + KNOWN_SECONDS, holder
+        return actor
 
     def holder(self, prefix: str, now: datetime) -> Actor:
         """Find out whether the key with *prefix* is still good, and for whom: of a caller who has shown it before.
@@ -153,7 +179,7 @@ class Access:
         Raises:
             AuthenticationError: It is unknown, revoked or expired.
         """
-        return _holder(self._recorder.query(f"{_HOLDER} prefix=?", (prefix,)), now)
+        return _good(_holder(self._recorder.query(f"{_HOLDER} prefix=?", (prefix,))), now)
 
     def note(self, actor: Actor, act: str, at: datetime) -> None:
         """Record an act that changes nothing else, such as signing in."""
@@ -190,7 +216,10 @@ class Access:
             raise NotFoundError(message)
         row = (at.isoformat(), prefix)
         update = Write("UPDATE access_key SET revoked_at=? WHERE prefix=? AND revoked_at IS NULL", [row])
-        self._recorder.record([Commit((), [update, audit(actor, "key.revoked", None, 1, at)])])
+        try:
+            self._recorder.record([Commit((), [update, audit(actor, "key.revoked", None, 1, at)])])
+        finally:
+            self._known = {}  # a new one: who is looking a key up at this moment remembers it in the old one
 
     def list(self) -> list[AccessKey]:
         """Every key that was ever granted, oldest first."""
@@ -221,13 +250,21 @@ def audit(actor: Actor, act: str, institution: UUID | None, items: int, at: date
     )
 
 
-def _holder(rows: Sequence[Sequence[Any]], now: datetime) -> Actor:
-    """Who holds the key that was found, if it is good."""
-    if not rows or rows[0][4] is not None or datetime.fromisoformat(rows[0][3]) <= now:
+def _holder(rows: Sequence[Sequence[Any]]) -> _Holder | None:
+    """Who holds the key that was found, and until when; None when none was, or it was revoked."""
+    if not rows or rows[0][4] is not None:
+        return None
+    prefix, role, owner, expires, _ = rows[0]
+    actor = Actor(name=prefix, role=role, institution=None if owner is None else UUID(bytes=owner))
+    return actor, datetime.fromisoformat(expires)
+
+
+def _good(holder: _Holder | None, now: datetime) -> Actor:
+    """Who acts, if there is somebody and the key has not expired."""
+    if holder is None or holder[1] <= now:
         message = "the bearer key is unknown, revoked or expired; ask the operator for a new one"
         raise AuthenticationError(message)
-    prefix, role, owner, *_ = rows[0]
-    return Actor(name=prefix, role=role, institution=None if owner is None else UUID(bytes=owner))
+    return holder[0]
 
 
 def _digest(token: str) -> bytes:

@@ -4,6 +4,8 @@ The commands themselves are in one module per concern (:mod:`ledger.registry`, :
 :mod:`ledger.issuance`, :mod:`ledger.lifecycle`, :mod:`ledger.erasing`). Each decides on the present state of aggregates
 and returns a :class:`Decision`; :meth:`Ledger.carry_out` commits it with the submission that asked for it, and tries
 again when another command was faster.
+
+Longer than other modules because deciding, committing and deciding again are one loop over one state.
 """
 
 from __future__ import annotations
@@ -22,25 +24,26 @@ from eventsourcing.persistence import Notification
 from eventsourcing.utils import Environment
 
 from ledger.achievement import Achievement
-from ledger.aggregate import Aggregate, fold
+from ledger.aggregate import Aggregate
 from ledger.agreement import Agreement
 from ledger.credential import Credential
 from ledger.credential_id import credential_aggregate_id
-from ledger.error import ConflictError, LedgerError, NotFoundError, StorageError
+from ledger.error import ClockError, ConflictError, LedgerError, MovedError, NotFoundError, StorageError
 from ledger.event import DomainEvent, EventMapper
 from ledger.event_catalogue import make_mapper
 from ledger.institution import Institution
 from ledger.key_ring import RandomBytes
 from ledger.log_key import LogKeys
+from ledger.newest_change import NewestChanges
 from ledger.pathway import Pathway
 from ledger.programme import Programme
 from ledger.quality import Quality
 from ledger.recognition import Recognition
-from ledger.steady_clock import SteadyClock
+from ledger.steady_clock import TOLERANCE, SteadyClock
 from ledger.store import Commit, LedgerFactory, LedgerRecorder, Write
 from ledger.submission import Submission, submission_digest, submission_id
 from ledger.vault import Vault
-from ledger.writer import GroupWriter
+from ledger.writer import GroupWriter, PromptRecorder
 
 Clock = Callable[[], datetime]
 NAMESPACE = UUID("6f1c2a52-4d0e-5c1b-9a57-0c3c1d7f8e21")
@@ -52,21 +55,18 @@ _CONFIRMED = "confirmed"
 A = TypeVar("A", bound=Aggregate)
 _SHARED = frozenset({Institution, Achievement})
 """What many commands read, and what is read once for all that are decided on together."""
-_PROJECTORS = {
-    kind: fold(kind)
-    for kind in (
-        Institution,
-        Achievement,
-        Quality,
-        Pathway,
-        Programme,
-        Recognition,
-        Agreement,
-        Credential,
-        Submission,
-        LogKeys,
-    )
-}
+_KINDS = (
+    Institution,
+    Achievement,
+    Quality,
+    Pathway,
+    Programme,
+    Recognition,
+    Agreement,
+    Credential,
+    Submission,
+    LogKeys,
+)
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -121,8 +121,9 @@ class Task(msgspec.Struct, frozen=True):
     subject: Any = None
 
 
-Foresee: TypeAlias = Callable[[Sequence[Task]], None]
-"""Looks up at once what several tasks are going to ask for, and notes it in :attr:`Ledger.noted`."""
+Foresee: TypeAlias = Callable[[Sequence[Task], datetime], None]
+"""Looks up, or makes, at once what several tasks are going to ask for at an instant, and notes it in
+:attr:`Ledger.noted`."""
 
 
 _Decided: TypeAlias = Outcome | Exception | tuple[Decision, Commit, datetime]
@@ -142,6 +143,9 @@ class Ledger(Application[UUID]):
         clock: Present instant, aware, in UTC.
         random: Source of randomness.
         on_commit: Told the newest position after each durable transaction.
+
+    Attributes:
+        rows: The database for those who keep rows beside the events.
     """
 
     name = "Ledger"
@@ -155,7 +159,12 @@ class Ledger(Application[UUID]):
         super().__init__({"AGGREGATE_CACHE_MAXSIZE": CACHED_AGGREGATES, "DEEPCOPY_FROM_AGGREGATE_CACHE": "n"})
         self._store = cast("LedgerRecorder", self.recorder)  # made by the factory
         self._writer = GroupWriter(self._store, on_commit)
+        self.rows = PromptRecorder(self._store, self._writer)
         self._state = threading.local()
+        self._changes = NewestChanges()
+        self._projectors: dict[type[Aggregate], Callable[..., Any]] = {
+            kind: self._changes.noting(kind) for kind in _KINDS
+        }
         self._recording_clock = SteadyClock(self.now, self._newest_recorded_at)
 
     def construct_env(self, name: str, env: Mapping[str, str] | None = None) -> Environment:
@@ -192,16 +201,33 @@ class Ledger(Application[UUID]):
 
         Raises:
             NotFoundError: There is none; *what* names it in the message.
+            MovedError: A command is being decided on, and it changed after the command's instant.
+            ClockError: It changed so long after it that a clock is wrong, this one or another process's.
         """
         if kind in _SHARED:
             noted = self.noted
-            found: A = noted.get(aggregate_id) or noted.setdefault(aggregate_id, self._load(kind, aggregate_id, what))
+            found: A = noted.get(aggregate_id) or noted.setdefault(aggregate_id, self._then(kind, aggregate_id, what))
             return found
-        return self._load(kind, aggregate_id, what)
+        return self._then(kind, aggregate_id, what)
+
+    def _then(self, kind: type[A], aggregate_id: UUID, what: str) -> A:
+        """The state of an aggregate at the instant at which a command is decided on, if one is."""
+        found = self._load(kind, aggregate_id, what)
+        instant: datetime | None = getattr(self._state, "instant", None)
+        changed_at = None if instant is None else self._changes.of(aggregate_id)
+        if instant is not None and changed_at is not None and changed_at > instant:
+            if (early := changed_at - self.now()) > TOLERANCE:
+                ahead = round(early.total_seconds())
+                message = f"{what} was changed {ahead} s from now, by this machine's clock; set the clocks right"
+                raise ClockError(message)
+            self._recording_clock.recorded(changed_at)  # by this process, or by one whose clock is a little ahead
+            message = f"{what} changed after the instant at which this was decided on"
+            raise MovedError(message)
+        return found
 
     def _load(self, kind: type[A], aggregate_id: UUID, what: str) -> A:
         try:
-            aggregate = self.repository.get(aggregate_id, projector_func=_PROJECTORS[kind])  # type: ignore[index]  # one projector per kind, and a kind is not a type of keys
+            aggregate = self.repository.get(aggregate_id, projector_func=self._projectors[kind])
         except (AggregateNotFoundError, NotFoundError) as error:
             message = f"there is no {what} in this ledger"
             raise NotFoundError(message) from error
@@ -260,8 +286,8 @@ class Ledger(Application[UUID]):
         Args:
             vault: Keeps the answers.
             tasks: The requests.
-            foresee: Called before they are decided on, each time; what it raises is passed over, for whoever needs
-                what it looks up will hear of it.
+            foresee: Called with those that were not carried out before, before they are decided on, each time; what it
+                raises is passed over, for whoever needs what it looks up will hear of it.
 
         Returns:
             For each its outcome, or what :meth:`carry_out` would have raised.
@@ -271,10 +297,12 @@ class Ledger(Application[UUID]):
             open_tasks = {number: task for number, task in enumerate(tasks) if number not in done}
             decided = self._decide_all(vault, open_tasks, foresee)
             waiting = {number: one for number, one in decided.items() if isinstance(one, tuple)}
-            done |= {number: one for number, one in decided.items() if not isinstance(one, tuple)}
-            if not waiting:
-                break
-            written = self._write([commit for _, commit, _ in waiting.values()])
+            done |= {
+                number: one
+                for number, one in decided.items()
+                if not isinstance(one, tuple) and (attempt == MAX_ATTEMPTS or not isinstance(one, MovedError))
+            }
+            written = self._write([commit for _, commit, _ in waiting.values()]) if waiting else []
             for (number, (decision, _, now)), positions in zip(waiting.items(), written, strict=True):
                 if not isinstance(positions, Exception):
                     self._recording_clock.recorded(now)
@@ -282,6 +310,8 @@ class Ledger(Application[UUID]):
                     done[number] = Outcome(decision.answer, newest, repeated=False, made=decision.made)
                 elif attempt == MAX_ATTEMPTS or not isinstance(positions, ConflictError):
                     done[number] = positions
+            if len(done) == len(tasks):
+                break
         return [done[number] for number in range(len(tasks))]
 
     @property
@@ -291,34 +321,46 @@ class Ledger(Application[UUID]):
         return {} if noted is None else noted
 
     def _decide_all(self, vault: Vault, tasks: Mapping[int, Task], foresee: Foresee | None) -> dict[int, _Decided]:
-        """Decide on each of *tasks*; what several of them read is read once."""
+        """Decide on each of *tasks*, all at one instant; what several of them read is read once."""
         identities = {
             number: _identity(vault, task.request) for number, task in tasks.items() if task.request is not None
         }
         known = self.store.known(identities.values())
         self._state.noted = {}
+        now = None
         try:
-            if foresee is not None:
-                with suppress(LedgerError):
-                    foresee(list(tasks.values()))
+            with suppress(LedgerError):
+                now = self._state.instant = self._recording_clock()
+                if foresee is not None:
+                    foresee([task for number, task in tasks.items() if identities.get(number) not in known], now)
             return {
                 number: self._decide(
-                    vault, task, identities.get(number), may_be_repeated=identities.get(number) in known
+                    vault, task, identities.get(number), now, may_be_repeated=identities.get(number) in known
                 )
                 for number, task in tasks.items()
             }
         finally:
-            self._state.noted = None
+            self._state.noted = self._state.instant = None
 
-    def _decide(self, vault: Vault, task: Task, identity: UUID | None, *, may_be_repeated: bool) -> _Decided:
+    def _decide(
+        self, vault: Vault, task: Task, identity: UUID | None, now: datetime | None, *, may_be_repeated: bool
+    ) -> _Decided:
         try:
             if may_be_repeated and task.request is not None and identity is not None:
                 return self._repeated(vault, task.request, identity)
-            now = self._recording_clock()
+            now = self._state.instant = now or self._recording_clock()  # which says why there is none
             decision = task.decide(now)
             return decision, self._commit(vault, task.request, identity, decision, now), now
         except Exception as error:  # noqa: BLE001  raised again by whoever asked for this task
-            return error
+            has_moved = isinstance(error, NotFoundError) and self._has_moved()
+            return MovedError(str(error)) if has_moved else error
+
+    def _has_moved(self) -> bool:
+        """Whether what was read is not the present state any more: a key may be gone that was in force in it."""
+        read = [one for one in self.noted.values() if isinstance(one, Aggregate)]
+        with suppress(Exception):  # nobody can tell, then
+            return any(self._load(type(one), one.id, "such aggregate").version != one.version for one in read)
+        return False
 
     def _write(self, commits: Sequence[Commit]) -> Sequence[list[int] | Exception]:
         try:
@@ -340,9 +382,9 @@ class Ledger(Application[UUID]):
 
     def _repeated(self, vault: Vault, request: Request, identity: UUID) -> Outcome:
         if not self.noted.get(_CONFIRMED):  # once for all that are decided on together; they were looked up before
-            self.store.confirm()
+            self._writer.confirm()
             self.noted[_CONFIRMED] = True
-        submission = self.load(Submission, identity, "submission")
+        submission = self._load(Submission, identity, "submission")  # it was recorded at another instant than this
         submission.require_same(submission_digest(vault.secret("submissions"), request.body))
         return Outcome(msgspec.json.decode(vault.answer(identity)), 0, repeated=True)
 

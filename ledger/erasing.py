@@ -2,12 +2,13 @@
 
 The event of the erasure and the deletion of the learner's key, salts and documents commit together. The database
 overwrites what is deleted; the write-ahead log still holds older pages until it is emptied, so an erasure is complete
-only when that has been done, and says so otherwise.
+only when that has been done, and says so otherwise. What could not be swept then is swept as soon as it can be.
 """
 
 from __future__ import annotations
 
 import hmac
+import threading
 import time
 from datetime import datetime
 from uuid import UUID
@@ -15,7 +16,7 @@ from uuid import UUID
 from ledger.access import Actor, audit
 from ledger.application import Decision, Ledger, Outcome
 from ledger.erasure import Erasure
-from ledger.error import ConflictError
+from ledger.error import ConflictError, OutcomeUnknownError
 from ledger.part_keeping import PartKeeping
 from ledger.vault import Vault
 
@@ -31,6 +32,7 @@ class Erasing:
         self._ledger = ledger
         self._vault = vault
         self._parts = PartKeeping(ledger, vault)
+        self._is_due = threading.Event()
         self._secret = vault.secret("erasures")  # made now, so that every backup has it
 
     def erase_learner(self, *, slug: str, reference: str, actor: Actor) -> Outcome:
@@ -76,7 +78,11 @@ class Erasing:
             writes = [*self._vault.erase(learner), audit(actor, "learner.erase", institution, 1, now)]
             return Decision([event], writes, {"erasure": str(handle)})
 
-        outcome = self._ledger.carry_out(self._vault, None, decide)
+        try:
+            outcome = self._ledger.carry_out(self._vault, None, decide)
+        except OutcomeUnknownError:
+            self._is_due.set()
+            raise
         self.sweep()
         return outcome
 
@@ -98,9 +104,22 @@ class Erasing:
         Raises:
             ConflictError: Readers held it for longer than :data:`SWEEP_SECONDS`.
         """
+        self._is_due.set()
         deadline = time.monotonic() + SWEEP_SECONDS
         while not self._ledger.store.sweep():
             if time.monotonic() > deadline:
                 message = "erased, but a reader still holds the write-ahead log; stop the reader and sweep again"
                 raise ConflictError(message)
             time.sleep(_PAUSE_SECONDS)
+        self._is_due.clear()
+
+    def sweep_again(self) -> None:
+        """Sweep if that is due since an erasure of which it is not known whether it was recorded, or was not swept.
+
+        Raises:
+            ConflictError: See :meth:`sweep`.
+            StorageError: What was under way has not ended yet.
+        """
+        if self._is_due.is_set():
+            self._ledger.rows.confirm()
+            self.sweep()

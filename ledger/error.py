@@ -10,6 +10,7 @@
     ├── RuleError                    a rule of the domain refuses it in the present state
     │   └── NotStackedError          awards do not stack by a pathway's rules, or nobody could tell
     ├── ConflictError                somebody else changed the same thing first
+    │   ├── MovedError               what it was decided on has changed meanwhile
     │   └── IdempotencyError         the key was used before with another body
     ├── ErasedError                  the personal data asked for has been erased
     ├── AccessError                  who asks may not do this
@@ -20,7 +21,7 @@
     ├── StorageError                 the database could not record or read (disk full, lock held, file or server gone)
     │   ├── UnreachableError         the database's server is not there at this moment
     │   ├── NoStandbyError           the database lacks the standby without which nothing is to be acknowledged
-    │   └── OutcomeUnknownError      it broke off while it recorded; nobody can tell whether it has
+    │   └── OutcomeUnknownError      it broke off, or lost its standby, while it recorded; nobody knows if it has
     └── KeyEncryptionError           no key-encryption key opens this
 """
 
@@ -87,6 +88,10 @@ class ConflictError(LedgerError):
     """Somebody else changed the same aggregate first; the command may be tried again."""
 
 
+class MovedError(ConflictError):
+    """What a command was decided on is not what was there at its instant, or is not there any more: decide again."""
+
+
 class IdempotencyError(ConflictError):
     """The idempotency key was used before with another body."""
 
@@ -128,7 +133,7 @@ class NoStandbyError(StorageError):
 
 
 class OutcomeUnknownError(StorageError):
-    """The database broke off while it recorded; the same request with its idempotency key finds out, and repeats it."""
+    """The database broke off while it recorded, or lost its standby; the same request with its key finds out."""
 
 
 class KeyEncryptionError(LedgerError):

@@ -10,6 +10,7 @@ that.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeAlias
@@ -26,7 +27,7 @@ from ledger.consequence import Consequences
 from ledger.credential import Credential
 from ledger.credential_id import RANDOM_BYTES, credential_aggregate_id, make_credential_id
 from ledger.document import Award, StackedUnder
-from ledger.error import ErasedError, InvalidInputError, NotFoundError, RuleError
+from ledger.error import ErasedError, InvalidInputError, LedgerError, NotFoundError, RuleError
 from ledger.event import DomainEvent
 from ledger.form.kind import form_named
 from ledger.form.printed_badge import PrintedBadges
@@ -45,7 +46,7 @@ from ledger.store import Write
 from ledger.text import certainly_clean
 from ledger.vault import LEARNER_SQL, SEAL_SQL, Learner, Vault
 
-_LEARNERS, _SIGNER = "learners", "signer"
+_LEARNERS, _SIGNER, _MADE = "learners", "signer", "made"
 """What is noted of several commands that are decided on together; see :attr:`ledger.application.Ledger.noted`."""
 MAX_BATCH = 10_000
 """Awards in one request. Source: the project's own limit, one request commits atomically."""
@@ -123,6 +124,32 @@ class StackedAward(msgspec.Struct, frozen=True):
     writes: Sequence[Write]
 
 
+class _Issue(msgspec.Struct, frozen=True):
+    """What a task of :meth:`Issuance.issuing` wants: for whom, what, and who asks for it."""
+
+    slug: str
+    claims: Sequence[AwardClaim]
+    actor: Actor
+
+
+class _Made(msgspec.Struct, frozen=True, gc=False):
+    """One of several awards that were made together: its own share of events and rows.
+
+    Attributes:
+        public_id: Its id.
+        events: That it was issued, and what else is to be said at once.
+        learner: The row of a learner who is new.
+        sealed: The row of the document.
+        kept: What the vault keeps of it.
+    """
+
+    public_id: str
+    events: Sequence[DomainEvent]
+    learner: tuple[bytes, bytes, bytes] | None
+    sealed: tuple[bytes, str, bytes, bytes]
+    kept: SealedDocument
+
+
 class Issuance:
     """Makes awards.
 
@@ -192,17 +219,42 @@ class Issuance:
         return batch.refusals(claims)
 
     def issue_together(self, tasks: Sequence[Task]) -> list[Outcome | Exception]:
-        """Carry out several of :meth:`issuing`, each by itself; see :meth:`Ledger.carry_out_together`."""
+        """Carry out several of :meth:`issuing`, each by itself; see :meth:`Ledger.carry_out_together`.
+
+        Whoever is to be told how many are signed hears it of those alone that are not made together with others.
+        """
         return self._ledger.carry_out_together(self._vault, tasks, self._foresee if len(tasks) > 1 else None)
 
-    def _foresee(self, tasks: Sequence[Task]) -> None:
-        """Look up the learners of several tasks at once."""
-        wanted: dict[UUID, set[str]] = {}
+    def _foresee(self, tasks: Sequence[Task], now: datetime) -> None:
+        """Make the awards of several tasks at once, as far as nothing is to be said against a task."""
+        wanted: dict[str, list[_Issue]] = {}
         for task in tasks:
-            institution, claims = task.subject
-            wanted.setdefault(institution, set()).update(_references(claims))
-        for institution, references in wanted.items():
-            self._ledger.noted[_LEARNERS, institution] = self._vault.learners_called(institution, sorted(references))
+            wanted.setdefault(task.subject.slug, []).append(task.subject)
+        noted = self._ledger.noted
+        for slug, issues in wanted.items():
+            with suppress(Exception):  # whatever it is, each task meets it by itself and is told of its own
+                references = {reference for issue in issues for reference in _references(issue.claims)}
+                learners = self._vault.learners_called(institution_id(slug), sorted(references))
+                noted[_LEARNERS, institution_id(slug)] = learners
+                self._make_together(slug, issues, now)
+
+    def _make_together(self, slug: str, issues: Sequence[_Issue], now: datetime) -> None:
+        """Make what several tasks of one institution want, one step of all after the other, and note each one's."""
+        institution = self._ledger.institution(slug)
+        batch = _Batch(self._ledger, self._vault, self._signing, institution, now)
+        granted = []
+        for issue in issues:
+            with suppress(LedgerError):  # said when it is decided on
+                issue.actor.require_institution(institution.id)
+                batch.check(issue.claims)
+                granted.append(issue)
+        claims = [claim for issue in granted for claim in issue.claims]
+        if len(granted) < 2 or len(claims) > AT_ONCE:  # noqa: PLR2004  one alone gains nothing
+            return
+        batch.know_learners(claims)
+        made = batch.share(list(batch.add_all(claims, self._places.allocate(institution.id, len(claims)))))
+        for issue in granted:
+            self._ledger.noted[_MADE, id(issue)] = [next(made) for _ in issue.claims]
 
     def issuing(
         self,
@@ -222,8 +274,23 @@ class Issuance:
             message = f"one request makes 1 to {MAX_BATCH} awards, not {len(claims)}; split it"
             raise InvalidInputError(message, "/credentials")
 
+        issue = _Issue(slug, claims, actor)
+
         def decide(now: datetime) -> Decision:
             institution = self._ledger.institution(slug)
+            acted = audit(actor, "credential.issue", institution.id, len(claims), now)
+            made: list[_Made] | None = self._ledger.noted.get((_MADE, id(issue)))
+            if made is not None:
+                events = [event for one in made for event in one.events]
+                learners = {one.learner: None for one in made if one.learner is not None}
+                writes = [
+                    Write(LEARNER_SQL, sorted(learners)),
+                    Write(SEAL_SQL, sorted(one.sealed for one in made)),
+                    acted,
+                ]
+                return Decision(
+                    events, writes, [one.public_id for one in made], [institution], [one.kept for one in made]
+                )
             actor.require_institution(institution.id)
             batch = _Batch(self._ledger, self._vault, self._signing, institution, now)
             batch.check(claims)
@@ -234,10 +301,9 @@ class Issuance:
                 public_ids.append(public_id)
                 if told is not None:
                     told(len(public_ids))
-            writes = [*batch.writes(), audit(actor, "credential.issue", institution.id, len(claims), now)]
-            return Decision(batch.events, writes, public_ids, [institution], batch.made)
+            return Decision(batch.events, [*batch.writes(), acted], public_ids, [institution], batch.made)
 
-        return Task(request, decide, (institution_id(slug), claims))
+        return Task(request, decide, issue)
 
     def make_stacked(
         self, institution: Institution, claim: AwardClaim, learner: Learner, stack: Stack, now: datetime
@@ -371,6 +437,7 @@ class _Batch:
         self._learners: dict[str, Learner] = {}
         self._new_learners: list[tuple[bytes, bytes, bytes]] = []
         self.made: list[SealedDocument] = []
+        self._owners: list[Learner] = []
         self._sealed: list[tuple[bytes, str, bytes, bytes]] = []
 
     def check(self, claims: Sequence[AwardClaim]) -> None:
@@ -471,6 +538,17 @@ class _Batch:
             for owner, award, one in zip(owners, awards, kept, strict=True)
         ]
         self.made += kept
+        self._owners += owners
+
+    def share(self, public_ids: Sequence[str]) -> Iterator[_Made]:
+        """What was made, award by award, in the order of *public_ids*, in which it was added."""
+        events: dict[UUID, list[DomainEvent]] = {}
+        for event in self.events:
+            events.setdefault(event.originator_id, []).append(event)
+        for public_id, own, owner, sealed, kept in zip(
+            public_ids, events.values(), self._owners, self._sealed, self.made, strict=True
+        ):
+            yield _Made(public_id, own, owner.row, sealed, kept)
 
     def writes(self) -> list[Write]:
         """Rows to commit with the events.

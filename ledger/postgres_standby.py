@@ -1,8 +1,9 @@
 """What becomes of writes when the server asks for a synchronous standby and none is connected.
 
 The server itself lets every commit wait then, for as long as it takes, and says nothing. So whoever writes looks: with
-``stop``, writes are refused at once and with a reason until a standby is back, and the few that were under way wait for
-it; with ``degrade``, commits are acknowledged when they are on this server's disk alone, those that wait included.
+``stop``, writes are refused at once and with a reason until a standby is back, and the few that were under way are told
+that nobody knows yet (:mod:`ledger.writer`); with ``degrade``, commits are acknowledged when they are on this server's
+disk alone, those that wait included.
 
 Looking takes the right to see other sessions (``GRANT pg_monitor``); without it nothing is known, and that is said.
 """

@@ -101,6 +101,7 @@ class PostgresRecorder(EventReading, ApplicationRecorder):
 
     def record(self, commits: Sequence[Commit]) -> list[list[int] | LedgerError]:
         """Record *commits* in one durable transaction; see :meth:`ledger.store.LedgerRecorder.record`."""
+        self.require_writable()
         with storage_errors():
             for _ in range(ATTEMPTS - 1):
                 try:

@@ -21,7 +21,7 @@ from uuid import UUID
 import msgspec
 
 from ledger.error import ConflictError
-from ledger.store import Commit, LedgerRecorder, Write
+from ledger.store import Commit, RowRecorder, Write
 
 BLOCK_ENTRIES = 131_072
 _HALF_BITS = 9
@@ -57,7 +57,7 @@ class StatusAllocator:
         secret: Key of the permutation.
     """
 
-    def __init__(self, recorder: LedgerRecorder, secret: bytes) -> None:
+    def __init__(self, recorder: RowRecorder, secret: bytes) -> None:
         self._recorder = recorder
         self._secret = secret
         self._lock = threading.Lock()

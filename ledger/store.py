@@ -42,6 +42,23 @@ class Commit(msgspec.Struct, frozen=True):
     unchanged: Sequence[tuple[UUID, int]] = ()
 
 
+class RowRecorder(Protocol):
+    """The part of :class:`LedgerRecorder` for who keeps rows beside the events."""
+
+    @property
+    def is_local(self) -> bool:
+        """See :class:`LedgerRecorder`."""
+        ...
+
+    def record(self, commits: Sequence[Commit]) -> Sequence[list[int] | LedgerError]:
+        """See :meth:`LedgerRecorder.record`."""
+        ...
+
+    def query(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
+        """See :meth:`LedgerRecorder.query`."""
+        ...
+
+
 class LedgerRecorder(Protocol):
     """Records commits in groups, and reads events and rows back.
 

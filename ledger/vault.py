@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger.error import CorruptionError, ErasedError, NotFoundError
 from ledger.key_ring import NONCE_BYTES, KeyRing, RandomBytes
-from ledger.store import Commit, LedgerRecorder, Write
+from ledger.store import Commit, RowRecorder, Write
 
 LEARNER_KEY_BYTES = 32
 HANDLE_BYTES = 16
@@ -97,7 +97,7 @@ class Vault:
         random: Source of randomness.
     """
 
-    def __init__(self, recorder: LedgerRecorder, key_ring: KeyRing, random: RandomBytes) -> None:
+    def __init__(self, recorder: RowRecorder, key_ring: KeyRing, random: RandomBytes) -> None:
         self._recorder = recorder
         self._key_ring = key_ring
         self._random = random

@@ -19,6 +19,7 @@ from api.desk.achievement_draft import (
     shown,
 )
 from api.desk.gate import Gate, Visit, go
+from api.desk.job import is_refusal
 from api.desk.publishing import MADE_FROM, Fault
 from api.error import UnknownResourceError
 from api.route.desk_list import MAX_CHOICES
@@ -121,5 +122,7 @@ def _publish(gate: Gate, visit: Visit) -> Response:
     except OutdatedError:
         return _check(gate, visit, held, is_outdated=True)
     except LedgerError as error:
+        if not is_refusal(error):
+            raise
         return _check(gate, visit, held, str(error))
     return go(f"{ACHIEVEMENTS}/check", visit.language)

@@ -243,5 +243,7 @@ def _publish(gate: Gate, visit: Visit) -> Response:
     except OutdatedError:
         return _check(gate, visit, held, is_outdated=True)
     except LedgerError as error:
+        if not is_refusal(error):
+            raise
         return _check(gate, visit, held, str(error))
     return go(f"{PATHWAYS}/check", visit.language)

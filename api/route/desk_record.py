@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.desk.gate import Gate, Visit, go
+from api.desk.job import is_refusal
 from api.desk.record_reading import entries
 from ledger.application import Request as Submission
 from ledger.error import LedgerError
@@ -66,6 +67,8 @@ def _change(gate: Gate, visit: Visit) -> Response:
             slug=visit.institution.slug, actor=visit.actor, request=Submission(scope, once, b"") if once else None
         )
     except LedgerError as error:
+        if not is_refusal(error):
+            raise  # it may have been carried out: the same form once more is the same request
         again = secrets.token_hex(16)
         return gate.page("key_change", visit, path=None, status=409, once=again, refusal=str(error))
     gate.node.wait_until_visible(outcome.position)

@@ -12,6 +12,7 @@ from api.desk.change import held_choice
 from api.desk.class_list import Note
 from api.desk.download import table
 from api.desk.gate import Gate, Visit, go
+from api.desk.job import is_refusal
 from api.desk.replacement_list import HELD as HELD_LIST
 from api.desk.replacement_list import held_replacements, read_replacements, table_of
 from api.desk.replacing import FIELDS, HELD, Replacement, claim_to_correct, corrected, held_replacement, shown
@@ -147,6 +148,8 @@ def _confirm(gate: Gate, visit: Visit) -> Response:
     try:
         held.carry_out(gate.node, visit)
     except LedgerError as error:
+        if not is_refusal(error):
+            raise
         return _check(gate, visit, held, str(error))
     return go(f"{REPLACEMENT}/check", visit.language)
 

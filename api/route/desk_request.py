@@ -14,6 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
 from api.desk.gate import HEADERS, Gate, Visit
+from api.desk.job import is_refusal
 from api.holding import Holding, Holdings
 from ledger.error import ConflictError, InvalidInputError, LedgerError
 from ledger.learner_request import MAX_NOTE_CHARS, LearnerRequest, RequestOutcome
@@ -131,6 +132,8 @@ def _decide(gate: Gate, visit: Visit, identity: str) -> Response:
     except InvalidInputError as error:
         return _shown(gate, visit, identity, "too_long", str(error), 422)
     except LedgerError as error:
+        if not is_refusal(error):
+            raise
         if is_erasure and isinstance(error, ConflictError) and _find(gate, visit, identity) is None:
             # Erased, but copies may be left in the database's own log until it has been swept.
             return gate.page("request_gone", visit, path=None, status=409, detail=str(error))

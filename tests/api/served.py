@@ -14,6 +14,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 import httpx
+import pytest
 from starlette.types import ASGIApp
 
 from api.access_log import make_log
@@ -124,12 +125,17 @@ class Served:
 
 @contextmanager
 def serving(data: Path, **settings: Any) -> Iterator[Served]:  # noqa: ANN401  settings by their names
-    """Serve the ledger in *data*, which is made when it is not there."""
+    """Serve the ledger in *data*, which is made when it is not there.
+
+    What is due on stacks that lost a component is done when a test asks for it, and not now and then between two steps.
+    """
     chosen = Settings(data_dir=data, **{"base_url": BASE, **UNLIMITED, **settings})
     node = open_node(chosen)
     stream = io.StringIO()
     log = make_log(stream, system_clock)
-    runtime = Runtime(node, system_clock, log)
+    with pytest.MonkeyPatch.context() as seldom:
+        seldom.setattr("api.runtime.CASCADE_SECONDS", 3_600.0)
+        runtime = Runtime(node, system_clock, log)
     app = make_app(node, runtime, system_clock, log)
     runtime.start()
     node.views.projector.wait_for(node.ledger.newest(), CAUGHT_UP_SECONDS)

@@ -36,6 +36,17 @@ def test_worker_is_not_started_again_when_it_was_closed() -> None:
     cpu = CpuBound(quick=1, slow=1)
     assert cpu.run(len, b"four") == len(b"four")
     cpu.close()
-    cpu.start()
+    starts = cpu.starts()
+    assert len(starts) == 2  # of both lanes
+    for start in starts:
+        start()
     with pytest.raises(BusyError):
         cpu.run(len, b"four")
+
+
+def test_worker_that_is_started_first_is_asked_first() -> None:
+    cpu = CpuBound(quick=2, slow=1)
+    cpu.starts()[0]()
+    assert cpu.run(len, b"four") == len(b"four")
+    assert [worker._process is not None for worker in cpu._quick.workers] == [True, False]
+    cpu.close()

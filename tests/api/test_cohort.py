@@ -36,6 +36,7 @@ from tests.api.desk import Officer
 from tests.api.diploma import award as award_diploma
 from tests.api.diploma import publish_programme, unpack
 from tests.api.served import BASE, CODE, OPERATOR, SLUG, TEMPLATE, Served, open_school, serving
+from tests.files import contents
 from tests.ledger.world import START
 
 ACADEMY: Final = "harbour-academy"
@@ -507,8 +508,7 @@ def test_nothing_of_a_cohort_is_on_the_disk_or_in_the_log(team: Team) -> None:
     assert "/desk/cohort" in team.served.log.getvalue()
     for word in ("Unmistakable", secret, prefix_of(share)):
         assert word not in team.served.log.getvalue()
-    for file in team.served.node.settings.data_dir.rglob("*"):
-        kept = file.read_bytes() if file.is_file() else b""
+    for file, kept in contents(team.served.node.settings.data_dir):
         assert b"Unmistakable" not in kept, file
         assert secret.encode() not in kept, file
 

@@ -14,6 +14,8 @@ import pytest
 from api.page.language import LANGUAGES, read_messages
 from api.route.desk_record import PAGE
 from ledger.access import Actor
+from ledger.application import Outcome
+from ledger.error import OutcomeUnknownError
 from ledger.learner_link import LinkKind
 from ledger.learner_request import RequestKind, RequestOutcome
 from tests.api.desk import Officer
@@ -138,6 +140,28 @@ def test_signing_key_is_changed_once_when_the_button_is_pressed_twice(school: Sc
     assert [key.key_id for key in served.node.ledger.institution(SLUG).keys] == ["key-1", "key-2"]
     page = officer.get("/desk/signing-keys", lang="en").text
     assert page.index("key-2") < page.index("in force</strong>") < page.index("key-1")
+
+
+def test_signing_key_is_changed_once_when_it_was_not_known_whether_it_had_been(
+    school: School, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served, officer = school
+    registry = served.node.registry
+    rotate_key = registry.rotate_key
+
+    def lose_the_answer(**members: object) -> Outcome:
+        rotate_key(**members)  # type: ignore[arg-type]  # the page's own
+        message = "nobody knows"
+        raise OutcomeUnknownError(message)
+
+    monkeypatch.setattr(registry, "rotate_key", lose_the_answer)
+    once, before = "a" * 32, len(served.node.ledger.institution(SLUG).keys)
+    lost = officer.post("/desk/signing-keys/change", once=once)
+    assert lost.status_code == 503
+    assert "nobody knows" not in lost.text
+    monkeypatch.setattr(registry, "rotate_key", rotate_key)
+    assert officer.post("/desk/signing-keys/change", once=once).status_code == 303
+    assert len(served.node.ledger.institution(SLUG).keys) == before + 1
 
 
 def test_signing_key_stays_when_the_change_is_forged(school: School) -> None:

@@ -28,7 +28,8 @@ EXPECTED = Expected("assertionMethod", NOW)
 @pytest.fixture(scope="module")
 def cpu() -> Iterator[CpuBound]:
     bound = CpuBound()
-    bound.start()
+    for start in bound.starts():
+        start()
     yield bound
     bound.close()
 
@@ -77,7 +78,7 @@ def test_cpu_bound_takes_no_more_than_the_limit_of_processor_time(cpu: CpuBound)
     def used() -> float:
         ticks = 0.0
         for lane in (cpu._quick, cpu._slow):
-            for worker in lane._all:
+            for worker in lane.workers:
                 assert worker._process is not None
                 with open(f"/proc/{worker._process.pid}/stat") as stat:  # noqa: PTH123  a file of the kernel's
                     fields = stat.read().rsplit(")", 1)[1].split()

@@ -30,7 +30,8 @@ EXPECTED = Expected("assertionMethod", NOW)
 @pytest.fixture(scope="module")
 def cpu() -> Iterator[CpuBound]:
     bound = CpuBound()
-    bound.start()
+    for start in bound.starts():
+        start()
     yield bound
     bound.close()
 

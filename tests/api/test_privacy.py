@@ -15,6 +15,7 @@ from api.demo.people import Learner
 from api.demo.plan import Plan, make_plan
 from api.ledger_node import system_clock
 from tests.api.served import CODE, Served
+from tests.files import contents
 
 NAME = "Ulrika Ξανθοπούλου-O’Brien"
 REFERENCE = "REF-7313-XYZZY"
@@ -42,17 +43,16 @@ def _of(learner: Learner) -> Iterator[bytes]:
         yield escaped.encode()
 
 
-def files(directory: Path) -> list[Path]:
-    return [file for file in sorted(directory.rglob("*")) if file.is_file() and file.name != SUMMARY_FILE]
+def files(directory: Path) -> list[tuple[Path, bytes]]:
+    return [(file, kept) for file, kept in contents(directory) if file.name != SUMMARY_FILE]
 
 
 def test_files_of_the_ledger_hold_nothing_personal_in_the_clear(demonstration: Served, plan: Plan) -> None:
     found = files(demonstration.node.settings.data_dir)
-    assert {"ledger.db", "log.db", "checkpoint", "data.mdb"} <= {file.name for file in found}
+    assert {"ledger.db", "log.db", "checkpoint", "data.mdb"} <= {file.name for file, _ in found}
     needles = list(personal(plan))
     assert len(needles) > 900
-    for file in found:
-        content = file.read_bytes()
+    for file, content in found:
         assert [needle for needle in needles if needle in content] == [], file
 
 
@@ -60,8 +60,7 @@ def test_files_of_the_ledger_hold_no_working_link(demonstration: Served) -> None
     rows = json.loads((demonstration.node.settings.data_dir / SUMMARY_FILE).read_bytes())
     ids = [row["credential"].encode() for row in rows]
     assert len(ids) > 10
-    for file in files(demonstration.node.settings.data_dir):
-        content = file.read_bytes()
+    for file, content in files(demonstration.node.settings.data_dir):
         assert [one for one in ids if one in content] == [], file
 
 

@@ -50,6 +50,7 @@ from tests.api.wallet import (
     request_for,
     take,
 )
+from tests.files import contents
 from tests.ledger.world import START, SetClock
 
 ISSUER: Final = f"{BASE}/institutions/{SLUG}"
@@ -564,8 +565,7 @@ def test_no_secret_is_in_the_log_or_on_the_disk(school: School) -> None:
     logged = school.served.log.getvalue()
     assert "/openid4vci/offers/{reference}" in logged
     assert not [one for one in secrets if one in logged]
-    for file in school.served.node.settings.data_dir.rglob("*"):
-        kept = file.read_bytes() if file.is_file() else b""
+    for file, kept in contents(school.served.node.settings.data_dir):
         assert not [one for one in secrets if one.encode() in kept], file
 
 

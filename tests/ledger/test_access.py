@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 
-from ledger.access import Actor
-from ledger.error import AuthenticationError, ForbiddenError, InvalidInputError, NotFoundError
+from ledger.access import KNOWN_SECONDS, Access, Actor
+from ledger.error import AuthenticationError, ForbiddenError, InvalidInputError, NotFoundError, StorageError
 from tests.ledger.storage import both_databases
-from tests.ledger.world import OPERATOR, START, World
+from tests.ledger.world import OPERATOR, START, SeededRandom, World
 
 __all__ = ["both_databases"]  # the fixture: each test runs on both
 
@@ -128,3 +129,106 @@ def test_every_act_leaves_a_row_in_its_own_transaction(world: World) -> None:
 def test_issuer_without_an_institution_acts_for_none() -> None:
     with pytest.raises(ForbiddenError):
         Actor(name="x", role="issuer").require_institution(NORTH)
+
+
+def test_key_that_was_good_is_not_looked_up_again_for_a_moment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    token, moment, asked = grant(world), 0.0, 0
+    query = world.ledger.store.query
+
+    def counted(*args: Any) -> Any:  # noqa: ANN401  whatever the recorder's own takes and gives
+        nonlocal asked
+        asked += 1
+        return query(*args)
+
+    monkeypatch.setattr(world.ledger.store, "query", counted)
+    access = Access(world.ledger.store, SeededRandom(7), lambda: moment)
+    for _ in range(5):
+        assert access.authenticate(token, START).institution == NORTH
+    assert asked == 1
+    with pytest.raises(AuthenticationError):
+        access.authenticate(token, EXPIRY)  # expired keys are refused from memory too
+    assert asked == 1
+    world.access.revoke(access.authenticate(token, START).name, actor=OPERATOR, at=START)  # as another process would
+    moment = KNOWN_SECONDS - 0.001
+    assert access.authenticate(token, START).institution == NORTH
+    moment = KNOWN_SECONDS
+    for _ in range(2):
+        with pytest.raises(AuthenticationError):
+            access.authenticate(token, START)
+    assert asked > 2  # what is no key is not remembered
+
+
+def test_key_that_is_revoked_here_is_refused_at_once(world: World) -> None:
+    token = grant(world)
+    access = Access(world.ledger.store, SeededRandom(7), lambda: 0.0)
+    actor = access.authenticate(token, START)
+    access.revoke(actor.name, actor=OPERATOR, at=START)
+    with pytest.raises(AuthenticationError):
+        access.authenticate(token, START)
+
+
+def test_key_that_is_looked_up_while_it_is_revoked_is_not_remembered(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = grant(world)
+    access = Access(world.ledger.store, SeededRandom(7), lambda: 0.0)
+    query = world.ledger.store.query
+
+    def slow(sql: str, parameters: Any = ()) -> Any:  # noqa: ANN401  whatever the recorder's own takes and gives
+        rows = query(sql, parameters)
+        if "digest=?" in sql:
+            monkeypatch.setattr(world.ledger.store, "query", query)
+            access.revoke(rows[0][0], actor=OPERATOR, at=START)
+        return rows
+
+    monkeypatch.setattr(world.ledger.store, "query", slow)
+    assert access.authenticate(token, START).institution == NORTH  # it was good when it was looked up
+    with pytest.raises(AuthenticationError):
+        access.authenticate(token, START)
+
+
+def test_key_whose_revocation_failed_after_it_was_recorded_is_refused_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = grant(world)
+    access = Access(world.ledger.store, SeededRandom(7), lambda: 0.0)
+    actor = access.authenticate(token, START)
+    record = world.ledger.store.record
+
+    def broken(commits: Any) -> Any:  # noqa: ANN401  whatever the recorder's own takes and gives
+        record(commits)
+        message = "the connection broke off"
+        raise StorageError(message)
+
+    monkeypatch.setattr(world.ledger.store, "record", broken)
+    with pytest.raises(StorageError):
+        access.revoke(actor.name, actor=OPERATOR, at=START)
+    with pytest.raises(AuthenticationError):
+        access.authenticate(token, START)
+
+
+def test_key_is_known_for_a_moment_from_before_it_was_looked_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    token, moment = grant(world), 0.0
+    query = world.ledger.store.query
+
+    def slow(*args: Any) -> Any:  # noqa: ANN401  whatever the recorder's own takes and gives
+        nonlocal moment
+        rows = query(*args)
+        moment += KNOWN_SECONDS
+        return rows
+
+    monkeypatch.setattr(world.ledger.store, "query", slow)
+    access = Access(world.ledger.store, SeededRandom(7), lambda: moment)
+    name = access.authenticate(token, START).name
+    monkeypatch.setattr(world.ledger.store, "query", query)
+    world.access.revoke(name, actor=OPERATOR, at=START)  # as another process would
+    with pytest.raises(AuthenticationError):
+        access.authenticate(token, START)
+
+
+def test_no_more_keys_are_known_than_there_is_room_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ledger.access.MAX_KNOWN", 2)
+    access = Access(world.ledger.store, SeededRandom(7), lambda: 0.0)
+    for token in [grant(world) for _ in range(5)]:
+        access.authenticate(token, START)
+        assert len(access._known) <= 2

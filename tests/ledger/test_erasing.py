@@ -6,7 +6,8 @@ Each check looks for the same traces before the erasure, where it must find them
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -15,11 +16,13 @@ import pytest
 from ledger import erasing as erasing_module
 from ledger import sqlite_store as store_module
 from ledger.access import Actor
+from ledger.application import Decision, Outcome, Request
 from ledger.commitment import DOCUMENT_KIND, commit
 from ledger.credential_id import credential_aggregate_id
-from ledger.error import ConflictError, ErasedError, ForbiddenError, NotFoundError
+from ledger.error import ConflictError, ErasedError, ForbiddenError, NotFoundError, OutcomeUnknownError
 from ledger.key_ring import ID_BYTES
 from ledger.reason import Reason
+from ledger.vault import Vault
 from tests.ledger.world import OPERATOR, SLUG, World, claim, open_world, settle
 
 NAME, REFERENCE, EMAIL, NOTE = "Ада Восстановимая", "S-RECOGNISABLE-1", "ada.trace@example.org", "замечание о ней"
@@ -227,8 +230,36 @@ def test_erasure_says_so_when_a_reader_holds_the_old_pages_and_the_sweep_makes_u
             erase(world)
         assert traces.lie_in(world.directory)
         reader.rollback()
-    world.erasing.sweep()
+    world.erasing.sweep_again()
     assert traces.found(world.directory) == {}
+
+
+def test_erasure_whose_outcome_is_not_known_is_swept_when_it_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(world)
+    traces = Traces(world, REFERENCE)
+    carry_out = world.ledger.carry_out
+
+    def lose_the_answer(vault: Vault, request: Request | None, decide: Callable[[datetime], Decision]) -> Outcome:
+        carry_out(vault, request, decide)
+        message = "nobody knows"
+        raise OutcomeUnknownError(message)
+
+    swept: list[bool] = []
+    sweep = world.ledger.store.sweep
+
+    def counted() -> bool:
+        swept.append(sweep())
+        return swept[-1]
+
+    monkeypatch.setattr(world.ledger.store, "sweep", counted)
+    monkeypatch.setattr(world.ledger, "carry_out", lose_the_answer)
+    with pytest.raises(OutcomeUnknownError):
+        erase(world)
+    assert traces.lie_in(world.directory)
+    for _ in range(3):
+        world.erasing.sweep_again()
+    assert traces.found(world.directory) == {}
+    assert swept == [True]
 
 
 def test_opening_finishes_an_erasure_that_a_crash_cut_short(

@@ -16,7 +16,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from ledger.application import Request
-from ledger.error import NoStandbyError
+from ledger.error import NoStandbyError, OutcomeUnknownError
 from ledger.postgres_standby import Policy, Standby, StandbyWatch
 from ledger.postgres_store import PostgresFactory, PostgresRecorder
 from ledger.store import Commit
@@ -48,6 +48,18 @@ def opened(pair: tuple[PostgresServer, PostgresServer]) -> Iterator[PostgresReco
     yield recorder
     primary.ask_for_standby(is_on=False)
     recorder.close()
+
+
+@pytest.fixture
+def watched(
+    pair: tuple[PostgresServer, PostgresServer], opened: PostgresRecorder, tmp_path: Path
+) -> Iterator[tuple[World, StandbyWatch]]:
+    """A ledger whose commits wait for the standby, and what has its writes stop."""
+    del opened  # it has the primary wait
+    world = settle(open_world(tmp_path, seed=1, database=PostgresDatabase(pair[0].fresh_schema())))
+    assert isinstance(world.ledger.store, PostgresRecorder)
+    yield world, StandbyWatch(world.ledger.store.connections, "stop")
+    world.close()
 
 
 def until(holds: Callable[[], object]) -> None:
@@ -113,6 +125,62 @@ def test_writes_are_acknowledged_from_one_machine_when_that_was_chosen_those_tha
     pair[1].start()
     until(lambda: seen(watch) is Standby.CONNECTED)
     assert synchronous(opened) == "on"
+
+
+def test_requests_are_refused_when_the_standby_is_lost_while_places_are_leased_for_one_of_them(
+    pair: tuple[PostgresServer, PostgresServer], watched: tuple[World, StandbyWatch]
+) -> None:
+    world, watch = watched
+
+    def issue() -> object:
+        return world.issuance.issue(slug=SLUG, claims=[claim()], actor=OPERATOR, request=None).answer
+
+    with ThreadPoolExecutor(8) as threads:
+        with without_standby(pair):
+            first = threads.submit(issue)
+            until(lambda: waits_for_standby(pair[0]))
+            behind = [threads.submit(issue) for _ in range(4)]
+            noted = threads.submit(world.access.note, OPERATOR, "signed in", world.ledger.now())
+            assert is_waiting(first)
+            assert seen(watch) is Standby.LOST
+            with pytest.raises(OutcomeUnknownError):
+                first.result(PATIENCE_SECONDS)
+            refused: list[Future[Any]] = [*behind, noted, threads.submit(issue)]
+            for future in refused:
+                with pytest.raises(NoStandbyError):
+                    future.result(PATIENCE_SECONDS)
+        until(lambda: seen(watch) is Standby.CONNECTED)
+        issue()
+
+
+def test_requests_that_were_under_way_are_answered_when_the_standby_is_lost_and_keep_no_others_waiting(
+    pair: tuple[PostgresServer, PostgresServer], watched: tuple[World, StandbyWatch]
+) -> None:
+    world, watch = watched
+
+    def issue(key: str) -> object:
+        request = Request("caller", key, b"body")
+        return world.issuance.issue(slug=SLUG, claims=[claim()], actor=OPERATOR, request=request).answer
+
+    issue("so that secrets and places are there")
+    before = world.ledger.newest()
+    with ThreadPoolExecutor(8) as threads:
+        with without_standby(pair):
+            first = threads.submit(issue, "under way")
+            until(lambda: waits_for_standby(pair[0]))
+            behind = [threads.submit(issue, f"behind {number}") for number in range(4)]
+            assert is_waiting(first)
+            assert seen(watch) is Standby.LOST
+            with pytest.raises(OutcomeUnknownError, match="idempotency key"):
+                first.result(PATIENCE_SECONDS)
+            for future in (*behind, threads.submit(issue, "after")):
+                with pytest.raises(NoStandbyError):
+                    future.result(PATIENCE_SECONDS)
+        until(lambda: seen(watch) is Standby.CONNECTED)
+        until(lambda: world.ledger.newest() > before)
+        issued = world.ledger.newest()
+        issue("under way")
+        assert world.ledger.newest() == issued, "it had been recorded"
 
 
 # ── Commits that show before a standby has them ───────────────────────────────────────────────────────
@@ -192,6 +260,13 @@ def break_off_what_waits(primary: PostgresServer) -> None:
             ).fetchall()
 
         until(ended)
+
+
+def waits_for_standby(primary: PostgresServer) -> bool:
+    """Whether a commit waits for the standby."""
+    with psycopg.connect(primary.address) as connection:
+        found = connection.execute("SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event='SyncRep'").fetchone()
+    return found != (0,)
 
 
 def is_waiting(future: Future[Any]) -> bool:

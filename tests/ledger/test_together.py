@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
+import msgspec
 import pytest
 
+from ledger.access import Actor
 from ledger.application import Outcome, Request, Task
 from ledger.claim import AwardClaim
 from ledger.credential_id import credential_aggregate_id
-from ledger.error import IdempotencyError, MissingElementError, NotFoundError, StorageError
+from ledger.document import Award
+from ledger.error import ForbiddenError, IdempotencyError, MissingElementError, NotFoundError, StorageError
+from ledger.form_signing import FormSigner
 from ledger.issuance import SealedDocument
 from ledger.store import Commit
 from tests.ledger.storage import both_databases
@@ -131,3 +137,69 @@ def test_requests_carried_out_together_are_repeated_alike_after_a_restart(world:
     again = outcomes(restarted.issuance.issue_together([task(restarted, str(n), claim(f"L {n}")) for n in range(3)]))
     restarted.close()
     assert [(one.answer, one.repeated) for one in again] == [(one.answer, True) for one in first]
+
+
+def test_awards_of_a_group_are_made_as_each_would_be_alone(world: World) -> None:
+    outcomes(world.issuance.issue_together([task(world, "first", claim("Ada", reference="R-0"))]))
+    claims = [claim("Ada", reference="R-0"), claim("Bo", reference="R-1"), claim("Cy"), claim("Di"), claim("Ed")]
+    together = outcomes(
+        world.issuance.issue_together(
+            [
+                task(world, "0", claims[0]),
+                task(world, "1", claims[1]),
+                task(world, "2", claims[2], claims[3]),
+                task(world, "3", claims[4]),
+            ]
+        )
+    )
+    alone = [outcomes(world.issuance.issue_together([task(world, f"a{n}", one)]))[0] for n, one in enumerate(claims)]
+    made = [(one, kept) for outcome in together for one, kept in zip(outcome.answer, outcome.made, strict=True)]
+    named = [(one, kept) for outcome in alone for one, kept in zip(outcome.answer, outcome.made, strict=True)]
+    assert len(made) == len(named) == len(claims)
+    for (one, kept), (other, same) in zip(made, named, strict=True):
+        assert kept == world.issuance.sealed_document(one)
+        assert kept.claim == same.claim
+        assert set(kept.forms) == set(same.forms)
+        assert one.encode() in kept.document
+        learner, twin = (world.vault.learner_of(credential_aggregate_id(public_id)) for public_id in (one, other))
+        is_called = kept.claim and msgspec.msgpack.decode(kept.claim, type=AwardClaim).learner.reference is not None
+        assert (learner.handle == twin.handle) == is_called
+    awards = [world.ledger.credential(one) for one, _ in made]
+    places = [(award.status_block, award.status_index) for award in awards]
+    assert len(set(places)) == len(claims)
+    assert len({kept.salt for _, kept in made}) == len(claims)
+
+
+def test_a_task_whose_actor_may_not_act_has_nothing_signed_for_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = Actor(name="stranger", role="issuer", institution=UUID(int=9))
+    signed: list[str] = []
+    sign = FormSigner.sign
+
+    def note(self: FormSigner, award: Award, *rest: Any) -> Any:  # noqa: ANN401  as it is
+        signed.append(award.claim.learner.name)
+        return sign(self, award, *rest)
+
+    monkeypatch.setattr(FormSigner, "sign", note)
+    foreign = world.issuance.issuing(slug=SLUG, claims=[claim("Bo")], actor=stranger, request=Request("s", "x", b""))
+    found = world.issuance.issue_together([task(world, "0", claim("Ada")), foreign, task(world, "1", claim("Cy"))])
+    assert [type(one) for one in found] == [Outcome, ForbiddenError, Outcome]
+    assert signed == ["Ada", "Cy"]
+
+
+def test_what_cannot_be_made_for_one_keeps_no_other_from_being_made(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign = FormSigner.sign
+
+    def fail(self: FormSigner, award: Award, *rest: Any) -> Any:  # noqa: ANN401  as it is
+        if award.claim.learner.name == "Bo":
+            message = "this one cannot be signed"
+            raise RuntimeError(message)
+        return sign(self, award, *rest)
+
+    monkeypatch.setattr(FormSigner, "sign", fail)
+    found = world.issuance.issue_together([task(world, name, claim(name)) for name in ("Ada", "Bo", "Cy")])
+    assert [type(one) for one in found] == [Outcome, RuntimeError, Outcome]
+    assert issued(world) == 2

@@ -5,14 +5,22 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from ledger import writer as writer_module
-from ledger.error import ConflictError, InvalidInputError, LedgerError, StorageError
+from ledger.error import (
+    ConflictError,
+    InvalidInputError,
+    LedgerError,
+    NoStandbyError,
+    OutcomeUnknownError,
+    StorageError,
+)
 from ledger.store import Commit, LedgerRecorder
 from ledger.writer import GroupWriter
 from tests.ledger.recorder_contract import ONE, SCHEMA, event, row
@@ -31,9 +39,21 @@ class HeldRecorder:
         self.waiting = threading.Semaphore(0)
         self.groups: list[int] = []
         self.trouble: Exception | None = None
+        self.refused = threading.Event()
+        self.confirmed = 0
 
     def require_writable(self) -> None:
+        if self.refused.is_set():
+            message = "no standby"
+            raise NoStandbyError(message)
         self.inner.require_writable()
+
+    def confirm(self) -> None:
+        assert self.gate.wait(WAIT_SECONDS)
+        self.confirmed += 1
+        if self.trouble is not None:
+            raise self.trouble
+        self.inner.confirm()
 
     def record(self, commits: Sequence[Commit]) -> list[list[int] | LedgerError]:
         self.waiting.release()
@@ -193,3 +213,62 @@ def test_writer_splits_what_waits_at_its_limits_and_loses_nothing(
     made = [position for future in futures for position in future.result(WAIT_SECONDS)]
     assert made == list(range(1, sum(sizes) + 2))
     assert bench.held.groups == [1, 3, 2, 2, 1, 1]
+
+
+# ── A database that lets its transactions wait ────────────────────────────────────────────────────────
+
+
+def test_nobody_waits_for_a_transaction_that_waits_once_nothing_may_be_recorded(bench: Bench) -> None:
+    under_way, *waiting = bench.hold(one(1), one(2))
+    confirming = bench.pool.submit(bench.writer.confirm)
+    bench.held.refused.set()
+    everyone: list[Future[Any]] = [under_way, *waiting, confirming]
+    assert [type(future.exception(WAIT_SECONDS)) for future in everyone] == [
+        OutcomeUnknownError,
+        NoStandbyError,
+        NoStandbyError,
+        NoStandbyError,
+    ]
+    bench.held.refused.clear()
+    after = bench.pool.submit(bench.writer.write, one(3))
+    bench.release()
+    assert after.result(WAIT_SECONDS) == [2], "of those that waited nothing is recorded"
+    assert bench.held.confirmed == 0
+
+
+def test_writer_goes_on_waiting_while_something_may_be_recorded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "LOOK_SECONDS", 0.01)
+    futures = bench.hold(one(1))
+    assert not wait(futures, timeout=0.3).done
+    bench.release()
+    assert [future.result(WAIT_SECONDS) for future in futures] == [[1], [2]]
+
+
+def test_writer_tells_of_a_recorder_that_waited_too_long_itself(bench: Bench) -> None:
+    bench.held.trouble = TimeoutError("a lock")
+    [future] = bench.hold()
+    bench.release()
+    with pytest.raises(TimeoutError, match="a lock"):
+        future.result(WAIT_SECONDS)
+
+
+def test_writer_confirms_once_for_all_that_ask_and_after_what_is_recorded(bench: Bench) -> None:
+    bench.hold()
+    asking = [bench.pool.submit(bench.writer.confirm) for _ in range(5)]
+    bench._until(lambda: bench.writer._queue.qsize() == 5)
+    bench.release()
+    for future in asking:
+        future.result(WAIT_SECONDS)
+    assert (bench.held.confirmed, bench.held.groups) == (1, [1])
+    bench.held.trouble = StorageError("gone")
+    with pytest.raises(StorageError, match="gone"):
+        bench.writer.confirm()
+    assert bench.writer.write_all([]) == []
+
+
+def test_writer_closes_without_a_transaction_that_waits_while_nothing_may_be_recorded(bench: Bench) -> None:
+    bench.hold(one(1))
+    bench.held.refused.set()
+    closing = bench.pool.submit(bench.writer.close)
+    closing.result(WAIT_SECONDS)
+    bench.held.refused.clear()

@@ -170,9 +170,9 @@ def open_world(
     place = SqliteDatabase(data / "ledger.db") if database is None else database
     ledger = Ledger(place.factory(SCHEMA), clock=clock, random=source, on_commit=lambda _: None)
     key_ring = open_key_ring(directory / "data.keys", source)
-    vault = Vault(ledger.store, key_ring, source)
+    vault = Vault(ledger.rows, key_ring, source)
     keys = SealedKeyStore(ledger.store, key_ring, source)
-    places = StatusAllocator(ledger.store, vault.secret("status-places"))
+    places = StatusAllocator(ledger.rows, vault.secret("status-places"))
     issuance = Issuance(ledger, vault, keys, places, BASE_URL, canonicalise=canonicalise)
     book = SpendingBook(ledger.store)
     reading = ComponentReading(ledger, vault, book, RecognisedComponents(ledger, vault))
@@ -187,7 +187,7 @@ def open_world(
         vault=vault,
         keys=keys,
         places=places,
-        access=Access(ledger.store, source),
+        access=Access(ledger.rows, source),
         registry=Registry(ledger, vault, keys, "ledger.example"),
         catalogue=Catalogue(ledger, vault),
         issuance=issuance,

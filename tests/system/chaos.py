@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import uuid4
@@ -69,6 +70,10 @@ class Count:
         return max((took for at, took in self.waits if at >= since), default=0.0)
 
 
+class _AbandonedError(Exception):
+    """Nobody wants the load any more."""
+
+
 class Load:
     """Writers and readers that never give up.
 
@@ -84,6 +89,7 @@ class Load:
         self._url = url
         self._key = key
         self._closing = threading.Event()
+        self._abandoned = threading.Event()
         self._random = random.Random(7)
         self._threads = [threading.Thread(target=self._write, daemon=True) for _ in range(writers)]
         self._threads += [threading.Thread(target=self._read, daemon=True) for _ in range(readers)]
@@ -97,10 +103,16 @@ class Load:
         """Stop; each write that was begun is tried until it is acknowledged."""
         self._closing.set()
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
+
+    def abandon(self) -> None:
+        """Stop, whatever becomes of what was begun: for a test that has failed, and takes the servers down."""
+        self._abandoned.set()
+        self.close()
 
     def _write(self) -> None:
-        with httpx.Client(base_url=self._url, timeout=WRITE_SECONDS) as http:
+        with suppress(_AbandonedError), httpx.Client(base_url=self._url, timeout=WRITE_SECONDS) as http:
             while not self._closing.is_set():
                 key = uuid4().hex
                 made = self._insist(http, "/v1/credentials", claim(f"Learner {key}"), key)["id"]
@@ -115,7 +127,7 @@ class Load:
         """Write until it is acknowledged, under one key."""
         headers = {"Authorization": f"Bearer {self._key}", "Idempotency-Key": key}
         began = time.monotonic()
-        while True:
+        while not self._abandoned.is_set():
             self.count.writes += 1
             try:
                 answered = http.post(path, json=body, headers=headers)
@@ -128,6 +140,7 @@ class Load:
                 pass
             self.count.failed_writes.append(time.monotonic())
             time.sleep(0.2)
+        raise _AbandonedError
 
     def _read(self) -> None:
         with httpx.Client(base_url=self._url, timeout=READ_SECONDS) as http:

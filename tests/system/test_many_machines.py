@@ -80,6 +80,7 @@ class World:
             verifier.settings["CAIRN_FOLLOW_URL"] = self.front.followed_url
             verifier.start()
         self.load = Load(self.front.url, school.key)
+        self.stack.callback(self.load.abandon)
         self.school = school
 
     def _verifier_ports(self) -> list[int]:
