@@ -17,14 +17,15 @@ from http import HTTPStatus
 from typing import Final, TextIO
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
+from api.answer_header import put_headers
 from api.request_id import assign_request_id
 from api.route_template import method_name, route_template
 
 REQUEST_ID_HEADER: Final = "X-Request-Id"
+_RAW_REQUEST_ID: Final = REQUEST_ID_HEADER.lower().encode()
 _MILLISECONDS: Final = 1_000
 _LINE: Final = (
     '{"time": "%s", "request_id": "%s", "method": %s, "route": %s, "status": %d, "duration_ms": %s, '
@@ -142,7 +143,7 @@ class AccessLogMiddleware:
             nonlocal status, sent_bytes
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = identity
+                put_headers(message, {_RAW_REQUEST_ID: identity.encode()})
             sent_bytes += len(message.get("body", b""))
             await send(message)
 

@@ -89,10 +89,9 @@ class CpuBound:
             raise found.error
         return cast("_Result", found)  # what the function returned came back over the pipe
 
-    def start(self) -> None:
-        """Start the workers now, in the background, rather than when they are first needed."""
-        self._quick.start()
-        self._slow.start()
+    def starts(self) -> list[Callable[[], None]]:
+        """For each worker what starts it, in the background, rather than when it is first needed."""
+        return [worker.start for worker in (*self._quick.workers, *self._slow.workers)]
 
     def close(self) -> None:
         """End the workers."""
@@ -105,9 +104,9 @@ class _Lane:
 
     def __init__(self, size: int) -> None:
         self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()
-        self._all = [_Worker() for _ in range(size)]
-        for worker in self._all:
-            self._idle.put(worker)
+        self.workers = [_Worker() for _ in range(size)]
+        for worker in reversed(self.workers):
+            self._idle.put(worker)  # the first is the first to be asked, and to be started
 
     def ask(self, job: bytes, limit_ms: int) -> object:
         try:
@@ -119,12 +118,8 @@ class _Lane:
         finally:
             self._idle.put(worker)
 
-    def start(self) -> None:
-        for worker in self._all:
-            worker.start()
-
     def close(self) -> None:
-        for worker in self._all:
+        for worker in self.workers:
             worker.close()
 
 

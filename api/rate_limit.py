@@ -23,9 +23,9 @@ from typing import Final
 from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.answer_header import encoded, put_headers
 from api.client_address import client_address
 from api.error import RateLimitedError
 from api.problem import ProblemWriter
@@ -326,7 +326,7 @@ class RateLimitMiddleware:
     def _telling(self, client: str, send: Send) -> Send:
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":  # by then the answer may have been counted as several
-                MutableHeaders(scope=message).update(self._limiter.headers(client))
+                put_headers(message, encoded(self._limiter.headers(client)))
             await send(message)
 
         return tell

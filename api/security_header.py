@@ -12,10 +12,10 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.answer_header import encoded, put_headers
 from api.media_type import header
 from api.public_write import WALLET_WRITES, is_learners, is_public_write
 
@@ -42,6 +42,9 @@ TRANSPORT_SECURITY: Final = "max-age=63072000; includeSubDomains"
 READABLE_HEADERS: Final = (
     "Age, Cairn-Following, Cairn-Log-Size, Cairn-Log-Time, ETag, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
 )
+SHARED: Final = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": READABLE_HEADERS}
+# An answer may have its own of these.
+KEPT: Final = frozenset({b"referrer-policy", b"content-security-policy"})
 DESK: Final = "/desk"
 PREFLIGHT_SECONDS: Final = 86_400
 
@@ -53,8 +56,7 @@ def data_headers(*, is_https: bool) -> dict[str, str]:
     return {
         **_fixed(is_https=is_https),
         "Content-Security-Policy": DATA_POLICY,
-        "Access-Control-Allow-Origin": "*",
-        "Access-Control-Expose-Headers": READABLE_HEADERS,
+        **SHARED,
     }
 
 
@@ -73,7 +75,17 @@ class SecurityHeaderMiddleware:
 
     def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
         self._app = app
-        self._fixed = _fixed(is_https=is_https)
+        page = {
+            **_fixed(is_https=is_https),
+            "Permissions-Policy": PAGE_PERMISSIONS,
+            "Content-Security-Policy": PAGE_POLICY,
+        }
+        data = {**_fixed(is_https=is_https), "Content-Security-Policy": DATA_POLICY}
+        self._added = {
+            (is_page, is_public): encoded({**(page if is_page else data), **(SHARED if is_public else {})})
+            for is_page in (False, True)
+            for is_public in (False, True)
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -83,24 +95,14 @@ class SecurityHeaderMiddleware:
 
         async def adorn(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._adorn(MutableHeaders(scope=message), is_public=_is_public(scope))
+                is_page = dict(message["headers"]).get(b"content-type", b"").startswith(b"text/html")
+                put_headers(message, self._added[is_page, _is_public(scope)], KEPT)
             await send(message)
 
         if _is_preflight(scope):
             await _preflight_answer(scope)(scope, receive, adorn)
         else:
             await self._app(scope, receive, adorn)
-
-    def _adorn(self, headers: MutableHeaders, *, is_public: bool) -> None:
-        referrer = headers.get("referrer-policy", ALWAYS["Referrer-Policy"])
-        headers.update({**self._fixed, "Referrer-Policy": referrer})
-        is_page = headers.get("content-type", "").startswith("text/html")
-        if is_page:
-            headers["Permissions-Policy"] = PAGE_PERMISSIONS
-        headers.setdefault("Content-Security-Policy", PAGE_POLICY if is_page else DATA_POLICY)
-        if is_public:
-            headers["Access-Control-Allow-Origin"] = "*"
-            headers["Access-Control-Expose-Headers"] = READABLE_HEADERS
 
 
 def _is_public(scope: Scope) -> bool:

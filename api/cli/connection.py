@@ -50,11 +50,14 @@ _NO_REQUEST: Final[Scope] = {"type": "http", "headers": []}
 Refusal: TypeAlias = Callable[[Problem, Scope], Response]
 """Writes a problem, as `api.problem.ProblemWriter.response` does."""
 
-Shortcut: TypeAlias = Callable[[bytes, tuple[str, int] | None, list[tuple[bytes, bytes]]], bytes | None]
-"""(what came, the other end, the server's own header fields) -> the whole answer, or None to go the ordinary way."""
+Shortcut: TypeAlias = Callable[[bytes, tuple[str, int] | None, list[tuple[bytes, bytes]], float], bytes | None]
+"""(what came, the other end, the server's own header fields, the event loop's time) -> the whole answer, or None to go
+the ordinary way."""
 
 
-def no_shortcut(_data: bytes, _peer: tuple[str, int] | None, _common: list[tuple[bytes, bytes]]) -> None:
+def no_shortcut(
+    _data: bytes, _peer: tuple[str, int] | None, _common: list[tuple[bytes, bytes]], _moment: float
+) -> None:
     """Have everything go the ordinary way."""
 
 
@@ -154,6 +157,8 @@ class Connection(HttpToolsProtocol):
         self._stopping = asyncio.Event()
         self._came_at = 0.0
         self._patience: asyncio.TimerHandle | None = None
+        self._is_body_awaited = False
+        self._is_whole = True
         self._unread_bytes = 0
         self._unread_since: float | None = None
 
@@ -183,13 +188,14 @@ class Connection(HttpToolsProtocol):
             and not self.flow.write_paused
             and not self.transport.is_closing()
         ):  # no request is under way, and the other end reads what it is sent
-            answer = self.shortcut.answer(data, self.client, self.server_state.default_headers)
+            moment = self.loop.time()
+            answer = self.shortcut.answer(data, self.client, self.server_state.default_headers, moment)
             if answer is not None:
                 self.transport.write(answer)
                 if self._patience is not None:
                     self._forget_patience()
                 self.server_state.total_requests += 1
-                self._answered_at = self.loop.time()
+                self._answered_at = moment
                 if self.timeout_keep_alive_task is None:
                     self._wait(self.timeout_keep_alive)
                 return
@@ -203,6 +209,10 @@ class Connection(HttpToolsProtocol):
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._is_head_too_large = True
                 self.send_400_response("")
+        if not self._is_whole:
+            self._wait_for_the_rest()
+        elif self._is_idle_without_a_timer():
+            self._be_patient(HEAD_SECONDS, self.transport.close)
 
     def resume_writing(self) -> None:
         """Go on: the other end reads."""
@@ -234,9 +244,7 @@ class Connection(HttpToolsProtocol):
         """Begin to count."""
         self._is_between, self._has_begun = False, True
         super().on_message_begin()
-        self._in_head, self._head_bytes, self._told_bytes = True, 0, 0
-        if self._patience is None:
-            self._be_patient(HEAD_SECONDS, self.transport.close)
+        self._is_whole, self._in_head, self._head_bytes, self._told_bytes = False, True, 0, 0
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the address."""
@@ -251,7 +259,6 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Have the request answered, or refused when too many are."""
         self._in_head, self._came_at = False, self.loop.time()
-        self._be_patient(BODY_SECONDS, self._look_at_body)
         is_busy = max(len(self.connections), len(self.tasks)) > MAX_CONNECTIONS
         self.app = self._refuse_busy if is_busy else self._served
         self.scope["extensions"] = extension(self.transport.abort, self._stopping)
@@ -269,7 +276,9 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Note that the parser has seen the end of a message."""
-        self._forget_patience()
+        self._is_whole = True
+        if self._patience is not None:
+            self._forget_patience()
         self._is_between = not self.parser.should_upgrade()
         super().on_message_complete()
 
@@ -287,11 +296,31 @@ class Connection(HttpToolsProtocol):
         self.transport.write(b"\r\n".join([*head, b"", bytes(answer.body)]))
         self.transport.close()
 
+    def _is_idle_without_a_timer(self) -> bool:
+        """Whether what came began no message: empty lines, which the parser passes over, have ended the waiting."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return (
+            self._patience is None
+            and self.timeout_keep_alive_task is None
+            and not self.transport.is_closing()
+            and (cycle is None or cycle.response_complete)
+        )
+
+    def _wait_for_the_rest(self) -> None:
+        """Give a message of which something is missing its time; most come in one piece, and cost no timer."""
+        if self._in_head:
+            if self._patience is None:
+                self._be_patient(HEAD_SECONDS, self.transport.close)
+        elif not self._is_body_awaited:
+            self._be_patient(BODY_SECONDS, self._look_at_body)
+            self._is_body_awaited = True
+
     def _be_patient(self, seconds: float, then: Callable[[], object]) -> None:
         self._forget_patience()
         self._patience = self.loop.call_later(seconds, then)
 
     def _forget_patience(self) -> None:
+        self._is_body_awaited = False
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
@@ -301,6 +330,7 @@ class Connection(HttpToolsProtocol):
         left = self._came_at + BODY_SECONDS - self.loop.time()
         if self.flow.read_paused or left > 0:
             self._be_patient(max(left, 1.0), self._look_at_body)
+            self._is_body_awaited = True
         else:
             self.transport.abort()
 

@@ -46,13 +46,11 @@ from api.role import Role
 from api.runtime import Runtime
 from api.setting import Settings, load_settings
 from api.starting import StartingApp
+from api.warming import Warming
 from api.worker import ProjectingWorker, SequencingWorker
 from api.worker_app import make_worker_app
 
 STANDBY_PAUSE_SECONDS: Final = 0.2
-WARM_SECONDS: Final = 5.0
-"""How long after the start the workers for documents of strangers are started, so that none waits for one to come up;
-not at once, since three of them take more of a processor than the start itself. Who comes before them starts one."""
 
 
 def serve(
@@ -212,10 +210,9 @@ class Process:
     def _open(self) -> ASGIApp:
         node = open_node(self._settings, sequences=self._sequences, helper=self._projecting)
         self._closers.append(node.close)
-        warming = threading.Timer(WARM_SECONDS, node.cpu.start)
-        warming.daemon = True
+        warming = Warming(node.cpu.starts())
         warming.start()
-        self._closers.append(warming.cancel)
+        self._closers.append(warming.close)
         runtime = Runtime(node, system_clock, self._log)
         app = self._application(node, runtime)
         runtime.start()

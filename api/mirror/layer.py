@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.answer_header import encoded, put_headers
 from api.error import NotReadyError
 from api.mirror.head import ServedHead
 from api.page.asset import ASSET_PATHS
@@ -49,11 +49,11 @@ class FreshnessMiddleware:
         if self._served.head is None and scope["path"] not in ALWAYS and not scope["path"].startswith("/problems/"):
             await self._writer.response_to(self._not_yet(), scope)(scope, receive, send)
             return
-        fields = age_fields(self._served.freshness())
+        fields = encoded(age_fields(self._served.freshness()))
 
         async def adorn(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(fields)
+                put_headers(message, fields)
             await send(message)
 
         await self._app(scope, receive, adorn)

@@ -147,6 +147,19 @@ def test_client_is_asked_to_come_back_when_there_are_too_many(monkeypatch: pytes
     assert refused["type"] == "http://ledger.test/problems/not-ready"
 
 
+async def listening(
+    app: Any,  # noqa: ANN401  any ASGI application
+    shortcut: connection.ShortcutSlot | None = None,
+) -> tuple[uvicorn.Server, asyncio.Task[None], socket.socket]:
+    """Serve *app* until the server is told to exit; gives the server, the task that it is, and where it listens."""
+    server = uvicorn.Server(server_config(app, ProblemWriter("http://ledger.test").response, shortcut=shortcut))
+    listener = socket.create_server(("127.0.0.1", 0))
+    serving = asyncio.create_task(server.serve([listener]))
+    while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    return server, serving, listener
+
+
 async def _crowd(app: Any) -> tuple[tuple[int, ...], dict[str, Any]]:  # noqa: ANN401  any ASGI application
     """Ask over three connections at once, where two are served; return the statuses and the last body."""
     config = server_config(app, ProblemWriter("http://ledger.test").response)
@@ -197,11 +210,7 @@ def test_client_is_not_waited_for_when_it_stops_in_the_middle(monkeypatch: pytes
         await send({"type": "http.response.body", "body": b""})
 
     async def ask() -> bytes:
-        server = uvicorn.Server(server_config(app, ProblemWriter("http://ledger.test").response))
-        listener = socket.create_server(("127.0.0.1", 0))
-        serving = asyncio.create_task(server.serve([listener]))
-        while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
-            await asyncio.sleep(0.01)
+        server, serving, listener = await listening(app)
         reader, writer = await asyncio.open_connection("127.0.0.1", listener.getsockname()[1])
         writer.write(piece)
         try:
@@ -216,6 +225,70 @@ def test_client_is_not_waited_for_when_it_stops_in_the_middle(monkeypatch: pytes
     assert asyncio.run(ask()).count(b"HTTP/1.1 204") == piece.count(b"GET /livez HTTP/1.1")
 
 
+def test_client_gets_no_new_time_for_a_head_that_comes_byte_by_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.3)
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def ask() -> int:
+        server, serving, listener = await listening(app)
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.getsockname()[1])
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        sent = 0
+        for byte in b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 100:
+            if reader.at_eof():
+                break
+            writer.write(bytes([byte]))
+            sent += 1
+            await asyncio.sleep(0.02)
+        writer.close()
+        server.should_exit = True
+        await serving
+        return sent
+
+    assert 5 < asyncio.run(ask()) < 60
+
+
+@pytest.mark.parametrize("is_quick", [False, True], ids=["ordinary", "short-cut"])
+def test_client_that_sends_empty_lines_after_an_answer_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, *, is_quick: bool
+) -> None:
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.3)
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    def quick(data: bytes, *_: object) -> bytes | None:
+        return b"HTTP/1.1 204 No Content\r\n\r\n" if data.startswith(b"GET") else None
+
+    async def ask() -> int:
+        slot = connection.ShortcutSlot()
+        if is_quick:
+            slot.take(quick)
+        server, serving, listener = await listening(app, slot)
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.getsockname()[1])
+        for _ in range(3):  # a connection that goes on being used is not closed, whatever stood between
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"\r\n")
+            await asyncio.sleep(0.2)
+        sent = 0
+        while not reader.at_eof() and sent < 100:
+            writer.write(b"\r\n")
+            sent += 1
+            await asyncio.sleep(0.02)
+        writer.close()
+        server.should_exit = True
+        await serving
+        return sent
+
+    assert asyncio.run(ask()) < 40
+
+
 @pytest.mark.parametrize("body_bytes", [10_000, 20_000_000], ids=["small answers", "a large answer"])
 def test_client_that_does_not_read_is_broken_off(monkeypatch: pytest.MonkeyPatch, body_bytes: int) -> None:
     monkeypatch.setattr(connection, "UNREAD_SECONDS", 0.4)
@@ -226,11 +299,7 @@ def test_client_that_does_not_read_is_broken_off(monkeypatch: pytest.MonkeyPatch
         await send({"type": "http.response.body", "body": body})
 
     async def ask() -> tuple[int, int]:
-        server = uvicorn.Server(server_config(app, ProblemWriter("http://ledger.test").response))
-        listener = socket.create_server(("127.0.0.1", 0))
-        serving = asyncio.create_task(server.serve([listener]))
-        while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
-            await asyncio.sleep(0.01)
+        server, serving, listener = await listening(app)
         address = listener.getsockname()
         silent = socket.create_connection(address)
         await asyncio.to_thread(silent.sendall, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * (20_000_000 // body_bytes))
