@@ -43,6 +43,7 @@ from api.problem_handler import UnexpectedErrorMiddleware, install_problem_handl
 from api.problem_route import problem_router
 from api.query import refuse_repeated
 from api.rate_limit import ClientCount, RateLimiter, RateLimitMiddleware
+from api.request_id import drawn_together
 from api.route import (
     achievement,
     agreement,
@@ -161,7 +162,8 @@ def make_app(
     is_https = identity.base_url.startswith("https:") and not settings.is_loopback
     if offer is not None and settings.shortcut:
         counters = Counters(limiter, settings.trusted_proxy_count, metrics, log)
-        offer(make_shortcut(node.views, node.lookup.answer_now, counters, is_https=is_https))
+        room = settings.kept_answers_bytes
+        offer(make_shortcut(node.views, node.lookup.answer_now, counters, room, is_https=is_https))
     direct = DirectMiddleware(HeadMiddleware(app), issuing, answered)
     return wrap(direct, settings, writer, metrics, log, limiter, is_https=is_https)
 
@@ -326,7 +328,7 @@ def wrap(
     limited = RateLimitMiddleware(app, limiter=limiter, writer=writer, trusted_proxy_count=settings.trusted_proxy_count)
     secured = SecurityHeaderMiddleware(limited, is_https=is_https)
     measured = MetricMiddleware(secured, metrics=metrics, timer=time.perf_counter)
-    return AccessLogMiddleware(measured, log=log, timer=time.perf_counter, random_bytes=os.urandom)
+    return AccessLogMiddleware(measured, log=log, timer=time.perf_counter, random_bytes=drawn_together(os.urandom))
 
 
 def _describe(node: Node) -> dict[str, Any]:

@@ -6,14 +6,16 @@ anything; what they have in common is taken from the ordinary answer, so there i
 award, and wherever a boundary in time is so near that it would have to be looked at closely, there is no quick answer,
 and the ordinary one is made.
 
-Nothing here goes stale: what was made from the views is made anew as soon as they have moved. Editions never change.
+Nothing here goes stale. As soon as the views have moved, it is looked which awards something has happened to and
+whether the institutions are what they were; what was kept of others is given on. Editions never change.
+
+Longer than other modules because what is kept and what it is made from have to be forgotten together.
 """
 
 from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeAlias
@@ -25,18 +27,24 @@ from api.error import ApiError
 from ledger.credential_id import aggregate_id_of
 from projections.directory_record import DirectoryRecord, parse_record
 from projections.institution_directory import record_key
-from projections.short_row import read_short_row, short_key
+from projections.short_row import MARKS, TOUCHED, mark_of, read_short_row, short_key, touched_after
 from projections.table import Readable
 
 MAX_KINDS: Final = 20_000
-"""Kinds of answers that are remembered; at some 700 bytes each, 14 MB. When there are more, all are forgotten, kept
-answers too, which hold them."""
-MAX_READY: Final = 1 << 18
-"""Answers that are kept at hand, of awards that were asked for twice; at some 550 bytes each, 145 MB. The one that was
-made longest ago makes room for another."""
+"""Kinds of answers that are remembered. When there are more, all are forgotten, and learnt anew."""
+MAX_SHARED_BYTES: Final = 30_000_000
+"""What answers may share that are kept, of some 600 bytes for a kind; with more, all that is kept is forgotten."""
+READY_BYTES: Final = 500
+"""What a kept answer takes beside the pieces of its own: five objects, its key and its place."""
+MAX_COMPARED: Final = 1_000
+"""Institutions whose records are compared each time that the views have moved, which takes a millisecond or two. When
+more were asked for, all are forgotten."""
+ONE_IN: Final = 16
+"""When there is no room, one in so many is kept in another's place. Where more awards are asked for in turn than there
+is room for, most of those that are kept then stay until they are asked for again."""
 ASKED_ONCE: Final = 1 << 20
 """Places, of a byte each, in which is noted that an award was asked for, until another one comes to the same place."""
-BEGIN: Final = b'{"credential":"'
+_BEGIN: Final = b'{"credential":"'
 """How the body of an answer begins."""
 AWARD_END: Final = b'"}]'
 """How what is said of an award ends."""
@@ -52,8 +60,18 @@ spaces."""
 _FOR_EVER: Final = b'","valid_until":null,"recorded_at":"'
 _UNTIL: Final = b'","valid_until":"%b","recorded_at":"'
 _EVENT: Final = b'",%b,"events":[{"kind":"issued","reason":null,"effective_at":"'
-RECORDED: Final = b'","recorded_at":"'
+_RECORDED: Final = b'","recorded_at":"'
 """How an award's dates, and those of its one event, are divided in an answer."""
+_NEVER: Final = b"\xff"
+"""What no instant, as it is spelled here, comes after."""
+_ALL: Final = b"\x7f"
+"""What makes of a second something that all instants within it come before."""
+
+
+class Place(Protocol):
+    """How far a view has been brought, as far as this process has heard."""
+
+    position: int
 
 
 class Moving(Readable, Protocol):
@@ -85,54 +103,58 @@ class _Issuer:
         self.epoch = -1
 
 
+Common: TypeAlias = tuple[bytes, bytes, bytes]
+"""What answers of one kind share: the end of the entity tag; the body from after the id to the instant since when;
+further, from after the award's own dates to those of its event."""
+
+QuickAnswer: TypeAlias = tuple[int, bytes, bytes, bytes, bytes, bytes, bytes, bytes, int, int]
+"""An answer without the instants at which it is given:
+
+0. In which epoch it was made: until something happens to an award of its mark, it holds.
+1. It holds from this second on, in which it was made,
+2. and until before this one.
+3. The entity tag, without what every such tag begins with.
+4. The body up to the instants at which it is given,
+5. from there on the award's own dates,
+6. what it shares with others,
+7. and the dates of its event, up to :data:`AWARD_END`, which is not in it.
+8. How many bytes these four have.
+9. The mark of the award.
+
+A tuple of bytes and numbers costs collections of garbage nothing.
+"""
+NO_ANSWER: Final[QuickAnswer] = (-1, b"", b"", b"", b"", b"", b"", b"", 0, 0)
+"""In the place of one that was kept, when something has happened to the award."""
+
+
 class _Kind:
     """Awards of one edition and one key, under one record of their issuer."""
 
-    __slots__ = ("common", "institution", "issuer")
+    __slots__ = ("common", "institution", "issuer", "usual")
 
     def __init__(self, institution: bytes, issuer: _Issuer) -> None:
         self.institution = institution
         self.issuer = issuer
         self.common: dict[tuple[int, int], Common | None] = {}
         """By the stretches of time in which the award begins and was recorded."""
-
-
-Common: TypeAlias = tuple[bytes, bytes, bytes, int]
-"""What answers of one kind share: the end of the entity tag; the body from after the id to the instant since when;
-further, from after the award's own dates to those of its event; and how many bytes a body has without what is its
-own."""
-
-QuickAnswer: TypeAlias = tuple[int, bytes, bytes, bytes, bytes, bytes, bytes, bytes, int, Common]
-"""An answer without the instants at which it is given, in pieces, so that nothing is put together twice:
-
-0. While the views stand where they stood in this epoch, it holds.
-1. It holds after this second, in which it began or was recorded, whichever is later,
-2. and before this one; empty when it holds for ever.
-3. The public id.
-4. The position of the award's newest event, with which the entity tag begins.
-5. From when it is valid, which is since when it stands as it does, and when its one event took effect.
-6. What stands between that and the next: until when it is valid.
-7. When it was recorded, and its one event.
-8. How many bytes its own pieces have in the body.
-9. What it shares with others.
-
-A tuple of bytes and numbers costs collections of garbage nothing.
-"""
+        self.usual = (_NEVER, b"", _NEVER, b"", (b"", b"", b""))
+        """Between which instants the last one looked at begins and was recorded, and what it shares with others."""
 
 
 class QuickStatus:
     """Answers for awards that were issued and not touched since.
 
-    What was answered lately is kept, and made anew when one of the views has moved. Where they stand is looked at
-    whenever this process has moved one, and every tenth of a second, since other processes may have.
+    What was answered lately is kept, and made anew when something has happened to the award. Where the views stand is
+    looked at whenever this process has moved one, and every tenth of a second, since other processes may have.
 
     Args:
         statuses: Rows of the view of awards.
         directory: Rows of the view of institutions.
         number: The number of an institution in the directory; None while the view has none.
-        moved: A number that grows whenever this process brings one of the two views further.
+        places: How far this process has heard that the two views were brought.
         ordinary: The ordinary answer, of which the quick one is a copy.
         clock: Seconds since 1970.
+        room: Bytes for answers that are kept at hand, of awards that were asked for twice.
     """
 
     def __init__(
@@ -140,123 +162,197 @@ class QuickStatus:
         statuses: Moving,
         directory: Moving,
         number: Callable[[UUID], int | None],
-        moved: Callable[[], int],
+        places: tuple[Place, Place],
         ordinary: Callable[[str], dict[str, Any]],
         *,
         clock: Callable[[], float],
+        room: int,
     ) -> None:
         self._statuses = statuses
         self._directory = directory
         self._number = number
-        self._moved = moved
+        self._awards, self._institutions = places
         self._ordinary = ordinary
         self._clock = clock
         self._issuers: dict[bytes, _Issuer] = {}
         self._kinds: dict[bytes, _Kind] = {}
-        self._remembered = 0
+        self._remembered = self._shared_bytes = 0
         self._milliseconds = -1
-        self._stamped = b""
         self._second = b""
-        self._ready: OrderedDict[bytes, QuickAnswer] = OrderedDict()
+        self.stamped = b""
+        """The piece of every answer that says the present instant."""
+        self._room = room
+        self._ready: dict[bytes, QuickAnswer] = {}
+        self._kept: list[bytes] = []
+        """Whose answers are kept, in no order."""
+        self._ready_bytes = 0
         self._asked_once = bytearray(ASKED_ONCE)
+        self._turned_away = 0
         self._epoch = 0
+        """Grows whenever the views have moved."""
+        self._changed: list[int] = [0] * MARKS
+        """In which epoch something has happened to an award of each mark."""
+        self._touched = 0
+        """How often something had happened to awards."""
         self._seen = -1
         self._stood: tuple[str, int, str, int] | None = None
-        self._look_again = 0.0
+        self._moment = self._look_again = -1.0
 
-    def answer(self, public_id: bytes, moment: float) -> tuple[QuickAnswer, bytes] | None:
-        """The answer on an award, and the piece that says the present instant; or None: then the ordinary way has one.
+    def answer(self, public_id: bytes, moment: float) -> QuickAnswer | None:
+        """The answer on an award, to be completed by :attr:`stamped`; or None: then the ordinary way has one.
 
         What the views raise comes through.
 
         Args:
             public_id: 36 characters of ``0-9`` and ``a-v``.
-            moment: Seconds that never run backwards.
+            moment: Seconds that never run backwards. As long as they stand still, the present instant does too.
         """
-        seen = self._moved()
-        if seen != self._seen or moment >= self._look_again:
-            self._look(seen, moment)
+        if moment != self._moment or self._awards.position + self._institutions.position != self._seen:
+            self._look(moment)
+        known = self._ready.get(public_id)
+        if known is not None and known[0] >= self._changed[known[9]] and known[1] <= self._second < known[2]:
+            return known
+        made = self._make(public_id)
+        if public_id in self._ready:  # also when what was known is forgotten by now
+            self._keep(public_id, made or NO_ANSWER)
+        elif made is not None and self._is_worth_keeping(public_id):
+            self._keep(public_id, made)
+        return made
+
+    def _is_worth_keeping(self, public_id: bytes) -> bool:
+        """Whether an award was asked for before, and there is room for its answer or it is its turn for some."""
+        mark = hash(public_id)
+        place, mark = mark % ASKED_ONCE, mark >> 40 & 0xFF
+        if self._asked_once[place] != mark:
+            self._asked_once[place] = mark
+            return False
+        if self._ready_bytes < self._room:
+            return True
+        self._turned_away += 1
+        return self._turned_away % ONE_IN == 0
+
+    def _keep(self, public_id: bytes, made: QuickAnswer) -> None:
+        """Keep an answer, and others no longer, as far as there is no room for them: not this one, if there are any."""
+        known = self._ready.get(public_id)
+        if known is None:
+            self._kept.append(public_id)
+        else:
+            self._ready_bytes -= _own_bytes(known)
+        self._ready[public_id] = made
+        self._ready_bytes += _own_bytes(made)
+        while self._ready_bytes > self._room + READY_BYTES:
+            place, last = hash(public_id) % max(len(self._kept) - 1, 1), self._kept.pop()
+            if place < len(self._kept):
+                self._kept[place], last = last, self._kept[place]
+            self._ready_bytes -= _own_bytes(self._ready.pop(last))
+
+    def _forget(self) -> None:
+        """Forget all kinds; and when what they share, or kept answers still do, takes too much, those answers."""
+        self._kinds.clear()
+        self._remembered = 0
+        if self._shared_bytes > MAX_SHARED_BYTES:
+            self._ready.clear()
+            self._kept.clear()
+            self._shared_bytes = self._ready_bytes = 0
+
+    def _look(self, moment: float) -> None:
+        """See what time it is, and now and then whether the views have moved."""
         milliseconds = int(self._clock() * 1_000)
         if milliseconds != self._milliseconds:
             self._stamp(milliseconds)
-        known = self._ready.get(public_id)
-        if (
-            known is not None
-            and known[0] == self._epoch
-            and known[1] < self._second
-            and (not known[2] or self._second < known[2])
-        ):
-            return known, self._stamped
-        made = self._make(public_id)
-        if made is None:
-            self._ready.pop(public_id, None)
-            return None
-        if known is not None:
-            self._ready[public_id] = made
-            return made, self._stamped
-        mark = hash(public_id)
-        place, mark = mark % ASKED_ONCE, mark >> 40 & 0xFF
-        if self._asked_once[place] == mark:
-            if len(self._ready) >= MAX_READY:
-                self._ready.popitem(last=False)
-            self._ready[public_id] = made
-        else:
-            self._asked_once[place] = mark
-        return made, self._stamped
-
-    def _look(self, seen: int, moment: float) -> None:
-        """See whether the views have moved."""
+        self._moment = moment
+        seen = self._awards.position + self._institutions.position
+        if seen == self._seen and moment < self._look_again:
+            return
         self._seen, self._look_again = seen, moment + LOOK_AGAIN_SECONDS
         statuses, directory = self._statuses, self._directory
         try:
             stood = (statuses.generation, statuses.position(), directory.generation, directory.position())
+            if stood != self._stood:
+                self._move(stood)
         except Exception:
             self._stood = None
-            self._epoch += 1
+            self._renew()
             raise
-        if stood != self._stood:
-            self._stood = stood
-            self._epoch += 1
 
-    def _make(self, public_id: bytes) -> QuickAnswer | None:  # noqa: C901, PLR0911  calls cost here
+    def _move(self, stood: tuple[str, int, str, int]) -> None:
+        """See what of that which is kept still holds, now that the views stand elsewhere."""
+        before, self._stood = self._stood, None
+        self._touched, marks = touched_after(self._statuses.get(TOUCHED), self._touched)
+        is_another = before is None or before[::2] != stood[::2] or self._statuses.generation != stood[0]
+        if is_another or marks is None or not self._are_as_they_were():
+            self._renew()
+        else:
+            self._epoch += 1
+            for mark in marks:
+                self._changed[mark] = self._epoch
+            for issuer in self._issuers.values():
+                issuer.epoch = self._epoch
+        self._stood = stood
+
+    def _renew(self) -> None:
+        """Have everything made anew."""
+        self._epoch += 1
+        self._changed = [self._epoch] * MARKS
+
+    def _are_as_they_were(self) -> bool:
+        """Whether the records of all institutions are those that are known; others are forgotten."""
+        if len(self._issuers) > MAX_COMPARED:
+            self._issuers.clear()
+            return False
+        changed = [name for name, known in self._issuers.items() if self._directory.get(known.key) != known.record]
+        for name in changed:
+            del self._issuers[name]
+        return not changed
+
+    def _make(self, public_id: bytes) -> QuickAnswer | None:
         identity = aggregate_id_of(public_id)
         row = None if identity is None else self._statuses.get(short_key(identity))
         if not row or identity is None:
             return None  # there is no such award, or something has happened to it
         digest, begins, until, recorded, position = read_short_row(row)
-        second, ends, between = self._second, until[:SECOND_CHARS], _FOR_EVER
-        if not begins < second > recorded:  # a whole instant comes after its own second
-            return None
+        second, ends, between = self._second, _NEVER, _FOR_EVER
         if until:
-            if second >= ends:
-                return None
-            between = _UNTIL % until
+            ends, between = until[:SECOND_CHARS], _UNTIL % until
+        if not begins < second > recorded or second >= ends:  # a whole instant comes after its own second
+            return None
         kind = self._kinds.get(digest)
         if kind is None or kind.issuer.epoch != self._epoch:
             kind = self._kind(kind, digest, identity)
             if kind is None:
                 return None
-        issuer = kind.issuer
-        places = (0, 0)
-        if issuer.boundaries:
-            if begins[:SECOND_CHARS] in issuer.seconds or recorded[:SECOND_CHARS] in issuer.seconds:
+        first, last, earliest, latest, common = kind.usual
+        if not (first < begins < last and earliest < recorded < latest):
+            found = self._common(kind, begins, recorded, public_id)
+            if found is None:
                 return None
-            places = bisect_left(issuer.boundaries, begins), bisect_left(issuer.boundaries, recorded)
+            common = found
+        tag, judged, shared = common
+        head = b"".join((_BEGIN, public_id, judged, begins))
+        dates = b"".join((begins, between, recorded))
+        event = b"".join((begins, _RECORDED, recorded))
+        size = len(head) + len(dates) + len(shared) + len(event)
+        return self._epoch, second, ends, position + tag, head, dates, shared, event, size, mark_of(identity)
+
+    def _common(self, kind: _Kind, begins: bytes, recorded: bytes, public_id: bytes) -> Common | None:
+        """What an award of a kind shares with others that begin, and were recorded, between the same boundaries."""
+        boundaries, seconds = kind.issuer.boundaries, kind.issuer.seconds
+        if begins[:SECOND_CHARS] in seconds or recorded[:SECOND_CHARS] in seconds:
+            return None
+        places = bisect_left(boundaries, begins), bisect_left(boundaries, recorded)
         try:
             common = kind.common[places]
         except KeyError:
             common = self._learn(kind, places, public_id)
-        if common is None:
-            return None
-        latest = max(begins, recorded)[:SECOND_CHARS]
-        own = 3 * len(begins) + len(between) + 2 * len(recorded)
-        return self._epoch, latest, ends, public_id, position, begins, between, recorded, own, common
+        if common is not None:
+            kind.usual = (*_stretch(boundaries, places[0]), *_stretch(boundaries, places[1]), common)
+        return common
 
     def _stamp(self, milliseconds: int) -> None:
         instant = datetime.fromtimestamp(milliseconds // 1_000, UTC).replace(microsecond=milliseconds % 1_000 * 1_000)
         now = msgspec.json.encode(instant)[1:-1]
         self._milliseconds, self._second = milliseconds, now[:SECOND_CHARS]
-        self._stamped = b'","at":"%b","known_at":null,"checked_at":"%b","valid_from":"' % (now, now)
+        self.stamped = b'","at":"%b","known_at":null,"checked_at":"%b","valid_from":"' % (now, now)
 
     def _kind(self, known: _Kind | None, digest: bytes, identity: bytes) -> _Kind | None:
         """What is known now of awards of one kind, of which *identity* is one; *known* is what was known before."""
@@ -272,8 +368,7 @@ class QuickStatus:
             return None
         if known is None or known.issuer is not issuer:
             if len(self._kinds) >= MAX_KINDS:
-                self._kinds.clear()
-                self._ready.clear()
+                self._forget()
             known = self._kinds[digest] = _Kind(institution, issuer)
         return known
 
@@ -310,13 +405,11 @@ class QuickStatus:
             parts = msgspec.json.encode({name: ordinary[name] for name in ("issuer", "achievement")})[1:-1]
             tag = b'-%b-active-%b"' % (kind.issuer.digest, verdict)
             judged = b'","verdict":"%b","state":"active","reason":null,"since":"' % verdict
-            shared = _EVENT % parts
-            common = tag, judged, shared, len(BEGIN) + len(public_id) + len(judged) + len(shared) + len(RECORDED)
+            common = tag, judged, _EVENT % parts
         self._remembered += 1
-        if self._remembered > MAX_KINDS:
-            self._remembered = 0
-            self._kinds.clear()
-            self._ready.clear()
+        self._shared_bytes += sum(map(len, common or ()))
+        if self._remembered > MAX_KINDS or self._shared_bytes > MAX_SHARED_BYTES:
+            self._forget()
         kind.common[places] = common
         return common
 
@@ -336,6 +429,19 @@ def entity_tag(position: int, record: bytes, state: str, verdict: str) -> str:
 def record_digest(record: bytes) -> str:
     """What stands for an issuer's record in an entity tag."""
     return hashlib.sha256(record).hexdigest()[:16]
+
+
+def _own_bytes(kept: QuickAnswer) -> int:
+    """What an answer takes that is kept."""
+    return kept[8] - len(kept[6]) + READY_BYTES
+
+
+def _stretch(boundaries: list[bytes], place: int) -> tuple[bytes, bytes]:
+    """Between what the instants lie that come at a place among *boundaries*, and in the second of none of them."""
+    return (
+        boundaries[place - 1][:SECOND_CHARS] + _ALL if place else b"",
+        boundaries[place][:SECOND_CHARS] if place < len(boundaries) else _NEVER,
+    )
 
 
 def _boundaries(record: DirectoryRecord) -> list[bytes]:

@@ -288,6 +288,14 @@ class Settings(BaseModel):
         json_schema_extra=_unit("boolean"),
         description="Answer plain questions for the status of an untouched award from the connection, the quick way.",
     )
+    kept_answers_bytes: int = Field(
+        default=320_000_000,
+        ge=0,
+        le=2**40,
+        json_schema_extra=_unit("bytes"),
+        description="Memory that each serving process may use for such answers on awards that were asked for twice; "
+        "an award takes some 700 bytes.",
+    )
     one_processor: bool = Field(
         default=True,
         json_schema_extra=_unit("boolean"),

@@ -24,7 +24,7 @@ from structlog.typing import FilteringBoundLogger
 from api.access_log import request_line
 from api.client_address import client_address
 from api.metric import Metrics
-from api.quick_status import AWARD_END, BEGIN, BODY_END, RECORDED, QuickStatus
+from api.quick_status import AWARD_END, BODY_END, QuickStatus
 from api.rate_limit import RateLimiter
 from api.request_id import REQUEST_ID_BYTES
 
@@ -77,8 +77,9 @@ COUNTS: Final = tuple(b"%0*x%b" % (COUNTED_DIGITS, number, HEAD_END) for number 
 
 Peer = tuple[str, int] | None
 Fields = list[tuple[bytes, bytes]]
-Around = Callable[[], tuple[bytes, bytes] | None]
-"""() -> (lines of the head, end of the body with what precedes it) at this moment; None: the ordinary way answers."""
+Around = Callable[[float], tuple[bytes, bytes] | None]
+"""(moment) -> (lines of the head, end of the body with what precedes it) at this moment; None: the ordinary way
+answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +141,16 @@ class Shortcut:
         self._common: Fields | None = None
         self._found = self._unchanged = b""
 
-    def __call__(self, data: bytes, peer: Peer, common: Fields) -> bytes | None:  # noqa: C901, PLR0911, PLR0912  calls cost here
+    def __call__(  # noqa: C901, PLR0911, PLR0912  calls cost here
+        self, data: bytes, peer: Peer, common: Fields, moment: float
+    ) -> bytes | None:
         """Answer *data*, or return None.
 
         Args:
             data: What came in one piece on a connection on which no request is under way.
             peer: Address and port of the other end.
             common: The server's own header fields; another list when one has changed.
+            moment: Seconds that never run backwards, and may stand still for a millisecond.
         """
         if not data.startswith(START):
             return None
@@ -162,12 +166,12 @@ class Shortcut:
         started = self._timer()
         lines, ending = b"", ENDING
         if self._around is not None:
-            age = self._around()
+            age = self._around(moment)
             if age is None:
                 return None
             lines, ending, wanted = age[0], AWARD_END + age[1], b""
         try:
-            found = self._quick.answer(data[ID_AT:END_AT], started)
+            found = self._quick.answer(data[ID_AT:END_AT], moment)
         except Exception:  # noqa: BLE001  whatever it is, the ordinary way meets it too, and answers with what is wrong
             return None
         if found is None:
@@ -177,43 +181,23 @@ class Shortcut:
             return None
         if common is not self._common:
             self._begin(common)
-        (_, _, _, named, position, begins, between, recorded, own, (tag, judged, shared, size)), now = found
+        _, _, _, tag, head, dates, shared, event, size, _ = found
         if not self._left:
             self._seed_ids()
         self._left -= 1
         identity = self._seed + COUNTS[self._left]
-        if wanted and wanted == b'"%b%b' % (position, tag):
+        if wanted and wanted == b'"' + tag:
             size, observe, status = 0, self._observe_unchanged, 304
-            whole = b"".join((self._unchanged, position, tag, b"\r\n", limits, identity))
+            whole = b"".join((self._unchanged, tag, b"\r\n", limits, identity))
         else:
-            size += own + len(now) + len(ending)
+            stamped = self._quick.stamped
+            size += len(stamped) + len(ending)
             observe, status = self._observe_found, 200
             length = LENGTHS[size] if size < len(LENGTHS) else b"\r\ncontent-length: %d\r\n" % size
             if self._around is not None:
-                position = tag = b""
+                tag = b""
             whole = b"".join(
-                (
-                    self._found,
-                    position,
-                    tag,
-                    length,
-                    limits,
-                    lines,
-                    identity,
-                    BEGIN,
-                    named,
-                    judged,
-                    begins,
-                    now,
-                    begins,
-                    between,
-                    recorded,
-                    shared,
-                    begins,
-                    RECORDED,
-                    recorded,
-                    ending,
-                )
+                (self._found, tag, length, limits, lines, identity, head, stamped, dates, shared, event, ending)
             )
         seconds = self._timer() - started
         observe(seconds)

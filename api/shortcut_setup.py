@@ -20,6 +20,7 @@ def make_shortcut(
     views: ViewNode,
     ordinary: Callable[[str], dict[str, Any]],
     counters: Counters,
+    room: int,
     *,
     is_https: bool,
     around: Around | None = None,
@@ -30,6 +31,7 @@ def make_shortcut(
         views: What is looked up.
         ordinary: The ordinary answer on how an award stands now, by its public id.
         counters: What is counted and written down.
+        room: Bytes for answers that are kept at hand.
         is_https: Whether the public reaches this node by https.
         around: What a mirror says of its age.
     """
@@ -45,9 +47,10 @@ def make_shortcut(
         views.status,
         views.institutions,
         number,
-        lambda: awards.position + institutions.position,
+        (awards, institutions),
         ordinary,
         clock=time.time,
+        room=room,
     )
     headers = {
         "Cache-Control": credential.PUBLIC_CACHE,

@@ -2,7 +2,7 @@
 
 Key: the 16 bytes of the aggregate id. Value: :class:`CredentialFacts` as JSON. The answer holds facts only; what time
 alone changes is judged when it is asked for, in :mod:`projections.status_answer`. What is asked most is there a second
-time, in a short row (:mod:`projections.short_row`).
+time, in a short row (:mod:`projections.short_row`), and one row tells which of these say nothing any more.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ledger.reason import Reason
 from ledger.unpacking import EVENTS as UNPACKING_EVENTS
 from ledger.unpacking import Unpacking
 from projections.fold import read_body, refuse
-from projections.short_row import NONE, short_key, short_row
+from projections.short_row import NONE, TOUCHED, short_key, short_row, with_touched
 from projections.source import Notification
 from projections.table import Table
 
@@ -185,7 +185,7 @@ class CredentialStatus:
     """
 
     NAME: ClassVar[str] = "credential_status"
-    VERSION: ClassVar[int] = 7
+    VERSION: ClassVar[int] = 8
     TOPICS: ClassVar[frozenset[str]] = frozenset(event.TOPIC for event in (*CREDENTIAL_EVENTS, *UNPACKING_EVENTS))
 
     def __init__(self, mapper: EventMapper) -> None:
@@ -197,11 +197,14 @@ class CredentialStatus:
         Raises:
             CorruptionError: A credential is issued twice, or changed before it was issued.
         """
-        for event in batch:
-            if event.topic in self.TOPICS:
-                self._apply_one(event, table)
+        touched = [
+            event.originator for event in batch if event.topic in self.TOPICS and not self._apply_one(event, table)
+        ]
+        if touched:
+            table.put(TOUCHED, with_touched(table.get(TOUCHED), touched))
 
-    def _apply_one(self, event: Notification, table: Table) -> None:
+    def _apply_one(self, event: Notification, table: Table) -> bool:
+        """Apply an event; return whether it is the first of a credential."""
         key = event.originator
         body = read_body(self._mapper, event)
         stored = table.get(key)
@@ -217,6 +220,7 @@ class CredentialStatus:
         table.put(key, row)
         if facts.achievement is not None:
             table.put(short_key(key), short_of(facts, row))
+        return stored is None
 
 
 def _issued(body: Credential.Issued | Credential.Attested, position: int) -> CredentialFacts:

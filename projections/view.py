@@ -90,7 +90,10 @@ class View:
         Raises:
             ViewNotReadyError: There is no generation of this version.
         """
-        return self._current().get(key)
+        generation = self._generation
+        if generation is None or self._monotonic() >= self._check_after:
+            generation = self._current()
+        return generation.get(key)
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:

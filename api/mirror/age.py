@@ -11,6 +11,8 @@ from api.mirror.layer import age_fields
 class QuickAge:
     """Says it, and makes it anew when a second has passed or another head is served.
 
+    As long as the moment of asking stands still, for a millisecond at most, what was said before holds.
+
     Args:
         served: The head that everything rests on.
     """
@@ -20,11 +22,25 @@ class QuickAge:
         self._max_age_seconds = served.max_age.total_seconds()
         self._said: tuple[Head | None, int, str | None, str | None] = (None, -1, None, None)
         self._parts = b"", b""
+        self._moment = -1.0
+        self._head: Head | None = None
+        self._present: tuple[bytes, bytes] | None = None
 
-    def __call__(self) -> tuple[bytes, bytes] | None:
-        """Lines of an answer's head, and the end of its body; None when the head is too old to speak of the present."""
+    def __call__(self, moment: float) -> tuple[bytes, bytes] | None:
+        """Lines of an answer's head, and the end of its body; None when the head is too old to speak of the present.
+
+        Args:
+            moment: Seconds that never run backwards, and may stand still for a millisecond.
+        """
+        head = self._served.head
+        if moment != self._moment or head is not self._head:
+            self._present = self._look(head)
+            self._moment, self._head = moment, head
+        return self._present
+
+    def _look(self, head: Head | None) -> tuple[bytes, bytes] | None:
         served = self._served
-        head, age = served.head, served.age_seconds()
+        age = served.age_seconds()
         if head is None or age is None or age > self._max_age_seconds:
             return None
         said = (head, int(age), served.trouble, served.misbehaviour)

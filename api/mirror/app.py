@@ -99,8 +99,8 @@ def make_mirror_app(
     is_https = base_url.startswith("https:")
     if offer is not None and node.settings.shortcut:
         counters = Counters(limiter, node.settings.trusted_proxy_count, metrics, log)
-        around = QuickAge(node.served)
-        offer(make_shortcut(node.views, node.lookup.answer_now, counters, is_https=is_https, around=around))
+        room, around = node.settings.kept_answers_bytes, QuickAge(node.served)
+        offer(make_shortcut(node.views, node.lookup.answer_now, counters, room, is_https=is_https, around=around))
     return wrap(aged, node.settings, writer, metrics, log, limiter, is_https=is_https)
 
 

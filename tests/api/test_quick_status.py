@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -11,7 +12,7 @@ import msgspec
 import pytest
 
 from api import quick_status
-from api.quick_status import AWARD_END, BEGIN, BODY_END, QuickStatus
+from api.quick_status import AWARD_END, BODY_END, ONE_IN, READY_BYTES, QuickStatus
 from ledger.credential import Review
 from ledger.credential_id import credential_aggregate_id, make_public_id
 from ledger.reason import Reason
@@ -19,7 +20,7 @@ from projections.credential_status import CredentialFacts, Signing, StackedBy, S
 from projections.directory_record import DirectoryRecord, KeyRecord, encode_record
 from projections.error import ViewNotReadyError
 from projections.institution_directory import record_key
-from projections.short_row import short_key
+from projections.short_row import MARKS, MOST_TOUCHED, TOUCHED, mark_of, short_key, with_touched
 from projections.table import MemoryTable
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -27,6 +28,7 @@ RECORDED: Final = datetime(2026, 3, 1, 12, 0, 0, 500_000, tzinfo=UTC)
 NOW: Final = datetime(2026, 6, 1, tzinfo=UTC)
 INSTITUTION: Final = UUID(int=1)
 NUMBER: Final = 7
+ROOM: Final = 1_000_000
 ISSUED: Final = StatusEvent("issued", None, START, RECORDED, 5)
 REVOKED: Final = StatusEvent("revoked", Reason.OTHER, START, RECORDED, 9)
 SIGNED: Final = Signing("key-2", {"vc+jcs": "ab"}, RECORDED, 9)
@@ -55,16 +57,34 @@ class Shown:
         return self.at
 
 
+class Heard:
+    """How far this process has heard that a view was brought."""
+
+    def __init__(self) -> None:
+        self.position = 0
+
+
 class World:
     """Two views, and quick answers from them."""
 
     def __init__(self) -> None:
         self.awards, self.institutions = Shown(), Shown()
-        self.now, self.moment, self.moved, self.asked = NOW, 0.0, 0, 0
+        self.now, self.moment, self.asked = NOW, 0.0, 0
+        self.places = {"awards": Heard(), "institutions": Heard()}
         self.quick = QuickStatus(
-            self.awards, self.institutions, lambda _: NUMBER, lambda: self.moved, self.ordinary, clock=self.clock
+            self.awards,
+            self.institutions,
+            lambda institution: NUMBER - INSTITUTION.int + institution.int,
+            (self.places["awards"], self.places["institutions"]),
+            self.ordinary,
+            clock=self.clock,
+            room=ROOM,
         )
         self.name("North")
+
+    def wait(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+        self.moment += seconds
 
     def clock(self) -> float:
         return self.now.timestamp()
@@ -83,11 +103,11 @@ class World:
             "events": [event.kind for event in facts.events],
         }
 
-    def name(self, name: str, keys: tuple[KeyRecord, ...] = ()) -> None:
-        """Give the institution a name, and perhaps keys."""
+    def name(self, name: str, keys: tuple[KeyRecord, ...] = (), other: int = 0) -> None:
+        """Give the institution, or another one, a name, and perhaps keys."""
         made = DirectoryRecord(
-            institution=INSTITUTION,
-            number=NUMBER,
+            institution=UUID(int=INSTITUTION.int + other),
+            number=NUMBER + other,
             slug="north",
             name=name,
             country="EE",
@@ -97,29 +117,31 @@ class World:
             keys=keys,
             accreditations=(),
         )
-        self.institutions.table.put(record_key(NUMBER), encode_record(made))
+        self.institutions.table.put(record_key(NUMBER + other), encode_record(made))
 
     def store(self, facts: CredentialFacts, seed: int = 1) -> str:
         """Store what is known of an award; gives its public id."""
         public_id = make_public_id(START, seed.to_bytes(16, "big"))
         identity, row = credential_aggregate_id(public_id).bytes, msgspec.json.encode(facts)
+        if self.awards.table.get(identity) is not None:
+            self.touch(identity)
         self.awards.table.put(identity, row)
         self.awards.table.put(short_key(identity), short_of(facts, row))
         return public_id
+
+    def touch(self, *identities: bytes) -> None:
+        """Have the view say that something has happened to awards."""
+        self.awards.table.put(TOUCHED, with_touched(self.awards.table.get(TOUCHED), identities))
 
     def answer(self, public_id: str) -> dict[str, Any] | None:
         """The quick answer, put together as the short-cut does it."""
         found = self.quick.answer(public_id.encode(), self.moment)
         if found is None:
             return None
-        (_, _, _, named, position, begins, between, recorded, own, (tag, judged, shared, size)), now = found
-        dates = (begins, now, begins, between, recorded)
-        body = b"".join(
-            (BEGIN, named, judged, *dates, shared, begins, quick_status.RECORDED, recorded, AWARD_END, BODY_END)
-        )
-        assert len(body) == size + own + len(now) + len(AWARD_END + BODY_END)
-        told: dict[str, Any] = msgspec.json.decode(body)
-        return {**told, "tag": (position + tag).decode()}
+        _, _, _, tag, head, *rest, size, _ = found
+        assert size == len(b"".join((head, *rest)))
+        told: dict[str, Any] = msgspec.json.decode(b"".join((head, self.quick.stamped, *rest, AWARD_END, BODY_END)))
+        return {**told, "tag": tag.decode()}
 
 
 @pytest.fixture
@@ -146,9 +168,9 @@ def test_award_that_ends_has_a_quick_answer_until_the_second_in_which_it_does(wo
         told = world.answer(public_id)
         assert told is not None
         assert told["valid_until"] == "2026-06-01T00:00:02Z"
-    world.now += timedelta(seconds=1.5)
+    world.wait(1.5)
     assert world.answer(public_id) is not None
-    world.now += timedelta(seconds=0.5)
+    world.wait(0.5)
     assert world.answer(public_id) is None
 
 
@@ -157,7 +179,7 @@ def test_award_has_no_quick_answer_within_the_second_in_which_it_begins(world: W
     public_id = world.store(msgspec.structs.replace(PLAIN, **{late: NOW - timedelta(seconds=0.4)}))
     world.now = NOW - timedelta(seconds=0.1)
     assert world.answer(public_id) is None
-    world.now = NOW
+    world.wait(0.1)
     assert world.answer(public_id) is not None
 
 
@@ -223,7 +245,7 @@ def test_kept_answer_is_made_anew_when_a_view_has_moved(world: World, of: str, h
     else:
         view.at += 1
     if how == "this process":
-        world.moved += 1
+        world.places[of].position += 1
     else:
         world.moment += 0.1
     told = world.answer(public_id)
@@ -231,6 +253,109 @@ def test_kept_answer_is_made_anew_when_a_view_has_moved(world: World, of: str, h
     assert (told["valid_until"], told["issuer"]["name"]) == (
         ("2026-06-02T00:00:00Z", "North") if of == "awards" else (None, "South")
     )
+
+
+def kept(world: World, count: int) -> list[str]:
+    """Awards whose answers are kept."""
+    ids = [world.store(PLAIN, seed) for seed in range(count)]
+    ask_for(world, ids, 2)
+    return ids
+
+
+def move(world: World) -> None:
+    """Have another process bring the views on, and this one notice."""
+    world.awards.at += 1
+    world.institutions.at += 1
+    world.moment += 0.1
+
+
+def test_kept_answers_are_given_on_when_something_has_happened_to_other_awards_alone(world: World) -> None:
+    touched, *others = kept(world, 20)
+    assert len({mark_of(credential_aggregate_id(one).bytes) for one in (touched, *others)}) == 20
+    for _ in range(5):
+        world.store(msgspec.structs.replace(PLAIN, reissues=(SIGNED,)), 0)
+        move(world)
+        reads = world.awards.reads
+        assert all(world.answer(one) is not None for one in others)
+        assert world.awards.reads == reads + 1, "what was touched, and no award"
+        assert world.answer(touched) is None
+
+
+def test_kept_answer_is_made_anew_when_something_has_happened_to_an_award_of_its_mark(world: World) -> None:
+    one, other = kept(world, 2)
+    world.touch(bytes([mark_of(credential_aggregate_id(one).bytes)]))
+    move(world)
+    reads = world.awards.reads
+    assert world.answer(other) is not None
+    assert world.awards.reads == reads + 1
+    assert world.answer(one) is not None
+    assert world.awards.reads == reads + 2
+
+
+def test_institution_that_has_changed_has_all_made_anew_once_though_nobody_asks_for_its_awards(world: World) -> None:
+    world.name("South", other=1)
+    ids = kept(world, 5)
+    ask_for(world, [world.store(msgspec.structs.replace(PLAIN, institution=UUID(int=2)), 99)], 2)
+    world.name("Southern", other=1)
+    for made in (len(ids), 0, 0):
+        move(world)
+        reads = world.awards.reads
+        assert all(world.answer(one) is not None for one in ids)
+        assert world.awards.reads == reads + 1 + made
+
+
+@pytest.mark.parametrize("times, reads", [(MOST_TOUCHED, 0), (MOST_TOUCHED + 1, 1)])
+def test_all_is_made_anew_when_more_has_happened_than_is_told(world: World, times: int, reads: int) -> None:
+    [one] = kept(world, 1)
+    mark = mark_of(credential_aggregate_id(one).bytes)
+    world.touch(*(bytes([(mark + 1 + number % 100) % MARKS]) for number in range(times)))
+    move(world)
+    before = world.awards.reads
+    assert world.answer(one) is not None
+    assert world.awards.reads == before + 1 + reads
+
+
+def test_all_is_made_anew_each_time_where_institutions_are_too_many_to_compare(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quick_status, "MAX_COMPARED", 0)
+    [one] = kept(world, 1)
+    for _ in range(2):
+        move(world)
+        reads = world.awards.reads
+        assert world.answer(one) is not None
+        assert world.awards.reads == reads + 2
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_kept_answers_are_those_that_would_be_made_now_whatever_happens_meanwhile(seed: int) -> None:
+    chosen = random.Random(seed)
+    world = World()
+    ids = [world.store(PLAIN, number) for number in range(30)]
+    names = 0
+    for _ in range(400):
+        match chosen.randrange(8):
+            case 0:
+                number = chosen.randrange(30)
+                events = chosen.choice([(ISSUED,), (ISSUED, REVOKED)])
+                world.store(msgspec.structs.replace(PLAIN, events=events), number)
+                move(world)
+            case 1 if chosen.random() < 0.1:
+                names += 1
+                world.name(f"North {names}")
+                move(world)
+            case 2 if chosen.random() < 0.1:
+                world.awards.generation = f"v1-{chosen.randrange(100):06}"
+                move(world)
+            case 3:
+                move(world)
+            case _:
+                one = chosen.choice(ids)
+                told = world.answer(one)
+                fresh = World()
+                fresh.awards.table, fresh.institutions.table = world.awards.table, world.institutions.table
+                fresh.now = world.now
+                assert told == fresh.answer(one)
 
 
 def test_what_happens_to_an_award_while_its_kind_is_learnt_is_not_said_of_others(world: World) -> None:
@@ -275,15 +400,157 @@ def test_what_answers_share_is_learnt_once(world: World) -> None:
     assert world.asked == 1
 
 
-def test_only_so_many_answers_are_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quick_status, "MAX_READY", 10)
+def taken(world: World) -> int:
+    """How many bytes the answers that are kept take, without what they share."""
+    return sum(answer[8] - len(answer[6]) + READY_BYTES for answer in world.quick._ready.values())
+
+
+def ask_for(world: World, ids: list[str], times: int = 1) -> None:
+    for public_id in ids * times:
+        told = world.answer(public_id)
+        assert told is not None
+        assert told["credential"] == public_id
+
+
+def test_answers_are_kept_as_far_as_there_is_room_for_them(world: World) -> None:
     ids = [world.store(PLAIN, seed) for seed in range(30)]
-    for _ in range(3):
-        for public_id in ids:
-            told = world.answer(public_id)
-            assert told is not None
-            assert told["credential"] == public_id
-    assert len(world.quick._ready) == 10
+    found = world.quick.answer(ids[0].encode(), world.moment)
+    assert found is not None
+    world.quick._room = 10 * (found[8] - len(found[6]) + READY_BYTES)
+    ask_for(world, ids, 2)
+    kept = set(world.quick._ready)
+    assert len(kept) == 10
+    ask_for(world, ids, 3)
+    assert len(kept & set(world.quick._ready)) >= 4  # of 60 that found no room, one in sixteen was given some
     reads = world.awards.reads
-    assert world.answer(ids[-1]) is not None
+    ask_for(world, [next(reversed(world.quick._ready)).decode()])
     assert world.awards.reads == reads
+    new = next(public_id for public_id in ids if public_id.encode() not in world.quick._ready)
+    for _ in range(20 * ONE_IN):  # what is asked for again and again finds room, though another may be given it later
+        world.answer(new)
+        if new.encode() in world.quick._ready:
+            break
+    assert new.encode() in world.quick._ready
+    assert world.quick._ready_bytes == taken(world) <= world.quick._room + READY_BYTES
+    assert sorted(world.quick._kept) == sorted(world.quick._ready)
+
+
+def test_award_to_which_something_has_happened_gives_back_its_room_and_is_kept_again_later(world: World) -> None:
+    ids = [world.store(PLAIN, seed) for seed in range(30)]
+    ask_for(world, ids, 2)
+    assert len(world.quick._ready) == len(ids)
+    changed = msgspec.structs.replace(PLAIN, reissues=(SIGNED,))
+    for facts, is_quick in ((changed, False), (PLAIN, True)):
+        for seed in range(30):
+            world.store(facts, seed)
+        world.places["awards"].position += 1
+        world.awards.at += 1
+        assert all((world.answer(public_id) is not None) == is_quick for public_id in ids)
+        assert world.quick._ready_bytes == taken(world)
+        assert sorted(world.quick._kept) == sorted(world.quick._ready)
+        assert (taken(world) == len(ids) * READY_BYTES) == (not is_quick)
+
+
+def test_nothing_is_kept_where_there_is_no_room(world: World) -> None:
+    world.quick._room = 0
+    ids = [world.store(PLAIN, seed) for seed in range(30)]
+    ask_for(world, ids, 20)
+    assert (world.quick._ready, world.quick._kept, world.quick._ready_bytes) == ({}, [], 0)
+
+
+def test_kinds_are_forgotten_when_there_are_many_and_what_is_kept_is_not(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [world.store(PLAIN, seed) for seed in range(10)]
+    ask_for(world, ids, 2)
+    monkeypatch.setattr(quick_status, "MAX_KINDS", 2)
+    for number in range(6):
+        other = msgspec.structs.replace(PLAIN, edition=number + 2)
+        ask_for(world, [world.store(other, 100 + number)], 2)
+        assert len(world.quick._kinds) <= 2
+    reads = world.awards.reads
+    ask_for(world, ids)
+    assert world.awards.reads == reads
+    assert len(world.quick._ready) == 16
+
+
+def test_all_is_forgotten_when_what_answers_share_takes_too_much(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = [world.store(PLAIN, seed) for seed in range(10)]
+    ask_for(world, ids, 2)
+    once = world.quick._shared_bytes
+    monkeypatch.setattr(quick_status, "MAX_SHARED_BYTES", 3 * once)
+    for number in range(1, 6):  # another name each time: what is shared is learnt anew
+        world.name("North"[:4] + str(number))
+        world.places["institutions"].position += 1
+        world.institutions.at += 1
+        ask_for(world, ids, 2)
+        assert 0 < world.quick._shared_bytes <= 3 * once
+        assert world.quick._ready_bytes == taken(world)
+        assert sorted(world.quick._kept) == sorted(world.quick._ready)
+    assert world.quick._shared_bytes == 3 * once  # of six that were learnt; three were forgotten with the fourth
+
+
+def test_kept_answer_is_not_given_when_the_clock_was_set_back_before_it_holds(world: World) -> None:
+    public_id = world.store(msgspec.structs.replace(PLAIN, recorded_at=NOW - timedelta(seconds=2)))
+    for _ in range(3):
+        assert world.answer(public_id) is not None
+    world.wait(0.01)
+    world.now -= timedelta(seconds=3)
+    assert world.answer(public_id) is None
+
+
+def test_present_instant_stands_still_as_long_as_the_moment_does(world: World) -> None:
+    public_id = world.store(PLAIN)
+    for seconds, told in (
+        (0, "00:00:00Z"),
+        (0.0015, "00:00:00.001000Z"),
+        (0.0004, "00:00:00.001000Z"),
+        (1, "00:00:01"),
+    ):
+        world.wait(seconds)
+        before = world.answer(public_id)
+        world.now += timedelta(seconds=0.25)
+        after = world.answer(public_id)
+        world.now -= timedelta(seconds=0.25)
+        assert before is not None
+        assert before == after
+        assert before["at"].startswith(f"2026-06-01T{told}")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_awards_share_what_is_said_of_them_just_with_those_between_the_same_boundaries(seed: int) -> None:
+    """Instants lie close to boundaries, in one second with them and not; what was looked at last must not show."""
+    chance, world = random.Random(seed), World()
+
+    def near() -> datetime:
+        return START + timedelta(seconds=chance.randrange(12), microseconds=chance.choice((0, 1, 500_000, 999_999)))
+
+    edges = sorted(near() for _ in range(chance.randrange(1, 5)))
+    keys = tuple(
+        KeyRecord(
+            key_id=f"key-{place}", multibase="z", valid_from=edge, retired_at=None, revoked_at=None, compromised_at=None
+        )
+        for place, edge in enumerate(edges)
+    )
+    told: dict[str, list[int]] = {}
+    record_of = world.ordinary
+
+    def ordinary(public_id: str) -> dict[str, Any]:
+        return {**record_of(public_id), "achievement": told[public_id]}
+
+    world.quick._ordinary = ordinary
+    world.name("North", keys)
+    seconds = {edge.replace(microsecond=0) for edge in edges}
+    quick = 0
+    for number in range(300):
+        begins, recorded = near(), near()
+        public_id = world.store(msgspec.structs.replace(PLAIN, valid_from=begins, recorded_at=recorded), number)
+        told[public_id] = [sum(edge < instant for edge in edges) for instant in (begins, recorded)]
+        answer = world.answer(public_id)
+        if {begins.replace(microsecond=0), recorded.replace(microsecond=0)} & seconds:
+            assert answer is None
+        else:
+            assert answer is not None
+            assert answer["achievement"] == told[public_id]
+            quick += 1
+    assert quick > 20

@@ -25,7 +25,7 @@ from api.cli.listening import server_config
 from api.media_type import has_bytes
 from api.metric import MetricMiddleware, Metrics
 from api.problem import ProblemWriter
-from api.quick_status import BEGIN, RECORDED, QuickAnswer
+from api.quick_status import AWARD_END, BODY_END, QuickAnswer
 from api.rate_limit import RateLimiter, RateLimitMiddleware
 from api.runtime import Runtime
 from api.security_header import SecurityHeaderMiddleware, data_headers
@@ -46,16 +46,16 @@ class Quick:
 
     def __init__(self) -> None:
         self.asked = 0
+        self.stamped = NOW_PIECE
 
-    def answer(self, public_id: bytes, moment: float) -> tuple[QuickAnswer, bytes] | None:
+    def answer(self, public_id: bytes, moment: float) -> QuickAnswer | None:
         del moment
         if public_id.decode() not in IDS[:2]:
             return None
         self.asked += 1
-        judged, shared = b'","since":"', b'","events":[{"of":"'
-        size = len(BEGIN) + len(public_id) + len(judged) + len(shared) + len(RECORDED)
-        common = b'-a-active-valid"', judged, shared, size
-        return (0, b"", b"", public_id, b"1", b"x", b"|", b"y", len(b"xx|yxy"), common), NOW_PIECE
+        head, _, rest = (BODY.removesuffix(AWARD_END + BODY_END) % public_id).partition(NOW_PIECE)
+        pieces = rest[:20], rest[20:40], rest[40:]
+        return 0, b"", b"", b'1-a-active-valid"', head, *pieces, len(head) + len(rest), 0
 
 
 async def ordinary(scope: Scope, receive: Receive, send: Send) -> None:
@@ -352,7 +352,7 @@ def test_shortcut_leaves_a_head_in_no_time_when_one_of_its_last_fields_is_anothe
     side = Side(with_shortcut=True)
     head = "\r\n".join([f"GET /v1/credentials/{IDS[0]}/status HTTP/1.1", *fields, "", ""]).encode("latin-1")
     began = time.process_time()
-    assert side.slot.answer(head, PEER, side.state.default_headers) is None
+    assert side.slot.answer(head, PEER, side.state.default_headers, 0.0) is None
     assert time.process_time() - began < 0.05
 
 
@@ -438,7 +438,7 @@ def shortcut_of(served: Served) -> Shortcut:
 
 def ask(shortcut: Shortcut, public_id: str) -> bytes | None:
     request = b"GET /v1/credentials/%b/status HTTP/1.1\r\nHost: ledger.test\r\n\r\n" % public_id.encode()
-    return shortcut(request, PEER, [])
+    return shortcut(request, PEER, [], time.monotonic())
 
 
 def without_time(body: bytes) -> bytes:
@@ -514,3 +514,34 @@ def test_unknown_award_has_no_quick_answer(ledger: tuple[Served, str, list[str],
     served, _, _, shortcut = ledger
     assert ask(shortcut, "0" * 36) is None
     assert served.http.get(f"/v1/credentials/{'0' * 36}/status").status_code == 404
+
+
+def test_what_a_mirror_says_of_its_age_stands_around_an_answer_without_an_entity_tag() -> None:
+    shortcut = Shortcut(
+        Quick(),  # type: ignore[arg-type]  # stands for one
+        {"Content-Type": "application/json"},
+        Counters(
+            RateLimiter(per_minute=0, burst=0, clock=lambda: 0.0),
+            0,
+            Metrics(version="0"),
+            make_log(io.StringIO(), lambda: NOW),
+        ),
+        timer=lambda: 0.0,
+        random_bytes=os.urandom,
+        around=lambda _: (b"cairn-log-size: 7\r\n", b',"freshness":{"size":7}}'),
+    )
+    asked = b"GET /v1/credentials/%b/status HTTP/1.1\r\nHost: a.test\r\n\r\n" % IDS[0].encode()
+    raw = shortcut(asked, PEER, [(b"date", b"Mon, 01 Jun 2026 00:00:00 GMT")], 0.0)
+    assert raw is not None
+    head, _, body = raw.partition(b"\r\n\r\n")
+    assert body == (BODY % IDS[0].encode()).removesuffix(b"}") + b',"freshness":{"size":7}}'
+    status, *lines = head.split(b"\r\n")
+    fields = dict(line.split(b": ", 1) for line in lines)
+    fields.pop(b"x-request-id")
+    assert status == b"HTTP/1.1 200 OK"
+    assert fields == {
+        b"date": b"Mon, 01 Jun 2026 00:00:00 GMT",
+        b"content-type": b"application/json",
+        b"content-length": str(len(body)).encode(),
+        b"cairn-log-size": b"7",
+    }

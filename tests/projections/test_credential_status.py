@@ -1,3 +1,4 @@
+import random
 from hashlib import sha256
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from ledger.event import Event
 from ledger.unpacking import Unpacking
 from projections.credential_status import CredentialStatus, parse_facts
 from projections.error import CorruptionError
-from projections.short_row import read_short_row, short_key
+from projections.short_row import TOUCHED, mark_of, read_short_row, short_key, touched_after
 from projections.table import MemoryTable
 from tests.projections.history import (
     MAPPER,
@@ -77,7 +78,11 @@ def test_credential_status_stores_these_very_bytes_when_an_award_has_a_whole_his
     history = History()
     history.add(CREDENTIAL, issued(INSTITUTION, 3, 9, at=day(2)), suspended(day(3)), reinstated(day(4)))
     history.add(CREDENTIAL, revoked(day(2.5), recorded=day(5)))
-    assert fold(history).items() == [(CREDENTIAL.bytes, GOLDEN), (short_key(CREDENTIAL.bytes), b"")]
+    assert fold(history).items() == [
+        (CREDENTIAL.bytes, GOLDEN),
+        (short_key(CREDENTIAL.bytes), b""),
+        (b"\xff" * 16 + b"touched", bytes([0, 0, 0, 0, 0, 0, 0, 3]) + b"\x56" * 3),
+    ]
     assert msgspec.json.encode(parse_facts(GOLDEN)) == GOLDEN
 
 
@@ -161,3 +166,20 @@ def test_what_is_no_award_by_an_achievement_has_no_short_row(birth: Event) -> No
     history = History()
     history.add(CREDENTIAL, birth)
     assert [key for key, _ in fold(history).items()] == [CREDENTIAL.bytes]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_view_tells_of_every_award_that_is_touched_however_events_are_cut_into_batches(seed: int) -> None:
+    history, chosen = varied_history(seed, 200), random.Random(seed)
+    shown, table, told = CredentialStatus(MAPPER), MemoryTable(), 0
+    events = list(history.events)
+    while events:
+        before = {key: row for key, row in table.items() if len(key) == 32}
+        batch = [events.pop(0) for _ in range(min(len(events), chosen.randrange(1, 20)))]
+        shown.apply(batch, table)
+        told, marks = touched_after(table.get(TOUCHED), told)
+        assert marks is not None
+        changed = [key for key, row in before.items() if table.get(key) != row]
+        assert {mark_of(key) for key in changed} <= set(marks)
+    assert table.items() == fold(history).items()
+    assert told > 0
