@@ -23,7 +23,7 @@ from pathlib import Path
 from loadtests.audit import audited_files, tree_leaves_per_second, write_sample
 from loadtests.baseline import digitalbazaar_per_second, hashes_per_second, sqlite_rows_per_second
 from loadtests.freshness import measure_freshness
-from loadtests.lookup import MANY, logged_look_ups, looked_up
+from loadtests.lookup import ISSUED_PER_SECOND, MANY, logged_look_ups, looked_up
 from loadtests.port import HOST
 from loadtests.server import Client, Server, award, cairn, running_server
 from loadtests.swarm import post, swarm
@@ -257,6 +257,7 @@ def looked_up_rows(directory: Path) -> list[Row]:
     measured = (
         (what, found.ours),
         (many, found.many),
+        (f"{many}, while {ISSUED_PER_SECOND} others a second are issued", found.issuing),
         (unchanged, found.unchanged),
         (mirror, found.mirror),
         (kept, found.kept),

@@ -16,8 +16,10 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +36,8 @@ AWARDS = 1_000
 BATCH = 1_000
 MANY = 50_000
 """Each of them is made anew in the first round, and kept in those after it."""
+ISSUED_PER_SECOND = 28
+"""A hundred thousand awards in an hour."""
 SETTLED_SECONDS = 2.5
 """Within the second in which an award was recorded it is answered the ordinary way."""
 _REQUESTS = re.compile(r"(\d+) requests in")
@@ -66,6 +70,7 @@ class Compared:
     Attributes:
         ours: The server by itself.
         many: The same, each of many more awards in turn.
+        issuing: The same, while others are issued one by one; their processor time is in it.
         unchanged: The server, asked whether an answer has changed; it has not.
         mirror: A mirror of it.
         kept: The server behind nginx, the same awards: each is asked for anew every second or two.
@@ -75,6 +80,7 @@ class Compared:
 
     ours: Looked
     many: Looked
+    issuing: Looked
     unchanged: Looked
     mirror: Looked
     kept: Looked
@@ -108,6 +114,7 @@ def looked_up(server: Server, place: Path) -> Compared:
             (
                 asked_for(server.port, (server.pid,), script, paths),
                 asked_for(server.port, (server.pid,), script, many),
+                _while_issuing(server, script, many),
                 asked_for(server.port, (server.pid,), script, paths, tags),
                 asked_for(mirror.port, (mirror.pid,), script, paths),
                 asked_for(front.port, both, script, paths),
@@ -134,6 +141,33 @@ def logged_look_ups(server: Server, place: Path) -> tuple[Looked, Looked]:
         ]
     ours, file = (max(one, key=_rate) for one in zip(*rounds, strict=True))
     return ours, file
+
+
+def _while_issuing(server: Server, script: Path, paths: list[str]) -> Looked:
+    """Ask while :data:`ISSUED_PER_SECOND` awards are issued.
+
+    Raises:
+        RuntimeError: One of them was not.
+    """
+    done = threading.Event()
+    with ThreadPoolExecutor(1) as threads:
+        issuing = threads.submit(_issue_until, done, server)
+        try:
+            looked = asked_for(server.port, (server.pid,), script, paths)
+        finally:
+            done.set()
+        issuing.result()
+    return looked
+
+
+def _issue_until(done: threading.Event, server: Server) -> None:
+    client = Client(server)
+    while not done.wait(1 / ISSUED_PER_SECOND):
+        status, _ = client.call("POST", "/v1/credentials", award(0), f"meanwhile-{time.time_ns()}")
+        if status != 201:
+            message = f"an award was answered with {status}"
+            raise RuntimeError(message)
+    client.close()
 
 
 def _rate(looked: Looked) -> float:
