@@ -123,7 +123,10 @@ class PublishedLog:
         return LogSnapshot(note, checkpoint, reader)
 
     def index_of(self, position: int) -> int | None:
-        """Log index of the event at *position*; None when no checkpoint covers it yet."""
+        """Log index of the event at *position*; None when no checkpoint covers it yet.
+
+        The one that does may not be served yet: compare with a snapshot.
+        """
         return self._store.index_of(position)
 
     def anchors(self) -> list[StoredAnchor]:

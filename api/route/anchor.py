@@ -52,6 +52,7 @@ def read_router(lookup: Lookup, standing: Callable[[], Sequence[AnchorStanding]]
     ) -> Response:
         """Time anchors, oldest first: who stamped which checkpoint when, and the token that shows it.
 
+        `log_index` is where the log records the anchor; null until a checkpoint that is served covers that record.
         `unanchored` says which entries no anchor covers yet: those from `from` on. The checkpoint of the entries before
         them was first stamped at `since`.
         """
@@ -61,7 +62,7 @@ def read_router(lookup: Lookup, standing: Callable[[], Sequence[AnchorStanding]]
         anchored = max((anchor.size for anchor in found), default=0)
         since = min((anchor.proof.at for anchor in found if anchor.size == anchored), default=None)
         body = {
-            "anchors": [_shown(anchor) for anchor in page],
+            "anchors": [_shown(anchor, size) for anchor in page],
             "next": page[-1].serial if page and page[-1] is not found[-1] else None,
             "standing": standing(),
             "log_size": size,
@@ -92,7 +93,12 @@ def make_router(node: Node, stamp: Callable[[], Sequence[AnchorAttempt]]) -> API
     return router
 
 
-def _shown(anchor: StoredAnchor) -> dict[str, Any]:
+def _shown(anchor: StoredAnchor, size: int) -> dict[str, Any]:
+    """What anyone is told of an anchor, where the log as it is served has *size* entries.
+
+    An index is kept before the checkpoint that covers it can be fetched, and is not said before that either.
+    """
+    is_served = anchor.log_index is not None and anchor.log_index < size
     return {
         "kind": anchor.proof.kind,
         "name": anchor.proof.name,
@@ -101,7 +107,7 @@ def _shown(anchor: StoredAnchor) -> dict[str, Any]:
         "checkpoint": anchor.checkpoint.decode(),
         "token": base64.b64encode(anchor.proof.token).decode("ascii"),
         "token_sha256": anchor.proof.digest.hex(),
-        "log_index": anchor.log_index,
+        "log_index": anchor.log_index if is_served else None,
     }
 
 

@@ -211,7 +211,8 @@ def test_server_does_not_start_when_the_authority_s_certificates_end_nowhere(
 def _entry(serving: Serving, index: int) -> bytes:
     """Read one entry of a log of fewer than 256 entries from its public bundle."""
     size = parse_checkpoint(parse_note(serving.http.get("/log/checkpoint").content).text).size
-    bundle = serving.http.get(f"/log/tile/entries/000.p/{size}").content
+    assert index < size
+    bundle = serving.http.get(f"/log/tile/entries/000.p/{size}").raise_for_status().content
     for _ in range(index):
         bundle = bundle[2 + int.from_bytes(bundle[:2], "big") :]
     return bundle[2 : 2 + int.from_bytes(bundle[:2], "big")]
