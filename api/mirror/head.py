@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,6 +19,7 @@ from projections.state_fold import CommittedState
 
 KEPT_HEADS: Final = 2
 """The one that is served, and the one before for whoever began with it."""
+_HELD: Final[ContextVar[Mapping[str, Any] | None]] = ContextVar("held freshness", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,17 @@ class ServedHead:
         unknown = datetime.min.replace(tzinfo=self._now().tzinfo)
         return unknown if head is None or head.instant is None else head.instant
 
+    def hold_freshness(self) -> Mapping[str, Any]:
+        """Say how old answers are, and the same again to whoever asks in this context: in one request."""
+        held = self._freshness()
+        _HELD.set(held)
+        return held
+
     def freshness(self) -> dict[str, Any]:
         """How old answers are, and why they may grow older, as members for an answer."""
+        return dict(_HELD.get() or self._freshness())
+
+    def _freshness(self) -> dict[str, Any]:
         head, age = self.head, self.age_seconds()
         return {
             "checkpoint_size": None if head is None else head.checkpoint.size,

@@ -46,10 +46,11 @@ class FreshnessMiddleware:
         if scope["type"] != "http" or scope["path"].startswith(AGELESS_PREFIX):
             await self._app(scope, receive, send)
             return
+        freshness = self._served.hold_freshness()
         if self._served.head is None and scope["path"] not in ALWAYS and not scope["path"].startswith("/problems/"):
             await self._writer.response_to(self._not_yet(), scope)(scope, receive, send)
             return
-        fields = encoded(age_fields(self._served.freshness()))
+        fields = encoded(age_fields(freshness))
 
         async def adorn(message: Message) -> None:
             if message["type"] == "http.response.start":

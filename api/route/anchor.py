@@ -57,9 +57,10 @@ def read_router(lookup: Lookup, standing: Callable[[], Sequence[AnchorStanding]]
         them was first stamped at `since`.
         """
         found = lookup.published.anchors()
-        page = [anchor for anchor in found if anchor.serial > after][:limit]
         size = lookup.published.snapshot().checkpoint.size
-        anchored = max((anchor.size for anchor in found), default=0)
+        page = [anchor for anchor in found if anchor.serial > after][:limit]
+        # A checkpoint may be stamped a moment before it is served.
+        anchored = max((anchor.size for anchor in found if anchor.size <= size), default=0)
         since = min((anchor.proof.at for anchor in found if anchor.size == anchored), default=None)
         body = {
             "anchors": [_shown(anchor, size) for anchor in page],

@@ -1,5 +1,6 @@
 """What anyone is told of time anchors, while the log is being published."""
 
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, cast
@@ -28,7 +29,7 @@ def note(size: int) -> bytes:
     return Note(text, (parse_signature_line(SIGNER.sign(text)[:-1]),)).encode()
 
 
-def test_index_of_an_anchor_is_said_when_a_served_checkpoint_covers_it(tmp_path: Path) -> None:
+def test_nothing_is_said_of_an_anchor_before_the_checkpoint_that_it_rests_on_is_served(tmp_path: Path) -> None:
     store = SqliteCheckpointStore(tmp_path / "log.db")
     tiles = DirectoryTileStore(tmp_path / "tiles")
     tiles.replace(CHECKPOINT_PATH, note(4))
@@ -38,14 +39,20 @@ def test_index_of_an_anchor_is_said_when_a_served_checkpoint_covers_it(tmp_path:
 
     def told() -> dict[str, Any]:
         body: dict[str, Any] = send(app, "GET", "/v1/anchors").json()
-        return {"size": body["log_size"], "index": body["anchors"][0]["log_index"]}
+        return {
+            "size": body["log_size"],
+            "index": body["anchors"][0]["log_index"],
+            "anchored": body["anchored_size"],
+            "unanchored": (body["unanchored"]["from"], body["unanchored"]["to"], body["unanchored_entries"]),
+        }
 
     store.compare_and_swap(None, Published(note(4), 4, 3, 3, 0))
     store.add_anchor(AnchorProof("rfc3161", "a", START, b"token"), note(4), 4)
-    assert told() == {"size": 4, "index": None}
+    assert told() == {"size": 4, "index": None, "anchored": 4, "unanchored": (4, 4, 0)}
     # The sequencer commits to the next head before it serves it.
     store.compare_and_swap(store.load(), Published(note(5), 5, 3, 3, 1), anchors={1: 4})
-    assert told() == {"size": 4, "index": None}
+    store.add_anchor(AnchorProof("rfc3161", "b", START + timedelta(seconds=1), b"other token"), note(5), 5)
+    assert told() == {"size": 4, "index": None, "anchored": 4, "unanchored": (4, 4, 0)}
     tiles.replace(CHECKPOINT_PATH, note(5))
-    assert told() == {"size": 5, "index": 4}
+    assert told() == {"size": 5, "index": 4, "anchored": 5, "unanchored": (5, 5, 0)}
     store.close()

@@ -30,6 +30,7 @@ class Front:
         self.change: Callable[[str, bytes], bytes] = lambda _, body: body
         self.asked: list[str] = []
         self.released = threading.Event()
+        self._http = httpx.Client(timeout=30)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -42,6 +43,7 @@ class Front:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        self._http.close()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         front = self
@@ -79,7 +81,7 @@ class Front:
             self._pass(handler)
 
     def _pass(self, handler: BaseHTTPRequestHandler) -> None:
-        found = httpx.get(self.target + handler.path, headers={"Accept-Encoding": "identity"}, timeout=30)
+        found = self._http.get(self.target + handler.path, headers={"Accept-Encoding": "identity"})
         body = self.change(handler.path, found.content)
         if self.mode == "cut":
             self._send(handler, found.status_code, body[: len(body) // 2], {"Content-Length": str(len(body))})
