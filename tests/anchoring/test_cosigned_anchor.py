@@ -89,8 +89,8 @@ def test_anchor_waits_for_a_cosignature_that_is_under_way(world: Consortium) -> 
     world.log.feed.add(3)
     sequencer, witnesses = world.start("2")
     sequencer.sequence()
-    threading.Timer(0.3, world.peers["north"].hangs.set).start()
     started = time.monotonic()
+    threading.Timer(0.3, world.peers["north"].hangs.set).start()
     assert anchor(witnesses).stamp(committed(world)).at == world.log.clock.now
     assert time.monotonic() - started > 0.1
 

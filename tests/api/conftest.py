@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 
@@ -10,6 +11,16 @@ from api.demo.filling import ORIGIN, fill
 from api.ledger_node import system_clock
 from api.setting import Settings
 from tests.api.served import BASE, Served, open_school, serving
+
+DESK_PATIENCE_SECONDS: Final = 60
+DESK_ROUTES: Final = ("desk_list", "desk_award", "desk_pathway", "desk_replacement")
+
+
+@pytest.fixture(autouse=True)
+def patient_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The desk waits for what it has begun, however busy the machine is, instead of answering that it goes on."""
+    for name in DESK_ROUTES:
+        monkeypatch.setattr(f"api.route.{name}.PATIENCE_SECONDS", DESK_PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="module")

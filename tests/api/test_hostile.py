@@ -241,4 +241,5 @@ def test_large_body_of_a_stranger_does_not_hold_up_the_event_loop(served: Served
             assert (await asked).status_code == httpx.codes.BAD_REQUEST
         return longest
 
-    assert min(asyncio.run(longest_wait()) for _ in range(3)) < 0.1
+    # Whatever else runs on the machine may hold it up as well, but not each time.
+    assert any(asyncio.run(longest_wait()) < 0.1 for _ in range(12))

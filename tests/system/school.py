@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
@@ -13,6 +15,7 @@ from tests.system.serving import Serving, cairn
 
 Json = dict[str, Any]
 
+COVERED_SECONDS: Final = 60.0
 SLUG: Final = "riverside-university"
 CODE: Final = "DATA-101"
 TEMPLATE: Final[Json] = {
@@ -67,7 +70,7 @@ class Caller:
 
     def bundle(self, public_id: str) -> bytes:
         """Fetch the holder's bundle as it is saved to a file."""
-        answered = self.get(f"/v1/credentials/{public_id}/bundle")
+        answered = once_covered(lambda: self.get(f"/v1/credentials/{public_id}/bundle"))
         assert answered.status_code == httpx.codes.OK, answered.text
         return answered.content
 
@@ -98,9 +101,18 @@ def open_school(serving: Serving, slug: str = SLUG, *, operator: str | None = No
 
 def evidence(serving: Serving, public_id: str) -> bytes:
     """Fetch the award's evidence file."""
-    answered = serving.http.get(f"/v1/credentials/{public_id}/evidence")
+    answered = once_covered(lambda: serving.http.get(f"/v1/credentials/{public_id}/evidence"))
     assert answered.status_code == httpx.codes.OK, answered.text
     return answered.content
+
+
+def once_covered(ask: Callable[[], httpx.Response]) -> httpx.Response:
+    """Ask again, as the answer says, while no checkpoint covers the award yet."""
+    deadline = time.monotonic() + COVERED_SECONDS
+    while (answered := ask()).status_code == httpx.codes.SERVICE_UNAVAILABLE and time.monotonic() < deadline:
+        assert loaded(answered)["type"].endswith("/problems/not-ready"), answered.text
+        time.sleep(float(answered.headers["retry-after"]))
+    return answered
 
 
 def status(serving: Serving, public_id: str, **query: str) -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import ssl
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,11 +20,12 @@ from openvc.keys import Ed25519SigningKey, P256SigningKey, P384SigningKey
 from openvc.multibase import encode_multibase
 from openvc.proof.vc_jwt import SigningKey
 
-from tests.system.serving import CAIRN, Serving
+from tests.system.serving import CAIRN, START_SECONDS, Serving
 from tests.verifier.data_model_case import ABSENT
 from verifier.jsonld.canonical import canonical_nquads
 from verifier.jsonld.rdfc import HashName
 
+LAST_WORDS: Final = b"docs/conformance.md shows"
 V1: Final = "https://www.w3.org/2018/credentials/v1"
 V2: Final = "https://www.w3.org/ns/credentials/v2"
 EXAMPLES: Final = "https://www.w3.org/ns/credentials/examples/v2"
@@ -48,6 +50,15 @@ class SuiteServing(Serving):
     def command(self) -> list[str | Path]:
         """Return what is run."""
         return [CAIRN, "serve-https", "--data", self.data, "--port", str(self.port)]
+
+    def start(self) -> None:
+        """Start the process and wait until it is ready and has said all that it says, which comes after that."""
+        said = self.output_file.stat().st_size if self.output_file.exists() else 0
+        super().start()
+        deadline = time.monotonic() + START_SECONDS
+        while LAST_WORDS not in self.output_file.read_bytes()[said:]:
+            assert time.monotonic() < deadline, "the server did not say how it is meant"
+            time.sleep(0.02)
 
     def _client(self) -> httpx.Client:
         context = ssl.create_default_context(cafile=self.certificate if self.certificate.exists() else None)

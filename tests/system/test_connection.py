@@ -226,7 +226,7 @@ def test_client_is_not_waited_for_when_it_stops_in_the_middle(monkeypatch: pytes
 
 
 def test_client_gets_no_new_time_for_a_head_that_comes_byte_by_byte(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 1.0)
 
     async def app(_: Scope, __: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 204, "headers": []})
@@ -238,7 +238,7 @@ def test_client_gets_no_new_time_for_a_head_that_comes_byte_by_byte(monkeypatch:
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         await reader.readuntil(b"\r\n\r\n")
         sent = 0
-        for byte in b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 100:
+        for byte in b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 1_000:
             if reader.at_eof():
                 break
             writer.write(bytes([byte]))
@@ -249,14 +249,14 @@ def test_client_gets_no_new_time_for_a_head_that_comes_byte_by_byte(monkeypatch:
         await serving
         return sent
 
-    assert 5 < asyncio.run(ask()) < 60
+    assert 5 < asyncio.run(ask()) < 500
 
 
 @pytest.mark.parametrize("is_quick", [False, True], ids=["ordinary", "short-cut"])
 def test_client_that_sends_empty_lines_after_an_answer_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch, *, is_quick: bool
 ) -> None:
-    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 1.5)
 
     async def app(_: Scope, __: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 204, "headers": []})
@@ -277,7 +277,7 @@ def test_client_that_sends_empty_lines_after_an_answer_is_not_waited_for(
             writer.write(b"\r\n")
             await asyncio.sleep(0.2)
         sent = 0
-        while not reader.at_eof() and sent < 100:
+        while not reader.at_eof() and sent < 1_000:
             writer.write(b"\r\n")
             sent += 1
             await asyncio.sleep(0.02)
@@ -286,12 +286,12 @@ def test_client_that_sends_empty_lines_after_an_answer_is_not_waited_for(
         await serving
         return sent
 
-    assert asyncio.run(ask()) < 40
+    assert asyncio.run(ask()) < 500
 
 
 @pytest.mark.parametrize("body_bytes", [10_000, 20_000_000], ids=["small answers", "a large answer"])
 def test_client_that_does_not_read_is_broken_off(monkeypatch: pytest.MonkeyPatch, body_bytes: int) -> None:
-    monkeypatch.setattr(connection, "UNREAD_SECONDS", 0.4)
+    monkeypatch.setattr(connection, "UNREAD_SECONDS", 2.0)
     body = b"x" * body_bytes
 
     async def app(_: Scope, __: Receive, send: Send) -> None:
