@@ -19,7 +19,9 @@ from projections.state_fold import CommittedState
 
 KEPT_HEADS: Final = 2
 """The one that is served, and the one before for whoever began with it."""
-_HELD: Final[ContextVar[Mapping[str, Any] | None]] = ContextVar("held freshness", default=None)
+HELD_FOR: Final = timedelta(seconds=1)
+"""How long what was said of the age in the head of an answer is said again in its body. A batch takes longer."""
+_HELD: Final[ContextVar[tuple[datetime, Mapping[str, Any]] | None]] = ContextVar("held freshness", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +123,16 @@ class ServedHead:
         return unknown if head is None or head.instant is None else head.instant
 
     def hold_freshness(self) -> Mapping[str, Any]:
-        """Say how old answers are, and the same again to whoever asks in this context: in one request."""
+        """Say how old answers are, and the same again to whoever asks soon in this context: in one request."""
         held = self._freshness()
-        _HELD.set(held)
+        _HELD.set((self._now(), held))
         return held
 
     def freshness(self) -> dict[str, Any]:
         """How old answers are, and why they may grow older, as members for an answer."""
-        return dict(_HELD.get() or self._freshness())
+        held = _HELD.get()
+        is_held = held is not None and timedelta() <= self._now() - held[0] < HELD_FOR
+        return dict(held[1]) if held is not None and is_held else self._freshness()
 
     def _freshness(self) -> dict[str, Any]:
         head, age = self.head, self.age_seconds()

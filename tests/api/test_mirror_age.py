@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,7 @@ import msgspec
 from anchoring.checkpoint import Checkpoint
 from anchoring.storage import DirectoryTileStore
 from api.mirror.age import QuickAge
-from api.mirror.head import Head, ServedHead
+from api.mirror.head import HELD_FOR, Head, ServedHead
 from projections.state_fold import CommittedState
 
 AT: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -67,3 +68,21 @@ def test_it_is_looked_at_once_in_a_moment_and_again_in_the_next(tmp_path: Path) 
     assert found is not None
     assert b"waiting" in found[0]
     assert b"the log does not answer" in found[1]
+
+
+def test_one_age_is_said_in_all_of_an_answer_that_takes_less_than_a_second(tmp_path: Path) -> None:
+    following = Following(tmp_path)
+    served = following.served
+    following.serve(9)
+
+    def answer() -> None:
+        said = served.hold_freshness()
+        following.now += HELD_FOR / 2
+        following.serve(10)
+        assert served.freshness() == said
+        following.now += HELD_FOR / 2
+        assert served.freshness()["checkpoint_size"] == 10
+
+    copy_context().run(answer)
+    following.serve(11)
+    assert served.freshness()["checkpoint_size"] == 11
