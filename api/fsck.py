@@ -224,7 +224,7 @@ class Fsck:
 
     def _decode(self, position: int, topic: str, state: bytes) -> None:
         try:
-            self._node.ledger.event_mapper.decode(topic, state, f"at position {position}")
+            self._node.ledger.event_mapper.decode(topic, state, position)
         except LedgerError as error:
             self._find("event-unreadable", f"event {position}", str(error))
 

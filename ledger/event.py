@@ -154,8 +154,8 @@ class EventMapper(Mapper[UUID]):
             body,
         )
 
-    def decode(self, topic: str, state: bytes, place: str | StoredEvent) -> Event:
-        """Decode the body of an event of *topic* from its stored bytes; *place* names it in an error.
+    def decode(self, topic: str, state: bytes, place: int | str | StoredEvent) -> Event:
+        """Decode the body of an event of *topic* from its stored bytes; *place*, or a position, names it in an error.
 
         Raises:
             CorruptionError: Unknown topic, or bytes that are not exactly such an event.
@@ -168,6 +168,8 @@ class EventMapper(Mapper[UUID]):
         except (msgspec.MsgspecError, UnicodeDecodeError, _UnreadableError) as error:
             if isinstance(place, StoredEvent):
                 place = f"{place.originator_id} version {place.originator_version}"
+            elif isinstance(place, int):
+                place = f"at position {place}"
             message = f"event {place} ({topic}) cannot be read: {error}"
             raise CorruptionError(message) from error
 

@@ -135,7 +135,7 @@ class Reissuance:
         mapper = self._ledger.event_mapper
         while page := self._ledger.store.select_notifications(after, PAGE, topics=SIGNED, inclusive_of_start=False):
             for event in page:
-                body = mapper.decode(event.topic, event.state, f"at position {event.id}")
+                body = mapper.decode(event.topic, event.state, event.id)
                 owner = UUID(str(event.originator_id))
                 signed = isinstance(body, _SIGNINGS) and body.key_id == key_id and _is_for_everybody(body)
                 if signed and self._is_affected(owner, institution, key_id):

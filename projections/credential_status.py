@@ -155,6 +155,8 @@ _Reviewing: TypeAlias = (
     Credential.ReviewOpened | Credential.ReviewClosed | Credential.Appealed | Credential.AppealDecided
 )
 _PLACED: TypeAlias = Credential.Parted | Unpacking.Made
+_EVENTS: Final = b',"events":['
+_EVENTS_END: Final = b"]}"
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(CredentialFacts)
 
@@ -211,7 +213,13 @@ class CredentialStatus:
         if isinstance(body, BIRTHS):
             if stored is not None:
                 raise refuse(event, "this credential was issued before")
-            facts = _placed(body, event.position) if isinstance(body, _PLACED) else _issued(body, event.position)
+            if isinstance(body, Credential.Issued):
+                row = _issued(body, event)
+                table.put(key, row)
+                told = body.valid_from, body.valid_until, body.recorded_at
+                table.put(short_key(key), short_row(row, *told, event.position))
+                return True
+            facts = _placed(body, event.position) if isinstance(body, _PLACED) else _attested(body, event.position)
         else:
             if stored is None:
                 raise refuse(event, "this credential was never issued")
@@ -223,11 +231,21 @@ class CredentialStatus:
         return stored is None
 
 
-def _issued(body: Credential.Issued | Credential.Attested, position: int) -> CredentialFacts:
+def _issued(body: Credential.Issued, event: Notification) -> bytes:
+    """The row of an award that was just issued, and nothing else.
+
+    Awards are most of what a rebuild reads. A row begins with the members of the event, in the same order, and there is
+    one spelling of both (:meth:`ledger.event.EventMapper.decode` refuses any other), so they are taken as they stand.
+    """
+    happened = _ENCODER.encode(StatusEvent("issued", None, body.valid_from, body.recorded_at, event.position))
+    return b"".join((event.state[:-1], _EVENTS, happened, _EVENTS_END))
+
+
+def _attested(body: Credential.Attested, position: int) -> CredentialFacts:
     return CredentialFacts(
         body.institution,
-        body.achievement if isinstance(body, Credential.Issued) else None,
-        body.edition if isinstance(body, Credential.Issued) else None,
+        None,
+        None,
         body.key_id,
         body.commitments,
         body.status_block,

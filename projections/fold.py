@@ -41,7 +41,7 @@ def read_body(mapper: EventMapper, event: Notification) -> Event:
         CorruptionError: The stored bytes are not exactly such an event.
     """
     try:
-        return mapper.decode(event.topic, event.state, f"at position {event.position}")
+        return mapper.decode(event.topic, event.state, event.position)
     except LedgerError as error:
         message = f"{error} (version {event.version} of {event.originator_id})"
         raise CorruptionError(message) from error

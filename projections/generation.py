@@ -20,6 +20,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -103,7 +104,7 @@ class _Rows:
     def flush(self) -> None:
         """Write what was put."""
         with self._transaction.cursor(db=self._rows) as cursor:
-            cursor.putmulti(sorted(self._waiting.items()))
+            cursor.putmulti(sorted(self._waiting.items(), key=itemgetter(0)))
         self._waiting, self._bytes = {}, 0
 
 

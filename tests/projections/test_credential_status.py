@@ -1,4 +1,5 @@
 import random
+from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
 
@@ -8,7 +9,7 @@ import pytest
 from ledger.credential import Credential
 from ledger.event import Event
 from ledger.unpacking import Unpacking
-from projections.credential_status import CredentialStatus, parse_facts
+from projections.credential_status import CredentialFacts, CredentialStatus, StatusEvent, parse_facts
 from projections.error import CorruptionError
 from projections.short_row import TOUCHED, mark_of, read_short_row, short_key, touched_after
 from projections.table import MemoryTable
@@ -86,6 +87,25 @@ def test_credential_status_stores_these_very_bytes_when_an_award_has_a_whole_his
     assert msgspec.json.encode(parse_facts(GOLDEN)) == GOLDEN
 
 
+@pytest.mark.parametrize("valid_until", [None, day(90)])
+def test_credential_status_stores_these_very_facts_when_an_award_is_issued(valid_until: datetime | None) -> None:
+    odd = {"vc+jcs": "ab" * 32, 'vc+\u2028"\\/é😀': "cd" * 32}
+    body = msgspec.structs.replace(
+        issued(INSTITUTION, 3, 9, at=day(2)),
+        commitments=odd,
+        key_id='k"é\n',
+        valid_from=day(-3),
+        valid_until=valid_until,
+    )
+    history = History()
+    history.add(CREDENTIAL, body)
+    stored = fold(history).get(CREDENTIAL.bytes) or b""
+    event = StatusEvent("issued", None, day(-3), day(2), 1)
+    members = {name: getattr(body, name) for name in body.__struct_fields__}
+    assert parse_facts(stored) == CredentialFacts(**members, events=(event,))
+    assert msgspec.json.encode(parse_facts(stored)) == stored
+
+
 def test_credential_status_keeps_every_signature_when_an_award_is_signed_anew() -> None:
     history = History()
     history.add(CREDENTIAL, issued(INSTITUTION, 3, 9, at=day(2)), suspended(day(3)), reissued(day(4)))
@@ -149,6 +169,7 @@ def test_there_is_a_short_row_of_just_those_awards_to_which_nothing_has_happened
     assert rows.keys() == shorts.keys()
     for key, row in rows.items():
         facts = parse_facts(row)
+        assert msgspec.json.encode(facts) == row
         assert bool(shorts[key]) == (len(facts.events) == 1)
         if shorts[key]:
             [event] = facts.events
