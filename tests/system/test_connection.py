@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pytest
@@ -225,6 +226,16 @@ def test_client_is_not_waited_for_when_it_stops_in_the_middle(monkeypatch: pytes
     assert asyncio.run(ask()).count(b"HTTP/1.1 204") == piece.count(b"GET /livez HTTP/1.1")
 
 
+async def sent_until_closed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pieces: Sequence[bytes]) -> int:
+    """Send one piece after the other, slowly, and say how many the server took before it closed."""
+    for sent, piece in enumerate(pieces):
+        if reader.at_eof():
+            return sent
+        writer.write(piece)
+        await asyncio.sleep(0.02)
+    return len(pieces)
+
+
 def test_client_gets_no_new_time_for_a_head_that_comes_byte_by_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "HEAD_SECONDS", 1.0)
 
@@ -237,13 +248,9 @@ def test_client_gets_no_new_time_for_a_head_that_comes_byte_by_byte(monkeypatch:
         reader, writer = await asyncio.open_connection("127.0.0.1", listener.getsockname()[1])
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         await reader.readuntil(b"\r\n\r\n")
-        sent = 0
-        for byte in b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 1_000:
-            if reader.at_eof():
-                break
-            writer.write(bytes([byte]))
-            sent += 1
-            await asyncio.sleep(0.02)
+        sent = await sent_until_closed(
+            reader, writer, [bytes([byte]) for byte in b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 1_000]
+        )
         writer.close()
         server.should_exit = True
         await serving
@@ -276,11 +283,7 @@ def test_client_that_sends_empty_lines_after_an_answer_is_not_waited_for(
             await reader.readuntil(b"\r\n\r\n")
             writer.write(b"\r\n")
             await asyncio.sleep(0.2)
-        sent = 0
-        while not reader.at_eof() and sent < 1_000:
-            writer.write(b"\r\n")
-            sent += 1
-            await asyncio.sleep(0.02)
+        sent = await sent_until_closed(reader, writer, [b"\r\n"] * 1_000)
         writer.close()
         server.should_exit = True
         await serving
