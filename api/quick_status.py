@@ -24,18 +24,18 @@ from uuid import UUID
 import msgspec
 
 from api.error import ApiError
-from ledger.credential_id import aggregate_id_of
+from ledger.credential_id import PUBLIC_ID_CHARS, aggregate_id_of
 from projections.directory_record import DirectoryRecord, parse_record
 from projections.institution_directory import record_key
-from projections.short_row import MARKS, TOUCHED, mark_of, read_short_row, short_key, touched_after
+from projections.short_row import MARKS, NO_END, SEPARATOR, SHORT, TOUCHED, touched_after
 from projections.table import Readable
 
 MAX_KINDS: Final = 20_000
 """Kinds of answers that are remembered. When there are more, all are forgotten, and learnt anew."""
 MAX_SHARED_BYTES: Final = 30_000_000
 """What answers may share that are kept, of some 600 bytes for a kind; with more, all that is kept is forgotten."""
-READY_BYTES: Final = 500
-"""What a kept answer takes beside the pieces of its own: five objects, its key and its place."""
+READY_BYTES: Final = 440
+"""What a kept answer takes beside the pieces of its own: its objects, its key and its place."""
 MAX_COMPARED: Final = 1_000
 """Institutions whose records are compared each time that the views have moved, which takes a millisecond or two. When
 more were asked for, all are forgotten."""
@@ -44,8 +44,11 @@ ONE_IN: Final = 16
 is room for, most of those that are kept then stay until they are asked for again."""
 ASKED_ONCE: Final = 1 << 20
 """Places, of a byte each, in which is noted that an award was asked for, until another one comes to the same place."""
-_BEGIN: Final = b'{"credential":"'
-"""How the body of an answer begins."""
+_PLACES: Final = ASKED_ONCE - 1
+BODY_BEGIN: Final = b'{"credential":"'
+"""How the body of an answer begins, before the public id."""
+RECORDED: Final = b'","recorded_at":"'
+"""What stands between the two dates of an award's one event."""
 AWARD_END: Final = b'"}]'
 """How what is said of an award ends."""
 BODY_END: Final = b"}"
@@ -53,15 +56,19 @@ BODY_END: Final = b"}"
 LOOK_AGAIN_SECONDS: Final = 0.1
 """How long a view is taken to be where it was when this process has heard of no change; other processes' changes are
 looked for as seldom wherever views are read (projections.view)."""
+READ_SECONDS: Final = 0.1
+"""How long a commit of the view may stay open for reads: until then no page is used again that it sees. What is read is
+the newest one all the same, whenever time has gone on."""
 SECOND_CHARS: Final = len("2026-01-31T12:00:00")
 _INSTITUTION: Final = slice(len(b'{"institution":"'), len(b'{"institution":"') + 36)
 """Where a row says whose it is (projections.credential_status): it was written by msgspec, in this order and without
 spaces."""
 _FOR_EVER: Final = b'","valid_until":null,"recorded_at":"'
 _UNTIL: Final = b'","valid_until":"%b","recorded_at":"'
+"""What stands between an award's dates."""
 _EVENT: Final = b'",%b,"events":[{"kind":"issued","reason":null,"effective_at":"'
-_RECORDED: Final = b'","recorded_at":"'
-"""How an award's dates, and those of its one event, are divided in an answer."""
+_DATES_APART: Final = len(BODY_BEGIN) + PUBLIC_ID_CHARS + len(RECORDED)
+"""What every body has beside what awards share and their dates."""
 _NEVER: Final = b"\xff"
 """What no instant, as it is spelled here, comes after."""
 _ALL: Final = b"\x7f"
@@ -74,6 +81,18 @@ class Place(Protocol):
     position: int
 
 
+class Reader(Protocol):
+    """Reads from one commit of a view until it is told to go on; see :class:`projections.view.Reader`."""
+
+    def renew(self) -> Callable[[bytes], bytes | None]:
+        """Go on to the newest commit; gives how to get a row of it."""
+        ...
+
+    def release(self) -> None:
+        """Let go of it."""
+        ...
+
+
 class Moving(Readable, Protocol):
     """A view, and how far it has come."""
 
@@ -84,6 +103,10 @@ class Moving(Readable, Protocol):
 
     def position(self) -> int:
         """Position of the newest event that it shows."""
+        ...
+
+    def reader(self) -> Reader:
+        """What many rows are got with within moments."""
         ...
 
 
@@ -107,38 +130,44 @@ Common: TypeAlias = tuple[bytes, bytes, bytes]
 """What answers of one kind share: the end of the entity tag; the body from after the id to the instant since when;
 further, from after the award's own dates to those of its event."""
 
-QuickAnswer: TypeAlias = tuple[int, bytes, bytes, bytes, bytes, bytes, bytes, bytes, int, int]
-"""An answer without the instants at which it is given:
+Usual: TypeAlias = tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, int]
+"""What awards of a kind share that begin, and were recorded, between some instants: these four; the three of
+:data:`Common`; and how many bytes a body has beside the award's dates."""
+
+QuickAnswer: TypeAlias = tuple[int, bytes, bytes, int, bytes, bytes, bytes, bytes, bytes, bytes, bytes, int]
+"""An answer without the id that was asked for and the instants at which it is given:
 
 0. In which epoch it was made: until something happens to an award of its mark, it holds.
 1. It holds from this second on, in which it was made,
 2. and until before this one.
-3. The entity tag, without what every such tag begins with.
-4. The body up to the instants at which it is given,
-5. from there on the award's own dates,
-6. what it shares with others,
-7. and the dates of its event, up to :data:`AWARD_END`, which is not in it.
-8. How many bytes these four have.
-9. The mark of the award.
+3. The mark of the award.
+4. The entity tag, without what every such tag begins with, as far as it is the award's own,
+5. and as far as it is shared.
+6. The body from after the id, shared,
+7. up to since when, from when the award is valid and when its event took effect, which are one instant.
+8. What comes between that, after the instants at which it is given, and when it was recorded,
+9. this,
+10. and what comes after that, shared, before the dates of its event.
+11. How many bytes the body has without the instants at which it is given, and without what begins with
+    :data:`AWARD_END`.
 
-A tuple of bytes and numbers costs collections of garbage nothing.
+So the body is :data:`BODY_BEGIN`, the id, 6, 7, :attr:`QuickStatus.stamped`, 7, 8, 9, 10, 7, :data:`RECORDED`, 9 and
+:data:`AWARD_END` with what follows that. A tuple of bytes and numbers costs collections of garbage nothing.
 """
-NO_ANSWER: Final[QuickAnswer] = (-1, b"", b"", b"", b"", b"", b"", b"", 0, 0)
+NO_ANSWER: Final[QuickAnswer] = (-1, b"", b"", 0, b"", b"", b"", b"", b"", b"", b"", 0)
 """In the place of one that was kept, when something has happened to the award."""
 
 
 class _Kind:
     """Awards of one edition and one key, under one record of their issuer."""
 
-    __slots__ = ("common", "institution", "issuer", "usual")
+    __slots__ = ("common", "institution", "issuer")
 
     def __init__(self, institution: bytes, issuer: _Issuer) -> None:
         self.institution = institution
         self.issuer = issuer
         self.common: dict[tuple[int, int], Common | None] = {}
         """By the stretches of time in which the award begins and was recorded."""
-        self.usual = (_NEVER, b"", _NEVER, b"", (b"", b"", b""))
-        """Between which instants the last one looked at begins and was recorded, and what it shares with others."""
 
 
 class QuickStatus:
@@ -154,6 +183,7 @@ class QuickStatus:
         places: How far this process has heard that the two views were brought.
         ordinary: The ordinary answer, of which the quick one is a copy.
         clock: Seconds since 1970.
+        later: Has something called on this thread after so many seconds.
         room: Bytes for answers that are kept at hand, of awards that were asked for twice.
     """
 
@@ -166,6 +196,7 @@ class QuickStatus:
         ordinary: Callable[[str], dict[str, Any]],
         *,
         clock: Callable[[], float],
+        later: Callable[[float, Callable[[], None]], object],
         room: int,
     ) -> None:
         self._statuses = statuses
@@ -174,6 +205,13 @@ class QuickStatus:
         self._awards, self._institutions = places
         self._ordinary = ordinary
         self._clock = clock
+        self._later = later
+        self._reader = statuses.reader()
+        self._get: Callable[[bytes], bytes | None] | None = None
+        """How rows are got until time goes on or the views move."""
+        self._is_reading = False
+        self._usual: dict[bytes, Usual] = {}
+        """Of each kind, what the award shared with others that was looked at last in this epoch."""
         self._issuers: dict[bytes, _Issuer] = {}
         self._kinds: dict[bytes, _Kind] = {}
         self._remembered = self._shared_bytes = 0
@@ -210,22 +248,25 @@ class QuickStatus:
         if moment != self._moment or self._awards.position + self._institutions.position != self._seen:
             self._look(moment)
         known = self._ready.get(public_id)
-        if known is not None and known[0] >= self._changed[known[9]] and known[1] <= self._second < known[2]:
-            return known
+        if known is not None:
+            if known[0] >= self._changed[known[3]] and known[1] <= self._second < known[2]:
+                return known
+            made = self._make(public_id)
+            if public_id in self._ready:  # not all were forgotten meanwhile
+                self._keep(public_id, made or NO_ANSWER)
+            return made
         made = self._make(public_id)
-        if public_id in self._ready:  # also when what was known is forgotten by now
-            self._keep(public_id, made or NO_ANSWER)
-        elif made is not None and self._is_worth_keeping(public_id):
-            self._keep(public_id, made)
+        if made is not None:
+            mark = hash(public_id)
+            place, mark = mark & _PLACES, mark >> 40 & 0xFF
+            if self._asked_once[place] != mark:
+                self._asked_once[place] = mark
+            elif self._is_room():
+                self._keep(public_id, made)
         return made
 
-    def _is_worth_keeping(self, public_id: bytes) -> bool:
-        """Whether an award was asked for before, and there is room for its answer or it is its turn for some."""
-        mark = hash(public_id)
-        place, mark = mark % ASKED_ONCE, mark >> 40 & 0xFF
-        if self._asked_once[place] != mark:
-            self._asked_once[place] = mark
-            return False
+    def _is_room(self) -> bool:
+        """Whether there is room for one more answer, or it is its turn for some."""
         if self._ready_bytes < self._room:
             return True
         self._turned_away += 1
@@ -249,6 +290,7 @@ class QuickStatus:
     def _forget(self) -> None:
         """Forget all kinds; and when what they share, or kept answers still do, takes too much, those answers."""
         self._kinds.clear()
+        self._usual.clear()
         self._remembered = 0
         if self._shared_bytes > MAX_SHARED_BYTES:
             self._ready.clear()
@@ -261,6 +303,7 @@ class QuickStatus:
         if milliseconds != self._milliseconds:
             self._stamp(milliseconds)
         self._moment = moment
+        self._get = None
         seen = self._awards.position + self._institutions.position
         if seen == self._seen and moment < self._look_again:
             return
@@ -277,6 +320,7 @@ class QuickStatus:
 
     def _move(self, stood: tuple[str, int, str, int]) -> None:
         """See what of that which is kept still holds, now that the views stand elsewhere."""
+        self._usual.clear()
         before, self._stood = self._stood, None
         self._touched, marks = touched_after(self._statuses.get(TOUCHED), self._touched)
         is_another = before is None or before[::2] != stood[::2] or self._statuses.generation != stood[0]
@@ -292,6 +336,7 @@ class QuickStatus:
 
     def _renew(self) -> None:
         """Have everything made anew."""
+        self._usual.clear()
         self._epoch += 1
         self._changed = [self._epoch] * MARKS
 
@@ -305,37 +350,53 @@ class QuickStatus:
             del self._issuers[name]
         return not changed
 
+    def _read(self) -> Callable[[bytes], bytes | None]:
+        """Read from the newest commit of the view of awards, which is let go of before long."""
+        if not self._is_reading:
+            self._later(READ_SECONDS, self._let_go)
+            self._is_reading = True
+        self._get = get = self._reader.renew()
+        return get
+
+    def _let_go(self) -> None:
+        self._is_reading, self._get = False, None
+        self._reader.release()
+
     def _make(self, public_id: bytes) -> QuickAnswer | None:
         identity = aggregate_id_of(public_id)
-        row = None if identity is None else self._statuses.get(short_key(identity))
-        if not row or identity is None:
+        if identity is None:
+            return None
+        row = (self._get or self._read())(SHORT + identity)
+        if not row:
             return None  # there is no such award, or something has happened to it
-        digest, begins, until, recorded, position = read_short_row(row)
+        name, begins, recorded, position, until = row.split(SEPARATOR)
         second, ends, between = self._second, _NEVER, _FOR_EVER
-        if until:
+        if until != NO_END:
             ends, between = until[:SECOND_CHARS], _UNTIL % until
         if not begins < second > recorded or second >= ends:  # a whole instant comes after its own second
             return None
-        kind = self._kinds.get(digest)
+        usual = self._usual.get(name) or self._find_usual(name, identity, begins, recorded, public_id)
+        if usual is None:
+            return None
+        first, last, earliest, latest, tag, judged, shared, size = usual
+        if not (first < begins < last and earliest < recorded < latest):
+            usual = self._find_usual(name, identity, begins, recorded, public_id)
+            if usual is None:
+                return None
+            _, _, _, _, tag, judged, shared, size = usual
+        size += 3 * len(begins) + len(between) + 2 * len(recorded)
+        mark = identity[-1]  # projections.short_row.mark_of
+        return self._epoch, second, ends, mark, position, tag, judged, begins, between, recorded, shared, size
+
+    def _find_usual(
+        self, name: bytes, identity: bytes, begins: bytes, recorded: bytes, public_id: bytes
+    ) -> Usual | None:
+        """What an award shares with others of its kind that begin, and were recorded, between the same boundaries."""
+        kind = self._kinds.get(name)
         if kind is None or kind.issuer.epoch != self._epoch:
-            kind = self._kind(kind, digest, identity)
+            kind = self._kind(kind, name, identity)
             if kind is None:
                 return None
-        first, last, earliest, latest, common = kind.usual
-        if not (first < begins < last and earliest < recorded < latest):
-            found = self._common(kind, begins, recorded, public_id)
-            if found is None:
-                return None
-            common = found
-        tag, judged, shared = common
-        head = b"".join((_BEGIN, public_id, judged, begins))
-        dates = b"".join((begins, between, recorded))
-        event = b"".join((begins, _RECORDED, recorded))
-        size = len(head) + len(dates) + len(shared) + len(event)
-        return self._epoch, second, ends, position + tag, head, dates, shared, event, size, mark_of(identity)
-
-    def _common(self, kind: _Kind, begins: bytes, recorded: bytes, public_id: bytes) -> Common | None:
-        """What an award of a kind shares with others that begin, and were recorded, between the same boundaries."""
         boundaries, seconds = kind.issuer.boundaries, kind.issuer.seconds
         if begins[:SECOND_CHARS] in seconds or recorded[:SECOND_CHARS] in seconds:
             return None
@@ -344,9 +405,13 @@ class QuickStatus:
             common = kind.common[places]
         except KeyError:
             common = self._learn(kind, places, public_id)
-        if common is not None:
-            kind.usual = (*_stretch(boundaries, places[0]), *_stretch(boundaries, places[1]), common)
-        return common
+        if common is None:
+            return None
+        stretches = (*_stretch(boundaries, places[0]), *_stretch(boundaries, places[1]))
+        usual = (*stretches, *common, len(common[1]) + len(common[2]) + _DATES_APART)
+        if name in self._kinds:  # not all were forgotten meanwhile
+            self._usual[name] = usual
+        return usual
 
     def _stamp(self, milliseconds: int) -> None:
         instant = datetime.fromtimestamp(milliseconds // 1_000, UTC).replace(microsecond=milliseconds % 1_000 * 1_000)
@@ -433,7 +498,7 @@ def record_digest(record: bytes) -> str:
 
 def _own_bytes(kept: QuickAnswer) -> int:
     """What an answer takes that is kept."""
-    return kept[8] - len(kept[6]) + READY_BYTES
+    return sum(map(len, kept[7:10])) + READY_BYTES
 
 
 def _stretch(boundaries: list[bytes], place: int) -> tuple[bytes, bytes]:

@@ -24,7 +24,7 @@ from structlog.typing import FilteringBoundLogger
 from api.access_log import request_line
 from api.client_address import client_address
 from api.metric import Metrics
-from api.quick_status import AWARD_END, BODY_END, QuickStatus
+from api.quick_status import AWARD_END, BODY_BEGIN, BODY_END, RECORDED, QuickStatus
 from api.rate_limit import RateLimiter
 from api.request_id import REQUEST_ID_BYTES
 
@@ -164,6 +164,7 @@ class Shortcut:
                 return None
             forwarded, wanted = looked
         started = self._timer()
+        public_id = data[ID_AT:END_AT]
         lines, ending = b"", ENDING
         if self._around is not None:
             age = self._around(moment)
@@ -171,7 +172,7 @@ class Shortcut:
                 return None
             lines, ending, wanted = age[0], AWARD_END + age[1], b""
         try:
-            found = self._quick.answer(data[ID_AT:END_AT], moment)
+            found = self._quick.answer(public_id, moment)
         except Exception:  # noqa: BLE001  whatever it is, the ordinary way meets it too, and answers with what is wrong
             return None
         if found is None:
@@ -181,23 +182,44 @@ class Shortcut:
             return None
         if common is not self._common:
             self._begin(common)
-        _, _, _, tag, head, dates, shared, event, size, _ = found
+        _, _, _, _, position, tag, judged, begins, between, recorded, shared, size = found
         if not self._left:
             self._seed_ids()
         self._left -= 1
         identity = self._seed + COUNTS[self._left]
-        if wanted and wanted == b'"' + tag:
+        if wanted and wanted == b'"' + position + tag:
             size, observe, status = 0, self._observe_unchanged, 304
-            whole = b"".join((self._unchanged, tag, b"\r\n", limits, identity))
+            whole = b"".join((self._unchanged, position, tag, b"\r\n", limits, identity))
         else:
             stamped = self._quick.stamped
             size += len(stamped) + len(ending)
             observe, status = self._observe_found, 200
             length = LENGTHS[size] if size < len(LENGTHS) else b"\r\ncontent-length: %d\r\n" % size
             if self._around is not None:
-                tag = b""
+                position = tag = b""
             whole = b"".join(
-                (self._found, tag, length, limits, lines, identity, head, stamped, dates, shared, event, ending)
+                (
+                    self._found,
+                    position,
+                    tag,
+                    length,
+                    limits,
+                    lines,
+                    identity,
+                    BODY_BEGIN,
+                    public_id,
+                    judged,
+                    begins,
+                    stamped,
+                    begins,
+                    between,
+                    recorded,
+                    shared,
+                    begins,
+                    RECORDED,
+                    recorded,
+                    ending,
+                )
             )
         seconds = self._timer() - started
         observe(seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -50,6 +51,7 @@ def make_shortcut(
         (awards, institutions),
         ordinary,
         clock=time.time,
+        later=lambda seconds, call: asyncio.get_running_loop().call_later(seconds, call),
         room=room,
     )
     headers = {

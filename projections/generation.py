@@ -165,11 +165,18 @@ class Generation:
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of *key*, or None."""
-        transaction = self._environment.begin(self._rows)
+        transaction = self.reading()
         try:
             return transaction.get(key)
         finally:
             transaction.abort()
+
+    def reading(self) -> lmdb.Transaction[bytes]:
+        """Open the newest commit to get rows from; the caller aborts it soon, on the same thread.
+
+        As long as it is open, no page is used again that it sees.
+        """
+        return self._environment.begin(self._rows)
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:

@@ -5,11 +5,13 @@ asked for by few (commitments, the place of its status). Beside it in the same v
 bytes. Of ten million awards they fill one or two gigabytes, a fifth of the whole.
 
 Key: 16 times ``0xff`` and the 16 bytes of the aggregate id, so that short rows come after all others, whatever ids
-there are. Value: 16 bytes that stand for the kind of award, and then a JSON array of from when it is valid, until
-when (null: for ever), when it was recorded, and the position of its event. The value is empty once anything has
-happened. A document of the institution's own making has no short row, and neither has a part.
+there are. Value: five texts with :data:`SEPARATOR` between them, so that one split reads it: what stands for the kind
+of award; from when it is valid; when it was recorded; the position of its event; until when it is valid, or
+:data:`NO_END`. The value is empty once anything has happened. A document of the institution's own making has no short
+row, and neither has a part.
 
-The kind is SHA-256, cut short, of the row up to its commitments: institution, achievement, edition and key.
+The kind is SHA-256 of the row up to its commitments, cut to 18 bytes, in base64: institution, achievement, edition and
+key.
 
 One more row tells which awards something has happened to since they were issued, so that whoever has kept answers on
 others may go on giving them. Key: 16 times ``0xff`` and ``touched``. Value: 8 bytes, big-endian, how often that was,
@@ -19,6 +21,7 @@ and for each of the last :data:`MOST_TOUCHED` times the award's mark, a byte tha
 from __future__ import annotations
 
 import hashlib
+from base64 import b64encode
 from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
@@ -31,7 +34,9 @@ SHORT: Final = b"\xff" * 16
 ID_BYTES: Final = 16
 NONE: Final = b""
 """The value for an award of which more has to be said."""
-KIND_BYTES: Final = 16
+SEPARATOR: Final = b","
+NO_END: Final = b"null"
+"""Where it would stand until when an award is valid that is so for ever."""
 TOUCHED: Final = SHORT + b"touched"
 """Key of the row that tells what awards something has happened to."""
 MARKS: Final = 256
@@ -39,8 +44,8 @@ MARKS: Final = 256
 MOST_TOUCHED: Final = 2_048
 """Times that are remembered, some two kilobytes."""
 _COUNT_BYTES: Final = 8
-_FOR_EVER_PIECES: Final = 5
-"""Into how many pieces quotes divide what follows the kind, where no end is named."""
+_KIND_BYTES: Final = 18
+_JSON_MARKS: Final = b'[]"'
 MAX_KINDS: Final = 4_096
 """Kinds whose digests are remembered while events are folded."""
 _HEAD_END: Final = b',"commitments":{'
@@ -58,22 +63,8 @@ def short_row(
     row: bytes, valid_from: datetime, valid_until: datetime | None, recorded_at: datetime, position: int
 ) -> bytes:
     """Make the short row of an award to which nothing has happened, from its row and what that says."""
-    told = _ENCODER.encode((valid_from, valid_until, recorded_at, position))
-    return _digest(row.partition(_HEAD_END)[0]) + told
-
-
-def read_short_row(short: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes]:
-    """Divide a short row that is not empty, without decoding it.
-
-    Returns:
-        The kind; from when it is valid, until when (empty: for ever) and when it was recorded, as text; the position.
-    """
-    told = short[KIND_BYTES:].split(b'"')  # no text in it needs an escape
-    if len(told) == _FOR_EVER_PIECES:
-        _, begins, _, recorded, position = told
-        return short[:KIND_BYTES], begins, b"", recorded, position[1:-1]
-    _, begins, _, until, _, recorded, position = told
-    return short[:KIND_BYTES], begins, until, recorded, position[1:-1]
+    told = _ENCODER.encode((valid_from, recorded_at, position, valid_until))  # no text in it needs an escape
+    return _kind(row.partition(_HEAD_END)[0]) + told.translate(None, _JSON_MARKS)
 
 
 def mark_of(identity: bytes) -> int:
@@ -109,5 +100,5 @@ def touched_after(row: bytes | None, count: int) -> tuple[int, bytes | None]:
 
 
 @lru_cache(MAX_KINDS)
-def _digest(head: bytes) -> bytes:
-    return hashlib.sha256(head).digest()[:KIND_BYTES]
+def _kind(head: bytes) -> bytes:
+    return b64encode(hashlib.sha256(head).digest()[:_KIND_BYTES]) + SEPARATOR

@@ -12,7 +12,19 @@ import msgspec
 import pytest
 
 from api import quick_status
-from api.quick_status import AWARD_END, BODY_END, ONE_IN, READY_BYTES, QuickStatus
+from api.quick_status import (
+    AWARD_END,
+    BODY_BEGIN,
+    BODY_END,
+    ONE_IN,
+    READ_SECONDS,
+    READY_BYTES,
+    QuickAnswer,
+    QuickStatus,
+)
+from api.quick_status import (
+    RECORDED as BETWEEN_DATES,
+)
 from ledger.credential import Review
 from ledger.credential_id import credential_aggregate_id, make_public_id
 from ledger.reason import Reason
@@ -45,7 +57,7 @@ class Shown:
         self.generation = "v1-000001"
         self.at = 1
         self.is_ready = True
-        self.reads = 0
+        self.reads = self.renewed = self.released = 0
 
     def get(self, key: bytes) -> bytes | None:
         self.reads += 1
@@ -55,6 +67,16 @@ class Shown:
         if not self.is_ready:
             raise ViewNotReadyError
         return self.at
+
+    def reader(self) -> Shown:
+        return self
+
+    def renew(self) -> Callable[[bytes], bytes | None]:
+        self.renewed += 1
+        return self.get
+
+    def release(self) -> None:
+        self.released += 1
 
 
 class Heard:
@@ -70,6 +92,7 @@ class World:
     def __init__(self) -> None:
         self.awards, self.institutions = Shown(), Shown()
         self.now, self.moment, self.asked = NOW, 0.0, 0
+        self.later: list[tuple[float, Callable[[], None]]] = []
         self.places = {"awards": Heard(), "institutions": Heard()}
         self.quick = QuickStatus(
             self.awards,
@@ -78,6 +101,7 @@ class World:
             (self.places["awards"], self.places["institutions"]),
             self.ordinary,
             clock=self.clock,
+            later=lambda seconds, call: self.later.append((seconds, call)),
             room=ROOM,
         )
         self.name("North")
@@ -138,10 +162,12 @@ class World:
         found = self.quick.answer(public_id.encode(), self.moment)
         if found is None:
             return None
-        _, _, _, tag, head, *rest, size, _ = found
-        assert size == len(b"".join((head, *rest)))
-        told: dict[str, Any] = msgspec.json.decode(b"".join((head, self.quick.stamped, *rest, AWARD_END, BODY_END)))
-        return {**told, "tag": tag.decode()}
+        _, _, _, _, position, tag, judged, begins, between, recorded, shared, size = found
+        head = BODY_BEGIN + public_id.encode() + judged + begins
+        rest = begins + between + recorded + shared + begins + BETWEEN_DATES + recorded
+        assert size == len(head + rest)
+        told: dict[str, Any] = msgspec.json.decode(head + self.quick.stamped + rest + AWARD_END + BODY_END)
+        return {**told, "tag": (position + tag).decode()}
 
 
 @pytest.fixture
@@ -253,6 +279,31 @@ def test_kept_answer_is_made_anew_when_a_view_has_moved(world: World, of: str, h
     assert (told["valid_until"], told["issuer"]["name"]) == (
         ("2026-06-02T00:00:00Z", "North") if of == "awards" else (None, "South")
     )
+
+
+def test_rows_are_read_from_one_commit_until_time_goes_on_or_the_view_has_moved(world: World) -> None:
+    ids = [world.store(PLAIN, seed) for seed in range(20)]
+    for number, one in enumerate(ids):
+        world.moment = number // 10 / 1_000
+        assert world.answer(one) is not None
+    assert world.awards.renewed == 2
+    world.places["awards"].position += 1
+    assert world.answer(ids[0]) is not None
+    assert world.awards.renewed == 3
+
+
+def test_commit_that_is_read_from_is_let_go_of_before_long(world: World) -> None:
+    ids = [world.store(PLAIN, seed) for seed in range(4)]
+    for number, one in enumerate(ids[:3], 1):
+        world.moment += 0.001
+        assert world.answer(one) is not None
+        assert (world.awards.renewed, len(world.later)) == (number, 1)
+    [(seconds, let_go)] = world.later
+    assert seconds == READ_SECONDS
+    let_go()
+    assert world.awards.released == 1
+    assert world.answer(ids[3]) is not None  # in the same moment, and not from what was let go of
+    assert (world.awards.renewed, len(world.later)) == (4, 2)
 
 
 def kept(world: World, count: int) -> list[str]:
@@ -402,7 +453,11 @@ def test_what_answers_share_is_learnt_once(world: World) -> None:
 
 def taken(world: World) -> int:
     """How many bytes the answers that are kept take, without what they share."""
-    return sum(answer[8] - len(answer[6]) + READY_BYTES for answer in world.quick._ready.values())
+    return sum(map(own_bytes, world.quick._ready.values()))
+
+
+def own_bytes(answer: QuickAnswer) -> int:
+    return len(answer[7]) + len(answer[8]) + len(answer[9]) + READY_BYTES
 
 
 def ask_for(world: World, ids: list[str], times: int = 1) -> None:
@@ -418,7 +473,7 @@ def test_answers_are_kept_as_far_as_there_is_room_for_them(world: World) -> None
     ids = [world.store(PLAIN, seed) for seed in range(30)]
     found = world.quick.answer(ids[0].encode(), world.moment)
     assert found is not None
-    world.quick._room = 10 * (found[8] - len(found[6]) + READY_BYTES)
+    world.quick._room = 10 * own_bytes(found)
     ask_for(world, ids, 2)
     kept = set(world.quick._ready)
     assert len(kept) == 10

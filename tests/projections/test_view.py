@@ -157,6 +157,43 @@ def test_snapshot_stays_the_same_when_the_view_moves_on(tmp_path: Path) -> None:
         assert (rows.get(b"count"), view.get(b"count")) == (b"3", b"9")
 
 
+def test_reader_reads_one_commit_until_it_is_renewed_and_then_the_newest(tmp_path: Path) -> None:
+    view, source = open_view(tmp_path), Numbers(30)
+    view.apply(source.read(0, 10), Counting().apply, after=0)
+    reader = view.reader()
+    get = reader.renew()
+    before = get(b"count")
+    view.apply(source.read(10, 10), Counting().apply, after=10)
+    assert (get(b"count"), get(b"none")) == (before, None)
+    get = reader.renew()
+    assert get(b"count") == view.get(b"count") != before
+    swap(view, source)
+    assert reader.renew()(b"count") == view.get(b"count")
+    reader.release()
+    reader.release()
+    view.close()
+    with pytest.raises(ViewNotReadyError):
+        reader.renew()
+
+
+def test_reader_that_has_let_go_keeps_no_pages_from_being_used_again(tmp_path: Path) -> None:
+    view, source = open_view(tmp_path), Numbers(400)
+    reader = view.reader()
+
+    def grown(*, released: bool) -> int:
+        data = view.path / view.generation / "data.mdb"
+        before = data.stat().st_size
+        reader.renew()
+        if released:
+            reader.release()
+        for _ in range(100):
+            at = view.position()
+            view.apply(source.read(at, 1), Counting().apply, after=at)
+        return data.stat().st_size - before
+
+    assert grown(released=False) > grown(released=True) == 0
+
+
 def test_reader_follows_when_another_view_swaps_the_generation(tmp_path: Path) -> None:
     seconds = [0.0]
     writer = open_view(tmp_path)
