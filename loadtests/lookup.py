@@ -247,7 +247,13 @@ def serving_file(place: Path, size: int, *, is_logging: bool = False) -> Iterato
 
 
 def asked_for(
-    port: int, processes: tuple[int, ...], script: Path, paths: list[str], tags: Sequence[str] = ()
+    port: int,
+    processes: tuple[int, ...],
+    script: Path,
+    paths: list[str],
+    tags: Sequence[str] = (),
+    *,
+    seconds: int = SECONDS,
 ) -> Looked:
     """Ask for some addresses in turn, again and again, and see what processor time some processes used for it.
 
@@ -257,10 +263,11 @@ def asked_for(
         script: Gets what wrk runs.
         paths: The addresses.
         tags: Of the answers that the asker has already, in the same order; none: it has none.
+        seconds: For how long.
     """
     script.write_text(_script(paths, list(tags)), "ascii")
     before = sum(processor_seconds(one) for one in processes)
-    command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}", "--latency", "-s", str(script)]
+    command = ["taskset", "-c", "1", "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}", "--latency", "-s", str(script)]
     shown = subprocess.run([*command, f"http://{HOST}:{port}"], check=True, capture_output=True, text=True).stdout
     used = sum(processor_seconds(one) for one in processes) - before
     requests, tail = _REQUESTS.search(shown), _TAIL.search(shown)

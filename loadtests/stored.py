@@ -4,7 +4,8 @@
 
 Awards are recorded as events, without the documents that the vault would have, and then projected and logged by the
 server as ever: a look-up reads nothing else. At each size awards are drawn at random and asked for in turn, again and
-again: a thousand, a hundred thousand (nearly as many as a server keeps answers of), and many more than it keeps.
+again: a thousand, a hundred thousand, and most of those that a server keeps answers of. Where there are enough, others
+are asked for once: of these no answer can be kept.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,10 @@ from loadtests.server import Server, running_server, wait_until_ready
 ASKED = (1_000, 100_000, 400_000)
 """How many awards are asked for in turn."""
 ROUNDS = 3
+ONCE = 200_000
+"""How many others are asked for once in a round, or as many of them as can be in :data:`ONCE_SECONDS`."""
+ONCE_SECONDS = 2
+KEPT = max(ASKED) + ROUNDS * ONCE
 START_SECONDS = 3_600
 IDLE_SECONDS = 3.0
 
@@ -39,6 +44,7 @@ class Stored:
 
     awards: int
     asked: dict[int, Looked]
+    once: Looked | None
     file: Looked
     recorded_per_second: float
     ready_seconds: float
@@ -71,6 +77,7 @@ def measure(place: Path, marks: list[int]) -> Iterator[Stored]:
             script = place / "ask.lua"
             with serving_file(place / f"file-{mark}", size) as (port, worker):
                 counts = sorted({min(count, mark) for count in ASKED})
+                once = [paths[first : first + ONCE] for first in range(max(ASKED), len(paths), ONCE)]
                 rounds = [
                     (
                         asked_for(port, (worker,), script, ["/answer.json"]),
@@ -78,9 +85,15 @@ def measure(place: Path, marks: list[int]) -> Iterator[Stored]:
                     )
                     for _ in range(ROUNDS)
                 ]
-        file, *asked = (max(one, key=lambda looked: looked.per_second) for one in zip(*rounds, strict=True))
-        yield Stored(mark, dict(zip(counts, asked, strict=True)), file, (mark - have) / recorded, ready)
+                each_once = [asked_for(server.port, (pid,), script, some, seconds=ONCE_SECONDS) for some in once]
+        file, *asked = (_best(one) for one in zip(*rounds, strict=True))
+        best_once = _best(each_once) if each_once else None
+        yield Stored(mark, dict(zip(counts, asked, strict=True)), best_once, file, (mark - have) / recorded, ready)
         have = mark
+
+
+def _best(rounds: Sequence[Looked]) -> Looked:
+    return max(rounds, key=lambda looked: looked.per_second)
 
 
 def _record(server: Server, count: int) -> list[str]:
@@ -93,13 +106,13 @@ def _record(server: Server, count: int) -> list[str]:
         "--base-url",
         f"http://{HOST}:{server.port}",
     ]
-    command += ["--institution", "bench", "--achievement", "B-1", "--awards", str(count), "--kept", str(max(ASKED))]
+    command += ["--institution", "bench", "--achievement", "B-1", "--awards", str(count), "--kept", str(KEPT)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
 
 
 def _mixed(old: list[str], before: int, new: list[str], count: int, chosen: random.Random) -> list[str]:
     """Draw from both, as many as are asked for, so that every award is as likely as every other."""
-    wanted = min(max(ASKED), before + count)
+    wanted = min(KEPT, before + count)
     share = round(wanted * count / (before + count))
     return chosen.sample(new, min(share, len(new))) + chosen.sample(old, min(wanted - share, len(old)))
 
@@ -137,10 +150,12 @@ def _wait_until_idle(server: Server) -> None:
 
 def rows(found: Stored) -> Iterator[str]:
     """The lines of a table for one size."""
-    for count, looked in found.asked.items():
+    asked = [(f"{count:,}", looked) for count, looked in found.asked.items()]
+    asked += [("each once", found.once)] if found.once is not None else []
+    for name, looked in asked:
         ratio = looked.per_second / found.file.per_second
         yield (
-            f"| {found.awards:,} | {count:,} | {looked.per_second:,.0f} | {found.file.per_second:,.0f} | {ratio:.3f} "
+            f"| {found.awards:,} | {name} | {looked.per_second:,.0f} | {found.file.per_second:,.0f} | {ratio:.3f} "
             f"| {looked.p99_ms:.1f} | {found.file.p99_ms:.1f} |"
         )
 
