@@ -36,6 +36,8 @@ MAX_SHARED_BYTES: Final = 30_000_000
 """What answers may share that are kept, of some 600 bytes for a kind; with more, all that is kept is forgotten."""
 READY_BYTES: Final = 440
 """What a kept answer takes beside the pieces of its own: its objects, its key and its place."""
+END_BYTES: Final = 120
+"""What it takes besides where an award ends, which others share otherwise."""
 MAX_COMPARED: Final = 1_000
 """Institutions whose records are compared each time that the views have moved, which takes a millisecond or two. When
 more were asked for, all are forgotten."""
@@ -154,7 +156,7 @@ QuickAnswer: TypeAlias = tuple[int, bytes, bytes, int, bytes, bytes, bytes, byte
 So the body is :data:`BODY_BEGIN`, the id, 6, 7, :attr:`QuickStatus.stamped`, 7, 8, 9, 10, 7, :data:`RECORDED`, 9 and
 :data:`AWARD_END` with what follows that. A tuple of bytes and numbers costs collections of garbage nothing.
 """
-NO_ANSWER: Final[QuickAnswer] = (-1, b"", b"", 0, b"", b"", b"", b"", b"", b"", b"", 0)
+NO_ANSWER: Final[QuickAnswer] = (-1, b"", _NEVER, 0, b"", b"", b"", b"", b"", b"", b"", 0)
 """In the place of one that was kept, when something has happened to the award."""
 
 
@@ -209,7 +211,8 @@ class QuickStatus:
         self._reader = statuses.reader()
         self._get: Callable[[bytes], bytes | None] | None = None
         """How rows are got until time goes on or the views move."""
-        self._is_reading = False
+        self._let_go_at = -1.0
+        """Until this moment something is called that lets go of the commit that is read from."""
         self._usual: dict[bytes, Usual] = {}
         """Of each kind, what the award shared with others that was looked at last in this epoch."""
         self._issuers: dict[bytes, _Issuer] = {}
@@ -352,14 +355,14 @@ class QuickStatus:
 
     def _read(self) -> Callable[[bytes], bytes | None]:
         """Read from the newest commit of the view of awards, which is let go of before long."""
-        if not self._is_reading:
+        if self._moment >= self._let_go_at:
             self._later(READ_SECONDS, self._let_go)
-            self._is_reading = True
+            self._let_go_at = self._moment + READ_SECONDS
         self._get = get = self._reader.renew()
         return get
 
     def _let_go(self) -> None:
-        self._is_reading, self._get = False, None
+        self._let_go_at, self._get = -1.0, None
         self._reader.release()
 
     def _make(self, public_id: bytes) -> QuickAnswer | None:
@@ -498,7 +501,7 @@ def record_digest(record: bytes) -> str:
 
 def _own_bytes(kept: QuickAnswer) -> int:
     """What an answer takes that is kept."""
-    return sum(map(len, kept[7:10])) + READY_BYTES
+    return sum(map(len, kept[7:10])) + READY_BYTES + (0 if kept[2] == _NEVER else END_BYTES)
 
 
 def _stretch(boundaries: list[bytes], place: int) -> tuple[bytes, bytes]:

@@ -294,7 +294,7 @@ class Settings(BaseModel):
         le=2**40,
         json_schema_extra=_unit("bytes"),
         description="Memory that each serving process may use for such answers on awards that were asked for twice; "
-        "an award takes some 700 bytes.",
+        "an award takes 500 to 700 bytes.",
     )
     one_processor: bool = Field(
         default=True,

@@ -16,6 +16,7 @@ from api.quick_status import (
     AWARD_END,
     BODY_BEGIN,
     BODY_END,
+    END_BYTES,
     ONE_IN,
     READ_SECONDS,
     READY_BYTES,
@@ -304,6 +305,17 @@ def test_commit_that_is_read_from_is_let_go_of_before_long(world: World) -> None
     assert world.awards.released == 1
     assert world.answer(ids[3]) is not None  # in the same moment, and not from what was let go of
     assert (world.awards.renewed, len(world.later)) == (4, 2)
+    world.moment += READ_SECONDS  # what was to be called was not: its event loop has ended
+    assert world.answer(ids[0]) is not None
+    assert (world.awards.renewed, len(world.later)) == (5, 3)
+
+
+def test_answers_on_awards_that_end_take_more_room(world: World) -> None:
+    ending = msgspec.structs.replace(PLAIN, valid_until=NOW + timedelta(days=1))
+    ask_for(world, [world.store(PLAIN, 1), world.store(ending, 2)], 2)
+    first, second = map(own_bytes, world.quick._ready.values())
+    assert second - first == END_BYTES + len('"2026-06-02T00:00:00Z"') - len("null")
+    assert world.quick._ready_bytes == first + second
 
 
 def kept(world: World, count: int) -> list[str]:
@@ -457,7 +469,8 @@ def taken(world: World) -> int:
 
 
 def own_bytes(answer: QuickAnswer) -> int:
-    return len(answer[7]) + len(answer[8]) + len(answer[9]) + READY_BYTES
+    ends = b'"valid_until":"' in answer[8]
+    return len(answer[7]) + len(answer[8]) + len(answer[9]) + READY_BYTES + ends * END_BYTES
 
 
 def ask_for(world: World, ids: list[str], times: int = 1) -> None:
