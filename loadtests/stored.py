@@ -5,7 +5,7 @@
 Awards are recorded as events, without the documents that the vault would have, and then projected and logged by the
 server as ever: a look-up reads nothing else. At each size awards are drawn at random and asked for in turn, again and
 again: a thousand, a hundred thousand, and most of those that a server keeps answers of. Where there are enough, others
-are asked for once: of these no answer can be kept.
+are asked for once: of these no answer can be kept. There nginx serves as many files besides, each once.
 """
 
 from __future__ import annotations
@@ -40,11 +40,20 @@ IDLE_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Stored:
-    """What was measured at one size."""
+    """What was measured at one size.
+
+    Attributes:
+        awards: How many there were.
+        asked: By how many of them were asked for in turn.
+        once: Others, asked for once; and nginx with a file for each of as many.
+        file: nginx with one file.
+        recorded_per_second: Awards recorded.
+        ready_seconds: How long it took until all were projected and logged.
+    """
 
     awards: int
     asked: dict[int, Looked]
-    once: Looked | None
+    once: tuple[Looked, Looked] | None
     file: Looked
     recorded_per_second: float
     ready_seconds: float
@@ -85,15 +94,33 @@ def measure(place: Path, marks: list[int]) -> Iterator[Stored]:
                     )
                     for _ in range(ROUNDS)
                 ]
-                each_once = [asked_for(server.port, (pid,), script, some, seconds=ONCE_SECONDS) for some in once]
+                files = _files(place / f"file-{mark}" / "www", known[:ONCE], size) if once else []
+                each_once = [
+                    (
+                        asked_for(server.port, (pid,), script, some, seconds=ONCE_SECONDS),
+                        asked_for(port, (worker,), script, chosen.sample(files, len(files)), seconds=ONCE_SECONDS),
+                    )
+                    for some in once
+                ]
         file, *asked = (_best(one) for one in zip(*rounds, strict=True))
-        best_once = _best(each_once) if each_once else None
+        ours, theirs = zip(*each_once, strict=True) if each_once else ((), ())
+        best_once = (_best(ours), _best(theirs)) if each_once else None
         yield Stored(mark, dict(zip(counts, asked, strict=True)), best_once, file, (mark - have) / recorded, ready)
         have = mark
 
 
 def _best(rounds: Sequence[Looked]) -> Looked:
     return max(rounds, key=lambda looked: looked.per_second)
+
+
+def _files(directory: Path, ids: Sequence[str], size: int) -> list[str]:
+    """Make a file of *size* bytes for each award, some thousand in a directory; gives their addresses."""
+    paths = [f"/stored/{public_id[-2:]}/{public_id}" for public_id in ids]
+    for path in paths:
+        file = directory / path[1:]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"x" * size)
+    return paths
 
 
 def _record(server: Server, count: int) -> list[str]:
@@ -150,13 +177,15 @@ def _wait_until_idle(server: Server) -> None:
 
 def rows(found: Stored) -> Iterator[str]:
     """The lines of a table for one size."""
-    asked = [(f"{count:,}", looked) for count, looked in found.asked.items()]
-    asked += [("each once", found.once)] if found.once is not None else []
-    for name, looked in asked:
-        ratio = looked.per_second / found.file.per_second
+    asked = [(f"{count:,}", looked, found.file) for count, looked in found.asked.items()]
+    if found.once is not None:
+        ours, theirs = found.once
+        asked += [("each once", ours, found.file), ("each once, beside as many files", ours, theirs)]
+    for name, looked, file in asked:
+        ratio = looked.per_second / file.per_second
         yield (
-            f"| {found.awards:,} | {name} | {looked.per_second:,.0f} | {found.file.per_second:,.0f} | {ratio:.3f} "
-            f"| {looked.p99_ms:.1f} | {found.file.p99_ms:.1f} |"
+            f"| {found.awards:,} | {name} | {looked.per_second:,.0f} | {file.per_second:,.0f} | {ratio:.3f} "
+            f"| {looked.p99_ms:.1f} | {file.p99_ms:.1f} |"
         )
 
 
