@@ -47,6 +47,7 @@ is room for, most of those that are kept then stay until they are asked for agai
 ASKED_ONCE: Final = 1 << 20
 """Places, of a byte each, in which is noted that an award was asked for, until another one comes to the same place."""
 _PLACES: Final = ASKED_ONCE - 1
+"""The bits of a hash that say which place."""
 BODY_BEGIN: Final = b'{"credential":"'
 """How the body of an answer begins, before the public id."""
 RECORDED: Final = b'","recorded_at":"'
@@ -369,7 +370,7 @@ class QuickStatus:
         identity = aggregate_id_of(public_id)
         if identity is None:
             return None
-        row = (self._get or self._read())(SHORT + identity)
+        row = (self._get or self._read())(SHORT + identity)  # projections.short_row.short_key
         if not row:
             return None  # there is no such award, or something has happened to it
         name, begins, recorded, position, until = row.split(SEPARATOR)

@@ -34,6 +34,7 @@ ONCE = 200_000
 """How many others are asked for once in a round, or as many of them as can be in :data:`ONCE_SECONDS`."""
 ONCE_SECONDS = 2
 KEPT = max(ASKED) + ROUNDS * ONCE
+"""How many ids are kept to ask for."""
 START_SECONDS = 3_600
 IDLE_SECONDS = 3.0
 
@@ -86,7 +87,7 @@ def measure(place: Path, marks: list[int]) -> Iterator[Stored]:
             script = place / "ask.lua"
             with serving_file(place / f"file-{mark}", size) as (port, worker):
                 counts = sorted({min(count, mark) for count in ASKED})
-                once = [paths[first : first + ONCE] for first in range(max(ASKED), len(paths), ONCE)]
+                once = [paths[first : first + ONCE] for first in range(max(ASKED), len(paths) - ONCE + 1, ONCE)]
                 rounds = [
                     (
                         asked_for(port, (worker,), script, ["/answer.json"]),
