@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from api.cpu_bound import CpuBound, is_second_try
+from api.cpu_bound import CpuBound
+from api.cpu_worker import is_second_try
 from ledger.canonical import canonical_json
 from verifier.document import VC_CONTEXT
 from verifier.error import NotCompiledError, WorkExceededError

@@ -1,7 +1,7 @@
 """Work that spares others a wait later, done at moments when this process has little else to do.
 
-Workers for documents of strangers take a second of a processor to come up, three of them more than the start of the
-server itself. Started while 64 clients issued awards, they made answers wait up to 95 ms which wait 50 otherwise
+What workers for documents of strangers need takes half a second of a processor to be loaded (`api.cpu_nursery`).
+Started while 64 clients issued awards, three that each loaded it made answers wait up to 95 ms which wait 50 otherwise
 (27 November 2026, two processors). So they are started one after the other, each when the server has been idle for a
 moment; on one that never is, a minute after the one before. Who comes before them starts one.
 """

@@ -6,7 +6,7 @@ import hashlib
 import re
 from contextlib import suppress
 
-from api.cpu_bound import is_second_try
+from api.cpu_worker import is_second_try
 from verifier.error import FormatError
 
 

@@ -48,5 +48,5 @@ def test_worker_that_is_started_first_is_asked_first() -> None:
     cpu = CpuBound(quick=2, slow=1)
     cpu.starts()[0]()
     assert cpu.run(len, b"four") == len(b"four")
-    assert [worker._process is not None for worker in cpu._quick.workers] == [True, False]
+    assert [worker._child is not None for worker in cpu._quick.workers] == [True, False]
     cpu.close()

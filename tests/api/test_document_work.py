@@ -79,8 +79,8 @@ def test_cpu_bound_takes_no_more_than_the_limit_of_processor_time(cpu: CpuBound)
         ticks = 0.0
         for lane in (cpu._quick, cpu._slow):
             for worker in lane.workers:
-                assert worker._process is not None
-                with open(f"/proc/{worker._process.pid}/stat") as stat:  # noqa: PTH123  a file of the kernel's
+                assert worker._child is not None
+                with open(f"/proc/{worker._child.pid}/stat") as stat:  # noqa: PTH123  a file of the kernel's
                     fields = stat.read().rsplit(")", 1)[1].split()
                 ticks += (int(fields[11]) + int(fields[12])) * 10
         return ticks
