@@ -20,6 +20,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -76,6 +77,22 @@ class Snapshot:
                 if key != after:
                     yield key, cursor.value()
                 found = cursor.next()
+
+    def pass_over(self, after: bytes, most: int) -> tuple[int, bytes]:
+        """Touch the pages of the rows above a key, and read nothing from them but their keys.
+
+        Args:
+            after: The key.
+            most: How many rows, at most.
+
+        Returns:
+            How many there were; the last one's key, or *after*.
+        """
+        with self._transaction.cursor(db=self._rows) as cursor:
+            found = cursor.set_range(after) and (cursor.key() != after or cursor.next())
+            keys = islice(cursor.iternext(keys=True, values=False), most) if found else iter(())
+            rows = list(keys)
+        return len(rows), rows[-1] if rows else after
 
 
 class _Rows:

@@ -116,6 +116,10 @@ class View:
         """Return the position of the newest event applied, 0 before the first. Raises ViewNotReadyError."""
         return self.tracking().position
 
+    def rows(self) -> int:
+        """Return how many rows there are. Raises ViewNotReadyError."""
+        return self._current().rows()
+
     @property
     def ready(self) -> bool:
         """Whether there is a generation that this version of the code can read."""

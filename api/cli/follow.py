@@ -30,6 +30,7 @@ from api.mirror.upstream import ReadLog
 from api.problem import ProblemWriter
 from api.runtime import Loop
 from api.setting import S3_ADDRESS, Settings, load_settings
+from projections.prefault import Prefault
 from verifier.policy import Policy
 
 DEFAULT_MIRROR: Final = Path("var/mirror")
@@ -140,11 +141,15 @@ def _serve(terminal: Terminal, node: MirrorNode, settings: Settings, log: Filter
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     following.start()
+    prefault = Prefault(node.views.status)
+    if settings.shortcut:
+        prefault.start()
     keep_all()
     shown = address_of(settings.host, settings.port)
     terminal.say(f"Following {node.upstream.url} into {settings.data_dir}, serving it on {shown} (Ctrl-C stops it)")
     with listener, on_one_processor(settings, log):
         server.run([listener])
+    prefault.close()
     following.close()
 
 

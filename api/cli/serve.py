@@ -49,6 +49,7 @@ from api.starting import StartingApp
 from api.warming import Warming
 from api.worker import ProjectingWorker, SequencingWorker
 from api.worker_app import make_worker_app
+from projections.prefault import Prefault
 
 STANDBY_PAUSE_SECONDS: Final = 0.2
 
@@ -213,6 +214,10 @@ class Process:
         warming = Warming(node.cpu.starts())
         warming.start()
         self._closers.append(warming.close)
+        if self._settings.shortcut:
+            prefault = Prefault(node.views.status)
+            prefault.start()
+            self._closers.append(prefault.close)
         runtime = Runtime(node, system_clock, self._log)
         app = self._application(node, runtime)
         runtime.start()
