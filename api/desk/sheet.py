@@ -26,8 +26,6 @@ from threading import BoundedSemaphore
 from typing import Any, Final, TypeAlias
 from xml.parsers import expat  # the class of its errors alone
 
-from openpyxl import load_workbook
-
 from api.desk.column import known_columns
 from api.desk.sheet_fault import SheetError
 from api.desk.sheet_xml import MAX_ELEMENTS, check_xml
@@ -157,6 +155,8 @@ def _text(text: str) -> Cell:
 
 def _xlsx_rows(data: bytes) -> list[tuple[Cell, ...]]:
     """Read the first sheet. What such a file can make the library raise is not a closed list."""
+    from openpyxl import load_workbook  # noqa: PLC0415  a twentieth of a server's start, and few ever need it
+
     try:
         _check_archive(data)
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=False, keep_links=False)
