@@ -118,8 +118,8 @@ simulate: setup ## The queues of docs/scale.md, from measured service times
 	@$(BIN)/python -m loadtests.simulation
 
 .PHONY: soak
-soak: test-setup ## 200 cycles of kill -9 under load, each ending in fsck; a ledger of many processes, each killed again and again; an audit of a million entries, killed and resumed; one of 100,002 awards with stacks
-	@$(BIN)/python -m pytest -m soak tests/ledger tests/system tests/audit tests/api
+soak: test-setup ## 200 cycles of kill -9 under load, each ending in fsck; a ledger of many processes, each killed again and again; an audit of a million entries, killed and resumed; one of 100,002 awards with stacks; files of evidence with each byte changed
+	@$(BIN)/python -m pytest -m soak tests/ledger tests/system tests/audit tests/api tests/verifier
 
 .PHONY: lock
 lock: ## Write requirements/*.txt anew from requirements/*.in (needs uv)
