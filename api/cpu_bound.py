@@ -19,22 +19,27 @@ Source: `setitimer(2)` (ITIMER_PROF counts processor time); W3C RDFC-1.0 section
 
 from __future__ import annotations
 
+import os
 import pickle
 import queue
 import select
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import IO, Final, ParamSpec, TypeVar, cast
 
 from api.cpu_nursery import Child, Nursery, NurseryError
-from api.cpu_worker import LIMIT, QUICK_MS, Raised, read_message, write_message
+from api.cpu_worker import LIMIT, QUICK_MS, Raised, framed, read_message
 from verifier.error import WorkExceededError
 
 LIMIT_MS: Final = 250
 """Processor time that one document may cost."""
 WALL_SECONDS: Final = 20.0
 """How long the parent waits for a worker to say anything: processor time passes slowly on a busy machine."""
+PIPE_BYTES: Final = 65_536
+"""What is read at a time: what a pipe holds."""
 WAIT_SECONDS: Final = 10.0
 """How long a caller waits for its turn."""
 _Result = TypeVar("_Result")
@@ -120,19 +125,21 @@ class _Worker:
         self._nursery = nursery
         self._child: Child | None = None
         self._starting = threading.Lock()
+        self._asking = threading.Lock()
         self._is_closed = False
 
     def ask(self, job: bytes, limit_ms: int) -> object:
-        child = self._started()
-        try:
-            write_message(child.jobs, LIMIT.pack(limit_ms) + job)
-            is_ready = _says_something(child.answers, WALL_SECONDS)
-            answer: object = pickle.loads(read_message(child.answers) if is_ready else b"")  # noqa: S301  our own process wrote it
-        except (OSError, EOFError) as error:  # the worker was ended, or says nothing
-            self._end()
-            self.start()
-            return Raised(WorkExceededError(f"ended after more than {limit_ms} ms of processor time: {error}"))
-        return answer
+        with self._asking:
+            child = self._started()
+            until = time.monotonic() + WALL_SECONDS
+            try:
+                _send(child.jobs, framed(LIMIT.pack(limit_ms) + job), until)
+                answer: object = pickle.loads(read_message(partial(_receive, child.answers, until)))  # noqa: S301  our own process wrote it
+            except (OSError, EOFError) as error:  # the worker was ended, or says nothing
+                self._end()
+                self.start()
+                return Raised(WorkExceededError(f"ended after more than {limit_ms} ms of processor time: {error}"))
+            return answer
 
     def _started(self) -> Child:
         with self._starting:
@@ -157,18 +164,58 @@ class _Worker:
             child, self._child = self._child, None
         if child is not None:
             self._nursery.end(child)
+            child.jobs.close()
+            child.answers.close()
 
     def close(self) -> None:
+        """Let go of it, after the nursery was closed: whoever still asks it is told at once that it has gone."""
         with self._starting:
             self._is_closed = True
-        self._end()
+        with self._asking:
+            self._end()
 
 
-def _says_something(stream: IO[bytes], seconds: float) -> bool:
-    """Whether there is something to be read, or the other side has gone, within a time.
+def _send(stream: IO[bytes], message: bytes, until: float) -> None:
+    """Write all of a message.
+
+    Raises:
+        OSError: The other side has gone.
+        TimeoutError: It does not read.
+    """
+    left = memoryview(message)
+    while left:
+        _wait(stream, select.POLLOUT, until)
+        with suppress(BlockingIOError):  # it was full again
+            left = left[os.write(stream.fileno(), left) :]
+
+
+def _receive(stream: IO[bytes], until: float, size: int) -> bytes:
+    """Read so many bytes, or fewer when the other side has gone.
+
+    Raises:
+        TimeoutError: It does not write.
+    """
+    pieces: list[bytes] = []
+    while size:
+        _wait(stream, select.POLLIN, until)
+        piece = os.read(stream.fileno(), min(size, PIPE_BYTES))
+        if not piece:
+            break
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
+
+
+def _wait(stream: IO[bytes], event: int, until: float) -> None:
+    """Wait until something can be done with a stream, or the other side has gone.
 
     Not by `select(2)`, which takes no descriptor above 1,023: a server with so many connections has higher ones.
+
+    Raises:
+        TimeoutError: It takes too long.
     """
     waiting = select.poll()
-    waiting.register(stream, select.POLLIN)
-    return bool(waiting.poll(seconds * 1_000))
+    waiting.register(stream, event)
+    if not waiting.poll(max(until - time.monotonic(), 0) * 1_000):
+        message = f"a worker does nothing for {WALL_SECONDS:.0f} s"
+        raise TimeoutError(message)

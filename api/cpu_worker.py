@@ -11,6 +11,7 @@ import signal
 import struct
 import sys
 import threading
+from collections.abc import Callable
 from typing import IO, Final
 
 from verifier.error import VerifierError, WorkExceededError
@@ -31,23 +32,25 @@ class Raised:
         self.error = error
 
 
-def write_message(stream: IO[bytes], message: bytes) -> None:
-    """Write one message."""
-    stream.write(_LENGTH.pack(len(message)) + message)
-    stream.flush()
+def framed(message: bytes) -> bytes:
+    """A message with its length."""
+    return _LENGTH.pack(len(message)) + message
 
 
-def read_message(stream: IO[bytes]) -> bytes:
+def read_message(read: Callable[[int], bytes]) -> bytes:
     """Read one message.
+
+    Args:
+        read: Gives so many bytes, or fewer when the other side has gone.
 
     Raises:
         EOFError: The other side has gone.
     """
-    head = stream.read(_LENGTH.size)
+    head = read(_LENGTH.size)
     if len(head) < _LENGTH.size or _LENGTH.unpack(head)[0] > MAX_REPLY:
         raise EOFError
     length: int = _LENGTH.unpack(head)[0]
-    message = stream.read(length)
+    message = read(length)
     if len(message) < length:
         raise EOFError
     return message
@@ -73,10 +76,11 @@ def serve(incoming: IO[bytes], outgoing: IO[bytes]) -> None:
     signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
     while True:
         try:
-            message = read_message(incoming)
+            message = read_message(incoming.read)
         except EOFError:
             return
-        write_message(outgoing, pickle.dumps(_answer(message)))
+        outgoing.write(framed(pickle.dumps(_answer(message))))
+        outgoing.flush()
 
 
 _job = threading.local()

@@ -8,12 +8,13 @@ import secrets
 import socket
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 HOST: Final = "127.0.0.1"
 FIRST: Final = 10_000
 LAST: Final = 31_999
 """Below the ports that systems hand to whoever connects or lets one be chosen, so that nobody takes one meanwhile."""
+TRIES: Final = 10_000
 
 
 def _open_book() -> int:
@@ -24,23 +25,29 @@ def _open_book() -> int:
 class Ports:
     """Gives ports out, and each only once while this process lives: whoever gets one may listen much later.
 
-    A port is held by a lock on the byte of that number in a file that all processes of this user share. The system lets
-    go of it when the process ends, however that ends.
+    A port is held by a lock on the byte of that number in a file that all processes of this user share, which nobody
+    else in this process opens. The system lets go of it when the process ends, however that ends.
     """
 
-    def __init__(self) -> None:
-        self._book: int | None = None
-        self._given: set[int] = set()
+    _given: ClassVar[set[int]] = set()
+    _book: ClassVar[int | None] = None
 
     def free(self) -> int:
-        """A loopback port on which nobody listens and that no process that looks for one here has been given."""
-        if self._book is None:
-            self._book = _open_book()
-        while True:
+        """A loopback port on which nobody listens and that no process that looks for one here has been given.
+
+        Raises:
+            RuntimeError: There seems to be none.
+        """
+        if Ports._book is None:
+            Ports._book = _open_book()
+        for _ in range(TRIES):
             port = FIRST + secrets.randbelow(LAST - FIRST + 1)
-            if port not in self._given and _held(self._book, port) and _is_free(port):
+            if port not in self._given and _held(Ports._book, port):
                 self._given.add(port)
-                return port
+                if _is_free(port):
+                    return port
+        message = f"no port from {FIRST} to {LAST} is free, or none can be held"
+        raise RuntimeError(message)
 
 
 def _held(book: int, port: int) -> bool:

@@ -16,7 +16,11 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
+
+import lmdb
 
 from projections.error import ViewError
 from projections.short_row import SHORT
@@ -28,16 +32,20 @@ GROWN: Final = 1.25
 """How many times as many rows there must be as at the last walk."""
 FEW_ROWS: Final = 20_000
 """So many more are not worth a walk."""
-STEP_ROWS: Final = 2_000
-"""A third of a millisecond in memory; from a disk, a hundred pages."""
+STEP_ROWS: Final = 500
+"""A tenth of a millisecond in memory; from a disk some twenty pages, after each of which others may come first."""
 AWARD_BYTES: Final = 250
 """What the short row of an award takes, with the room that pages leave: 150 to 200 bytes."""
-_LEAST_PAUSE_SECONDS: Final = 0.001
+_GROUP_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
+"""What a container may use, in bytes, or ``max``."""
 
 
 def memory_bytes() -> int:
-    """How much memory the machine has."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """How much memory the machine has, or the container that this process is in."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):
+        return min(machine, int(_GROUP_LIMIT.read_text("ascii")))
+    return machine
 
 
 class Prefault:
@@ -100,7 +108,7 @@ class Prefault:
             with self._view.snapshot() as snapshot:
                 rows, last = snapshot.pass_over(last, STEP_ROWS)
             total += rows
-            if rows < STEP_ROWS or self._pause(max(self._monotonic() - began, _LEAST_PAUSE_SECONDS)):
+            if rows < STEP_ROWS or self._pause(self._monotonic() - began):
                 return total
 
     def _run(self) -> None:
@@ -108,6 +116,6 @@ class Prefault:
         while not is_ending:
             try:
                 self.look()
-            except ViewError:
-                self._walked = "", 0  # being built, or closed: what comes then is walked over
+            except (ViewError, lmdb.Error, OSError):
+                self._walked = "", 0  # being built or closed, or nothing more can be opened: tried again
             is_ending = self._pause(LOOK_SECONDS)

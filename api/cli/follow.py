@@ -147,9 +147,11 @@ def _serve(terminal: Terminal, node: MirrorNode, settings: Settings, log: Filter
     keep_all()
     shown = address_of(settings.host, settings.port)
     terminal.say(f"Following {node.upstream.url} into {settings.data_dir}, serving it on {shown} (Ctrl-C stops it)")
-    with listener, on_one_processor(settings, log):
-        server.run([listener])
-    prefault.close()
+    try:
+        with listener, on_one_processor(settings, log):
+            server.run([listener])
+    finally:
+        prefault.close()
     following.close()
 
 

@@ -8,10 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import lmdb
 import pytest
 
-from projections.error import ViewNotReadyError
-from projections.prefault import FEW_ROWS, STEP_ROWS, Prefault
+from projections.error import ViewError, ViewNotReadyError
+from projections.prefault import FEW_ROWS, LOOK_SECONDS, STEP_ROWS, Prefault
 from projections.short_row import TOUCHED, short_key
 from projections.source import Notification
 from projections.table import Table
@@ -114,6 +115,29 @@ def test_thread_walks_and_ends_although_the_view_is_closed(tmp_path: Path) -> No
     with pytest.raises(ViewNotReadyError):
         prefault.look()
     assert len(looks) >= 2
+
+
+@pytest.mark.parametrize("trouble", [lmdb.ReadersFullError("all taken"), OSError("too many files"), ViewError("none")])
+def test_thread_looks_again_when_the_view_could_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    view = open_view(tmp_path, map_bytes=1 << 28)
+    record(view, AWARDS)
+    looks: list[float] = []
+
+    def fail() -> int:
+        raise trouble
+
+    def pause(seconds: float) -> bool:
+        looks.append(seconds)
+        monkeypatch.undo()
+        return looks.count(LOOK_SECONDS) > 1
+
+    monkeypatch.setattr(view, "rows", fail)
+    prefault = Prefault(view, memory=lambda: MUCH, pause=pause)
+    prefault.start()
+    prefault.close()
+    assert (looks[0], len(looks)) == (LOOK_SECONDS, AWARDS // STEP_ROWS + 2)
 
 
 def test_one_that_was_never_started_ends(tmp_path: Path) -> None:
