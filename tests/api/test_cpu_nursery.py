@@ -41,13 +41,24 @@ def nursery() -> Iterator[Nursery]:
     made.close()
 
 
+def state(pid: int) -> str:
+    """The state of a process: one letter, of which ``Z`` has ended; empty if there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("ascii").rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def is_there(pid: int) -> bool:
     """Whether a process is there and has not ended."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text("ascii").rsplit(")", 1)[1].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
+    return state(pid) not in {"", "Z", "X"}
+
+
+def stop(pid: int) -> None:
+    """Stop a process in the middle of whatever it does; return when it has stopped."""
+    os.kill(pid, signal.SIGSTOP)
+    while state(pid) != "T":
+        time.sleep(0.001)
 
 
 def is_gone(pid: int) -> bool:
@@ -100,7 +111,7 @@ def test_worker_ends_when_nothing_more_can_come(nursery: Nursery) -> None:
 
 def test_worker_is_ended_although_it_is_stopped(nursery: Nursery) -> None:
     child = nursery.fork()
-    os.kill(child.pid, signal.SIGSTOP)
+    stop(child.pid)
     assert ended(nursery, child)
 
 
@@ -108,7 +119,7 @@ def test_worker_is_ended_although_it_is_stopped(nursery: Nursery) -> None:
 def test_every_worker_ends_with_the_nursery_at_once(nursery: Nursery, stopped: str) -> None:
     children = [nursery.fork() for _ in range(2)]
     forking = process(nursery)
-    os.kill({"worker": children[0].pid, "nursery": forking}[stopped], signal.SIGSTOP)
+    stop({"worker": children[0].pid, "nursery": forking}[stopped])
     nursery.close()
     assert [is_gone(pid) for pid in (forking, *(child.pid for child in children))] == [True] * 3
     with pytest.raises(NurseryError, match="were ended"):
@@ -121,7 +132,7 @@ def test_nursery_that_hangs_is_replaced_and_its_workers_end(nursery: Nursery, mo
     monkeypatch.setattr(cpu_nursery, "FORK_SECONDS", 0.2)
     child = nursery.fork()
     hanging = process(nursery)
-    os.kill(hanging, signal.SIGSTOP)
+    stop(hanging)
     other = nursery.fork()
     assert process(nursery) != hanging
     assert [is_gone(hanging), is_gone(child.pid), is_there(other.pid)] == [True, True, True]
@@ -132,7 +143,7 @@ def test_nursery_that_hangs_is_replaced_and_its_workers_end(nursery: Nursery, mo
 
 def test_closing_waits_for_nobody_who_asks_a_nursery_that_hangs(nursery: Nursery) -> None:
     let_go(nursery.fork())
-    os.kill(process(nursery), signal.SIGSTOP)
+    stop(process(nursery))
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(nursery.fork)
         while not nursery._lock.locked():
@@ -145,7 +156,10 @@ def test_closing_waits_for_nobody_who_asks_a_nursery_that_hangs(nursery: Nursery
 def test_worker_ends_although_the_nursery_ended_before_and_the_worker_hangs(nursery: Nursery) -> None:
     child, sibling = nursery.fork(), nursery.fork()
     forking = process(nursery)
-    os.kill(child.pid, signal.SIGSTOP)
+    for one in (child, sibling):
+        while Path(f"/proc/{one.pid}/fd/0").exists():  # the socket, which a worker closes first of all
+            time.sleep(0.001)
+    stop(child.pid)
     os.kill(forking, signal.SIGKILL)
     assert is_gone(forking)
     assert ended(nursery, child)
@@ -206,7 +220,7 @@ def test_worker_that_does_not_read_is_ended_by_the_clock(monkeypatch: pytest.Mon
         [worker] = cpu._quick.workers
         assert worker._child is not None
         pid = worker._child.pid
-        os.kill(pid, signal.SIGSTOP)
+        stop(pid)
         with monkeypatch.context() as patch:
             patch.setattr(cpu_bound, "WALL_SECONDS", 0.2)
             answer = worker.ask(pickle.dumps((len, (b"x" * 1_000_000,), {})), 1_000)
@@ -222,7 +236,7 @@ def test_who_waits_for_a_worker_hears_when_all_is_closed() -> None:
     assert cpu.run(add, 1, other=2) == 3
     [worker] = cpu._quick.workers
     assert worker._child is not None
-    os.kill(worker._child.pid, signal.SIGSTOP)
+    stop(worker._child.pid)
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(cpu.run, add, 1, other=2)
         while not worker._asking.locked():
