@@ -36,7 +36,7 @@ SCENARIOS = ("day", "graduation", "viral", "crawler", "slow")
 BATCH = 1_000
 SAMPLE_SECONDS = 0.5
 DOZE_SECONDS = 0.005
-END_SECONDS = 30.0
+END_SECONDS = 120.0
 """How much longer than it should a scenario may take to start and to end."""
 SETTINGS = {
     "CAIRN_RATE_LIMIT_PER_MINUTE": "12000",

@@ -326,7 +326,7 @@ class _Elsewhere:
                 self._watch, self._is_passed_by = None, False
                 return False
             position = track.view.position() if track.view.ready else 0
-            if self._is_passed_by and position == track.position:
+            if self._is_passed_by and position == track.brought:
                 return False
             if self._watch is None or self._is_passed_by:
                 self._watch = Watch(
@@ -334,6 +334,7 @@ class _Elsewhere:
                 )
             self._note(track, position)
             self._is_passed_by = self._watch.is_stuck(position, told)
+            track.brought = position
             if self._is_passed_by and self._helper is not None:
                 if track.view.is_being_rebuilt():  # whoever does that holds up everybody, towards the end
                     self._watch, self._is_passed_by = None, False

@@ -25,6 +25,7 @@ class Track:
 
     Attributes:
         position: Position of the newest event known to be applied, 0 before the first.
+        brought: How far this process has brought the view; another one may have gone on from there.
         rebuilding: Position that a running rebuild has reached, else None.
         error: Why the projection stopped or waits, else None.
         stopped: Whether it has stopped for good.
@@ -38,7 +39,7 @@ class Track:
         self.projection: Final = projection
         self._wall_clock = wall_clock
         self._tidied = 0.0
-        self.position = 0
+        self.position = self.brought = 0
         self.rebuilding: int | None = None
         self.error: str | None = None
         self.stopped = False
@@ -67,7 +68,7 @@ class Track:
                 rebuild(self.view, self.projection, source, progress=note, wall_clock=self._wall_clock)
             finally:
                 self.rebuilding = None
-        self.position = self.view.position()
+        self.position = self.brought = self.view.position()
 
     def advance(self, source: EventSource) -> bool:
         """Apply the next batch; return whether there was one.
@@ -82,7 +83,7 @@ class Track:
             return False
         with suppress(PositionMovedError):
             self.view.apply(batch, self.projection.apply, after=after)
-            self.position = batch[-1].position
+            self.position = self.brought = batch[-1].position
         return True
 
     def _tidy(self) -> None:

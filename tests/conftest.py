@@ -12,9 +12,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import api.evidence
+import api.node
+import api.status_prefix
 from tests.postgres import PostgresServer
 
 _LOCAL_NAMES = {"", "localhost"}
+_PATIENT_SECONDS = 30.0
 _LONGEST = ("test_many_machines.py", "system", "browser", "deploy", "loadtests", "demo", "audit")
 """Files and directories of tests that run for minutes, the longest first."""
 
@@ -69,6 +73,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         items[:] = [item for item in items if item.get_closest_marker("soak") is None]
         config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patience() -> Iterator[None]:
+    """Have a ledger in this process wait longer for its views and its log, on a machine that stands still at times.
+
+    What a server does that has waited long enough is promised, and would be another answer than the one that is tested.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api.node, "VISIBLE_SECONDS", _PATIENT_SECONDS)
+        for module in (api.evidence, api.node, api.status_prefix):
+            patch.setattr(module, "WAIT_SECONDS", _PATIENT_SECONDS)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from loadtests.port import free_port
 
 ACCESS_KEY: Final = "only-for-tests"
 SECRET_KEY: Final = "only-for-tests-too"
-START_SECONDS: Final = 30.0
+START_SECONDS: Final = 120.0
 BUCKETS: Final = 64
 INSTALLS: Final = "make test-setup installs it"
 

@@ -104,9 +104,21 @@ class PostgresServer:
         self.execute("SELECT pg_promote(true, 60)")
 
     def ask_for_standby(self, *, is_on: bool = True) -> None:
-        """Have commits wait for a standby from now on, or not."""
-        self.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{'ANY 1 (*)' if is_on else ''}'")
+        """Have commits wait for a standby, or not; returns when they do."""
+        wanted = "ANY 1 (*)" if is_on else ""
+        self.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{wanted}'")
         self.execute("SELECT pg_reload_conf()")
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            with psycopg.connect(self.address) as connection:  # it begins with what the postmaster has read
+                row = connection.execute("SHOW synchronous_standby_names").fetchone()
+            if row == (wanted,):
+                break
+            assert time.monotonic() < deadline, row
+            time.sleep(0.01)
+        # The checkpointer tells all others, when it begins another turn; the first may be one that it was in.
+        for _ in range(2):
+            self.execute("CHECKPOINT")
 
     def has_standby(self) -> bool:
         """Whether a synchronous standby is connected and has everything."""

@@ -174,8 +174,8 @@ class Issuer(Client):
             answer.success()
             made = answer.json()
         ids = [made["id"]] if self.batch == 1 else [one["id"] for one in made["credentials"]]
-        NEWEST.extend(ids)
         self.wait_until_published(ids[-1])
+        NEWEST.extend(ids)
 
     def wait_until_published(self, public_id: str) -> None:
         """Ask for an award's evidence until there is some: the server itself waits for a checkpoint."""

@@ -111,7 +111,7 @@ class TestChain(AnchorContract):
             chain("evm_mine", [])
 
         proof = evm(chain, confirmations=4, sleep=mine).stamp(signed_note(log))
-        assert len(mined) == 3
+        assert len(mined) in {3, 4}  # the block of the transaction itself may come after the first question for it
         assert verify_evm(proof.token, signed_note(log), chain, chain_id=CHAIN_ID, confirmations=4) == proof.at
         with pytest.raises(SignatureError, match="confirmations"):
             verify_evm(proof.token, signed_note(log), chain, chain_id=CHAIN_ID, confirmations=5)

@@ -387,7 +387,7 @@ def test_shortcut_leaves_a_client_that_does_not_read_to_the_ordinary_way() -> No
 
 
 def test_quiet_connection_is_closed_when_its_time_after_the_last_quick_answer_is_over() -> None:
-    async def play() -> tuple[bool, bool]:
+    async def play() -> tuple[bool, bool] | None:
         side = Side(with_shortcut=True)
         side.config.timeout_keep_alive = 1
         protocol = side.connection()
@@ -396,12 +396,16 @@ def test_quiet_connection_is_closed_when_its_time_after_the_last_quick_answer_is
         request = b"GET /v1/credentials/%b/status HTTP/1.1\r\nHost: a\r\n\r\n" % IDS[0].encode()
         for _ in range(6):
             protocol.data_received(request)
+            asked = time.monotonic()
             await asyncio.sleep(0.25)
+            if time.monotonic() - asked > 0.75:
+                return None  # this process stood still, and may have for too long
         before = wire.closed
         await asyncio.sleep(2)
         return before, wire.closed
 
-    assert asyncio.run(play()) == (False, True)
+    plays = (asyncio.run(play()) for _ in range(5))
+    assert next(filter(None, plays)) == (False, True)
 
 
 @pytest.fixture(scope="module")

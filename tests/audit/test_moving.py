@@ -94,7 +94,7 @@ def test_audit_waits_for_the_log_when_a_server_answers_what_it_has_not_published
     late = Moving(*[states[0]] * 5, states[1])
     with serving(late) as url:
         made = order(tmp_path, tmp_path / "kept")
-        made = replace(made, place=LogPlace(url), answers=lambda _: None, patience_seconds=2.0)
+        made = replace(made, place=LogPlace(url), answers=lambda _: None, patience_seconds=60.0)
         report = Auditor(made, lambda *_: None).run()
     assert report.size > FIRST + 50  # commitments included: it went on to what was published meanwhile
     assert "published-meanwhile" not in [one.code for one in report.notices]  # and that stayed as it was

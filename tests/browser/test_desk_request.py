@@ -93,7 +93,7 @@ def test_requests_have_no_violation_that_axe_can_find_and_fit_at_four_hundred_pe
 def decide(world: World, language: str) -> None:
     """Leave nothing that waits to the next test."""
     headers = {"Authorization": f"Bearer {world.served.key(SLUG)}"}
-    asked = httpx.get(f"{world.url}/v1/learner-requests", headers=headers).json()["requests"]
+    asked = httpx.get(f"{world.url}/v1/learner-requests", headers=headers, timeout=60).json()["requests"]
     for one in asked:
         if one["outcome"] is None:
             write(world, f"/v1/learner-requests/{one['request']}/decision", {"outcome": "declined", "answer": language})

@@ -101,7 +101,7 @@ def award(day: str, achievement: str = CODE, **members: object) -> dict[str, Any
 def write(world: World, path: str, body: dict[str, Any]) -> dict[str, Any]:
     """Send a write over the socket, as :meth:`World.get` asks."""
     headers = {"Authorization": f"Bearer {world.served.key(SLUG)}", "Idempotency-Key": uuid4().hex}
-    answered = httpx.post(world.url + path, json=body, headers=headers)
+    answered = httpx.post(world.url + path, json=body, headers=headers, timeout=60)
     assert answered.is_success, answered.text
     read: dict[str, Any] = answered.json()
     return read
@@ -206,7 +206,7 @@ def test_learner_offers_an_award_to_a_wallet_which_takes_it(
     expect(page.locator(".qr svg")).to_be_visible()
     offered = read_offer(page.content())
     expect(page.locator("#tx-code")).to_have_text(offered.tx_code)
-    with httpx.Client(base_url=world.url) as wallet:
+    with httpx.Client(base_url=world.url, timeout=60) as wallet:
         assert take(wallet, offered, ed25519_key()).count("~") > 1
     page.goto(f"{world.url}/mine/wallet?lang=en")
     expect(page.locator(f"label:has(input[value='{holder.award}'])")).to_contain_text("in a wallet")

@@ -68,7 +68,7 @@ class World:
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         """Ask over the socket, as the browser does: playwright keeps the loop of this thread for itself."""
-        answered = httpx.get(self.url + path, headers=headers)
+        answered = httpx.get(self.url + path, headers=headers, timeout=60)
         assert answered.status_code == 200, answered.text
         return answered
 

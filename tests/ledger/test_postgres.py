@@ -82,7 +82,7 @@ def test_recorder_goes_on_at_once_when_the_server_was_started_again(durable_serv
 def test_recorder_reports_a_storage_error_while_the_server_is_gone_and_heals_when_it_is_back(
     durable_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_connection, "WAIT_SECONDS", 1.0)
+    monkeypatch.setattr(postgres_connection, "WAIT_SECONDS", 2.0)
     with closing(open_recorder(durable_server.fresh_schema())) as recorder:
         recorder.record([history(ONE, 1, 2)])
         durable_server.stop(signal.SIGQUIT)

@@ -28,7 +28,7 @@ QUICK = "connect_timeout=2"
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres_loan, "PATIENT_SECONDS", 0.5)
     monkeypatch.setattr(postgres_loan, "LOOK_SECONDS", 0.2)
-    monkeypatch.setattr(postgres_connection, "WAIT_SECONDS", 0.5)
+    monkeypatch.setattr(postgres_connection, "WAIT_SECONDS", 2.0)
 
 
 @pytest.fixture

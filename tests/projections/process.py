@@ -25,7 +25,7 @@ def rebuild_slowly(directory: Path, size: int) -> None:
 
 
 def read_on(directory: Path, size: int) -> None:
-    """Read until standard input ends; say how many reads there were, from how many generations."""
+    """Read until it is enough; say so when there was more than one generation, and at last how many of each."""
     view = open_view(directory, writable=False)
     reads, generations, position = 0, set[str](), 0
     print("reading", flush=True)  # noqa: T201  the test reads it
@@ -41,6 +41,8 @@ def read_on(directory: Path, size: int) -> None:
             raise AssertionError(message)
         position = view.position()
         generations.add(view.generation)
+        if len(generations) > 1:
+            (directory / "swapped").touch()
     print(f"{reads} {len(generations)}", flush=True)  # noqa: T201  the test reads it
 
 
