@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,3 +16,9 @@ def contents(directory: Path) -> Iterator[tuple[Path, bytes]]:
             file = Path(place, name)
             with suppress(FileNotFoundError):
                 yield file, file.read_bytes()
+
+
+def copy_if_there(source: str, target: str) -> None:
+    """Copy a file, as `shutil.copytree` has it done, if it is still there when its turn comes."""
+    with suppress(FileNotFoundError):
+        shutil.copy2(source, target)

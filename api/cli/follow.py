@@ -122,17 +122,18 @@ def _catch_up(terminal: Terminal, node: MirrorNode) -> None:
 
 
 def _serve(terminal: Terminal, node: MirrorNode, settings: Settings, log: FilteringBoundLogger) -> None:
-    try:
-        listener = listen(settings.host, settings.port)
-    except OSError as error:
-        where = f"{settings.host} port {settings.port}"
-        terminal.fail(f"cannot listen on {where}: {error.strerror or error}; choose another with --port")
     progress = Progress()
     node.follower.progress = progress.reach
     following = Following(node, settings.follow_poll_seconds, log)
     slot = ShortcutSlot()
     app = make_mirror_app(node, lambda: (progress.done, progress.total), following.failures, log, offer=slot.take)
     server = uvicorn.Server(server_config(app, ProblemWriter(settings.base_url).response, shortcut=slot))
+    try:
+        # Not before all is made: who is refused asks another node at once, and who is taken waits for this one.
+        listener = listen(settings.host, settings.port)
+    except OSError as error:
+        where = f"{settings.host} port {settings.port}"
+        terminal.fail(f"cannot listen on {where}: {error.strerror or error}; choose another with --port")
 
     def stop(_: int, __: FrameType | None) -> None:
         server.should_exit = True

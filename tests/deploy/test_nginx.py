@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from tests.system.serving import Serving
 
 TILED: Final = 300
 """Awards: more than the 256 entries of one tile."""
+KEPT_SECONDS: Final = 0.9
 EXPIRED_SECONDS: Final = 2.1
 """nginx counts in whole seconds, so that one second may last two."""
 STALE_SECONDS: Final = 7.1
@@ -38,6 +39,19 @@ class Fronted:
 
     def status(self, number: int, **headers: str) -> httpx.Response:
         return self.http.get(f"/v1/credentials/{self.ids[number]}/status", headers=headers)
+
+
+def asked_twice(
+    fronted: Fronted, numbers: Iterable[int], *, is_known: bool = False
+) -> tuple[httpx.Response, httpx.Response]:
+    """Ask for an award and again within the second for which an answer is kept; for another one if that went wrong."""
+    for number in numbers:
+        begun = time.monotonic()
+        first = fronted.status(number)
+        second = fronted.status(number, **({"If-None-Match": first.headers["ETag"]} if is_known else {}))
+        if time.monotonic() - begun < KEPT_SECONDS:
+            return first, second
+    raise AssertionError("this machine stands still")
 
 
 def cached(answered: httpx.Response) -> str:
@@ -74,7 +88,7 @@ def test_sample_is_accepted_when_nginx_checks_it(tmp_path: Path) -> None:
 
 
 def test_status_is_answered_from_the_cache_when_it_was_asked_a_moment_ago(fronted: Fronted) -> None:
-    first, second = fronted.status(0), fronted.status(0)
+    first, second = asked_twice(fronted, range(10, 20))
     assert (first.status_code, second.status_code) == (200, 200)
     assert (cached(first), cached(second)) == ("MISS", "HIT")
     assert first.content == second.content
@@ -82,8 +96,8 @@ def test_status_is_answered_from_the_cache_when_it_was_asked_a_moment_ago(fronte
 
 
 def test_status_is_answered_with_304_when_the_client_has_it(fronted: Fronted) -> None:
-    tag = fronted.status(1).headers["ETag"]
-    again = fronted.status(1, **{"If-None-Match": tag})
+    first, again = asked_twice(fronted, range(20, 30), is_known=True)
+    tag = first.headers["ETag"]
     assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", tag)
     assert cached(again) == "HIT"
 
@@ -95,6 +109,7 @@ def test_status_is_given_once_more_while_it_is_asked_again_when_its_second_is_ov
     assert (cached(stale), stale.content) == ("STALE", before.content)
     while fronted.status(2).content == before.content:
         assert time.monotonic() < asked + 5
+        time.sleep(0.02)
 
 
 def test_revocation_shows_within_seven_seconds_when_a_cache_is_in_front(fronted: Fronted) -> None:

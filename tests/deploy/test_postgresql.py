@@ -7,7 +7,9 @@ import pwd
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -53,11 +55,9 @@ class Cluster:
     port: int
     standby_port: int
 
-    def sql(
-        self, statement: str, *, check: bool = True, interrupt_seconds: int = 60
-    ) -> subprocess.CompletedProcess[str]:
+    def sql(self, statement: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
         words = ["-X", "-A", "-t", "-h", str(self.place), "-p", str(self.port), "-d", "postgres", "-c", statement]
-        return run("timeout", "-s", "INT", str(interrupt_seconds), program("psql"), *words, check=check)
+        return run(program("psql"), *words, check=check)
 
     def start(self, name: str, port: int) -> None:
         options = f"-p {port} -c unix_socket_directories={self.place} -c listen_addresses=''"
@@ -71,8 +71,7 @@ class Cluster:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     # The path of a Unix socket has 107 bytes at most, and PostgreSQL's own user has to get there.
-    place = Path("/tmp") / f"cairn-pg-{os.getpid()}"  # noqa: S108  made anew below, and refused if it is there
-    place.mkdir(mode=0o700)
+    place = Path(tempfile.mkdtemp(prefix="cairn-pg-", dir="/tmp"))
     if os.geteuid() == 0:
         user = pwd.getpwnam(UNIX_USER)
         os.chown(place, user.pw_uid, user.pw_gid)
@@ -123,7 +122,12 @@ def test_commit_waits_for_a_standby_when_it_is_there_and_when_not(cluster: Clust
     assert cluster.sql(wanted).stdout.strip() == "1"
     cluster.sql("CREATE TABLE entry (position bigint PRIMARY KEY); INSERT INTO entry VALUES (1)")
     cluster.stop("standby")
-    hung = cluster.sql("INSERT INTO entry VALUES (2)", check=False, interrupt_seconds=2)
+    with ThreadPoolExecutor(1) as thread:
+        asked = thread.submit(cluster.sql, "INSERT INTO entry VALUES (2)", check=False)
+        cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        while not asked.done() and cluster.sql(cancel).stdout.strip() != "t":
+            pass
+        hung = asked.result()
     assert "canceling wait for synchronous replication" in hung.stderr, hung  # until then it was not answered as done
     cluster.start("standby", cluster.standby_port)
     cluster.sql("INSERT INTO entry VALUES (3)")

@@ -140,6 +140,12 @@ class Serving:
         self.http = self._client()
         return code
 
+    def has_caught_up(self) -> bool:
+        """Whether all views show what was recorded; a server is ready a little before that."""
+        lines = self.http.get("/metrics").text.splitlines()
+        lags = [line for line in lines if line.startswith("cairn_projection_lag_events{")]
+        return all(float(line.rpartition(" ")[2]) == 0 for line in lags)
+
     def _retry(self) -> None:
         """Do what the next try needs; a server over https may have made its certificate meanwhile."""
 
@@ -150,7 +156,7 @@ class Serving:
             if self._process.poll() is not None:
                 break
             try:
-                if self.http.get("/readyz").status_code == httpx.codes.OK:
+                if self.http.get("/readyz").status_code == httpx.codes.OK and self.has_caught_up():
                     return
             except httpx.TransportError:
                 self._retry()

@@ -20,6 +20,7 @@ from api.cli.entry import make_app
 from api.cli.serve import callable_name
 from api.cli.terminal import Exit
 from tests.api.test_qr_photo import photo
+from tests.files import copy_if_there
 from tests.system.school import CODE, SLUG, Caller, evidence, loaded, status
 from tests.system.serving import Serving, cairn, quick_cairn
 
@@ -277,7 +278,7 @@ def test_every_read_is_answered_when_views_are_rebuilt_under_the_server(serving:
 def test_log_feed_made_again_is_what_the_log_has_published(serving: Serving, school: Caller, tmp_path: Path) -> None:
     evidence(serving, school.issue()["id"])
     copy = tmp_path / "data"
-    shutil.copytree(serving.data, copy)
+    shutil.copytree(serving.data, copy, copy_function=copy_if_there)
     shutil.copytree(serving.data.with_name("data.keys"), tmp_path / "data.keys")
     done = cairn(serving.home, "rebuild", "log_feed", "--data", copy, "--json")
     assert done.returncode == 0, done.stderr

@@ -149,6 +149,9 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed_under_load(tmp_p
         _assert_kept(serving, told, told.awards)
         for public_id in random.sample(told.awards, 10):
             evidence(serving, public_id)
+        answered = school.post("/v1/credentials", claim())
+        told.take("/v1/credentials", answered)
+        evidence(serving, told.awards[-1])  # and so there is of whatever came before it
         _assert_issued_once(serving, told)
         assert serving.stop() == 0
         _assert_clean(serving.data)

@@ -9,14 +9,13 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import httpx
 import pytest
 
-from tests.files import contents
+from tests.files import contents, copy_if_there
 from tests.postgres import PASSWORD, PostgresServer
 from tests.system.school import CODE, SLUG, Caller, Json, evidence, loaded, open_school, status
 from tests.system.serving import Serving, cairn, environment, quick_cairn
@@ -192,12 +191,6 @@ def test_second_process_is_refused_and_one_on_standby_takes_over(serving: Servin
     finally:
         second.close()
         serving.start()
-
-
-def copy_if_there(source: str, target: str) -> None:
-    """Copy a file of a server that is writing: some are gone again when their turn comes."""
-    with suppress(FileNotFoundError):
-        shutil.copy2(source, target)
 
 
 def test_copy_of_the_directory_on_the_same_database_is_refused(

@@ -27,7 +27,7 @@ from tests.system.serving import Serving, quick_cairn
 
 COMMITS: Final = 100
 CLIENTS: Final = 4
-SLOWEST_P99_SECONDS: Final = 5.0
+SLOWEST_P99_SECONDS: Final = 15.0
 """Far above the second that is promised: this machine may be busy with other tests. The figure is printed."""
 HEARTBEAT_SECONDS: Final = 1
 PATIENCE_SECONDS: Final = 20.0
@@ -174,8 +174,7 @@ def test_token_is_not_accepted_when_another_authority_is_trusted(anchored: Calle
 
 
 def test_log_is_published_when_the_authority_is_down(authority: Authority, tmp_path: Path) -> None:
-    with served(lambda _: b"") as transport:
-        port = _port(transport)
+    port = free_port()
     with pytest.raises(ConnectionRefusedError):
         HTTPConnection("127.0.0.1", port, timeout=5).connect()
     serving = Serving(tmp_path / "data", tmp_path / "home", _settings(tmp_path, authority, port))

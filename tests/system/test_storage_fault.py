@@ -13,6 +13,7 @@ from typing import Final
 import httpx
 import pytest
 
+from tests.files import copy_if_there
 from tests.system.school import Caller, claim, evidence, open_school, status
 from tests.system.serving import CAIRN, Serving, environment, quick_cairn
 
@@ -207,7 +208,7 @@ def issue_until_refused(school: Caller, known: list[str]) -> httpx.Response:
 
 def test_read_only_disk_stops_the_start_in_words(serving: Serving, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
-    shutil.copytree(serving.data, copy)
+    shutil.copytree(serving.data, copy, copy_function=copy_if_there)
     before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
     script = f'mount --bind {copy} {copy} && mount -o remount,bind,ro {copy} && exec "$@"'
     own = {"CAIRN_BASE_URL": serving.url, "CAIRN_KEK_DIR": str(serving.data.with_name("data.keys"))}
