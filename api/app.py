@@ -352,6 +352,7 @@ def _ready_checks(node: Node, runtime: Runtime, standing: Standing, clock: Clock
         database_check(node.ledger.newest),
         disk_check(settings.data_dir, settings.ready_disk_floor_bytes),
         limit_check("projections", standing.largest_lag, settings.ready_projection_lag_events, "events behind"),
+        limit_check("views", node.views.unready, 0, "being brought up to date"),
         _log_check(node, runtime, standing),
         limit_check("background", lambda: len(runtime.failures()) + standing.stopped(), 0, "parts failing"),
         clock_check(clock, standing.newest_recorded_at),

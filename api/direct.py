@@ -18,6 +18,7 @@ from api.problem import ProblemWriter, problem_of
 from api.query import refuse_repeated
 from api.route_template import set_route_template
 from ledger.error import LedgerError
+from projections.error import ViewNotReadyError
 
 
 class DirectRoute:
@@ -45,7 +46,7 @@ class DirectRoute:
         try:
             await refuse_repeated(request)
             response = await self._answer(request)
-        except (ApiError, LedgerError) as error:
+        except (ApiError, LedgerError, ViewNotReadyError) as error:
             problem = problem_of(error)
             if problem.kind.is_internal:
                 raise

@@ -26,6 +26,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+
+RETRY_AFTER: Final = {"Retry-After": "1"}
+"""The header field of an answer that may be another one in a second."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ import msgspec
 
 from anchoring.storage import StoredAnchor
 from anchoring.tlog_proof import TlogProof
-from api.error import NotReadyError, UnknownResourceError
-from api.published_log import OFFLINE_KINDS, RETRY_AFTER, LogSnapshot, PublishedLog, signing_key
+from api.error import RETRY_AFTER, NotReadyError, UnknownResourceError
+from api.published_log import OFFLINE_KINDS, LogSnapshot, PublishedLog, signing_key
 from ledger.part import Opening
 from projections.credential_status import CredentialFacts, PartFacts
 from projections.error import NotCommittedError

@@ -9,13 +9,13 @@ from typing import Final
 
 from api.bundle import Bundles
 from api.cpu_bound import CpuBound
-from api.error import FieldError, InvalidRequestError, NotReadyError, UnknownResourceError
+from api.error import RETRY_AFTER, FieldError, InvalidRequestError, NotReadyError, UnknownResourceError
 from api.evidence import WAIT_SECONDS, Evidences
 from api.ledger_node import LedgerNode, open_ledger, system_clock
 from api.log_node import PublicLog, follow_log, open_log
 from api.lookup import Lookup
 from api.part import Parts
-from api.published_log import RETRY_AFTER, PublishedLog
+from api.published_log import PublishedLog
 from api.setting import Settings
 from api.signed_list import StatusList
 from api.status import Statuses
@@ -205,6 +205,14 @@ def open_node(
         parts.close()
         raise
     woken.append(views.projector.wake)
+    try:
+        # A view that lacks a revocation would call the award valid.
+        views.withhold(parts.ledger.newest())
+    except BaseException:
+        views.close()
+        log.close()
+        parts.close()
+        raise
     views.projector.start()
     return _node(parts, log, views)
 

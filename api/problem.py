@@ -24,13 +24,15 @@ from starlette.types import Scope
 
 from anchoring.error import StoreUnreachableError
 from api import error as api_error
-from api.error import ApiError, FieldError
+from api.error import RETRY_AFTER, ApiError, FieldError
 from api.media_type import accepts_html
 from api.request_id import request_id
 from ledger import error as ledger_error
+from projections.error import ViewNotReadyError
 from verifier import error as verifier_error
 
 MEDIA_TYPE: Final = "application/problem+json"
+VIEW_NOT_READY: Final = "this server is still bringing up to date what it answers from; try again in a second"
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +259,7 @@ PROBLEMS: Final = (
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Not ready",
         "A part of the ledger cannot serve at this moment. Retry later; `checks` may say which.",
-        (api_error.NotReadyError,),
+        (api_error.NotReadyError, ViewNotReadyError),
     ),
     ProblemKind(
         "clock-behind",
@@ -344,6 +346,8 @@ def problem_of(error: Exception) -> Problem:
         return Problem(kind, kind.remedy)
     if isinstance(error, ApiError):
         return Problem(kind, error.detail, error.errors, error.headers, error.extensions)
+    if isinstance(error, ViewNotReadyError):
+        return Problem(kind, VIEW_NOT_READY, headers=RETRY_AFTER)
     if isinstance(error, ledger_error.InvalidInputError):
         place = FieldError(error.detail, error.pointer)
         return Problem(kind, error.detail, (place,))

@@ -21,6 +21,7 @@ from api.problem import Problem, ProblemWriter, kind_named, kind_of_status, prob
 from api.request_id import assign_request_id
 from api.route_template import METHODS
 from ledger.error import LedgerError
+from projections.error import ViewNotReadyError
 from verifier.error import VerifierError
 
 # Frames of a traceback that go to the log; more help nobody.
@@ -61,6 +62,7 @@ def install_problem_handlers(app: FastAPI, writer: ProblemWriter) -> None:
     app.add_exception_handler(ApiError, known)
     app.add_exception_handler(LedgerError, known)
     app.add_exception_handler(VerifierError, known)
+    app.add_exception_handler(ViewNotReadyError, known)
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, invalid)
 

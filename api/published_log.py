@@ -15,9 +15,8 @@ from anchoring.reader import LogReader
 from anchoring.storage import CheckpointStore, StoredAnchor
 from anchoring.tile import CHECKPOINT_PATH
 from anchoring.tlog_policy import parse_log_key
-from api.error import NotReadyError
+from api.error import RETRY_AFTER, NotReadyError
 
-RETRY_AFTER: Final = {"Retry-After": "1"}
 OFFLINE_KINDS: Final = frozenset({"rfc3161", "cosignature"})
 """Kinds of anchors that a file can show offline; what others say, a node of theirs has to be asked."""
 

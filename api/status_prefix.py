@@ -22,9 +22,8 @@ from uuid import UUID
 
 import msgspec
 
-from api.error import FieldError, InvalidRequestError, NotReadyError
+from api.error import RETRY_AFTER, FieldError, InvalidRequestError, NotReadyError
 from api.lookup import Lookup
-from api.published_log import RETRY_AFTER
 from ledger.credential_id import LOOKUP_HASH_BYTES
 from projections.achievement_catalogue import AchievementCatalogue
 from projections.credential_status import CredentialFacts, CredentialStatus, parse_facts

@@ -73,6 +73,15 @@ class ViewNode:
     agreements: AgreementReader
     prefixes: StatusPrefixReader
 
+    def withhold(self, position: int) -> None:
+        """Let no view be read before it shows the events up to *position*; see `projections.view.View.withhold`."""
+        for track in self.tracks:
+            track.view.withhold(position)
+
+    def unready(self) -> int:
+        """How many views cannot be read: they are being made, or brought up to what was recorded at the start."""
+        return sum(not track.view.is_answering for track in self.tracks)
+
     def close(self) -> None:
         """Stop projecting, and let go of every view."""
         self.projector.close()

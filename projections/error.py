@@ -8,7 +8,7 @@
     ├── SourceError              the source of events failed; the same call is made again later
     ├── NotCommittedError        the state fold no longer holds, or does not yet hold, that commitment
     └── ViewError                the stored read model
-        ├── ViewNotReadyError    there is no generation that this version of the code can read
+        ├── ViewNotReadyError    there is no generation that this version of the code can read, or it lacks too much
         ├── ViewFullError        the memory map is used up; open the view with a larger one
         ├── ViewDiskError        the disk has no room; the same call is made again later
         ├── PositionMovedError   another process applied events first; read the position again
@@ -52,7 +52,7 @@ class ViewError(ProjectionError):
 
 
 class ViewNotReadyError(ViewError):
-    """No generation exists that this version of the code can read; a rebuild makes one."""
+    """No generation exists that this version of the code can read, or it lacks what it must show; soon it will not."""
 
 
 class ViewFullError(ViewError):

@@ -80,6 +80,7 @@ class View:
         self._generation: Generation | None = None
         self._seen: tuple[int, int] | None = None
         self._check_after = 0.0
+        self._least = 0
         self._is_closed = False
         if writable:
             self._ensure_first()
@@ -91,22 +92,22 @@ class View:
         """Return the value of *key*, or None.
 
         Raises:
-            ViewNotReadyError: There is no generation of this version.
+            ViewNotReadyError: There is no generation of this version, or it lacks what it must show.
         """
         generation = self._generation
-        if generation is None or self._monotonic() >= self._check_after:
-            generation = self._current()
+        if generation is None or self._least or self._monotonic() >= self._check_after:
+            generation = self._answering()
         return generation.get(key)
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
         """Open the newest commit for several reads that agree with each other. Raises ViewNotReadyError."""
-        with self._current().snapshot() as snapshot:
+        with self._answering().snapshot() as snapshot:
             yield snapshot
 
     def reader(self) -> Reader:
         """Make what one thread reads with that asks for many rows within moments."""
-        return Reader(self._current)
+        return Reader(self._answering)
 
     def tracking(self) -> Tracking:
         """Return how far the view has come. Raises ViewNotReadyError."""
@@ -118,13 +119,31 @@ class View:
 
     def rows(self) -> int:
         """Return how many rows there are. Raises ViewNotReadyError."""
-        return self._current().rows()
+        return self._answering().rows()
 
     @property
     def ready(self) -> bool:
         """Whether there is a generation that this version of the code can read."""
         try:
             self._current()
+        except ViewNotReadyError:
+            return False
+        return True
+
+    def withhold(self, position: int) -> None:
+        """Have nothing read, by anybody in this process, until the view shows the events up to *position*.
+
+        For a view that may stand far behind when it is opened: after a restore, or where its files were removed, it is
+        folded from the first event on, and would tell of an award what was true before it was revoked. Rows are what is
+        withheld: how far it has come can be asked, and it can be written.
+        """
+        self._least = position
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether it can be read: it is ready, and shows what it must."""
+        try:
+            self._answering()
         except ViewNotReadyError:
             return False
         return True
@@ -260,6 +279,19 @@ class View:
         if generation is None:
             message = f"view {self.name} has no generation of version {self.version} yet; it is being built"
             raise ViewNotReadyError(message)
+        return generation
+
+    def _answering(self) -> Generation:
+        """The generation to read from; see :meth:`withhold`."""
+        generation = self._current()
+        least = self._least
+        if least:
+            if generation.tracking().position < least:
+                message = (
+                    f"view {self.name} does not show yet what was recorded when it was opened; it is being brought up"
+                )
+                raise ViewNotReadyError(message)
+            self._least = 0
         return generation
 
     def _refresh(self) -> None:

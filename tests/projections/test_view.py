@@ -47,6 +47,31 @@ def test_view_keeps_rows_and_position_when_opened_again(tmp_path: Path) -> None:
     assert again.tracking().fingerprint == fingerprint(source.read(11, 1)[0])
 
 
+def test_view_is_not_read_before_it_shows_what_it_must(tmp_path: Path) -> None:
+    view, source = open_view(tmp_path), Numbers(12)
+    fill(view, Numbers(5))
+    view.withhold(12)
+    reader = view.reader()
+    for read in (lambda: view.get(b"count"), view.rows, reader.renew, lambda: view.snapshot().__enter__()):
+        with pytest.raises(ViewNotReadyError, match="does not show yet"):
+            read()
+    assert (view.ready, view.is_answering, view.position(), view.generation) == (True, False, 5, "v1-000001")
+    view.apply(source.read(5, 6), Counting().apply, after=5)
+    assert not view.is_answering
+    view.apply(source.read(11, 6), Counting().apply, after=11)
+    assert (view.is_answering, view.get(b"count")) == (True, b"12")
+    assert reader.renew()(b"count") == b"12"
+    reader.release()
+
+
+def test_view_is_read_when_it_shows_what_it_must_after_a_swap(tmp_path: Path) -> None:
+    view = open_view(tmp_path)
+    view.withhold(7)
+    assert not view.is_answering
+    swap(view, Numbers(7))
+    assert (view.is_answering, view.get(b"count")) == (True, b"7")
+
+
 def test_view_stays_as_it_was_when_a_fold_fails_half_way(tmp_path: Path) -> None:
     view = open_view(tmp_path)
     source = Numbers(10)
