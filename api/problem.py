@@ -344,10 +344,10 @@ def problem_of(error: Exception) -> Problem:
     kind = kind_of(error)
     if kind.is_internal:
         return Problem(kind, kind.remedy)
+    if isinstance(error, ViewNotReadyError):
+        error = api_error.NotReadyError(VIEW_NOT_READY, headers=RETRY_AFTER)
     if isinstance(error, ApiError):
         return Problem(kind, error.detail, error.errors, error.headers, error.extensions)
-    if isinstance(error, ViewNotReadyError):
-        return Problem(kind, VIEW_NOT_READY, headers=RETRY_AFTER)
     if isinstance(error, ledger_error.InvalidInputError):
         place = FieldError(error.detail, error.pointer)
         return Problem(kind, error.detail, (place,))
