@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,6 +37,7 @@ from ledger.registry import Registry
 from ledger.reissuance import Reissuance
 from ledger.separating import Separating
 from projections.credential_status import CredentialFacts
+from projections.error import ViewNotReadyError
 from projections.projector import Helper
 from projections.source import LedgerSource
 
@@ -120,6 +122,23 @@ class Node:
         Not for long: the write stands anyway.
         """
         self.views.projector.wait_for(position, VISIBLE_SECONDS, views or None)
+
+    @contextmanager
+    def showing(self, position: int, *views: str) -> Iterator[None]:
+        """Read inside what *views* show of a write, after :meth:`wait_until_visible`.
+
+        Raises:
+            NotReadyError: They cannot be read yet; it says that the write stands.
+        """
+        self.wait_until_visible(position, *views)
+        try:
+            yield
+        except ViewNotReadyError as error:
+            message = (
+                "it is recorded, and this server cannot show it yet; the same request with the same Idempotency-Key "
+                "gives the answer as soon as it can"
+            )
+            raise NotReadyError(message, headers=RETRY_AFTER) from error
 
     def slug_for(self, actor: Actor, named: str | None) -> str:
         """The institution that a write is for: the key's own, or the one that an operator names.
@@ -207,7 +226,7 @@ def open_node(
     woken.append(views.projector.wake)
     try:
         # A view that lacks a revocation would call the award valid.
-        views.withhold(parts.ledger.newest())
+        views.withhold(LedgerSource(parts.ledger))
     except BaseException:
         views.close()
         log.close()
@@ -226,6 +245,10 @@ def open_own_views(
 
 
 def _node(parts: LedgerNode, log: PublicLog, views: ViewNode) -> Node:
+    def catch_up() -> None:
+        views.require_answering()
+        views.projector.wait_for(parts.ledger.newest(), WAIT_SECONDS)
+
     opened = Parts(views, parts.parts)
     facts = _facts(parts, views, opened)
     statuses = Statuses(
@@ -245,7 +268,7 @@ def _node(parts: LedgerNode, log: PublicLog, views: ViewNode) -> Node:
         views.edition_position,
         views.directory.record,
         [log.keys.log.vkey],
-        lambda: views.projector.wait_for(parts.ledger.newest(), WAIT_SECONDS),
+        catch_up,
         opened,
     )
 

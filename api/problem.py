@@ -32,7 +32,9 @@ from projections.error import ViewNotReadyError
 from verifier import error as verifier_error
 
 MEDIA_TYPE: Final = "application/problem+json"
-VIEW_NOT_READY: Final = "this server is still bringing up to date what it answers from; try again in a second"
+VIEW_NOT_READY: Final = (
+    "this server is still bringing up to date what it answers from; try again in a second (/readyz says how it stands)"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,7 @@ class StatusByPrefix:
         """Have the index, and all that is judged by, come as far as the view of awards has."""
         views = self._lookup.views
         try:
+            views.require_answering()
             is_there = views.projector.wait_for(views.status.position(), WAIT_SECONDS, _VIEWS)
         except ViewNotReadyError as error:
             raise _not_ready() from error

@@ -22,12 +22,14 @@ from projections.achievement_catalogue import AchievementCatalogue, CatalogueRea
 from projections.agreement_register import AgreementReader, AgreementRegister
 from projections.credential_status import CredentialFacts, CredentialStatus, PartFacts, parse_facts
 from projections.directory_record import DirectoryRecord
+from projections.error import CorruptionError
 from projections.fold import Projection
 from projections.institution_directory import DirectoryReader, InstitutionDirectory
 from projections.pathway_catalogue import PathwayCatalogue, PathwayListing, PathwayReader, listings_of
 from projections.programme_catalogue import ProgrammeCatalogue, ProgrammeReader
 from projections.projector import Helper, Projector, Track
 from projections.quality_record import QualityReader, QualityRecord
+from projections.rebuild import disagreement
 from projections.recognition_register import RecognitionReader, RecognitionRegister
 from projections.short_row import ID_BYTES
 from projections.skill_index import SkillIndex, SkillReader
@@ -73,10 +75,21 @@ class ViewNode:
     agreements: AgreementReader
     prefixes: StatusPrefixReader
 
-    def withhold(self, position: int) -> None:
-        """Let no view be read before it shows the events up to *position*; see `projections.view.View.withhold`."""
+    def withhold(self, source: EventSource) -> None:
+        """Let no view be read before it shows all that *source* has now. Before the projector is started.
+
+        One that came from other events, as one does that is beside an older database, is made anew first.
+        """
+        newest = source.newest()
+        strange = {track.view.name: track.view.generation for track in self.tracks if _is_strange(track, source)}
         for track in self.tracks:
-            track.view.withhold(position)
+            track.view.withhold(newest, unlike=strange.get(track.view.name))
+        self.projector.look_first(strange)
+
+    def require_answering(self) -> None:
+        """Do not let anybody wait for views that take longer than anybody should. Raises ViewNotReadyError."""
+        for track in self.tracks:
+            track.view.require_answering()
 
     def unready(self) -> int:
         """How many views cannot be read: they are being made, or brought up to what was recorded at the start."""
@@ -242,6 +255,14 @@ class ViewNode:
                 return page, f"{place}.{number + len(found)}"
             number = -1
         return page, None
+
+
+def _is_strange(track: Track, source: EventSource) -> bool:
+    """Whether a view can be read and cannot have come from *source*."""
+    try:
+        return track.view.ready and disagreement(track.view, source) is not None
+    except CorruptionError:  # what is wrong with the source stops the projection, which says so
+        return True
 
 
 def _cursor(text: str) -> tuple[int, int]:

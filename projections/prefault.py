@@ -28,6 +28,8 @@ from projections.view import View
 
 LOOK_SECONDS: Final = 10.0
 """Between two looks whether there is more to walk over."""
+AGAIN_SECONDS: Final = 1.0
+"""The same where the view could not be read."""
 GROWN: Final = 1.25
 """How many times as many rows there must be as at the last walk."""
 FEW_ROWS: Final = 20_000
@@ -114,8 +116,10 @@ class Prefault:
     def _run(self) -> None:
         is_ending = False
         while not is_ending:
+            seconds = LOOK_SECONDS
             try:
                 self.look()
             except (ViewError, lmdb.Error, OSError):
-                self._walked = "", 0  # being built or closed, or nothing more can be opened: tried again
-            is_ending = self._pause(LOOK_SECONDS)
+                # It is being built, brought up to date or closed, or nothing more can be opened: tried again.
+                self._walked, seconds = ("", 0), AGAIN_SECONDS
+            is_ending = self._pause(seconds)

@@ -139,6 +139,10 @@ class Projector:
             for track in tracks
         ]
 
+    def look_first(self, names: Collection[str]) -> None:
+        """Have views looked at here before they are left to anybody: they do not fit the events. Before the start."""
+        self._prepared -= set(names)
+
     def start(self) -> None:
         """Start projecting."""
         if self._helper is not None:

@@ -65,10 +65,11 @@ class Track:
 
         if not self.view.ready or disagreement(self.view, source) is not None:
             try:
-                rebuild(self.view, self.projection, source, progress=note, wall_clock=self._wall_clock)
+                done = rebuild(self.view, self.projection, source, progress=note, wall_clock=self._wall_clock)
             finally:
                 self.rebuilding = None
-        self.position = self.brought = self.view.position()
+            self.brought = done.position
+        self.position = self.view.position()
 
     def advance(self, source: EventSource) -> bool:
         """Apply the next batch; return whether there was one.

@@ -15,6 +15,8 @@ Swap: the new generation is caught up under the old one's write lock, flushed, a
 rename. A writer looks at ``CURRENT`` after it got the write lock, so nothing is written to a generation after it was
 retired. A reader looks every 100 ms (one ``stat``); until then it reads the old generation, whose files stay readable
 even when they are removed. So there is no instant at which a read fails, and no position ever goes backwards.
+
+Longer than other modules because what is read, written, named and removed is decided in one place.
 """
 
 from __future__ import annotations
@@ -80,7 +82,7 @@ class View:
         self._generation: Generation | None = None
         self._seen: tuple[int, int] | None = None
         self._check_after = 0.0
-        self._least = 0
+        self._withheld: tuple[int, str | None] | None = None
         self._is_closed = False
         if writable:
             self._ensure_first()
@@ -94,8 +96,12 @@ class View:
         Raises:
             ViewNotReadyError: There is no generation of this version, or it lacks what it must show.
         """
-        generation = self._generation
-        if generation is None or self._least or self._monotonic() >= self._check_after:
+        # What is withheld is asked first: whoever lifted that had a generation that will do.
+        if (
+            self._withheld is not None
+            or (generation := self._generation) is None
+            or self._monotonic() >= self._check_after
+        ):
             generation = self._answering()
         return generation.get(key)
 
@@ -130,14 +136,22 @@ class View:
             return False
         return True
 
-    def withhold(self, position: int) -> None:
+    def withhold(self, position: int, *, unlike: str | None = None) -> None:
         """Have nothing read, by anybody in this process, until the view shows the events up to *position*.
 
         For a view that may stand far behind when it is opened: after a restore, or where its files were removed, it is
         folded from the first event on, and would tell of an award what was true before it was revoked. Rows are what is
         withheld: how far it has come can be asked, and it can be written.
+
+        Args:
+            position: Of the newest event that it must show.
+            unlike: Name of a generation that came from other events than there are. It is not read, however far it is.
         """
-        self._least = position
+        self._withheld = position, unlike
+
+    def require_answering(self) -> None:
+        """Raise what :meth:`get` would: ViewNotReadyError."""
+        self._answering()
 
     @property
     def is_answering(self) -> bool:
@@ -283,15 +297,16 @@ class View:
 
     def _answering(self) -> Generation:
         """The generation to read from; see :meth:`withhold`."""
+        withheld = self._withheld  # before the generation, as in `get`
         generation = self._current()
-        least = self._least
-        if least:
-            if generation.tracking().position < least:
+        if withheld is not None:
+            position, unlike = withheld
+            if generation.name == unlike or generation.tracking().position < position:
                 message = (
-                    f"view {self.name} does not show yet what was recorded when it was opened; it is being brought up"
+                    f"view {self.name} does not show yet what was recorded when it was opened; it is brought there"
                 )
                 raise ViewNotReadyError(message)
-            self._least = 0
+            self._withheld = None
         return generation
 
     def _refresh(self) -> None:

@@ -100,5 +100,5 @@ def _end(node: Node, identity: UUID, write: Write) -> Response:
 
 
 def _answered(node: Node, outcome: Outcome, status: int = 200) -> Response:
-    node.wait_until_visible(outcome.position, AgreementRegister.NAME)
-    return json_answer(node.lookup.agreement(UUID(outcome.answer["agreement"])), status)
+    with node.showing(outcome.position, AgreementRegister.NAME):
+        return json_answer(node.lookup.agreement(UUID(outcome.answer["agreement"])), status)

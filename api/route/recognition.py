@@ -154,8 +154,8 @@ def _withdraw(node: Node, identity: UUID, write: Write) -> Response:
 
 
 def _changed(node: Node, outcome: Outcome, identity: UUID, status: int = 200) -> Response:
-    node.wait_until_visible(outcome.position, RecognitionRegister.NAME)
-    return json_answer(node.lookup.recognition(identity), status)
+    with node.showing(outcome.position, RecognitionRegister.NAME):
+        return json_answer(node.lookup.recognition(identity), status)
 
 
 def _own(node: Node, identity: UUID, request: Request) -> Recognition:

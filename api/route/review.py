@@ -85,5 +85,5 @@ def _run(node: Node, write: Write) -> Response:
 
 
 def _changed(node: Node, public_id: str, outcome: Outcome) -> Response:
-    node.wait_until_visible(outcome.position, CredentialStatus.NAME, StatusLists.NAME)
-    return json_answer(node.lookup.statuses.status(public_id, at=None, known_at=None))
+    with node.showing(outcome.position, CredentialStatus.NAME, StatusLists.NAME):
+        return json_answer(node.lookup.statuses.status(public_id, at=None, known_at=None))

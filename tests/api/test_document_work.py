@@ -80,10 +80,10 @@ def test_cpu_bound_takes_no_more_than_the_limit_of_processor_time(cpu: CpuBound)
         for lane in (cpu._quick, cpu._slow):
             for worker in lane.workers:
                 until = time.monotonic() + 60
-                while worker._child is None:  # the one before it was ended, and another is being made
+                while (child := worker._child) is None:  # the one before it was ended, and another is being made
                     assert time.monotonic() < until
                     time.sleep(0.01)
-                with open(f"/proc/{worker._child.pid}/stat") as stat:  # noqa: PTH123  a file of the kernel's
+                with open(f"/proc/{child.pid}/stat") as stat:  # noqa: PTH123  a file of the kernel's
                     fields = stat.read().rsplit(")", 1)[1].split()
                 ticks += (int(fields[11]) + int(fields[12])) * 10
         return ticks

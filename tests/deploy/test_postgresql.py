@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ SMALL: Final = (
 )
 """In the place of what a machine of this size has no room for."""
 UNIX_USER: Final = "postgres"
+WAIT_SECONDS: Final = 50.0
+"""Less than any command may take."""
 
 
 def program(name: str) -> str:
@@ -125,8 +128,10 @@ def test_commit_waits_for_a_standby_when_it_is_there_and_when_not(cluster: Clust
     with ThreadPoolExecutor(1) as thread:
         asked = thread.submit(cluster.sql, "INSERT INTO entry VALUES (2)", check=False)
         cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        deadline = time.monotonic() + WAIT_SECONDS
         while not asked.done() and cluster.sql(cancel).stdout.strip() != "t":
-            pass
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
         hung = asked.result()
     assert "canceling wait for synchronous replication" in hung.stderr, hung  # until then it was not answered as done
     cluster.start("standby", cluster.standby_port)

@@ -332,6 +332,41 @@ def test_projector_leaves_a_view_that_another_process_moves_just_before_it_would
         assert projector.wait_for(7, 10)
 
 
+def test_projector_leaves_a_view_that_another_process_moves_before_it_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, one = Numbers(0), track(tmp_path, Counting())
+    prepare, is_beaten = one.prepare, threading.Event()
+
+    def prepare_second(source: EventSource, closing: threading.Event) -> None:
+        if source.newest() and not is_beaten.is_set():
+            one.view.apply(Numbers(5).read(0, 5), Counting().apply, after=0)
+            is_beaten.set()
+        prepare(source, closing)
+
+    monkeypatch.setattr(one, "prepare", prepare_second)
+    with running(source, one, elsewhere=lambda: True) as projector:
+        source.size = 5
+        assert projector.wait_for(5, 20)
+        source.size = 6
+        assert not projector.wait_for(6, STUCK_SECONDS / 4)
+        assert projector.wait_for(6, 10)
+
+
+def test_projector_makes_a_view_of_other_events_anew_before_it_leaves_it_to_another_process(tmp_path: Path) -> None:
+    one = track(tmp_path, Counting())
+    fill(one.view, Numbers(9))
+    source = Numbers(7, lambda position: b"another %d" % position)
+    one.view.withhold(7, unlike=one.view.generation)
+    projector = Projector(source, [one], poll_seconds=0.01, elsewhere=lambda: True)
+    projector.look_first(["counting"])
+    projector.start()
+    until(lambda: one.view.is_answering)
+    assert one.view.get((7).to_bytes(8)) == b"another 7"
+    until(lambda: projector._left == {"counting"})
+    projector.close()
+
+
 def test_projector_leaves_a_view_to_another_process_for_as_long_as_there_is_nothing_to_apply(tmp_path: Path) -> None:
     source, one = Numbers(0), track(tmp_path, Counting())
     with running(source, one, elsewhere=lambda: True) as projector:

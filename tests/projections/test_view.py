@@ -72,6 +72,37 @@ def test_view_is_read_when_it_shows_what_it_must_after_a_swap(tmp_path: Path) ->
     assert (view.is_answering, view.get(b"count")) == (True, b"7")
 
 
+def test_view_of_other_events_is_not_read_however_far_it_is(tmp_path: Path) -> None:
+    view = open_view(tmp_path)
+    fill(view, Numbers(12))
+    view.withhold(7, unlike=view.generation)
+    with pytest.raises(ViewNotReadyError):
+        view.require_answering()
+    swap(view, Numbers(7, lambda position: b"another %d" % position))
+    view.require_answering()
+    assert view.get((7).to_bytes(8)) == b"another 7"
+
+
+def test_view_is_not_read_as_it_was_when_another_thread_finds_that_it_was_swapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view, current, has_swapped = open_view(tmp_path), View._current, list[str]()
+    fill(view, Numbers(5))
+    view.withhold(12)
+
+    def swapped_meanwhile(self: View) -> Generation:
+        found = current(self)
+        if not has_swapped:
+            has_swapped.append(swap(view, Numbers(12)))
+            assert view.is_answering
+        return found
+
+    monkeypatch.setattr(View, "_current", swapped_meanwhile)
+    with pytest.raises(ViewNotReadyError):
+        view.get(b"count")
+    assert view.get(b"count") == b"12"
+
+
 def test_view_stays_as_it_was_when_a_fold_fails_half_way(tmp_path: Path) -> None:
     view = open_view(tmp_path)
     source = Numbers(10)
