@@ -81,7 +81,7 @@ class ViewNode:
         One that came from other events, as one does that is beside an older database, is made anew first.
         """
         newest = source.newest()
-        strange = {track.view.name: track.view.generation for track in self.tracks if _is_strange(track, source)}
+        strange = {track.view.name: name for track in self.tracks if (name := _strange(track.view, source)) is not None}
         for track in self.tracks:
             track.view.withhold(newest, unlike=strange.get(track.view.name))
         self.projector.look_first(strange)
@@ -257,12 +257,15 @@ class ViewNode:
         return page, None
 
 
-def _is_strange(track: Track, source: EventSource) -> bool:
-    """Whether a view can be read and cannot have come from *source*."""
+def _strange(view: View, source: EventSource) -> str | None:
+    """Name of the view's generation if that cannot have come from *source*."""
+    if not view.ready:
+        return None
+    name = view.generation  # before the look: another process may be about to bring in a better one
     try:
-        return track.view.ready and disagreement(track.view, source) is not None
+        return None if disagreement(view, source) is None else name
     except CorruptionError:  # what is wrong with the source stops the projection, which says so
-        return True
+        return name
 
 
 def _cursor(text: str) -> tuple[int, int]:
