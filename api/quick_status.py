@@ -262,7 +262,7 @@ class QuickStatus:
         made = self._make(public_id)
         if made is not None:
             mark = hash(public_id)
-            place, mark = mark & _PLACES, mark >> 40 & 0xFF
+            place, mark = mark & _PLACES, mark >> 40 & 0xFF or 1  # where nobody was noted yet there is a 0
             if self._asked_once[place] != mark:
                 self._asked_once[place] = mark
             elif self._is_room():

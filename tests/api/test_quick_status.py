@@ -293,6 +293,13 @@ def test_rows_are_read_from_one_commit_until_time_goes_on_or_the_view_has_moved(
     assert world.awards.renewed == 3
 
 
+def test_answer_is_not_kept_when_it_was_asked_for_once_whatever_hash_the_id_has(world: World) -> None:
+    for seed in range(2_000):  # one in 256 has a hash with zeros in the place that is noted
+        public_id = world.store(PLAIN, seed)
+        assert world.answer(public_id) is not None
+        assert public_id.encode() not in world.quick._ready
+
+
 def test_commit_that_is_read_from_is_let_go_of_before_long(world: World) -> None:
     ids = [world.store(PLAIN, seed) for seed in range(4)]
     for number, one in enumerate(ids[:3], 1):
